@@ -1,0 +1,137 @@
+"""Accounts, routes and limits: what the user set up, as the planner and the checks read it."""
+
+from decimal import Decimal
+from typing import Literal
+
+from msgspec import Struct, field
+
+from bascule.model.enums import AccountMode, InstrumentKind, OrdType, PositionMode, Side, TimeInForce
+from bascule.model.ids import AccountId, RouteId, StrategyId, VenueId
+from bascule.model.values import ONE, SECOND, ZERO, Currency
+
+
+class RiskLimits(Struct, frozen=True, kw_only=True):
+    """The user's limits of one account; None means the check has no limit to hold to.
+
+    Quantities are in the venue's unit; ``order_rate`` counts entries. ``on_oversize`` says what a
+    too large order becomes: a refusal, or sequential children each within the limit.
+    """
+
+    max_order_qty: Decimal | None = None
+    max_order_qty_by_symbol: dict[str, Decimal] = field(default_factory=dict)
+    on_oversize: Literal["reject", "split"] = "reject"
+    max_position_qty: Decimal | None = None
+    max_position_qty_by_symbol: dict[str, Decimal] = field(default_factory=dict)
+    max_open_orders: int = 100
+    orders_per_second: int = 10
+    orders_per_minute: int = 60
+    orders_per_hour: int = 1_000
+    orders_per_day: int = 5_000
+    duplicate_window_ns: int = 2 * SECOND
+    require_stop: bool = False
+
+
+class Pacing(Struct, frozen=True, kw_only=True):
+    """How fast an account may talk to its venue; ``reserve`` is kept for cancels and closes."""
+
+    requests_per_second: float = 20.0
+    burst: int = 40
+    reserve: int = 10
+
+
+class SymbolMap(Struct, frozen=True, kw_only=True):
+    """From our names to one account's: an exact override first, else prefix + name + suffix."""
+
+    prefix: str = ""
+    suffix: str = ""
+    overrides: dict[str, str] = field(default_factory=dict)
+
+    def venue_symbol(self, symbol: str) -> str:
+        """Give the venue's name for ours."""
+        return self.overrides.get(symbol) or f"{self.prefix}{symbol}{self.suffix}"
+
+
+class AccountSpec(Struct, frozen=True, kw_only=True):
+    """One account at one venue. ``login`` is the venue's own name of it."""
+
+    id: AccountId
+    venue: VenueId
+    login: str
+    mode: AccountMode
+    currency: Currency
+    position_mode: PositionMode = PositionMode.NETTING
+    firm: str = ""
+    owner: str = ""
+    initial_balance: Decimal | None = None
+    symbols: SymbolMap = SymbolMap()
+    limits: RiskLimits = RiskLimits()
+    pacing: Pacing = Pacing()
+    comment: str = "bascule"
+
+
+class SizingRule(Struct, frozen=True, kw_only=True):
+    """How one account sizes one route's entries.
+
+    ``fixed``: ``quantity`` of the venue's unit. ``multiplier``: the signal's quantity times
+    ``factor``. ``risk_percent``: ``percent`` of ``basis`` lost at the stop. ``signal``: the
+    signal's own quantity and unit, as it is. Never lifted to a minimum lot.
+    """
+
+    method: Literal["fixed", "multiplier", "risk_percent", "signal"] = "fixed"
+    quantity: Decimal = ZERO
+    factor: Decimal = ONE
+    percent: Decimal = ZERO
+    basis: Literal["initial", "balance", "equity", "lower"] = "lower"
+    max_qty: Decimal | None = None
+    slippage_ticks: Decimal = ZERO
+    commission_per_lot: Decimal = ZERO
+
+
+class RouteLeg(Struct, frozen=True, kw_only=True):
+    """One account that follows a route. ``stagger_ns`` is a fixed, logged delay for rate limits."""
+
+    account: AccountId
+    sizing: SizingRule
+    stagger_ns: int = 0
+
+
+class Route(Struct, frozen=True, kw_only=True):
+    """Which accounts follow a strategy, and how.
+
+    ``strategy`` or ``sources`` may be ``*``. ``on_refusal``: with ``all`` one account's refusal of
+    an entry refuses it for every account of the route; with ``alone`` each stands by itself.
+    ``pyramiding`` is how many entries a book may stack (1 is none beyond the first).
+    ``reverse``: what an entry against the held side becomes. ``same_direction``: what a repeated
+    entry on the held side becomes when pyramiding is used up.
+    """
+
+    id: RouteId
+    strategy: StrategyId
+    legs: tuple[RouteLeg, ...]
+    sources: tuple[str, ...] = ("*",)
+    symbols: tuple[str, ...] = ()
+    allowed_sides: tuple[Side, ...] = (Side.BUY, Side.SELL)
+    reverse: Literal["close_then_open", "close_only", "refuse"] = "close_then_open"
+    pyramiding: int = 1
+    on_refusal: Literal["alone", "all"] = "alone"
+    flat_cancels: bool = True
+    max_age_ns: int = 60 * SECOND
+    default_tif: TimeInForce = TimeInForce.GTC
+    engine_stops: Literal["refuse_live", "allow"] = "refuse_live"
+
+
+class Capabilities(Struct, frozen=True, kw_only=True):
+    """What planner and risk read of a venue's manifest. Sets name native support."""
+
+    ord_types: tuple[OrdType, ...] = tuple(OrdType)
+    time_in_force: tuple[TimeInForce, ...] = tuple(TimeInForce)
+    kinds: tuple[InstrumentKind, ...] = tuple(InstrumentKind)
+    native_bracket: bool = False
+    native_trailing: bool = False
+    reduce_only: bool = False
+    replace: bool = True
+    client_order_id_max: int = 36
+    absence_proof: Literal["snapshots", "never"] = "never"
+    absence_snapshots: int = 2
+    absence_after_ns: int = 5 * SECOND
+    submit_timeout_ns: int = 5 * SECOND
