@@ -1,6 +1,7 @@
 """What a signal asks for. A batch is ordered, and all of it is done or all of it is explained."""
 
 from decimal import Decimal
+from typing import Literal
 
 from msgspec import Struct
 
@@ -134,6 +135,15 @@ class Flatten(_Intent, frozen=True, tag="flatten"):
     """Cancel entries and close everything the strategy owns (of a symbol, or all)."""
 
 
+class StopTrading(_Intent, frozen=True, tag="stop_trading"):
+    """Halt at once: nothing that adds risk passes in ``scope`` until a person arms it again.
+
+    There is no intent that arms; a signal that asks for it is refused (``arm_not_remote``).
+    """
+
+    scope: Literal["strategy", "all"] = "strategy"
+
+
 Intent = (
     PlaceOrder
     | TargetPosition
@@ -142,6 +152,7 @@ Intent = (
     | ModifyOrder
     | ModifyProtection
     | Flatten
+    | StopTrading
 )
 """One instruction, told apart on the wire by its ``intent`` field."""
 
