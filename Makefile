@@ -11,10 +11,9 @@ PY := $(VENV)/bin/python
 STAMP := $(VENV)/.ready
 PYTHON ?= $(firstword $(foreach p,python3.13 python3.12 python3.11 python3,$(shell \
 	$(p) -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && echo $(p))))
-TESTS := tests
 WORKERS ?= 2
 
-.PHONY: help setup run test test-core check format bench soak lock clean
+.PHONY: help setup run test test-core bench soak check lock clean
 
 help: ## Say what there is
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' \
@@ -40,16 +39,22 @@ run: setup ## Start the demo on paper (DEMO=0: without its signal sender)
 	@$(PY) -m bascule demo $(if $(filter 0,$(DEMO)),--no-sender)
 
 test: setup ## Run every test (WORKERS=2)
-	@$(PY) -m pytest -n $(WORKERS) $(TESTS)
+	@$(PY) -m pytest -n $(WORKERS)
 
 test-core: setup ## Run the tests that need nothing but Python
 	@$(PY) -m pytest -n $(WORKERS) tests/unit
+
+bench: setup ## Measure against the reference programs
+	@$(PY) bench/run.py
+
+soak: setup ## Run for a long time with faults, and account for every order
+	@$(PY) bench/soak.py
 
 check: setup ## Format, lint, types, import contracts, house rules
 	@$(PY) -m ruff format --check .
 	@$(PY) -m ruff check .
 	@$(PY) -m mypy
-	@$(VENV)/bin/lint-imports
+	@$(VENV)/bin/lint-imports --no-logo
 	@$(PY) tools/tidy.py
 
 lock: ## Write the lock files anew (needs uv)
