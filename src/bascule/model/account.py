@@ -5,7 +5,14 @@ from typing import Literal
 
 from msgspec import Struct, field
 
-from bascule.model.enums import AccountMode, InstrumentKind, OrdType, PositionMode, Side, TimeInForce
+from bascule.model.enums import (
+    AccountMode,
+    InstrumentKind,
+    OrdType,
+    PositionMode,
+    Side,
+    TimeInForce,
+)
 from bascule.model.ids import AccountId, RouteId, StrategyId, VenueId
 from bascule.model.values import ONE, SECOND, ZERO, Currency
 

@@ -21,7 +21,7 @@ from bascule.model.ids import (
     VenueOrderId,
     VenueSymbol,
 )
-from bascule.model.intent import BreakEven, Intent, Level, TakeProfit, Trail
+from bascule.model.intent import Intent
 from bascule.model.order import AccountSnapshot, ExecutionReport
 from bascule.model.values import ZERO, Currency, Instant
 
@@ -55,6 +55,11 @@ class Bracket(Struct, frozen=True, omit_defaults=True):
     break_even_trigger: Decimal | None = None
     break_even_offset: Decimal = ZERO
     native: bool = False
+
+    @property
+    def follows_price(self) -> bool:
+        """Whether its stop moves by itself: a trail, or a break-even."""
+        return self.trail_distance is not None or self.break_even_trigger is not None
 
 
 class _Event(Struct, frozen=True, tag_field="kind", kw_only=True, omit_defaults=True):
@@ -170,8 +175,8 @@ class OrderRequested(_Event, frozen=True, tag="order_requested"):
 
     ``leg``: e entry, x exit, s stop loss, t take profit. ``parent`` is the entry it protects.
     ``sizing`` says in words how the quantity came about. ``not_before`` is a stagger.
-    ``expires_unsent`` is when it must no longer leave. ``sequence`` > 0: a later child of a split,
-    held until the one before it has ended.
+    ``expires_unsent`` is when it must no longer leave. ``after``: held until that order has ended
+    (a later child of a split, or an exit that waits for its stop to be taken back).
     """
 
     cl_ord_id: ClOrdID
@@ -205,6 +210,14 @@ class OrderRequested(_Event, frozen=True, tag="order_requested"):
     verdicts: tuple[Verdict, ...] = ()
 
 
+class OrderReleased(_Event, frozen=True, tag="order_released"):
+    """An order that waited for another (``after``) may go now, for what is still to be done."""
+
+    account: AccountId
+    cl_ord_id: ClOrdID
+    quantity: Decimal
+
+
 class OrderRefused(_Event, frozen=True, tag="order_refused"):
     """A check refused an order; nothing was sent. The verdicts end with the one that refused."""
 
@@ -225,7 +238,7 @@ class OrderRefused(_Event, frozen=True, tag="order_refused"):
 
 
 class OrdersSent(_Event, frozen=True, tag="orders_sent"):
-    """These orders of an account were written to the venue. Informs; recovery never relies on it."""
+    """These orders were written to the venue. It informs; recovery never relies on it."""
 
     account: AccountId
     orders: tuple[ClOrdID, ...]
@@ -242,7 +255,7 @@ class OrderAcknowledged(_Event, frozen=True, tag="order_acknowledged"):
 
 
 class OrderFilled(_Event, frozen=True, tag="order_filled"):
-    """One fill, counted once by its exec id. Quantity is unsigned, commission a cost if positive."""
+    """One fill, counted once by its exec id; unsigned, and a positive commission is a cost."""
 
     account: AccountId
     cl_ord_id: ClOrdID
@@ -296,7 +309,7 @@ class OrderEnded(_Event, frozen=True, tag="order_ended"):
 
 
 class OrderDoubted(_Event, frozen=True, tag="order_doubted"):
-    """The outcome of a send is unknown; the order keeps its full exposure until evidence ends it."""
+    """The outcome of a send is unknown; full exposure stays until evidence ends it."""
 
     account: AccountId
     cl_ord_id: ClOrdID
@@ -419,6 +432,15 @@ class ForeignFill(_Event, frozen=True, tag="foreign_fill"):
     commission: Decimal = ZERO
 
 
+class BookClosing(_Event, frozen=True, tag="book_closing"):
+    """Everything in a strategy's book is being closed: an entry that still fills is closed too."""
+
+    account: AccountId
+    strategy: StrategyId
+    symbol: Symbol
+    signal: SignalId
+
+
 class ProtectionChanged(_Event, frozen=True, tag="protection_changed"):
     """What guards an entry changed: by a signal, a trail, or break-even."""
 
@@ -517,6 +539,7 @@ Event = (
     | IntentRefused
     | IntentIdle
     | OrderRequested
+    | OrderReleased
     | OrderRefused
     | OrdersSent
     | OrderAcknowledged
@@ -534,6 +557,7 @@ Event = (
     | ChildReported
     | ForeignOrderSeen
     | ForeignFill
+    | BookClosing
     | ProtectionChanged
     | AccountMarked
     | LinkChanged
@@ -545,14 +569,3 @@ Event = (
     | ArmRefused
 )
 """Any journaled fact, told apart on the wire by its ``kind`` field."""
-
-__all__ = [
-    "AccountMarked", "AccountOpened", "ArmRefused", "Bracket", "BreakEven", "CancelRequested",
-    "ChangeRejected", "ChildReported", "DriftFound", "EngineStarted", "EngineStopped",
-    "EpochStarted", "Event", "FillBusted", "FillCorrected", "ForeignFill", "ForeignOrderSeen",
-    "IntentIdle", "IntentRefused", "Level", "LinkChanged", "OrderAcknowledged", "OrderDoubted",
-    "OrderEnded", "OrderFilled", "OrderRefused", "OrderReplaced", "OrderRequested",
-    "OrderResolved", "OrdersSent", "PositionAdopted", "ProtectionChanged", "ReconcilePassed",
-    "ReplaceRequested", "ReportIgnored", "SignalAccepted", "SignalDuplicate", "SignalRefused",
-    "StopCleared", "StopSet", "TakeProfit", "Trail", "Verdict",
-]  # fmt: skip

@@ -56,7 +56,9 @@ def cl_ord_id(signal: SignalId, intent: int, account: int, leg: str, attempt: in
             index where there are several.
         attempt: 0, or more after proof that the earlier attempt never lived.
     """
-    part = f"{signal}-{base36(account)}{leg}" if not intent else (
-        f"{signal}.{base36(intent)}-{base36(account)}{leg}"
+    part = (
+        f"{signal}-{base36(account)}{leg}"
+        if not intent
+        else (f"{signal}.{base36(intent)}-{base36(account)}{leg}")
     )
     return ClOrdID(part if not attempt else f"{part}.{attempt}")

@@ -45,7 +45,7 @@ WireLog = Callable[[str, str, bytes], None]
 
 
 class OrdersSnapshot(Struct, frozen=True):
-    """Open orders as the venue shows them; ``complete`` False when a page is known to be missing."""
+    """Open orders as the venue shows them; ``complete`` is False when a page is missing."""
 
     orders: tuple[VenueOrder, ...]
     complete: bool
@@ -127,8 +127,10 @@ class Venue(Protocol):
         """Who the account is at the venue, to compare with what the user configured."""
 
     async def instruments(self, account: AccountId) -> tuple[Listing, ...]:
-        """The account's symbol records. ``Listing.symbol`` is the venue's own name here; the
-        engine maps it to ours."""
+        """The account's symbol records.
+
+        ``Listing.symbol`` is the venue's own name here; the engine maps it to ours.
+        """
 
     async def subscribe(self, account: AccountId, symbols: Sequence[VenueSymbol]) -> None:
         """Ask for quotes of these symbols on the stream."""

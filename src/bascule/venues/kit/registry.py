@@ -13,7 +13,9 @@ def kinds() -> tuple[str, ...]:
     """Name every kind of venue that this installation has."""
     package = importlib.import_module(_ROOT)
     return tuple(
-        sorted(m.name for m in pkgutil.iter_modules(package.__path__) if m.ispkg and m.name != "kit")
+        sorted(
+            m.name for m in pkgutil.iter_modules(package.__path__) if m.ispkg and m.name != "kit"
+        )
     )
 
 

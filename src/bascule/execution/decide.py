@@ -1,0 +1,123 @@
+"""Say what happened because of an input. Never performs it."""
+
+from collections.abc import Callable
+from typing import Any
+
+from bascule.execution import inputs as inp
+from bascule.execution.operators import arm, begin, end, link, resolve, stop, sweep
+from bascule.execution.order_table import Fact
+from bascule.execution.planner import plan_signal
+from bascule.execution.reconcile import on_look
+from bascule.execution.reports import (
+    aftermath,
+    learn,
+    on_change_outcome,
+    on_report,
+    on_submit_outcome,
+)
+from bascule.execution.state import State
+from bascule.execution.trailing import follow, follow_all
+from bascule.execution.turn import Market, Settings, Turn
+from bascule.model.enums import OrdStatus
+from bascule.model.event import AccountMarked, Event, OrdersSent
+from bascule.model.values import SECOND
+
+_MONEY_INTERVAL = 60 * SECOND
+
+
+def decide(state: State, settings: Settings, market: Market, given: inp.Input) -> list[Event]:
+    """Turn one input into events.
+
+    Total: every input gives events or none, bad ones a refusal. Deterministic: the same state,
+    settings, market and input give the same events. The events are already folded into ``state``
+    when this returns, in the order given.
+    """
+    turn = Turn(state, settings, market, given.at)
+    _DECIDERS[type(given)](turn, given)
+    return turn.events
+
+
+def _signal(turn: Turn, given: inp.SignalReceived) -> None:
+    plan_signal(turn, given.signal)
+
+
+def _written(turn: Turn, given: inp.OrdersWritten) -> None:
+    account = turn.state.accounts.get(given.account)
+    if account is None:
+        return
+    fresh = tuple(
+        name
+        for name in given.orders
+        if (order := account.orders.get(name)) is not None
+        and order.status is OrdStatus.NEW_REQUESTED
+    )
+    if fresh:
+        turn.emit(OrdersSent(at=turn.at, account=given.account, orders=fresh))
+
+
+def _submitted(turn: Turn, given: inp.SubmitAnswered) -> None:
+    on_submit_outcome(turn, given.account, given.cl_ord_id, given.outcome)
+
+
+def _changed(turn: Turn, given: inp.ChangeAnswered) -> None:
+    on_change_outcome(turn, given.account, given.cl_ord_id, given.request_id, given.outcome)
+
+
+def _never_sent(turn: Turn, given: inp.NeverSent) -> None:
+    account = turn.state.accounts.get(given.account)
+    order = account.orders.get(given.cl_ord_id) if account is not None else None
+    if account is None or order is None:
+        return
+    learn(turn, account, order, Fact.UNSENT, reason="never_sent", text=given.why)
+    aftermath(turn, account, order)
+
+
+def _report(turn: Turn, given: inp.ReportReceived) -> None:
+    on_report(turn, given.report)
+
+
+def _quote(turn: Turn, given: inp.QuoteReceived) -> None:
+    quotes = turn.market.quotes.setdefault(given.account, {})
+    quotes[given.quote.venue_symbol] = given.quote
+    account = turn.state.accounts.get(given.account)
+    if account is not None and account.watched:
+        follow(turn, account, given.quote.venue_symbol)
+
+
+def _money(turn: Turn, given: inp.MoneyReceived) -> None:
+    account = turn.state.accounts.get(given.snapshot.account)
+    if account is None:
+        return
+    known = account.money
+    if (
+        known is None
+        or known.balance != given.snapshot.balance
+        or given.snapshot.at - known.at > _MONEY_INTERVAL
+    ):
+        turn.emit(AccountMarked(at=turn.at, account=account.id, snapshot=given.snapshot))
+
+
+def _ticked(turn: Turn, given: inp.Ticked) -> None:
+    """Time alone does two things: coalesced changes fall due, and engine-held GTD orders end."""
+    follow_all(turn)
+
+
+_DECIDERS: dict[type, Callable[[Turn, Any], None]] = {
+    inp.SignalReceived: _signal,
+    inp.OrdersWritten: _written,
+    inp.SubmitAnswered: _submitted,
+    inp.ChangeAnswered: _changed,
+    inp.NeverSent: _never_sent,
+    inp.ReportReceived: _report,
+    inp.QuoteReceived: _quote,
+    inp.MoneyReceived: _money,
+    inp.Ticked: _ticked,
+    inp.Looked: on_look,
+    inp.LinkReported: link,
+    inp.EngineBegan: begin,
+    inp.EngineEnded: end,
+    inp.StopAsked: stop,
+    inp.ArmAsked: arm,
+    inp.SweepAsked: sweep,
+    inp.ResolveAsked: resolve,
+}

@@ -1,0 +1,208 @@
+"""Fold one journaled fact into the state. Cannot refuse, and cannot fail on a valid journal.
+
+The fold changes the state in place: one thread owns it, and a copy a event would cost more than
+deciding. Recovery, the console and the simulator all come through here.
+"""
+
+from collections.abc import Callable
+
+from bascule.execution import fold_orders as orders
+from bascule.execution.positions import adopt, foreign_fill
+from bascule.execution.state import (
+    SIGNAL_KEYS_MAX,
+    AccountState,
+    SignalKey,
+    State,
+    Stop,
+)
+from bascule.model import event as ev
+from bascule.model.ids import ClOrdID, SignalId
+from bascule.model.values import Instant
+
+_Fold = Callable[[State, ev.Event], None]
+
+
+def evolve(state: State, event: ev.Event) -> None:
+    """Apply one journaled fact to the state, in place."""
+    if event.at > state.clock:
+        state.clock = event.at
+    _FOLDS[type(event)](state, event)  # type: ignore[operator]
+
+
+# --- the installation ---------------------------------------------------------------------------
+
+
+def _epoch_started(state: State, event: ev.EpochStarted) -> None:
+    state.epoch = event.epoch
+    state.signals = 0
+    state.reduce_only = event.reduce_only
+
+
+def _engine_started(state: State, event: ev.EngineStarted) -> None:
+    for account in state.accounts.values():
+        account.reconciled = False
+        account.link_up = False
+
+
+def _nothing(state: State, event: ev.Event) -> None:
+    """Some facts are for people to read and change no state."""
+
+
+def _account_opened(state: State, event: ev.AccountOpened) -> None:
+    known = state.accounts.get(event.account)
+    if known is not None:
+        known.venue, known.login, known.mode = event.venue, event.login, event.mode
+        return
+    state.accounts[event.account] = AccountState(
+        id=event.account,
+        number=event.number,
+        venue=event.venue,
+        login=event.login,
+        mode=event.mode,
+    )
+
+
+# --- signals ------------------------------------------------------------------------------------
+
+
+def _remember_key(
+    state: State, signal: SignalId, source: str, key: str, body_hash: str, at: int
+) -> None:
+    if not key:
+        return
+    state.keys[f"{source}|{key}"] = SignalKey(signal, body_hash, Instant(at))
+    if len(state.keys) > SIGNAL_KEYS_MAX:
+        del state.keys[next(iter(state.keys))]
+
+
+def _signal_accepted(state: State, event: ev.SignalAccepted) -> None:
+    state.signals += 1
+    _remember_key(state, event.signal, event.source, event.key, event.body_hash, event.received_at)
+
+
+def _signal_refused(state: State, event: ev.SignalRefused) -> None:
+    state.signals += 1
+    state.refused_signals += 1
+    # A conflict must not displace the signal that first used the key.
+    if f"{event.source}|{event.key}" not in state.keys:
+        _remember_key(
+            state, event.signal, event.source, event.key, event.body_hash, event.received_at
+        )
+
+
+def _signal_duplicate(state: State, event: ev.SignalDuplicate) -> None:
+    state.signals += 1
+
+
+# --- accounts, stops, reconciliation --------------------------------------------------------------
+
+
+def _account_marked(state: State, event: ev.AccountMarked) -> None:
+    state.accounts[event.account].money = event.snapshot
+
+
+def _link_changed(state: State, event: ev.LinkChanged) -> None:
+    account = state.accounts[event.account]
+    account.link_up = event.up
+    if not event.up:
+        account.reconciled = False
+
+
+def _reconcile_passed(state: State, event: ev.ReconcilePassed) -> None:
+    account = state.accounts[event.account]
+    account.reconciled = True
+    account.drift.clear()
+
+
+def _drift_found(state: State, event: ev.DriftFound) -> None:
+    state.accounts[event.account].drift[event.symbol] = event.text
+
+
+def _position_adopted(state: State, event: ev.PositionAdopted) -> None:
+    adopt(state.accounts[event.account], event)
+
+
+def _foreign_order(state: State, event: ev.ForeignOrderSeen) -> None:
+    account = state.accounts[event.account]
+    account.foreign[event.venue_order_id] = event.note or event.venue_symbol
+    if len(account.foreign) > 1_000:
+        del account.foreign[next(iter(account.foreign))]
+
+
+def _foreign_fill(state: State, event: ev.ForeignFill) -> None:
+    account = state.accounts[event.account]
+    foreign_fill(account, event)
+    account.exec_ids[event.exec_id] = ClOrdID("")
+    if event.traded_at > account.last_fill_at:
+        account.last_fill_at = event.traded_at
+    account.foreign.pop(event.venue_order_id, None)
+
+
+def _stop_set(state: State, event: ev.StopSet) -> None:
+    state.stops[event.scope] = Stop(event.mode, event.by, event.reason, event.at, event.until)
+
+
+def _stop_cleared(state: State, event: ev.StopCleared) -> None:
+    state.stops.pop(event.scope, None)
+    if event.scope == "all":
+        state.reduce_only = False
+
+
+def _on_account(
+    fold: Callable[[AccountState, ev.Event], None],
+) -> _Fold:
+    def folded(state: State, event: ev.Event) -> None:
+        fold(state.accounts[event.account], event)  # type: ignore[union-attr]
+
+    return folded
+
+
+def _requested(state: State, event: ev.OrderRequested) -> None:
+    state.requests += 1
+    orders.requested(state.accounts[event.account], event, state.requests)
+
+
+def _book_closing(state: State, event: ev.BookClosing) -> None:
+    orders.book_closing(state.accounts[event.account], event, state.requests)
+
+
+_FOLDS: dict[type, object] = {
+    ev.EpochStarted: _epoch_started,
+    ev.EngineStarted: _engine_started,
+    ev.EngineStopped: _nothing,
+    ev.AccountOpened: _account_opened,
+    ev.SignalAccepted: _signal_accepted,
+    ev.SignalRefused: _signal_refused,
+    ev.SignalDuplicate: _signal_duplicate,
+    ev.IntentRefused: _nothing,
+    ev.IntentIdle: _nothing,
+    ev.OrderRefused: _nothing,
+    ev.ArmRefused: _nothing,
+    ev.ReportIgnored: _nothing,
+    ev.OrderRequested: _requested,
+    ev.AccountMarked: _account_marked,
+    ev.LinkChanged: _link_changed,
+    ev.ReconcilePassed: _reconcile_passed,
+    ev.DriftFound: _drift_found,
+    ev.PositionAdopted: _position_adopted,
+    ev.ForeignOrderSeen: _foreign_order,
+    ev.ForeignFill: _foreign_fill,
+    ev.StopSet: _stop_set,
+    ev.StopCleared: _stop_cleared,
+    ev.BookClosing: _book_closing,
+    ev.OrdersSent: _on_account(orders.sent),  # type: ignore[arg-type]
+    ev.OrderReleased: _on_account(orders.released),  # type: ignore[arg-type]
+    ev.OrderAcknowledged: _on_account(orders.acknowledged),  # type: ignore[arg-type]
+    ev.OrderFilled: _on_account(orders.filled),  # type: ignore[arg-type]
+    ev.FillBusted: _on_account(orders.busted),  # type: ignore[arg-type]
+    ev.FillCorrected: _on_account(orders.corrected),  # type: ignore[arg-type]
+    ev.OrderEnded: _on_account(orders.ended),  # type: ignore[arg-type]
+    ev.OrderDoubted: _on_account(orders.doubted),  # type: ignore[arg-type]
+    ev.OrderResolved: _nothing,
+    ev.CancelRequested: _on_account(orders.cancel_requested),  # type: ignore[arg-type]
+    ev.ReplaceRequested: _on_account(orders.replace_requested),  # type: ignore[arg-type]
+    ev.OrderReplaced: _on_account(orders.replaced),  # type: ignore[arg-type]
+    ev.ChangeRejected: _on_account(orders.change_rejected),  # type: ignore[arg-type]
+    ev.ChildReported: _on_account(orders.child_reported),  # type: ignore[arg-type]
+    ev.ProtectionChanged: _on_account(orders.protection_changed),  # type: ignore[arg-type]
+}

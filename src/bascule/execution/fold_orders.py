@@ -1,0 +1,436 @@
+"""The folds of order events, one function an event.
+
+What an order can still fill is weighed into its account's exposure and its book here and nowhere
+else.
+"""
+
+from decimal import Decimal
+
+from bascule.execution.positions import apply_fill, book_of, drop_idle_guard, exposure_of
+from bascule.execution.state import (
+    ENDED_ORDERS_MAX,
+    EXEC_IDS_MAX,
+    SAME_ENTRIES_MAX,
+    AccountState,
+    Execution,
+    Guard,
+    LastSame,
+    Order,
+)
+from bascule.model import event as ev
+from bascule.model.enums import ENDED, OrdStatus, OrdType, Side
+from bascule.model.ids import ClOrdID, ExecID, VenueSymbol, base36
+from bascule.model.values import text
+
+
+def same_key(symbol: str, side: Side, quantity: Decimal) -> str:
+    """Name an entry by symbol, side and size, for the duplicate check."""
+    return f"{symbol}|{side}|{text(quantity)}"
+
+
+def _weigh(account: AccountState, order: Order, sign: int) -> None:
+    """Add (+1) or take (-1) what the order may still fill to or from the running sums."""
+    leg = order.leg
+    if leg != "e" and leg != "x":
+        return
+    leaves = order.leaves
+    if not leaves:
+        return
+    book = book_of(account, order.strategy, order.symbol, order.venue_symbol)
+    if leg == "x":
+        book.exiting += leaves * sign
+        return
+    exposure = exposure_of(account, order.symbol)
+    if order.side is Side.BUY:
+        exposure.open_buy += leaves * sign
+        book.open_buy += leaves * sign
+    else:
+        exposure.open_sell += leaves * sign
+        book.open_sell += leaves * sign
+
+
+def _watch(account: AccountState, venue_symbol: VenueSymbol, cl_ord_id: ClOrdID) -> None:
+    ids = account.watched.setdefault(venue_symbol, [])
+    if cl_ord_id not in ids:
+        ids.append(cl_ord_id)
+
+
+def _unwatch(account: AccountState, venue_symbol: VenueSymbol, cl_ord_id: ClOrdID) -> None:
+    """Stop following the price for an order or guard that is gone."""
+    ids = account.watched.get(venue_symbol)
+    if ids is not None and cl_ord_id in ids and cl_ord_id not in account.guards:
+        ids.remove(cl_ord_id)
+        if not ids:
+            del account.watched[venue_symbol]
+
+
+def _wait_no_more(account: AccountState, order: Order) -> None:
+    order.waiting = False
+    waiters = account.waiters.get(order.after) if order.after is not None else None
+    if order.after is not None and waiters is not None and order.cl_ord_id in waiters:
+        waiters.remove(order.cl_ord_id)
+        if not waiters:
+            del account.waiters[order.after]
+
+
+def _settle(account: AccountState, order: Order, status: OrdStatus) -> None:
+    """Set a status, and keep the order among the live or the ended ones accordingly."""
+    order.status = status
+    cl_ord_id = order.cl_ord_id
+    if status not in ENDED:
+        if account.ended.pop(cl_ord_id, None) is not None:
+            account.orders[cl_ord_id] = order
+        return
+    if account.orders.pop(cl_ord_id, None) is None:
+        return
+    order.pending = ""
+    _wait_no_more(account, order)
+    account.ended[cl_ord_id] = order
+    if len(account.ended) > ENDED_ORDERS_MAX:
+        oldest = account.ended.pop(next(iter(account.ended)))
+        if oldest.venue_order_id is not None:
+            account.by_venue_id.pop(oldest.venue_order_id, None)
+    parent = order.parent
+    if parent is not None and (guard := account.guards.get(parent)) is not None:
+        if cl_ord_id in guard.children:
+            guard.children.remove(cl_ord_id)
+        _drop(account, guard)
+    else:
+        own = account.guards.get(cl_ord_id)
+        if own is not None:
+            own.entry_done = True
+            _drop(account, own)
+        _unwatch(account, order.venue_symbol, cl_ord_id)
+
+
+def requested(account: AccountState, event: ev.OrderRequested, number: int) -> None:
+    """A new order: from here on it counts in every limit."""
+    order = Order(
+        cl_ord_id=event.cl_ord_id,
+        signal=event.signal,
+        intent=event.intent,
+        account=event.account,
+        strategy=event.strategy,
+        leg=event.leg,
+        symbol=event.symbol,
+        venue_symbol=event.venue_symbol,
+        side=event.side,
+        quantity=event.quantity,
+        ord_type=event.ord_type,
+        requested_at=event.at,
+        number=number,
+        price=event.price,
+        stop_price=event.stop_price,
+        trail_distance=event.trail_distance,
+        time_in_force=event.time_in_force,
+        expire_at=event.expire_at,
+        reduce_only=event.reduce_only,
+        position_id=event.position_id,
+        bracket=event.bracket,
+        parent=event.parent,
+        after=event.after,
+        waiting=event.after is not None,
+        label=event.label,
+        comment=event.comment,
+        attempt=event.attempt,
+        not_before=event.not_before,
+        expires_unsent=event.expires_unsent,
+    )
+    account.orders[order.cl_ord_id] = order
+    _weigh(account, order, 1)
+    if event.after is not None:
+        account.waiters.setdefault(event.after, []).append(order.cl_ord_id)
+    if event.leg == "e":
+        account.rates.record(event.at)
+        account.same[same_key(event.symbol, event.side, event.quantity)] = LastSame(
+            event.signal, event.at
+        )
+        if len(account.same) > SAME_ENTRIES_MAX:
+            del account.same[next(iter(account.same))]
+        if event.after is None:
+            book_of(account, event.strategy, event.symbol, event.venue_symbol).entries += 1
+        if event.bracket is not None:
+            _guard(account, event, event.bracket)
+        if event.trail_distance is not None:
+            _watch(account, event.venue_symbol, event.cl_ord_id)
+    elif event.parent is not None and (guard := account.guards.get(event.parent)) is not None:
+        guard.children.append(event.cl_ord_id)
+        slot = f"{event.leg}{event.label}"
+        guard.made[slot] = guard.made.get(slot, 0) + 1
+
+
+def _guard(account: AccountState, event: ev.OrderRequested, bracket: ev.Bracket) -> None:
+    account.guards[event.cl_ord_id] = Guard(
+        event.cl_ord_id,
+        event.signal,
+        event.strategy,
+        event.symbol,
+        event.venue_symbol,
+        event.side,
+        bracket,
+        event.intent,
+        event.cl_ord_id.rsplit("-", 1)[1][len(base36(account.number)) + 1 :].split(".")[0],
+    )
+    if bracket.follows_price:
+        _watch(account, event.venue_symbol, event.cl_ord_id)
+
+
+def sent(account: AccountState, event: ev.OrdersSent) -> None:
+    """Written to the venue."""
+    for cl_ord_id in event.orders:
+        order = account.orders.get(cl_ord_id)
+        if order is not None and order.status is OrdStatus.NEW_REQUESTED:
+            order.status = OrdStatus.SUBMITTED
+
+
+def released(account: AccountState, event: ev.OrderReleased) -> None:
+    """A held order may go, for the quantity that is still to be done."""
+    order = account.orders[event.cl_ord_id]
+    _weigh(account, order, -1)
+    _wait_no_more(account, order)
+    order.quantity = event.quantity
+    _weigh(account, order, 1)
+
+
+def acknowledged(account: AccountState, event: ev.OrderAcknowledged) -> None:
+    """The venue took it, or shows it working."""
+    order = account.order(event.cl_ord_id)
+    if order is None:
+        return
+    if event.venue_order_id is not None:
+        order.venue_order_id = event.venue_order_id
+        account.by_venue_id[event.venue_order_id] = order.cl_ord_id
+    order.doubt = ""
+    if order.status is not event.status:
+        _weigh(account, order, -1)
+        _settle(account, order, event.status)
+        _weigh(account, order, 1)
+
+
+def filled(account: AccountState, event: ev.OrderFilled) -> None:
+    """One fill, counted once by its exec id."""
+    order = account.order(event.cl_ord_id)
+    if order is None:
+        return
+    _weigh(account, order, -1)
+    order.cum_qty += event.quantity
+    order.notional += event.quantity * event.price
+    order.fills[event.exec_id] = Execution(event.quantity, event.price)
+    order.doubt = ""
+    account.exec_ids[event.exec_id] = order.cl_ord_id
+    if len(account.exec_ids) > EXEC_IDS_MAX:
+        del account.exec_ids[next(iter(account.exec_ids))]
+    if event.traded_at > account.last_fill_at:
+        account.last_fill_at = event.traded_at
+    signed = event.quantity * event.side.sign
+    apply_fill(account, order, signed, event.price, event.position_id)
+    book = book_of(account, order.strategy, order.symbol, order.venue_symbol)
+    book.commission += event.commission
+    _settle(account, order, event.status)
+    _weigh(account, order, 1)
+    _drop_guard_of(account, order)
+
+
+def _drop_guard_of(account: AccountState, order: Order) -> None:
+    """A fill may have emptied the guard it belongs to, or (an exit) any guard of its book."""
+    if order.leg == "x":
+        for guard in [g for g in account.guards.values() if g.strategy == order.strategy]:
+            _drop(account, guard)
+    elif order.parent is not None and order.parent in account.guards:
+        _drop(account, account.guards[order.parent])
+
+
+def _drop(account: AccountState, guard: Guard) -> None:
+    if drop_idle_guard(account, guard):
+        _unwatch(account, guard.venue_symbol, guard.cl_ord_id)
+
+
+def _undo(account: AccountState, order: Order, exec_id: ExecID) -> None:
+    fill = order.fills.pop(exec_id, None)
+    if fill is None:
+        return
+    order.cum_qty -= fill.quantity
+    order.notional -= fill.quantity * fill.price
+    apply_fill(account, order, -fill.quantity * order.side.sign, fill.price, order.position_id)
+
+
+def busted(account: AccountState, event: ev.FillBusted) -> None:
+    """The venue took a fill back: position and order are as if it had never been."""
+    order = account.order(event.cl_ord_id)
+    if order is None:
+        return
+    account.exec_ids[event.exec_id] = order.cl_ord_id
+    _weigh(account, order, -1)
+    _undo(account, order, event.ref_exec_id)
+    _settle(account, order, event.status)
+    _weigh(account, order, 1)
+
+
+def corrected(account: AccountState, event: ev.FillCorrected) -> None:
+    """The venue corrected a fill: the old one is undone, the new one counted."""
+    order = account.order(event.cl_ord_id)
+    if order is None:
+        return
+    account.exec_ids[event.exec_id] = order.cl_ord_id
+    _weigh(account, order, -1)
+    _undo(account, order, event.ref_exec_id)
+    order.cum_qty += event.quantity
+    order.notional += event.quantity * event.price
+    order.fills[event.exec_id] = Execution(event.quantity, event.price)
+    signed = event.quantity * order.side.sign
+    apply_fill(account, order, signed, event.price, order.position_id)
+    _settle(account, order, event.status)
+    _weigh(account, order, 1)
+
+
+def ended(account: AccountState, event: ev.OrderEnded) -> None:
+    """It will trade no more."""
+    order = account.order(event.cl_ord_id)
+    if order is None:
+        return
+    _weigh(account, order, -1)
+    order.end_reason = event.text or event.reason
+    _settle(account, order, event.status)
+    if order.leg == "s" and event.status is OrdStatus.REJECTED and order.parent is not None:
+        guard = account.guards.get(order.parent)
+        if guard is not None:
+            guard.refused += 1
+    book = account.book(order.strategy, order.symbol)
+    if book is not None and not book.quantity and not book.open_buy and not book.open_sell:
+        book.entries = 0
+
+
+def doubted(account: AccountState, event: ev.OrderDoubted) -> None:
+    """Nobody knows; it keeps its full exposure."""
+    order = account.orders.get(event.cl_ord_id) or account.ended.get(event.cl_ord_id)
+    if order is None:
+        return
+    _weigh(account, order, -1)
+    order.doubt = event.cause
+    _settle(account, order, OrdStatus.IN_DOUBT)
+    _weigh(account, order, 1)
+
+
+def cancel_requested(account: AccountState, event: ev.CancelRequested) -> None:
+    """A cancel is in flight; what a replace in flight may add still counts."""
+    order = account.orders.get(event.cl_ord_id)
+    if order is None:
+        return
+    order.pending = "cancel"
+    order.pending_id = event.request_id
+    order.changes += 1
+    order.changed_at = event.at
+
+
+def replace_requested(account: AccountState, event: ev.ReplaceRequested) -> None:
+    """A replace is in flight; old and new terms count until one is proven."""
+    order = account.orders.get(event.cl_ord_id)
+    if order is None:
+        return
+    _weigh(account, order, -1)
+    order.pending = "replace"
+    order.pending_id = event.request_id
+    order.pending_qty = event.quantity
+    order.pending_price = event.price
+    order.pending_stop = event.stop_price
+    order.changes += 1
+    order.changed_at = event.at
+    _weigh(account, order, 1)
+
+
+def _clear_pending(order: Order, request_id: str) -> None:
+    if order.pending_id == request_id or not request_id:
+        order.pending = ""
+        order.pending_id = ""
+    if order.pending != "replace":
+        order.pending_qty = order.pending_price = order.pending_stop = None
+
+
+def replaced(account: AccountState, event: ev.OrderReplaced) -> None:
+    """The venue confirmed new terms."""
+    order = account.order(event.cl_ord_id)
+    if order is None:
+        return
+    _weigh(account, order, -1)
+    _clear_pending(order, event.request_id)
+    if event.quantity is not None:
+        order.quantity = event.quantity
+    if event.price is not None:
+        order.price = event.price
+    if event.stop_price is not None:
+        order.stop_price = event.stop_price
+    if event.venue_order_id is not None:
+        order.venue_order_id = event.venue_order_id
+        account.by_venue_id[event.venue_order_id] = order.cl_ord_id
+    _settle(account, order, event.status)
+    _weigh(account, order, 1)
+
+
+def change_rejected(account: AccountState, event: ev.ChangeRejected) -> None:
+    """A cancel or replace was refused; the order stands as it was.
+
+    With an unknown outcome both terms go on counting until the venue's evidence picks one.
+    """
+    order = account.order(event.cl_ord_id)
+    if order is None or event.unknown:
+        return
+    _weigh(account, order, -1)
+    _clear_pending(order, event.request_id)
+    _weigh(account, order, 1)
+
+
+def child_reported(account: AccountState, event: ev.ChildReported) -> None:
+    """A native stop or target that the venue runs for one of our entries."""
+    order = Order(
+        cl_ord_id=event.cl_ord_id,
+        signal=event.signal,
+        intent=0,
+        account=event.account,
+        strategy=event.strategy,
+        leg=event.leg,
+        symbol=event.symbol,
+        venue_symbol=event.venue_symbol,
+        side=event.side,
+        quantity=event.quantity,
+        ord_type=OrdType.STOP if event.leg == "s" else OrdType.LIMIT,
+        requested_at=event.at,
+        status=OrdStatus.WORKING,
+        price=event.price,
+        stop_price=event.stop_price,
+        reduce_only=True,
+        position_id=event.position_id,
+        parent=event.parent,
+        venue_order_id=event.venue_order_id,
+        native_child=True,
+    )
+    account.orders[order.cl_ord_id] = order
+    account.by_venue_id[event.venue_order_id] = order.cl_ord_id
+    guard = account.guards.get(event.parent)
+    if guard is not None:
+        guard.children.append(order.cl_ord_id)
+        guard.made[order.leg] = guard.made.get(order.leg, 0) + 1
+        order.trail_distance = guard.bracket.trail_distance if event.leg == "s" else None
+
+
+def protection_changed(account: AccountState, event: ev.ProtectionChanged) -> None:
+    """A guard has other levels now."""
+    guard = account.guards.get(event.cl_ord_id)
+    if guard is None:
+        return
+    guard.bracket = event.bracket
+    if event.reason == "break_even":
+        guard.moved = True
+    if event.bracket.follows_price:
+        _watch(account, guard.venue_symbol, guard.cl_ord_id)
+    for cl_ord_id in guard.children:
+        child = account.orders.get(cl_ord_id)
+        if child is not None and child.leg == "s":
+            child.trail_distance = event.bracket.trail_distance
+
+
+def book_closing(account: AccountState, event: ev.BookClosing, number: int) -> None:
+    """The whole book is being closed, and so is what entries up to ``number`` still fill."""
+    book = account.book(event.strategy, event.symbol)
+    if book is not None:
+        book.closing = event.signal
+        book.closed_to = number

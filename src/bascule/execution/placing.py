@@ -1,0 +1,233 @@
+"""The one way to an order: a draft goes through the risk chain and becomes an event."""
+
+from decimal import Decimal
+
+from msgspec import Struct
+
+from bascule.execution.fold_orders import same_key
+from bascule.execution.state import AccountState, Exposure
+from bascule.execution.turn import Turn
+from bascule.model.account import AccountSpec
+from bascule.model.enums import AccountMode, OrdType, PositionMode, Side, StopMode, TimeInForce
+from bascule.model.event import Bracket, OrderRefused, OrderRequested, Verdict
+from bascule.model.ids import ClOrdID, PositionId, SignalId, StrategyId, cl_ord_id
+from bascule.model.instrument import Listing
+from bascule.model.values import Instant, text
+from bascule.reference import sessions
+from bascule.risk.chain import judge
+from bascule.risk.proposal import Proposal, StopInForce
+
+_NO_EXPOSURE = Exposure()
+_SAME_NEVER = ("", Instant(0))
+
+
+class Draft(Struct, kw_only=True):
+    """A child order that the plan wants; see ``OrderRequested`` for its fields.
+
+    ``slot`` tells legs of one kind apart within a signal and account: the entry's index for
+    splits, a letter for targets. ``reducing`` marks an order that the plan means as a reduction;
+    the proof is made here.
+    """
+
+    account: AccountState
+    spec: AccountSpec
+    listing: Listing
+    signal: SignalId
+    strategy: StrategyId
+    leg: str
+    side: Side
+    quantity: Decimal
+    ord_type: OrdType = OrdType.MARKET
+    intent: int = 0
+    slot: str = ""
+    attempt: int = 0
+    price: Decimal | None = None
+    stop_price: Decimal | None = None
+    trail_distance: Decimal | None = None
+    time_in_force: TimeInForce = TimeInForce.GTC
+    expire_at: Instant | None = None
+    reducing: bool = False
+    position_id: PositionId | None = None
+    bracket: Bracket | None = None
+    parent: ClOrdID | None = None
+    after: ClOrdID | None = None
+    label: str = ""
+    sizing: str = ""
+    reference: str = ""
+    not_before: Instant | None = None
+    expires_unsent: Instant | None = None
+
+    def name(self) -> ClOrdID:
+        """Its ClOrdID, from its cause."""
+        return cl_ord_id(
+            self.signal,
+            self.intent,
+            self.account.number,
+            f"{self.leg}{self.slot}",
+            self.attempt,
+        )
+
+
+def stop_in_force(turn: Turn, spec: AccountSpec, strategy: str) -> StopInForce | None:
+    """Find the strictest stop whose scope covers an order of this account and strategy."""
+    stops = turn.state.stops
+    found: StopInForce | None = None
+    if stops:
+        scopes = (
+            "all",
+            f"account:{spec.id}",
+            f"strategy:{strategy}",
+            f"venue:{spec.venue}",
+            f"firm:{spec.firm}",
+        )
+        for scope in scopes:
+            stop = stops.get(scope)
+            if stop is None:
+                continue
+            if found is None or stop.mode is StopMode.FREEZE:
+                found = StopInForce(scope, stop.mode, stop.reason, stop.by)
+    if found is None and turn.state.reduce_only:
+        return StopInForce("all", StopMode.HALT, "a restored journal starts reduce-only", "bascule")
+    return found
+
+
+def proven_to_reduce(draft: Draft) -> bool:
+    """Whether filling the draft in full can only bring the account's position nearer to flat.
+
+    Exits already in flight are counted as filled. On a hedging account an order that addresses a
+    position and is no larger than it reduces.
+    """
+    account = draft.account
+    if not draft.reducing:
+        return False
+    if draft.spec.position_mode is PositionMode.HEDGING and draft.position_id is not None:
+        book = account.book(draft.strategy, draft.listing.symbol)
+        held = book.lots.get(draft.position_id) if book is not None else None
+        return held is not None and held * draft.side.sign < 0 and abs(held) >= draft.quantity
+    exposure = account.exposure.get(draft.listing.symbol, _NO_EXPOSURE)
+    held = -exposure.net * draft.side.sign
+    if draft.leg == "x":
+        for book in account.books.values():
+            if book.symbol == draft.listing.symbol and book.quantity * draft.side.sign < 0:
+                held -= book.exiting
+    return held >= draft.quantity
+
+
+def judge_draft(turn: Turn, draft: Draft) -> tuple[Verdict, ...]:
+    """Run the risk chain over a draft."""
+    account = draft.account
+    listing = draft.listing
+    exposure = account.exposure.get(listing.symbol, _NO_EXPOSURE)
+    book = account.book(draft.strategy, listing.symbol)
+    reducing = proven_to_reduce(draft)
+    session = "open" if reducing else sessions.state(listing.session, turn.at).phase
+    last = account.same.get(same_key(listing.symbol, draft.side, draft.quantity))
+    return judge(
+        Proposal(
+            at=turn.at,
+            signal=draft.signal,
+            spec=draft.spec,
+            listing=listing,
+            side=draft.side,
+            quantity=draft.quantity,
+            ord_type=draft.ord_type,
+            reducing=reducing,
+            net=exposure.net,
+            book=book.quantity if book is not None else exposure.net * 0,
+            open_buy=exposure.open_buy,
+            open_sell=exposure.open_sell,
+            open_orders=len(account.orders),
+            rates=account.rates,
+            stop=stop_in_force(turn, draft.spec, draft.strategy),
+            session=session,
+            price=draft.price,
+            stop_price=draft.stop_price,
+            has_stop_loss=draft.bracket is not None and draft.bracket.stop_loss is not None,
+            reconciled=account.reconciled,
+            drift=account.drift.get(listing.symbol, ""),
+            last_same_signal=last.signal if last is not None else "",
+            last_same_at=last.at if last is not None else Instant(0),
+        )
+    )
+
+
+def place(turn: Turn, draft: Draft) -> ClOrdID | None:
+    """Judge a draft and emit what became of it.
+
+    Returns:
+        The ClOrdID when the order is requested, None when it was refused (the event says why).
+    """
+    verdicts = judge_draft(turn, draft)
+    name = draft.name()
+    last = verdicts[-1]
+    if not last.ok or draft.spec.mode is AccountMode.SHADOW:
+        _refuse(turn, draft, name, verdicts)
+        return None
+    reduce_only = draft.leg != "e" and draft.reducing
+    turn.emit(
+        OrderRequested(
+            at=turn.at,
+            cl_ord_id=name,
+            signal=draft.signal,
+            intent=draft.intent,
+            account=draft.account.id,
+            strategy=draft.strategy,
+            leg=draft.leg,
+            symbol=draft.listing.symbol,
+            venue_symbol=draft.listing.venue_symbol,
+            side=draft.side,
+            quantity=draft.quantity,
+            ord_type=draft.ord_type,
+            attempt=draft.attempt,
+            price=draft.price,
+            stop_price=draft.stop_price,
+            trail_distance=draft.trail_distance,
+            time_in_force=draft.time_in_force,
+            expire_at=draft.expire_at,
+            reduce_only=reduce_only,
+            position_id=draft.position_id,
+            bracket=draft.bracket,
+            parent=draft.parent,
+            after=draft.after,
+            label=draft.label,
+            comment=draft.spec.comment,
+            sizing=draft.sizing,
+            reference=draft.reference,
+            not_before=draft.not_before,
+            expires_unsent=draft.expires_unsent,
+            verdicts=verdicts,
+        )
+    )
+    return name
+
+
+def _refuse(turn: Turn, draft: Draft, name: ClOrdID, verdicts: tuple[Verdict, ...]) -> None:
+    last = verdicts[-1]
+    if last.ok:
+        code = "shadow_mode"
+        sentence = (
+            f"shadow account: {draft.side.value} {text(draft.quantity)} "
+            f"{draft.listing.venue_symbol} passed every check and was not sent"
+        )
+    else:
+        code = last.code
+        sentence = f"{last.text}. Would pass: {last.passes}" if last.passes else last.text
+    turn.emit(
+        OrderRefused(
+            at=turn.at,
+            cl_ord_id=name,
+            signal=draft.signal,
+            intent=draft.intent,
+            account=draft.account.id,
+            strategy=draft.strategy,
+            leg=draft.leg,
+            symbol=draft.listing.symbol,
+            side=draft.side,
+            quantity=draft.quantity,
+            code=code,
+            text=sentence,
+            verdicts=verdicts,
+            sizing=draft.sizing,
+            parent=draft.parent,
+        )
+    )

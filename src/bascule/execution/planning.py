@@ -1,0 +1,193 @@
+"""What planning an intent for one account starts from, and the answers it can give."""
+
+from collections.abc import Iterable
+from decimal import Decimal
+
+from msgspec import Struct
+
+from bascule.execution.state import AccountState, Book
+from bascule.execution.turn import Turn
+from bascule.model.account import AccountSpec, Capabilities, Route, RouteLeg
+from bascule.model.enums import Direction, Side
+from bascule.model.event import CancelRequested, IntentIdle, IntentRefused
+from bascule.model.ids import SignalId, StrategyId, Symbol
+from bascule.model.instrument import Listing
+from bascule.model.values import MINUTE, ONE, ZERO, Instant
+from bascule.reference.currency import NoRate, rate
+from bascule.reference.refusal import Refusal
+from bascule.reference.resolver import resolve
+
+_RATE_MAX_AGE = 5 * MINUTE
+"""An older quote converts nothing: the entry is refused."""
+
+
+class Plan(Struct, kw_only=True):
+    """One intent of one signal, on one account of one route."""
+
+    turn: Turn
+    signal: SignalId
+    intent: int
+    strategy: StrategyId
+    route: Route
+    leg: RouteLeg
+    account: AccountState
+    spec: AccountSpec
+    capabilities: Capabilities
+    not_before: Instant | None
+    expires_unsent: Instant | None
+
+    def refuse(self, code: str, sentence: str, symbol: str = "") -> None:
+        """Say why this account does not act on the intent."""
+        self.turn.emit(
+            IntentRefused(
+                at=self.turn.at,
+                signal=self.signal,
+                intent=self.intent,
+                code=code,
+                text=sentence,
+                account=self.account.id,
+                symbol=symbol,
+            )
+        )
+
+    def idle(self, sentence: str, symbol: str = "") -> None:
+        """Say that there is nothing to do on this account."""
+        self.turn.emit(
+            IntentIdle(
+                at=self.turn.at,
+                signal=self.signal,
+                intent=self.intent,
+                account=self.account.id,
+                text=sentence,
+                symbol=symbol,
+            )
+        )
+
+    def find(self, name: str, *, entry: bool) -> Listing | None:
+        """Resolve a name to the account's contract; an exit prefers the contract held.
+
+        Refuses the intent and returns None when there is no single answer.
+        """
+        held: Iterable[Symbol] = ()
+        if not entry:
+            held = [book.symbol for book in self.account.books_of(self.strategy) if book.quantity]
+        if name in self.spec.symbols.overrides:
+            listing = self.turn.listing(self.account.id, Symbol(name))
+            if listing is not None:
+                return listing
+        found = resolve(name, self.turn.at, held=held, symbols=self.spec.symbols)
+        if isinstance(found, Refusal):
+            self.refuse(found.code, found.text, name)
+            return None
+        symbol = found.instrument.symbol
+        if self.route.symbols and symbol not in self.route.symbols:
+            self.refuse(
+                "symbol_not_allowed",
+                f"route {self.route.id} trades {', '.join(self.route.symbols)}, not {symbol}",
+                symbol,
+            )
+            return None
+        listing = self.turn.listing(self.account.id, symbol)
+        if listing is None:
+            venue_symbol = self.spec.symbols.venue_symbol(symbol)
+            self.refuse(
+                "unknown_symbol",
+                f"{name} is {symbol}, which account {self.account.id} would trade as "
+                f"{venue_symbol}, and its venue lists no such symbol; check the account's "
+                "symbol map",
+                symbol,
+            )
+        return listing
+
+    def entry_reference(
+        self,
+        listing: Listing,
+        side: Side,
+        price: Decimal | None,
+        signal_price: Decimal | None,
+    ) -> tuple[Decimal | None, str]:
+        """Give the price an entry is measured from, and in words where it came from."""
+        if price is not None:
+            return price, "the order's own price"
+        quote = self.turn.market.quote(self.account.id, listing.venue_symbol)
+        if quote is not None:
+            return (quote.ask if side is Side.BUY else quote.bid), "the venue's quote"
+        if signal_price is not None:
+            return signal_price, "the price in the signal"
+        return None, ""
+
+    def to_account(self, listing: Listing) -> Decimal | None:
+        """Give account currency per unit of the contract's quote currency; None when unknown."""
+        if listing.quote == self.spec.currency:
+            return ONE
+        quotes = self.turn.market.quotes.get(self.account.id, {})
+        names = self.turn.settings.symbols.get(self.account.id, {})
+        by_symbol = {str(names[v]): quote for v, quote in quotes.items() if v in names}
+        found = rate(listing.quote, self.spec.currency, by_symbol, self.turn.at, _RATE_MAX_AGE)
+        return None if isinstance(found, NoRate) else found.value
+
+
+def held_side(book: Book | None) -> Direction:
+    """Say which way a book stands."""
+    if book is None or not book.quantity:
+        return Direction.FLAT
+    return Direction.LONG if book.quantity > 0 else Direction.SHORT
+
+
+def direction_of(side: Side) -> Direction:
+    """Say where an entry on this side leads."""
+    return Direction.LONG if side is Side.BUY else Direction.SHORT
+
+
+def cancel_entries(
+    turn: Turn,
+    account: AccountState,
+    reason: str,
+    *,
+    strategy: StrategyId | None = None,
+    symbol: Symbol | None = None,
+    side: Side | None = None,
+    label: str = "",
+    signal: SignalId | None = None,
+) -> int:
+    """Ask for working entries back; None or empty means any. Returns how many were asked for."""
+    count = 0
+    for order in list(account.orders.values()):
+        if order.leg != "e" or (strategy is not None and order.strategy != strategy):
+            continue
+        if (symbol is not None and order.symbol != symbol) or (side and order.side is not side):
+            continue
+        if label and order.label != label:
+            continue
+        count += request_cancel(turn, account, order.cl_ord_id, reason, signal)
+    return count
+
+
+def request_cancel(
+    turn: Turn, account: AccountState, cl_ord_id: str, reason: str, signal: SignalId | None = None
+) -> int:
+    """Ask for one order back unless that is already under way. Returns 1 when asked."""
+    order = account.orders.get(cl_ord_id)  # type: ignore[call-overload]
+    if order is None or order.pending == "cancel":
+        return 0
+    turn.emit(
+        CancelRequested(
+            at=turn.at,
+            account=account.id,
+            cl_ord_id=order.cl_ord_id,
+            request_id=f"{order.cl_ord_id}.c{order.changes + 1}",
+            reason=reason,
+            signal=signal,
+        )
+    )
+    return 1
+
+
+def expected(book: Book | None) -> Decimal:
+    """Give the signed quantity a book is heading for: held, less exits in flight, plus entries."""
+    if book is None:
+        return ZERO
+    held = book.quantity
+    if book.exiting:
+        held = max(held - book.exiting, ZERO) if held > 0 else min(held + book.exiting, ZERO)
+    return held + book.open_buy - book.open_sell

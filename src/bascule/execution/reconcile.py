@@ -1,0 +1,274 @@
+"""What a venue shows, held against what we know. Evidence only; the second run emits nothing.
+
+The order is: fills first (each once, by exec id), then the orders shown, then the answers for the
+orders that were asked after, then positions. A difference in positions is drift only when two
+looks in a row show the same one: orders, fills and positions are three questions, and the market
+does not stand still between them.
+"""
+
+from decimal import Decimal
+
+from bascule.execution.guards import tend
+from bascule.execution.inputs import Looked
+from bascule.execution.order_table import Fact
+from bascule.execution.reports import adopt_child, aftermath, learn, on_report
+from bascule.execution.state import AccountState, Order
+from bascule.execution.turn import Turn
+from bascule.model.enums import ExecType, OrdStatus
+from bascule.model.event import (
+    AccountMarked,
+    ChangeRejected,
+    DriftFound,
+    ForeignOrderSeen,
+    OrderReplaced,
+    PositionAdopted,
+    ReconcilePassed,
+)
+from bascule.model.ids import ExecID, Symbol
+from bascule.model.order import ExecutionReport, VenueOrder
+from bascule.model.values import SECOND, ZERO, text
+
+_CHANGE_PATIENCE = 3 * SECOND
+"""A cancel or replace that a look still does not show after this long has not happened."""
+_MONEY_INTERVAL = 60 * SECOND
+
+_FACTS = {
+    OrdStatus.ACKNOWLEDGED: Fact.NEW,
+    OrdStatus.WORKING: Fact.NEW,
+    OrdStatus.PARTIALLY_FILLED: Fact.NEW,
+    OrdStatus.CANCELED: Fact.CANCELED,
+    OrdStatus.REJECTED: Fact.REJECTED,
+    OrdStatus.EXPIRED: Fact.EXPIRED,
+}
+
+
+def on_look(turn: Turn, look: Looked) -> None:
+    """Bring an account in line with what its venue shows."""
+    account = turn.state.accounts.get(look.account)
+    if account is None:
+        return
+    before = len(turn.events)
+    first = account.last_fill_at == 0 and not account.books and not account.reconciled
+    applied = _apply_fills(turn, account, look, skip_foreign=first)
+    for shown in look.orders:
+        _on_shown(turn, account, shown, look)
+    for name, found in look.lookups.items():
+        order = account.order(name)
+        if order is None:
+            continue
+        if found is not None:
+            _on_found(turn, account, order, found, look)
+        elif name in look.absent:
+            learn(
+                turn,
+                account,
+                order,
+                Fact.ABSENT,
+                reason="absent",
+                text="the venue never had it",
+                evidence=f"absence proof: {look.cause}",
+            )
+            aftermath(turn, account, order)
+    if look.money is not None:
+        _mark(turn, account, look)
+    if not look.complete:
+        return
+    agreed = _compare_positions(turn, account, look, first=first)
+    if agreed:
+        changed = len(turn.events) > before
+        if not account.reconciled or account.drift or applied or changed:
+            turn.emit(
+                ReconcilePassed(
+                    at=turn.at,
+                    account=account.id,
+                    orders=len(look.orders),
+                    positions=len(look.positions),
+                    fills=len(look.fills),
+                    applied=applied,
+                    cause=look.cause,
+                )
+            )
+    for guard in list(account.guards.values()):
+        tend(turn, account, guard)
+
+
+def _apply_fills(turn: Turn, account: AccountState, look: Looked, *, skip_foreign: bool) -> int:
+    applied = 0
+    for fill in look.fills:
+        if fill.exec_id in account.exec_ids:
+            continue
+        # A first look at an account takes the position as it stands, not how it came about.
+        if skip_foreign and not _ours(account, fill):
+            continue
+        on_report(turn, fill)
+        applied += 1
+    return applied
+
+
+def _ours(account: AccountState, fill: ExecutionReport) -> bool:
+    return (
+        (fill.cl_ord_id is not None and account.order(fill.cl_ord_id) is not None)
+        or fill.venue_order_id in account.by_venue_id
+        or (fill.parent is not None and account.order(fill.parent) is not None)
+    )
+
+
+def _on_shown(turn: Turn, account: AccountState, shown: VenueOrder, look: Looked) -> None:
+    order = account.order(shown.cl_ord_id) if shown.cl_ord_id is not None else None
+    if order is None:
+        name = account.by_venue_id.get(shown.venue_order_id)
+        order = account.order(name) if name is not None else None
+    if order is None and shown.parent is not None and shown.leg:
+        adopt_child(turn, account, _as_report(shown))
+        return
+    if order is None:
+        if shown.venue_order_id not in account.foreign:
+            turn.emit(
+                ForeignOrderSeen(
+                    at=turn.at,
+                    account=account.id,
+                    venue_order_id=shown.venue_order_id,
+                    venue_symbol=shown.venue_symbol,
+                    side=shown.side,
+                    quantity=shown.quantity,
+                    note="found working at the venue, not sent by Bascule",
+                )
+            )
+        return
+    _on_found(turn, account, order, shown, look)
+
+
+def _on_found(
+    turn: Turn, account: AccountState, order: Order, shown: VenueOrder, look: Looked
+) -> None:
+    """Apply what the venue shows under one of our ids."""
+    fact = _FACTS.get(shown.ord_status)
+    if fact is not None:
+        status_before = order.status
+        learn(
+            turn,
+            account,
+            order,
+            fact,
+            report=_as_report(shown) if fact is Fact.NEW and order.venue_order_id is None else None,
+            reason=shown.reason,
+            evidence=f"look: {look.cause}",
+        )
+        if order.status is not status_before:
+            aftermath(turn, account, order)
+    if order.live:
+        _settle_change(turn, account, order, shown)
+
+
+def _settle_change(turn: Turn, account: AccountState, order: Order, shown: VenueOrder) -> None:
+    """Decide a cancel or replace in flight by the terms that the venue shows."""
+    differs = (
+        shown.quantity != order.quantity
+        or (shown.price is not None and shown.price != order.price)
+        or (shown.stop_price is not None and shown.stop_price != order.stop_price)
+    )
+    if differs:
+        turn.emit(
+            OrderReplaced(
+                at=turn.at,
+                account=account.id,
+                cl_ord_id=order.cl_ord_id,
+                request_id=order.pending_id if order.pending == "replace" else "-",
+                status=order.status,
+                quantity=shown.quantity,
+                price=shown.price,
+                stop_price=shown.stop_price,
+            )
+        )
+    elif order.pending and turn.at - order.changed_at > _CHANGE_PATIENCE:
+        turn.emit(
+            ChangeRejected(
+                at=turn.at,
+                account=account.id,
+                cl_ord_id=order.cl_ord_id,
+                request_id=order.pending_id,
+                reason="the venue shows the order unchanged",
+            )
+        )
+
+
+def _as_report(shown: VenueOrder) -> ExecutionReport:
+    return ExecutionReport(
+        account=shown.account,
+        exec_id=ExecID(f"look:{shown.venue_order_id}"),
+        exec_type=ExecType.NEW,
+        venue_order_id=shown.venue_order_id,
+        venue_symbol=shown.venue_symbol,
+        side=shown.side,
+        at=shown.at,
+        cl_ord_id=shown.cl_ord_id,
+        order_qty=shown.quantity,
+        price=shown.price,
+        stop_price=shown.stop_price,
+        position_id=shown.position_id,
+        parent=shown.parent,
+        leg=shown.leg,
+    )
+
+
+def _mark(turn: Turn, account: AccountState, look: Looked) -> None:
+    money, known = look.money, account.money
+    if money is None:
+        return
+    if known is None or known.balance != money.balance or money.at - known.at > _MONEY_INTERVAL:
+        turn.emit(AccountMarked(at=turn.at, account=account.id, snapshot=money))
+
+
+def _compare_positions(turn: Turn, account: AccountState, look: Looked, *, first: bool) -> bool:
+    """Hold our net positions against the venue's. True when they agree or are now adopted."""
+    names = turn.settings.symbols.get(account.id, {})
+    theirs: dict[Symbol, Decimal] = {}
+    prices: dict[Symbol, Decimal] = {}
+    for position in look.positions:
+        symbol = names.get(position.venue_symbol, Symbol(position.venue_symbol))
+        theirs[symbol] = theirs.get(symbol, ZERO) + position.quantity
+        prices[symbol] = position.avg_price
+    symbols = list(theirs) + [s for s, e in account.exposure.items() if e.net and s not in theirs]
+    suspects: dict[Symbol, Decimal] = {}
+    for symbol in symbols:
+        exposure = account.exposure.get(symbol)
+        ours = exposure.net if exposure is not None else ZERO
+        difference = theirs.get(symbol, ZERO) - ours
+        if not difference:
+            continue
+        if first:
+            for position in look.positions:
+                if names.get(position.venue_symbol, position.venue_symbol) == symbol:
+                    turn.emit(
+                        PositionAdopted(
+                            at=turn.at,
+                            account=account.id,
+                            symbol=symbol,
+                            quantity=position.quantity,
+                            price=position.avg_price,
+                            reason="held at the venue when the account was first seen",
+                            position_id=position.position_id,
+                        )
+                    )
+            continue
+        suspects[symbol] = difference
+    earlier = turn.market.suspects.get(account.id, {})
+    turn.market.suspects[account.id] = suspects
+    for symbol, difference in suspects.items():
+        if earlier.get(symbol) == difference and symbol not in account.drift:
+            ours = theirs.get(symbol, ZERO) - difference
+            turn.emit(
+                DriftFound(
+                    at=turn.at,
+                    account=account.id,
+                    symbol=symbol,
+                    ours=ours,
+                    theirs=theirs.get(symbol, ZERO),
+                    text=f"{symbol} on {account.id}: the venue holds "
+                    f"{text(theirs.get(symbol, ZERO))}, the journal {text(ours)}; entries in it "
+                    "are refused until they agree",
+                )
+            )
+    if suspects and earlier != suspects:
+        turn.market.looks.setdefault(account.id, "positions differ")
+    return not suspects

@@ -1,0 +1,465 @@
+"""What a venue says of an order, held against the order table."""
+
+from decimal import Decimal
+
+from bascule.execution.guards import tend
+from bascule.execution.order_table import Fact, Ignore, step
+from bascule.execution.plan_exit import close_late_fill
+from bascule.execution.state import AccountState, Order
+from bascule.execution.turn import Turn
+from bascule.model.enums import ENDED, ExecType, OrdStatus
+from bascule.model.event import (
+    ChangeRejected,
+    ChildReported,
+    FillBusted,
+    FillCorrected,
+    ForeignFill,
+    ForeignOrderSeen,
+    OrderAcknowledged,
+    OrderDoubted,
+    OrderEnded,
+    OrderFilled,
+    OrderReleased,
+    OrderReplaced,
+    ReportIgnored,
+)
+from bascule.model.ids import AccountId, ClOrdID, Symbol
+from bascule.model.order import Accepted, ExecutionReport, Outcome, Refused
+from bascule.model.values import ZERO
+
+_SIMPLE = {
+    ExecType.PENDING_NEW: Fact.ACCEPTED,
+    ExecType.NEW: Fact.NEW,
+    ExecType.TRIGGERED: Fact.NEW,
+    ExecType.CANCELED: Fact.CANCELED,
+    ExecType.REJECTED: Fact.REJECTED,
+    ExecType.EXPIRED: Fact.EXPIRED,
+}
+
+
+def on_report(turn: Turn, report: ExecutionReport) -> None:
+    """Apply one execution report, once."""
+    account = turn.state.accounts.get(report.account)
+    if account is None:
+        return
+    order = find(turn, account, report)
+    kind = report.exec_type
+    if kind is ExecType.TRADE:
+        _on_trade(turn, account, order, report)
+    elif order is None:
+        _flag_foreign(turn, account, report)
+    elif kind in (ExecType.TRADE_CANCEL, ExecType.TRADE_CORRECT):
+        _on_correction(turn, account, order, report)
+    elif kind is ExecType.REPLACED:
+        _on_replaced(turn, account, order, report)
+    elif kind in (ExecType.CANCEL_REJECTED, ExecType.REPLACE_REJECTED):
+        _on_change_rejected(turn, account, order, report)
+    elif kind in _SIMPLE:
+        learn(turn, account, order, _SIMPLE[kind], report=report)
+    if order is not None:
+        aftermath(turn, account, order)
+
+
+def find(turn: Turn, account: AccountState, report: ExecutionReport) -> Order | None:
+    """Find the order a report speaks of, registering a venue's native child on first sight."""
+    order = None
+    if report.cl_ord_id is not None:
+        order = account.order(report.cl_ord_id)
+    if order is None:
+        name = account.by_venue_id.get(report.venue_order_id)
+        order = account.order(name) if name is not None else None
+    if order is None and report.parent is not None and report.leg:
+        order = adopt_child(turn, account, report)
+    return order
+
+
+def adopt_child(turn: Turn, account: AccountState, report: ExecutionReport) -> Order | None:
+    """Register a stop or target that the venue runs for one of our entries."""
+    parent = account.order(report.parent) if report.parent is not None else None
+    if parent is None:
+        return None
+    guard = account.guards.get(parent.cl_ord_id)
+    made = guard.made.get(report.leg, 0) if guard is not None else 0
+    suffix = f".{made}" if made else ""
+    turn.emit(
+        ChildReported(
+            at=turn.at,
+            account=account.id,
+            cl_ord_id=ClOrdID(f"{parent.cl_ord_id}:{report.leg}{suffix}"),
+            parent=parent.cl_ord_id,
+            leg=report.leg,
+            signal=parent.signal,
+            strategy=parent.strategy,
+            symbol=parent.symbol,
+            venue_symbol=parent.venue_symbol,
+            venue_order_id=report.venue_order_id,
+            side=report.side,
+            quantity=report.order_qty or report.leaves_qty or report.last_qty,
+            position_id=report.position_id,
+            price=report.price,
+            stop_price=report.stop_price,
+        )
+    )
+    name = account.by_venue_id.get(report.venue_order_id)
+    return account.order(name) if name is not None else None
+
+
+def _on_trade(
+    turn: Turn, account: AccountState, order: Order | None, report: ExecutionReport
+) -> None:
+    if report.exec_id in account.exec_ids:
+        _ignore(turn, account, order, report, "this fill is already counted")
+        return
+    if report.last_qty <= 0:
+        _ignore(turn, account, order, report, "a fill of nothing")
+        return
+    if order is None:
+        _foreign_trade(turn, account, report)
+        return
+    total = order.cum_qty + report.last_qty
+    fact = Fact.FULL if total >= order.quantity else Fact.PARTIAL
+    status = step(order.status, fact)
+    over = total - order.quantity
+    note = ""
+    if over > 0:
+        note = f"overfill: {over} more than was asked for"
+    elif order.status in ENDED:
+        note = f"came after the order was {order.status.value}"
+    turn.emit(
+        OrderFilled(
+            at=turn.at,
+            account=account.id,
+            cl_ord_id=order.cl_ord_id,
+            exec_id=report.exec_id,
+            side=order.side,
+            quantity=report.last_qty,
+            price=report.last_price,
+            status=status if isinstance(status, OrdStatus) else order.status,
+            traded_at=report.at,
+            commission=report.commission,
+            currency=report.currency,
+            position_id=report.position_id,
+            note=note,
+        )
+    )
+    spec = turn.settings.accounts.get(account.id)
+    listing = turn.listing(account.id, order.symbol)
+    if order.leg == "e" and spec is not None and listing is not None:
+        capabilities = turn.settings.capabilities[account.id]
+        close_late_fill(turn, account, spec, capabilities, listing, order, report.last_qty)
+
+
+def _foreign_trade(turn: Turn, account: AccountState, report: ExecutionReport) -> None:
+    names = turn.settings.symbols.get(account.id, {})
+    turn.emit(
+        ForeignFill(
+            at=turn.at,
+            account=account.id,
+            exec_id=report.exec_id,
+            venue_order_id=report.venue_order_id,
+            symbol=names.get(report.venue_symbol, Symbol(report.venue_symbol)),
+            side=report.side,
+            quantity=report.last_qty,
+            price=report.last_price,
+            traded_at=report.at,
+            position_id=report.position_id,
+            commission=report.commission,
+        )
+    )
+    for guard in list(account.guards.values()):
+        tend(turn, account, guard)
+
+
+def _flag_foreign(turn: Turn, account: AccountState, report: ExecutionReport) -> None:
+    if report.venue_order_id in account.foreign or report.exec_type is not ExecType.NEW:
+        return
+    turn.emit(
+        ForeignOrderSeen(
+            at=turn.at,
+            account=account.id,
+            venue_order_id=report.venue_order_id,
+            venue_symbol=report.venue_symbol,
+            side=report.side,
+            quantity=report.order_qty or report.leaves_qty or ZERO,
+            note="an order that Bascule did not send",
+        )
+    )
+
+
+def _on_correction(
+    turn: Turn, account: AccountState, order: Order, report: ExecutionReport
+) -> None:
+    known = order.fills.get(report.ref_exec_id) if report.ref_exec_id is not None else None
+    if known is None or report.exec_id in account.exec_ids or report.ref_exec_id is None:
+        _ignore(turn, account, order, report, "it corrects no fill that is counted")
+        return
+    if report.exec_type is ExecType.TRADE_CANCEL:
+        left = order.cum_qty - known.quantity
+        turn.emit(
+            FillBusted(
+                at=turn.at,
+                account=account.id,
+                cl_ord_id=order.cl_ord_id,
+                exec_id=report.exec_id,
+                ref_exec_id=report.ref_exec_id,
+                status=_after_correction(order, left, report),
+            )
+        )
+        return
+    total = order.cum_qty - known.quantity + report.last_qty
+    turn.emit(
+        FillCorrected(
+            at=turn.at,
+            account=account.id,
+            cl_ord_id=order.cl_ord_id,
+            exec_id=report.exec_id,
+            ref_exec_id=report.ref_exec_id,
+            quantity=report.last_qty,
+            price=report.last_price,
+            status=_after_correction(order, total, report),
+        )
+    )
+
+
+def _after_correction(order: Order, cum: Decimal, report: ExecutionReport) -> OrdStatus:
+    """The venue's word on the status, else what the quantities say."""
+    if report.ord_status is not None:
+        return report.ord_status
+    if order.status in ENDED and order.status is not OrdStatus.FILLED:
+        return order.status
+    if cum >= order.quantity:
+        return OrdStatus.FILLED
+    return OrdStatus.PARTIALLY_FILLED if cum > 0 else OrdStatus.WORKING
+
+
+def _on_replaced(turn: Turn, account: AccountState, order: Order, report: ExecutionReport) -> None:
+    if order.status in ENDED:
+        _ignore(turn, account, order, report, Ignore.ENDED)
+        return
+    quantity = report.order_qty
+    full = quantity is not None and order.cum_qty >= quantity > 0
+    status = OrdStatus.FILLED if full else order.status
+    if not full and status in (
+        OrdStatus.NEW_REQUESTED,
+        OrdStatus.SUBMITTED,
+        OrdStatus.ACKNOWLEDGED,
+        OrdStatus.IN_DOUBT,
+    ):
+        status = OrdStatus.WORKING
+    turn.emit(
+        OrderReplaced(
+            at=turn.at,
+            account=account.id,
+            cl_ord_id=order.cl_ord_id,
+            request_id=report.request_id or order.pending_id,
+            status=status,
+            quantity=quantity,
+            price=report.price,
+            stop_price=report.stop_price,
+            venue_order_id=(
+                report.venue_order_id if report.venue_order_id != order.venue_order_id else None
+            ),
+        )
+    )
+
+
+def _on_change_rejected(
+    turn: Turn, account: AccountState, order: Order, report: ExecutionReport
+) -> None:
+    if not order.pending or (report.request_id and report.request_id != order.pending_id):
+        _ignore(turn, account, order, report, "no such change is in flight")
+        return
+    turn.emit(
+        ChangeRejected(
+            at=turn.at,
+            account=account.id,
+            cl_ord_id=order.cl_ord_id,
+            request_id=order.pending_id,
+            reason=report.text or report.reason,
+        )
+    )
+    turn.market.looks.setdefault(account.id, "a change was rejected")
+
+
+def learn(
+    turn: Turn,
+    account: AccountState,
+    order: Order,
+    fact: Fact,
+    *,
+    report: ExecutionReport | None = None,
+    reason: str = "",
+    text: str = "",
+    venue_code: str = "",
+    evidence: str = "",
+) -> None:
+    """Apply a fact that is no fill; what the table ignores is journaled when a report told it."""
+    result = step(order.status, fact)
+    if isinstance(result, Ignore):
+        if report is not None and result is not Ignore.DUPLICATE:
+            _ignore(turn, account, order, report, result)
+        elif report is not None and order.venue_order_id is None:
+            _acknowledge(turn, account, order, order.status, report, evidence)
+        return
+    if result is OrdStatus.IN_DOUBT:
+        turn.emit(
+            OrderDoubted(at=turn.at, account=account.id, cl_ord_id=order.cl_ord_id, cause=reason)
+        )
+        turn.market.looks.setdefault(account.id, "an order is in doubt")
+    elif result in ENDED:
+        turn.emit(
+            OrderEnded(
+                at=turn.at,
+                account=account.id,
+                cl_ord_id=order.cl_ord_id,
+                status=result,
+                reason=reason or (report.reason if report is not None else "") or fact.value,
+                text=text or (report.text if report is not None else ""),
+                venue_code=venue_code,
+                evidence=evidence or ("report" if report is not None else "outcome"),
+            )
+        )
+    else:
+        _acknowledge(turn, account, order, result, report, evidence)
+
+
+def _acknowledge(
+    turn: Turn,
+    account: AccountState,
+    order: Order,
+    status: OrdStatus,
+    report: ExecutionReport | None,
+    evidence: str,
+) -> None:
+    turn.emit(
+        OrderAcknowledged(
+            at=turn.at,
+            account=account.id,
+            cl_ord_id=order.cl_ord_id,
+            status=status,
+            venue_order_id=report.venue_order_id if report is not None else None,
+            evidence=evidence,
+        )
+    )
+
+
+def on_submit_outcome(
+    turn: Turn, account_id: AccountId, cl_ord_id: ClOrdID, outcome: Outcome
+) -> None:
+    """Apply the outcome of a submit: accepted, refused with proof, or unknown."""
+    account = turn.state.accounts.get(account_id)
+    order = account.order(cl_ord_id) if account is not None else None
+    if account is None or order is None:
+        return
+    if isinstance(outcome, Accepted):
+        result = step(order.status, Fact.ACCEPTED)
+        if isinstance(result, OrdStatus):
+            turn.emit(
+                OrderAcknowledged(
+                    at=turn.at,
+                    account=account.id,
+                    cl_ord_id=cl_ord_id,
+                    status=result,
+                    venue_order_id=outcome.venue_order_id,
+                )
+            )
+    elif isinstance(outcome, Refused) and outcome.reason != "duplicate_cl_ord_id":
+        learn(
+            turn,
+            account,
+            order,
+            Fact.REJECTED,
+            reason=outcome.reason,
+            text=outcome.text,
+            venue_code=outcome.venue_code,
+            evidence="outcome",
+        )
+    else:
+        # A venue that already knows the id has the order, or had it: that is doubt, not refusal.
+        cause = "duplicate_cl_ord_id" if isinstance(outcome, Refused) else outcome.cause
+        learn(turn, account, order, Fact.DOUBT, reason=cause)
+    aftermath(turn, account, order)
+
+
+def on_change_outcome(
+    turn: Turn, account_id: AccountId, cl_ord_id: ClOrdID, request_id: str, outcome: Outcome
+) -> None:
+    """Apply the outcome of a cancel or replace; an accepted one is proven by its report."""
+    account = turn.state.accounts.get(account_id)
+    order = account.order(cl_ord_id) if account is not None else None
+    if account is None or order is None or order.pending_id != request_id:
+        return
+    if isinstance(outcome, Accepted):
+        return
+    unknown = not isinstance(outcome, Refused)
+    turn.emit(
+        ChangeRejected(
+            at=turn.at,
+            account=account_id,
+            cl_ord_id=cl_ord_id,
+            request_id=request_id,
+            reason=outcome.text if isinstance(outcome, Refused) else outcome.cause,
+            unknown=unknown,
+        )
+    )
+    turn.market.looks.setdefault(account_id, "a change failed")
+
+
+def aftermath(turn: Turn, account: AccountState, order: Order) -> None:
+    """Do what an order's news asks for: tend its guard, and let waiting orders go."""
+    guard = account.guards.get(order.parent or order.cl_ord_id)
+    if guard is not None:
+        tend(turn, account, guard)
+    if order.leg == "x":
+        for other in list(account.guards.values()):
+            if other.strategy == order.strategy and other.symbol == order.symbol:
+                tend(turn, account, other)
+    if order.status in ENDED:
+        turn.market.peaks.pop(order.cl_ord_id, None)
+        for name in list(account.waiters.get(order.cl_ord_id, ())):
+            waiting = account.orders.get(name)
+            if waiting is not None:
+                _let_go(turn, account, waiting, order)
+
+
+def _let_go(turn: Turn, account: AccountState, waiting: Order, before: Order) -> None:
+    """Release an order that waited, for what is still to be done, or end it unsent."""
+    quantity = waiting.quantity
+    why = ""
+    if waiting.leg == "e":
+        if before.status is not OrdStatus.FILLED:
+            why = f"the part before it ended {before.status.value}"
+    else:
+        book = account.book(waiting.strategy, waiting.symbol)
+        held = -book.quantity * waiting.side.sign if book is not None else ZERO
+        others = (book.exiting if book is not None else ZERO) - waiting.leaves
+        quantity = min(quantity, held - others)
+        if quantity <= 0:
+            why = "nothing is left to close"
+    if why:
+        learn(turn, account, waiting, Fact.UNSENT, reason="not_needed", text=why)
+        aftermath(turn, account, waiting)
+        return
+    turn.emit(
+        OrderReleased(
+            at=turn.at, account=account.id, cl_ord_id=waiting.cl_ord_id, quantity=quantity
+        )
+    )
+
+
+def _ignore(
+    turn: Turn,
+    account: AccountState,
+    order: Order | None,
+    report: ExecutionReport,
+    why: str,
+) -> None:
+    turn.emit(
+        ReportIgnored(
+            at=turn.at,
+            account=account.id,
+            why=str(why),
+            report=report,
+            cl_ord_id=order.cl_ord_id if order is not None else None,
+        )
+    )

@@ -1,0 +1,281 @@
+"""What the journal adds up to. Mutable, owned by one thread, changed by ``evolve`` alone.
+
+The structs are plain data, so that a snapshot is one encode and a replayed state can be compared
+with a lived one byte by byte. Every container that grows with time states its bound.
+"""
+
+import hashlib
+from decimal import Decimal
+
+import msgspec
+from msgspec import Struct, field
+
+from bascule.model.enums import ENDED, OrdStatus, OrdType, Side, StopMode, TimeInForce
+from bascule.model.event import Bracket
+from bascule.model.ids import (
+    AccountId,
+    ClOrdID,
+    ExecID,
+    PositionId,
+    SignalId,
+    StrategyId,
+    Symbol,
+    VenueOrderId,
+    VenueSymbol,
+)
+from bascule.model.order import AccountSnapshot
+from bascule.model.values import ZERO, Instant
+from bascule.risk.rates import RateWindow
+
+ENDED_ORDERS_MAX = 2_000
+"""Ended orders kept an account, so that a late report still finds its order."""
+EXEC_IDS_MAX = 20_000
+SIGNAL_KEYS_MAX = 100_000
+SAME_ENTRIES_MAX = 1_000
+
+
+class Execution(Struct, array_like=True):
+    """One counted fill of an order."""
+
+    quantity: Decimal
+    price: Decimal
+
+
+class Order(Struct, kw_only=True, omit_defaults=True):
+    """An order of ours (or a venue's native child of one) from request to end.
+
+    ``pending`` is ``cancel`` or ``replace`` while one is in flight; the terms asked for stand in
+    ``pending_*`` until the venue has answered. ``waiting`` holds an order back until the one
+    named in ``after`` has ended. ``number`` counts all requests of the installation, ``changes``
+    this order's cancel and replace requests.
+    """
+
+    cl_ord_id: ClOrdID
+    signal: SignalId
+    intent: int
+    account: AccountId
+    strategy: StrategyId
+    leg: str
+    symbol: Symbol
+    venue_symbol: VenueSymbol
+    side: Side
+    quantity: Decimal
+    ord_type: OrdType
+    requested_at: Instant
+    number: int = 0
+    status: OrdStatus = OrdStatus.NEW_REQUESTED
+    price: Decimal | None = None
+    stop_price: Decimal | None = None
+    trail_distance: Decimal | None = None
+    time_in_force: TimeInForce = TimeInForce.GTC
+    expire_at: Instant | None = None
+    reduce_only: bool = False
+    position_id: PositionId | None = None
+    bracket: Bracket | None = None
+    parent: ClOrdID | None = None
+    after: ClOrdID | None = None
+    waiting: bool = False
+    label: str = ""
+    comment: str = ""
+    attempt: int = 0
+    not_before: Instant | None = None
+    expires_unsent: Instant | None = None
+    venue_order_id: VenueOrderId | None = None
+    native_child: bool = False
+    cum_qty: Decimal = ZERO
+    notional: Decimal = ZERO
+    fills: dict[ExecID, Execution] = field(default_factory=dict)
+    pending: str = ""
+    pending_id: str = ""
+    pending_qty: Decimal | None = None
+    pending_price: Decimal | None = None
+    pending_stop: Decimal | None = None
+    changes: int = 0
+    changed_at: Instant = Instant(0)
+    doubt: str = ""
+    end_reason: str = ""
+
+    @property
+    def live(self) -> bool:
+        """Whether it may still trade, as far as evidence goes."""
+        return self.status not in ENDED
+
+    @property
+    def leaves(self) -> Decimal:
+        """What may still fill at the worst: a replace in flight counts the larger of both."""
+        if self.status in ENDED:
+            return ZERO
+        total = self.quantity
+        if self.pending_qty is not None and self.pending_qty > total:
+            total = self.pending_qty
+        left = total - self.cum_qty
+        return left if left > 0 else ZERO
+
+    @property
+    def avg_price(self) -> Decimal | None:
+        """Average fill price, or None before the first fill."""
+        return self.notional / self.cum_qty if self.cum_qty else None
+
+
+class Book(Struct, omit_defaults=True):
+    """A strategy's own share of an account's position in one contract.
+
+    ``quantity`` is signed. ``lots`` keeps it by position id where the venue hedges. ``open_qty``
+    is what entries may still add (unsigned, at the worst), ``exiting`` what exits in flight will
+    still take away. ``entries`` counts entry orders since it was last flat. ``closing`` is the
+    last signal that closed everything: an entry with a number up to ``closed_to`` that still
+    fills is closed at once.
+    """
+
+    strategy: StrategyId
+    symbol: Symbol
+    venue_symbol: VenueSymbol
+    quantity: Decimal = ZERO
+    avg_price: Decimal = ZERO
+    realized: Decimal = ZERO
+    commission: Decimal = ZERO
+    open_buy: Decimal = ZERO
+    open_sell: Decimal = ZERO
+    exiting: Decimal = ZERO
+    entries: int = 0
+    closing: SignalId | None = None
+    closed_to: int = 0
+    lots: dict[PositionId, Decimal] = field(default_factory=dict)
+
+
+class Guard(Struct, omit_defaults=True):
+    """What protects one filled entry: its bracket, and how much of the fill is still held.
+
+    ``slot`` is the entry's own among the children of a split. ``children`` are the stop and
+    target orders, engine-run or native, live ones only.
+    ``refused`` counts stop orders that the venue refused. ``moved`` is set once break-even acted.
+    """
+
+    cl_ord_id: ClOrdID
+    signal: SignalId
+    strategy: StrategyId
+    symbol: Symbol
+    venue_symbol: VenueSymbol
+    side: Side
+    bracket: Bracket
+    intent: int = 0
+    slot: str = ""
+    entry_price: Decimal = ZERO
+    filled: Decimal = ZERO
+    held: Decimal = ZERO
+    taken: dict[str, Decimal] = field(default_factory=dict)
+    children: list[ClOrdID] = field(default_factory=list)
+    made: dict[str, int] = field(default_factory=dict)
+    refused: int = 0
+    moved: bool = False
+    position_id: PositionId | None = None
+    entry_done: bool = False
+
+
+class Stop(Struct, frozen=True):
+    """A halt, freeze or lock in force."""
+
+    mode: StopMode
+    by: str
+    reason: str
+    at: Instant
+    until: Instant | None = None
+
+
+class Exposure(Struct):
+    """An account's position in one contract, and what open entries may still do to it."""
+
+    net: Decimal = ZERO
+    open_buy: Decimal = ZERO
+    open_sell: Decimal = ZERO
+
+
+class LastSame(Struct, array_like=True):
+    """The last entry of one symbol, side and size: which signal, and when."""
+
+    signal: SignalId
+    at: Instant
+
+
+class AccountState(Struct, kw_only=True):
+    """Everything known of one account.
+
+    ``waiters`` lists, by the order waited for, the orders held back for it. ``watched`` lists, by
+    venue symbol, the trailing orders and the guards that follow the price.
+    """
+
+    id: AccountId
+    number: int
+    venue: str
+    login: str
+    mode: str
+    orders: dict[ClOrdID, Order] = field(default_factory=dict)
+    ended: dict[ClOrdID, Order] = field(default_factory=dict)
+    by_venue_id: dict[VenueOrderId, ClOrdID] = field(default_factory=dict)
+    exec_ids: dict[ExecID, ClOrdID] = field(default_factory=dict)
+    books: dict[str, Book] = field(default_factory=dict)
+    guards: dict[ClOrdID, Guard] = field(default_factory=dict)
+    waiters: dict[ClOrdID, list[ClOrdID]] = field(default_factory=dict)
+    watched: dict[VenueSymbol, list[ClOrdID]] = field(default_factory=dict)
+    exposure: dict[Symbol, Exposure] = field(default_factory=dict)
+    foreign: dict[VenueOrderId, str] = field(default_factory=dict)
+    rates: RateWindow = field(default_factory=RateWindow)
+    same: dict[str, LastSame] = field(default_factory=dict)
+    money: AccountSnapshot | None = None
+    link_up: bool = False
+    reconciled: bool = False
+    drift: dict[Symbol, str] = field(default_factory=dict)
+    last_fill_at: Instant = Instant(0)
+
+    def order(self, cl_ord_id: ClOrdID) -> Order | None:
+        """Find an order, live or ended."""
+        return self.orders.get(cl_ord_id) or self.ended.get(cl_ord_id)
+
+    def book(self, strategy: StrategyId, symbol: Symbol) -> Book | None:
+        """Find a strategy's book of a contract."""
+        return self.books.get(f"{strategy}|{symbol}")
+
+    def books_of(self, strategy: StrategyId) -> list[Book]:
+        """All books of a strategy on this account."""
+        return [book for book in self.books.values() if book.strategy == strategy]
+
+
+class SignalKey(Struct, array_like=True):
+    """What an idempotency key was first used for."""
+
+    signal: SignalId
+    body_hash: str
+    at: Instant
+
+
+class State(Struct, kw_only=True):
+    """The whole of it. ``clock`` is the instant of the last event."""
+
+    epoch: str = ""
+    reduce_only: bool = False
+    signals: int = 0
+    requests: int = 0
+    refused_signals: int = 0
+    clock: Instant = Instant(0)
+    accounts: dict[AccountId, AccountState] = field(default_factory=dict)
+    keys: dict[str, SignalKey] = field(default_factory=dict)
+    stops: dict[str, Stop] = field(default_factory=dict)
+
+
+_encoder = msgspec.json.Encoder()
+_decoder = msgspec.json.Decoder(State)
+
+
+def dump(state: State) -> bytes:
+    """Write a state for a snapshot. The order of dicts is kept: it is part of the state."""
+    return _encoder.encode(state)
+
+
+def load(blob: bytes) -> State:
+    """Read a state back from a snapshot."""
+    return _decoder.decode(blob)
+
+
+def state_hash(blob: bytes) -> str:
+    """Name a dumped state by its content (SHA-256, hex)."""
+    return hashlib.sha256(blob).hexdigest()

@@ -1,0 +1,85 @@
+"""One decision in the making: the state, the settings, the market, and the events so far.
+
+An event is folded the moment it is emitted, through the same ``evolve`` that replay uses, so what
+a later part of the decision sees is exactly what recovery will see.
+"""
+
+from collections.abc import Iterator
+from decimal import Decimal
+
+from msgspec import Struct, field
+
+from bascule.execution.evolve import evolve
+from bascule.execution.state import AccountState, State
+from bascule.model.account import AccountSpec, Capabilities, Route
+from bascule.model.event import Event
+from bascule.model.ids import AccountId, ClOrdID, Symbol, VenueSymbol
+from bascule.model.instrument import Listing, Quote
+from bascule.model.values import Instant
+
+
+class Settings(Struct, kw_only=True):
+    """What the user set up and what the venues list: the unjournaled half of a decision's input.
+
+    Its text and hash are journaled at each start. ``listings`` are by our symbol,
+    ``symbols`` from the venue's name back to ours.
+    """
+
+    accounts: dict[AccountId, AccountSpec] = field(default_factory=dict)
+    routes: tuple[Route, ...] = ()
+    capabilities: dict[AccountId, Capabilities] = field(default_factory=dict)
+    listings: dict[AccountId, dict[Symbol, Listing]] = field(default_factory=dict)
+    symbols: dict[AccountId, dict[VenueSymbol, Symbol]] = field(default_factory=dict)
+    max_signal_age_ns: int = 60_000_000_000
+    change_interval_ns: int = 500_000_000
+    max_intents: int = 50
+
+
+class Market(Struct):
+    """What is known but not journaled: latest quotes, peaks of trailing orders, looks wanted.
+
+    ``looks`` names accounts whose venue should be asked soon, and why; ``suspects`` holds
+    differences seen once, which are drift when they are seen again.
+
+    After a restart a peak starts again from the level that was last asked of the venue, which
+    only ever ratchets, so nothing that was gained is given back.
+    """
+
+    quotes: dict[AccountId, dict[VenueSymbol, Quote]] = field(default_factory=dict)
+    peaks: dict[ClOrdID, Decimal] = field(default_factory=dict)
+    looks: dict[AccountId, str] = field(default_factory=dict)
+    suspects: dict[AccountId, dict[Symbol, Decimal]] = field(default_factory=dict)
+
+    def quote(self, account: AccountId, venue_symbol: VenueSymbol) -> Quote | None:
+        """Give the latest quote, if there is one."""
+        by_symbol = self.quotes.get(account)
+        return by_symbol.get(venue_symbol) if by_symbol is not None else None
+
+
+class Turn:
+    """Collects the events of one decision, folding each as it comes."""
+
+    __slots__ = ("at", "events", "market", "settings", "state")
+
+    def __init__(self, state: State, settings: Settings, market: Market, at: Instant) -> None:
+        self.state = state
+        self.settings = settings
+        self.market = market
+        self.at = at
+        self.events: list[Event] = []
+
+    def emit(self, event: Event) -> None:
+        """Let a fact be known: fold it, and keep it for the journal."""
+        evolve(self.state, event)
+        self.events.append(event)
+
+    def listing(self, account: AccountId, symbol: Symbol) -> Listing | None:
+        """Give the account's record of a contract."""
+        return self.settings.listings.get(account, {}).get(symbol)
+
+    def accounts(self) -> Iterator[AccountState]:
+        """Walk the accounts that are both known and configured."""
+        for name in self.settings.accounts:
+            account = self.state.accounts.get(name)
+            if account is not None:
+                yield account

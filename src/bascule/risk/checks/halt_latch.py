@@ -1,0 +1,26 @@
+"""A stop in force: halt and lock refuse what is not proven to reduce, freeze refuses everything."""
+
+from bascule.model.enums import StopMode
+from bascule.model.event import Verdict
+from bascule.risk.proposal import Check, Proposal
+
+CODE = "halted"
+_PASS = Verdict(CODE, True)
+
+
+def run(proposal: Proposal) -> Verdict:
+    """Refuse when a stop covers the account, strategy, firm or venue."""
+    stop = proposal.stop
+    if stop is None or (proposal.reducing and stop.mode is not StopMode.FREEZE):
+        return _PASS
+    return Verdict(
+        CODE,
+        False,
+        None,
+        None,
+        f"a {stop.mode.value} on {stop.scope} is in force, set by {stop.by}: {stop.reason}",
+        f"an exit under a halt, or any order after `bascule arm --scope {stop.scope}`",
+    )
+
+
+CHECK = Check(CODE, 100, "any", run)
