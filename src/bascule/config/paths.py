@@ -1,0 +1,127 @@
+"""Where things are on this machine, and the rule that a mode's directory serves no other mode.
+
+``BASCULE_HOME`` puts everything under one directory; without it the platform's own places are
+used. Each mode (paper, shadow, live) has a directory of its own under the data directory.
+"""
+
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from msgspec import Struct
+
+from bascule.config.private import make_private_directory
+from bascule.model.enums import AccountMode
+from bascule.model.errors import ConfigError
+
+CONFIG_NAME = "bascule.toml"
+HOME = "BASCULE_HOME"
+CONFIG = "BASCULE_CONFIG"
+
+
+class DataDirectory(Struct, frozen=True):
+    """Everything that one mode keeps: journal, progress record, secrets, wire log, broker."""
+
+    root: Path
+    mode: AccountMode
+
+    @property
+    def path(self) -> Path:
+        """The mode's own directory."""
+        return self.root / self.mode.value
+
+    @property
+    def journal(self) -> Path:
+        """The journal's file."""
+        return self.path / "journal.db"
+
+    @property
+    def secrets(self) -> Path:
+        """The encrypted secrets file."""
+        return self.path / "secrets.age"
+
+    @property
+    def identity(self) -> Path:
+        """The key that opens the secrets file; outside the mode's directory, so that a copy of
+        the one is not a copy of the other."""
+        return self.root / "keys" / f"{self.mode.value}.key"
+
+    @property
+    def log(self) -> Path:
+        """The program's log."""
+        return self.path / "bascule.log"
+
+    def prepare(self) -> None:
+        """Make the directory and claim it for its mode.
+
+        Raises:
+            ConfigError: it belongs to another mode, or cannot be made.
+        """
+        mark = self.path / "mode"
+        try:
+            make_private_directory(self.path)
+            if not mark.exists():
+                mark.write_text(f"{self.mode.value}\n", encoding="utf-8")
+            claimed = mark.read_text(encoding="utf-8").strip()
+        except OSError as error:
+            raise ConfigError(
+                f"The data directory {self.path} cannot be used: {error.strerror}. Nothing was"
+                " started.",
+                code="data_directory",
+                hint=f"Make it writable for this user, or set {HOME} to another place.",
+            ) from error
+        if claimed != self.mode.value:
+            raise ConfigError(
+                f"The data directory {self.path} belongs to mode {claimed}, and this"
+                f" configuration runs in mode {self.mode.value}. Nothing was started.",
+                code="mode_mixed",
+                hint="A mode never uses what another mode wrote. Move the directory back to"
+                f" where it came from; Bascule makes a new one for {self.mode.value}.",
+            )
+
+
+def home(environ: Mapping[str, str] = os.environ) -> Path:
+    """Give the directory that holds every mode's data."""
+    if named := environ.get(HOME):
+        return Path(named).expanduser().resolve()
+    if sys.platform == "win32":
+        return Path(environ.get("LOCALAPPDATA") or "~/AppData/Local").expanduser() / "Bascule"
+    if sys.platform == "darwin":
+        return Path("~/Library/Application Support/Bascule").expanduser()
+    return Path(environ.get("XDG_DATA_HOME") or "~/.local/share").expanduser() / "bascule"
+
+
+def config_directory(environ: Mapping[str, str] = os.environ) -> Path:
+    """Give the directory where a configuration is looked for, after the current one."""
+    if environ.get(HOME):
+        return home(environ)
+    if sys.platform == "win32":
+        return Path(environ.get("APPDATA") or "~/AppData/Roaming").expanduser() / "Bascule"
+    if sys.platform == "darwin":
+        return home(environ)
+    return Path(environ.get("XDG_CONFIG_HOME") or "~/.config").expanduser() / "bascule"
+
+
+def find_config(named: Path | None = None, environ: Mapping[str, str] = os.environ) -> Path:
+    """Find the configuration: as named, ``BASCULE_CONFIG``, here, then the platform's place.
+
+    Raises:
+        ConfigError: there is none; the message lists where it was looked for.
+    """
+    if named is not None:
+        places = [named]
+    elif from_environ := environ.get(CONFIG):
+        places = [Path(from_environ).expanduser()]
+    else:
+        places = [Path(CONFIG_NAME), config_directory(environ) / CONFIG_NAME]
+    for place in places:
+        if place.is_file():
+            return place
+    looked = "\n".join(f"    {place.absolute()}" for place in places)
+    raise ConfigError(
+        f"There is no configuration. Looked for:\n{looked}",
+        code="config_not_found",
+        hint="Write one with `bascule init`, or name one with --config PATH or"
+        f" {CONFIG}. To try Bascule without one: `bascule demo`.",
+    )
