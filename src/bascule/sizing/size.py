@@ -44,7 +44,7 @@ def size(case: SizingCase) -> Sized | SizeRefused:
     raw = risk_cash / loss
     margin = None
     if case.margin is not None:
-        fitted = _with_margin(case, case.margin, lots, raw)
+        fitted = _with_margin(case, case.margin, lots)
         if isinstance(fitted, SizeRefused):
             return fitted
         lots, margin = fitted
@@ -161,7 +161,7 @@ def below_minimum(listing: Listing, raw: Decimal, arithmetic: str) -> SizeRefuse
 
 
 def _with_margin(
-    case: SizingCase, rule: MarginRule, lots: Decimal, raw: Decimal
+    case: SizingCase, rule: MarginRule, lots: Decimal
 ) -> tuple[Decimal, Decimal] | SizeRefused:
     per_lot = margin_per_lot(case, rule)
     needed = lots * per_lot
@@ -176,9 +176,8 @@ def _with_margin(
         "insufficient_margin",
         f"{counted(lots, case.listing)} need {needed:,.2f} of margin; "
         f"{available:,.2f} may be used.",
-        raw,
-        needed,
-        available,
+        needed=needed,
+        available=available,
     )
 
 
