@@ -20,6 +20,7 @@ from bascule.execution.trailing import follow, follow_all
 from bascule.execution.turn import Market, Settings, Turn
 from bascule.model.enums import OrdStatus
 from bascule.model.event import AccountMarked, Event, OrdersSent
+from bascule.model.ids import AccountId
 from bascule.model.values import SECOND
 
 _MONEY_INTERVAL = 60 * SECOND
@@ -42,17 +43,24 @@ def _signal(turn: Turn, given: inp.SignalReceived) -> None:
 
 
 def _written(turn: Turn, given: inp.OrdersWritten) -> None:
-    account = turn.state.accounts.get(given.account)
-    if account is None:
-        return
-    fresh = tuple(
-        name
-        for name in given.orders
-        if (order := account.orders.get(name)) is not None
+    accounts = turn.state.accounts
+    fresh = [
+        (account, name)
+        for account, name in zip(given.accounts, given.orders, strict=True)
+        if account in accounts
+        and (order := accounts[account].orders.get(name)) is not None
         and order.status is OrdStatus.NEW_REQUESTED
-    )
+    ]
     if fresh:
-        turn.emit(OrdersSent(at=turn.at, account=given.account, orders=fresh))
+        names = tuple(account for account, _ in fresh)
+        turn.emit(
+            OrdersSent(
+                at=turn.at,
+                orders=tuple(name for _, name in fresh),
+                accounts=names,
+                account=names[0] if len(set(names)) == 1 else AccountId(""),
+            )
+        )
 
 
 def _submitted(turn: Turn, given: inp.SubmitAnswered) -> None:

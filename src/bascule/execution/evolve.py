@@ -190,7 +190,7 @@ _FOLDS: dict[type, object] = {
     ev.StopSet: _stop_set,
     ev.StopCleared: _stop_cleared,
     ev.BookClosing: _book_closing,
-    ev.OrdersSent: _on_account(orders.sent),  # type: ignore[arg-type]
+    ev.OrdersSent: orders.sent,
     ev.OrderReleased: _on_account(orders.released),  # type: ignore[arg-type]
     ev.OrderAcknowledged: _on_account(orders.acknowledged),  # type: ignore[arg-type]
     ev.OrderFilled: _on_account(orders.filled),  # type: ignore[arg-type]

@@ -16,6 +16,7 @@ from bascule.execution.state import (
     Guard,
     LastSame,
     Order,
+    State,
 )
 from bascule.model import event as ev
 from bascule.model.enums import ENDED, OrdStatus, OrdType, Side
@@ -175,10 +176,10 @@ def _guard(account: AccountState, event: ev.OrderRequested, bracket: ev.Bracket)
         _watch(account, event.venue_symbol, event.cl_ord_id)
 
 
-def sent(account: AccountState, event: ev.OrdersSent) -> None:
+def sent(state: State, event: ev.OrdersSent) -> None:
     """Written to the venue."""
-    for cl_ord_id in event.orders:
-        order = account.orders.get(cl_ord_id)
+    for account, cl_ord_id in zip(event.accounts, event.orders, strict=True):
+        order = state.accounts[account].orders.get(cl_ord_id)
         if order is not None and order.status is OrdStatus.NEW_REQUESTED:
             order.status = OrdStatus.SUBMITTED
 

@@ -26,10 +26,10 @@ class SignalReceived(Struct, frozen=True):
 
 
 class OrdersWritten(Struct, frozen=True):
-    """The dispatcher wrote these orders of an account to its venue."""
+    """The dispatcher wrote these orders to a venue; ``accounts`` runs parallel to ``orders``."""
 
     at: Instant
-    account: AccountId
+    accounts: tuple[AccountId, ...]
     orders: tuple[ClOrdID, ...]
 
 

@@ -13,7 +13,7 @@ from bascule.model.instrument import Listing
 from bascule.model.intent import Amount, ClosePosition, PlaceOrder, TargetPosition
 from bascule.model.values import ZERO, floor_to, nearest_to, text
 from bascule.reference.rounding import Purpose, round_price
-from bascule.sizing.orders import SizeRefused, size_order
+from bascule.sizing import SizeRefused, size_order
 
 
 def plan_place(plan: Plan, intent: PlaceOrder) -> None:
@@ -230,9 +230,10 @@ def enter(plan: Plan, intent: PlaceOrder, listing: Listing, amount: Amount | Non
         entry=reference,
         stop=bracket.stop_loss if bracket is not None else None,
         signal_amount=amount,
-        money=plan.account.money,
+        account_money=plan.account.money,
         initial=plan.spec.initial_balance,
         quote_to_account=plan.to_account(listing),
+        held=abs(expected(plan.account.book(plan.strategy, listing.symbol))),
     )
     if isinstance(sized, SizeRefused):
         plan.refuse(sized.code, sized.text, listing.symbol)
@@ -253,7 +254,7 @@ def enter(plan: Plan, intent: PlaceOrder, listing: Listing, amount: Amount | Non
         strategy=plan.strategy,
         leg="e",
         side=intent.side,
-        quantity=sized.quantity,
+        quantity=sized.lots,
         ord_type=(OrdType.STOP if trail is not None and not native_trail else intent.ord_type),
         price=price,
         stop_price=stop,

@@ -52,6 +52,8 @@ def on_look(turn: Turn, look: Looked) -> None:
     applied = _apply_fills(turn, account, look, skip_foreign=first)
     for shown in look.orders:
         _on_shown(turn, account, shown, look)
+    if look.complete:
+        _end_unseen_children(turn, account, look)
     for name, found in look.lookups.items():
         order = account.order(name)
         if order is None:
@@ -103,6 +105,25 @@ def _apply_fills(turn: Turn, account: AccountState, look: Looked, *, skip_foreig
         on_report(turn, fill)
         applied += 1
     return applied
+
+
+def _end_unseen_children(turn: Turn, account: AccountState, look: Looked) -> None:
+    """A venue's native child that a whole list of open orders lacks has ended there.
+
+    Its fills, if it had any, were in the same look; children have no id of ours to ask by.
+    """
+    shown = {order.venue_order_id for order in look.orders}
+    for order in list(account.orders.values()):
+        if order.native_child and order.venue_order_id not in shown:
+            learn(
+                turn,
+                account,
+                order,
+                Fact.CANCELED,
+                reason="no_longer_shown",
+                evidence=f"look: {look.cause}",
+            )
+            aftermath(turn, account, order)
 
 
 def _ours(account: AccountState, fill: ExecutionReport) -> bool:

@@ -238,10 +238,14 @@ class OrderRefused(_Event, frozen=True, tag="order_refused"):
 
 
 class OrdersSent(_Event, frozen=True, tag="orders_sent"):
-    """These orders were written to the venue. It informs; recovery never relies on it."""
+    """These orders were written to the venue. It informs; recovery never relies on it.
 
-    account: AccountId
+    ``accounts`` runs parallel to ``orders``; ``account`` is set when it is the same for all.
+    """
+
     orders: tuple[ClOrdID, ...]
+    accounts: tuple[AccountId, ...]
+    account: AccountId = AccountId("")
 
 
 class OrderAcknowledged(_Event, frozen=True, tag="order_acknowledged"):

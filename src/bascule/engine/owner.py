@@ -1,0 +1,198 @@
+"""The owner of the state: the one loop that decides, and lets out only what is durable.
+
+    input -> decide (folds at once) -> journal.append -> fsync -> effects, replies, followers
+
+While one batch is being fsynced the loop decides the next; nothing derived from an event leaves
+before the journal says that the event is on disk.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+
+from bascule.engine.clock import Clock
+from bascule.execution.decide import decide
+from bascule.execution.effects import EFFECTS, Effect
+from bascule.execution.inputs import Input, SignalReceived
+from bascule.execution.state import State, dump
+from bascule.execution.turn import Market, Settings
+from bascule.journal.journal import Journal
+from bascule.model.errors import JournalError
+from bascule.model.event import Event, SignalAccepted, SignalDuplicate, SignalRefused
+from bascule.model.intent import Receipt, Signal
+
+LAZY_S = 0.002
+"""How long events that nobody waits for may gather before they are written."""
+BACKLOG_MAX = 20_000
+"""Rows waiting for the disk beyond which a signal is answered "overloaded" and not taken in."""
+SNAPSHOT_EVERY = 100_000
+"""Events between snapshots, so that a start replays at most so many."""
+
+Follower = Callable[[Sequence[Event]], None]
+
+
+class Owner:
+    """Holds state and journal together. Every method is for the loop's thread."""
+
+    def __init__(
+        self,
+        state: State,
+        settings: Settings,
+        journal: Journal,
+        clock: Clock,
+        *,
+        on_effects: Callable[[list[Effect]], None],
+        on_looks: Callable[[], None],
+    ) -> None:
+        """Take a state that is the fold of the whole journal."""
+        self.state = state
+        self.settings = settings
+        self.market = Market()
+        self.clock = clock
+        self._journal = journal
+        self._on_effects = on_effects
+        self._on_looks = on_looks
+        self._loop = asyncio.get_running_loop()
+        self._events: list[Event] = []
+        self._replies: list[tuple[asyncio.Future[Receipt], Receipt]] = []
+        self._waiters: list[asyncio.Future[None]] = []
+        self._undurable: deque[_Batch] = deque()
+        self._flush_handle: asyncio.Handle | None = None
+        self._lazy = False
+        self._followers: list[Follower] = []
+        self._snapshot_seq = journal.head.seq
+        self.stopped = False
+        """Set before the journal is let go: what arrives later is not decided."""
+
+    def feed(self, given: Input) -> list[Event]:
+        """Decide one input. The events are folded, and queued for the journal."""
+        if self.stopped:
+            return []
+        events = decide(self.state, self.settings, self.market, given)
+        if events:
+            self._events += events
+            self._schedule(urgent=any(type(event) in EFFECTS for event in events))
+        if self.market.looks:
+            self._on_looks()
+        return events
+
+    def submit(self, signal: Signal) -> asyncio.Future[Receipt]:
+        """Take in a signal; the future resolves when its answer is durable."""
+        reply: asyncio.Future[Receipt] = self._loop.create_future()
+        if self.stopped or self._journal.backlog > BACKLOG_MAX:
+            reply.set_result(
+                Receipt("", "overloaded", code="overloaded", text="nothing was kept; send again")
+            )
+            return reply
+        events = self.feed(SignalReceived(self.clock.now(), signal))
+        self._replies.append((reply, receipt_of(events)))
+        self._schedule(urgent=True)
+        return reply
+
+    def durable(self) -> asyncio.Future[None]:
+        """Give a future that resolves when everything decided so far is durable."""
+        done: asyncio.Future[None] = self._loop.create_future()
+        if not self._events and not self._undurable:
+            done.set_result(None)
+        else:
+            self._waiters.append(done)
+            self._schedule(urgent=True)
+        return done
+
+    def follow(self, follower: Follower) -> Callable[[], None]:
+        """Tell ``follower`` of every durable batch; returns the way to leave."""
+        self._followers.append(follower)
+        return lambda: self._followers.remove(follower)
+
+    def _schedule(self, *, urgent: bool) -> None:
+        if self._flush_handle is not None:
+            if not (urgent and self._lazy):
+                return
+            self._flush_handle.cancel()
+        self._lazy = not urgent
+        if urgent:
+            self._flush_handle = self._loop.call_soon(self.flush)
+        else:
+            self._flush_handle = self._loop.call_later(LAZY_S, self.flush)
+
+    def flush(self) -> None:
+        """Hand what was decided to the journal."""
+        if self._flush_handle is not None:
+            self._flush_handle.cancel()
+            self._flush_handle = None
+        if not self._events and not self._replies and not self._waiters:
+            return
+        try:
+            seq = self._journal.append(self._events)
+        except JournalError:
+            # The journal has told its fatal error already; the process is on its way out, and
+            # whoever waits for a reply gets none: nothing was promised.
+            self.stopped = True
+            return
+        batch = _Batch(seq, self._events, self._replies, self._waiters)
+        self._events, self._replies, self._waiters = [], [], []
+        self._undurable.append(batch)
+        if seq <= self._journal.durable.seq:
+            self.on_durable(self._journal.durable.seq)
+        if seq - self._snapshot_seq >= SNAPSHOT_EVERY:
+            self.snapshot()
+
+    def snapshot(self) -> None:
+        """Queue a snapshot of the state as it stands; everything decided must be appended."""
+        self._snapshot_seq = self._journal.head.seq
+        self._journal.write_snapshot(self._snapshot_seq, dump(self.state))
+
+    def on_durable(self, seq: int) -> None:
+        """Let out what the journal now holds: effects, then replies, then followers."""
+        done = []
+        while self._undurable and self._undurable[0].seq <= seq:
+            done.append(self._undurable.popleft())
+        effects: list[Effect] = []
+        for batch in done:
+            for event in batch.events:
+                make = EFFECTS.get(type(event))
+                if make is not None:
+                    effect = make(event)
+                    if effect is not None:
+                        effects.append(effect)
+        if effects:
+            self._on_effects(effects)
+        for batch in done:
+            for reply, receipt in batch.replies:
+                if not reply.done():
+                    reply.set_result(receipt)
+            for waiter in batch.waiters:
+                if not waiter.done():
+                    waiter.set_result(None)
+        for follower in self._followers:
+            for batch in done:
+                follower(batch.events)
+
+
+class _Batch:
+    __slots__ = ("events", "replies", "seq", "waiters")
+
+    def __init__(
+        self,
+        seq: int,
+        events: list[Event],
+        replies: list[tuple[asyncio.Future[Receipt], Receipt]],
+        waiters: list[asyncio.Future[None]],
+    ) -> None:
+        self.seq = seq
+        self.events = events
+        self.replies = replies
+        self.waiters = waiters
+
+
+def receipt_of(events: Sequence[Event]) -> Receipt:
+    """Say in a receipt what became of a signal, from the events of its decision."""
+    first = events[0] if events else None
+    if isinstance(first, SignalAccepted):
+        return Receipt(first.signal, "accepted")
+    if isinstance(first, SignalDuplicate):
+        return Receipt(first.signal, "duplicate", duplicate_of=first.duplicate_of)
+    if isinstance(first, SignalRefused):
+        status = "conflict" if first.code == "key_conflict" else "refused"
+        return Receipt(first.signal, status, code=first.code, text=first.text)
+    return Receipt("", "overloaded", code="stopping", text="the engine is stopping; send again")

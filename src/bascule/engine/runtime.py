@@ -1,0 +1,424 @@
+"""The engine as a whole: journal, owner, dispatcher, venues, looks and timers, wired in one place.
+
+runtime = await Runtime.start(setup)     # recovers, connects, reconciles; submits nothing
+receipt = await runtime.submit(signal)   # durable when it returns
+await runtime.stop("asked to")           # the same path as a crash, with a snapshot on top
+"""
+
+import asyncio
+import os
+import secrets
+import string
+from collections.abc import Callable, Coroutine, Mapping
+from pathlib import Path
+from typing import Literal
+
+import structlog
+from msgspec import Struct, field
+
+from bascule import __version__
+from bascule.engine.clock import Clock, SystemClock
+from bascule.engine.dispatcher import Dispatcher
+from bascule.engine.latch import Latch
+from bascule.engine.listings import by_our_name
+from bascule.engine.looks import Looker
+from bascule.engine.owner import Owner
+from bascule.engine.recovery import RestartReport, recover, report
+from bascule.execution import inputs as inp
+from bascule.execution.effects import Effect
+from bascule.execution.state import State
+from bascule.execution.turn import Market, Settings
+from bascule.journal.journal import Journal
+from bascule.model.account import AccountSpec, Route
+from bascule.model.enums import AccountMode, StopMode
+from bascule.model.errors import ConfigError, JournalError, VenueError, VenueTransient
+from bascule.model.event import ArmRefused, Event
+from bascule.model.ids import AccountId, ClOrdID, VenueId
+from bascule.model.instrument import Quote
+from bascule.model.intent import Receipt, Signal
+from bascule.model.order import AccountSnapshot, ExecutionReport
+from bascule.model.values import MILLISECOND, SECOND, Instant
+from bascule.venues.kit.contract import (
+    LinkState,
+    Venue,
+    VenueContext,
+    VenueMessage,
+    WireLog,
+)
+from bascule.venues.kit.registry import factory
+
+log = structlog.get_logger("bascule.engine")
+
+TICK_NS = 100 * MILLISECOND
+PROGRESS_NS = 1 * SECOND
+STOP_PATIENCE_S = 6.0
+_EPOCH_LETTERS = string.ascii_lowercase + string.digits
+
+
+class VenueSetup(Struct, frozen=True, kw_only=True):
+    """One configured venue: its kind, its settings, and its secrets by name."""
+
+    id: VenueId
+    kind: str
+    settings: Mapping[str, object]
+    secrets: Mapping[str, str]
+
+
+class Setup(Struct, frozen=True, kw_only=True):
+    """Everything an engine is started with; made from the user's configuration."""
+
+    data_dir: Path
+    mode: AccountMode
+    accounts: tuple[AccountSpec, ...]
+    routes: tuple[Route, ...]
+    venues: tuple[VenueSetup, ...]
+    config_text: str
+    config_hash: str
+    max_signal_age_ns: int = 60 * SECOND
+    wire_log: WireLog | None = None
+    links: Mapping[VenueId, Callable[[VenueContext], Venue]] = field(default_factory=dict)
+    """Factories that stand in for a kind's own, by venue id."""
+
+
+def _no_wire_log(direction: str, subject: str, payload: bytes) -> None:
+    """Where no wire log is kept."""
+
+
+class Runtime:
+    """A running engine. Every method is for the loop's thread."""
+
+    def __init__(self, setup: Setup, clock: Clock) -> None:
+        self.setup = setup
+        self.clock = clock
+        self.latch = Latch(setup.data_dir / "latch.json")
+        self.links: dict[VenueId, Venue] = {}
+        self.restart: RestartReport
+        self.owner: Owner
+        self.dispatcher: Dispatcher
+        self.looker: Looker
+        self.fatal: asyncio.Future[BaseException] = asyncio.get_running_loop().create_future()
+        """Resolves when the process must end: the journal failed, or an invariant broke."""
+        self._journal: Journal
+        self._tasks: list[asyncio.Task[None]] = []
+        self._quote_followers: list[Callable[[AccountId, Quote], None]] = []
+        self._started = str(clock.now())
+
+    @classmethod
+    async def start(cls, setup: Setup, clock: Clock | None = None) -> "Runtime":
+        """Recover, take the journal, connect. Nothing is submitted.
+
+        Raises:
+            JournalError: the journal is locked, damaged or not writable.
+            ConfigError: a venue or account is not what the configuration says.
+        """
+        runtime = cls(setup, clock or SystemClock())
+        setup.data_dir.mkdir(parents=True, exist_ok=True)
+        runtime._open()
+        for venue in setup.venues:
+            runtime._make_link(venue)
+        runtime._begin()
+        await runtime.owner.durable()
+        runtime._spawn(runtime._tick())
+        for venue in setup.venues:
+            runtime._spawn(runtime._keep_connected(venue.id))
+        for spec in setup.accounts:
+            runtime._spawn(runtime.looker.run(spec.id))
+        return runtime
+
+    def _open(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._journal = Journal.open(
+            self.setup.data_dir / "journal.db",
+            clock=self.clock.now,
+            call_soon=loop.call_soon_threadsafe,
+            on_durable=lambda seq: self.owner.on_durable(seq),
+            on_fatal=self._on_journal_fatal,
+        )
+        found = recover(self._journal, self.clock)
+        self.restart = report(found)
+        settings = Settings(
+            accounts={spec.id: spec for spec in self.setup.accounts},
+            routes=self.setup.routes,
+            max_signal_age_ns=self.setup.max_signal_age_ns,
+        )
+        self.owner = Owner(
+            found.state,
+            settings,
+            self._journal,
+            self.clock,
+            on_effects=self._on_effects,
+            on_looks=lambda: self.looker.hint(),
+        )
+        self.looker = Looker(
+            found.state, settings, self.owner.market, self.links, self.clock, self.owner.feed
+        )
+        self.dispatcher = Dispatcher(
+            found.state,
+            settings,
+            self.links,
+            self.latch,
+            self.clock,
+            self.owner.feed,
+            self._on_broken,
+        )
+
+    def _make_link(self, venue: VenueSetup) -> None:
+        specs = tuple(spec for spec in self.setup.accounts if spec.venue == venue.id)
+        create = self.setup.links.get(venue.id) or factory(venue.kind)
+        link = create(
+            VenueContext(
+                venue_id=venue.id,
+                settings=venue.settings,
+                accounts=specs,
+                secrets=venue.secrets,
+                sink=lambda message: self._on_message(venue.id, message),
+                wire_log=self.setup.wire_log or _no_wire_log,
+                clock=self.clock.now,
+            )
+        )
+        self.links[venue.id] = link
+        for spec in specs:
+            self.owner.settings.capabilities[spec.id] = link.capabilities
+
+    def _begin(self) -> None:
+        known = self.owner.state
+        new_epoch = ""
+        reason = ""
+        if self._journal.epoch_due:
+            new_epoch = "".join(secrets.choice(_EPOCH_LETTERS) for _ in range(4))
+            reason = "restored from a backup" if known.epoch else "first start"
+        self.owner.feed(
+            inp.EngineBegan(
+                at=self.clock.now(),
+                pid=os.getpid(),
+                version=__version__,
+                config_hash=self.setup.config_hash,
+                config=self.setup.config_text,
+                new_epoch=new_epoch,
+                epoch_reason=reason,
+                reduce_only=bool(known.epoch) and bool(new_epoch),
+            )
+        )
+
+    # --- what others use ------------------------------------------------------------------------
+
+    @property
+    def state(self) -> State:
+        """The state as decided so far; read only."""
+        return self.owner.state
+
+    @property
+    def settings(self) -> Settings:
+        """What the user set up and the venues list; read only."""
+        return self.owner.settings
+
+    @property
+    def market(self) -> Market:
+        """Latest quotes; read only."""
+        return self.owner.market
+
+    @property
+    def head_seq(self) -> int:
+        """The sequence up to which everything is durable."""
+        return self._journal.durable.seq
+
+    def submit(self, signal: Signal) -> asyncio.Future[Receipt]:
+        """Take in a signal; the future resolves when its answer is durable."""
+        return self.owner.submit(signal)
+
+    def follow_quotes(self, follower: Callable[[AccountId, Quote], None]) -> Callable[[], None]:
+        """Tell ``follower`` of every quote; returns the way to leave."""
+        self._quote_followers.append(follower)
+        return lambda: self._quote_followers.remove(follower)
+
+    async def halt(
+        self, scope: str, *, by: str, reason: str, mode: StopMode, until: Instant | None = None
+    ) -> None:
+        """Put a stop in force, durably; the latch is shut first."""
+        if mode is not StopMode.FREEZE and not scope.startswith("strategy:"):
+            self.latch.set(scope, by=by, reason=reason, at=self.clock.now())
+        self.owner.feed(inp.StopAsked(self.clock.now(), scope, mode, by, reason, until))
+        await self.owner.durable()
+
+    async def arm(self, scope: str, *, by: str, reason: str, typed: str) -> ArmRefused | None:
+        """Lift a stop, durably; gives the refusal when it may not be lifted."""
+        events = self.owner.feed(inp.ArmAsked(self.clock.now(), scope, by, reason, typed))
+        await self.owner.durable()
+        refused = next((event for event in events if isinstance(event, ArmRefused)), None)
+        if refused is None:
+            self.latch.clear(scope)
+        return refused
+
+    async def sweep(self, scope: str, *, close: bool, by: str, reason: str) -> list[Event]:
+        """Cancel every working entry in a scope and, with ``close``, close every book in it."""
+        events = self.owner.feed(inp.SweepAsked(self.clock.now(), scope, close, by, reason))
+        await self.owner.durable()
+        return events
+
+    async def resolve(
+        self,
+        cl_ord_id: ClOrdID,
+        outcome: Literal["filled", "absent"],
+        *,
+        evidence: str,
+        by: str,
+    ) -> list[Event]:
+        """Settle an order in doubt by a person's word; no events when it is not in doubt."""
+        events = self.owner.feed(
+            inp.ResolveAsked(self.clock.now(), cl_ord_id, outcome, evidence, by)
+        )
+        await self.owner.durable()
+        return events
+
+    async def reconcile(self, account: AccountId, cause: str = "asked for") -> None:
+        """Look at an account now.
+
+        Raises:
+            VenueError: the venue could not be asked.
+        """
+        await self.looker.look(account, cause)
+        await self.owner.durable()
+
+    async def stop(self, reason: str) -> None:
+        """Let go: no more signals, outcomes awaited for a while, a snapshot, the journal closed."""
+        await self.dispatcher.close(STOP_PATIENCE_S)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for link in self.links.values():
+            await link.disconnect()
+        if not self.fatal.done():
+            self.owner.feed(inp.EngineEnded(self.clock.now(), reason))
+            self.owner.flush()
+            self.owner.snapshot()
+            await self.owner.durable()
+        self.owner.stopped = True
+        self._journal.close()
+
+    # --- inside ---------------------------------------------------------------------------------
+
+    def _spawn(self, coroutine: Coroutine[None, None, None]) -> None:
+        task = asyncio.get_running_loop().create_task(coroutine)
+        task.add_done_callback(self._on_task_done)
+        self._tasks.append(task)
+
+    def _on_task_done(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._on_broken(error)
+
+    def _on_broken(self, error: BaseException) -> None:
+        """Our own bug, or the journal's end: shut the gate and have the process end."""
+        self.dispatcher.stopped = True
+        self.owner.stopped = True
+        if not self.fatal.done():
+            self.fatal.set_result(error)
+
+    def _on_journal_fatal(self, error: JournalError) -> None:
+        log.error("journal_failed", code=error.code, text=error.message, hint=error.hint)
+        self._on_broken(error)
+
+    def _on_effects(self, effects: list[Effect]) -> None:
+        self.dispatcher.enqueue(effects)
+
+    def _on_message(self, venue: VenueId, message: VenueMessage) -> None:
+        now = self.clock.now()
+        if isinstance(message, ExecutionReport):
+            self.owner.feed(inp.ReportReceived(now, message))
+        elif isinstance(message, Quote):
+            for spec in self.setup.accounts:
+                if spec.venue == venue:
+                    self._on_quote(now, spec.id, message)
+        elif isinstance(message, AccountSnapshot):
+            self.owner.feed(inp.MoneyReceived(now, message))
+        elif isinstance(message, LinkState):
+            self._on_link(venue, message.up, message.reason, now)
+
+    def _on_quote(self, now: Instant, account: AccountId, quote: Quote) -> None:
+        names = self.settings.symbols.get(account)
+        if names is None or quote.venue_symbol not in names:
+            return
+        self.owner.feed(inp.QuoteReceived(now, account, quote))
+        for follower in self._quote_followers:
+            follower(account, quote)
+
+    def _on_link(self, venue: VenueId, up: bool, reason: str, now: Instant) -> None:
+        if up:
+            self._spawn(self._ready(venue, reason))
+            return
+        for spec in self.setup.accounts:
+            if spec.venue == venue:
+                self.looker.link(spec.id, up=False)
+                self.owner.feed(inp.LinkReported(now, spec.id, False, reason))
+
+    async def _keep_connected(self, venue: VenueId) -> None:
+        """Make the first connection; the client keeps it up from then on."""
+        pause = 1
+        while True:
+            try:
+                await self.links[venue].connect()
+                return
+            except VenueTransient as error:
+                log.warning("venue_unreachable", venue=venue, text=error.message)
+            except VenueError as error:
+                log.error("venue_refused", venue=venue, code=error.code, text=error.message)
+                return
+            await self.clock.sleep(pause * SECOND)
+            pause = min(pause * 2, 30)
+
+    async def _ready(self, venue: VenueId, reason: str) -> None:
+        """After a (re)connect: who are the accounts, what do they list; then a look is due."""
+        link = self.links[venue]
+        for spec in self.setup.accounts:
+            if spec.venue != venue:
+                continue
+            try:
+                await self._introduce(link, spec)
+            except VenueTransient as error:
+                log.warning("account_not_ready", account=spec.id, text=error.message)
+                continue
+            except (VenueError, ConfigError) as error:
+                log.error("account_refused", account=spec.id, code=error.code, text=error.message)
+                continue
+            self.looker.link(spec.id, up=True)
+            self.owner.feed(inp.LinkReported(self.clock.now(), spec.id, True, reason))
+            self.looker.want(spec.id, reason or "connected")
+
+    async def _introduce(self, link: Venue, spec: AccountSpec) -> None:
+        scope = await link.key_scope()
+        if scope.withdraw:
+            raise ConfigError(
+                f"the credentials of account {spec.id} may withdraw money; make a key that may "
+                "trade and not withdraw",
+                code="key_can_withdraw",
+            )
+        who = await link.identity(spec.id)
+        if who.is_live != (spec.mode is not AccountMode.PAPER):
+            kind = "live" if who.is_live else "paper"
+            raise ConfigError(
+                f"account {spec.id} is configured as {spec.mode.value}, and its venue says that "
+                f"{who.login} is a {kind} account",
+                code="account_mode_mismatch",
+            )
+        if who.position_mode is not spec.position_mode or who.currency != spec.currency:
+            raise ConfigError(
+                f"account {spec.id}: the venue says {who.position_mode.value} in {who.currency}, "
+                f"the configuration {spec.position_mode.value} in {spec.currency}",
+                code="account_mismatch",
+            )
+        records = await link.instruments(spec.id)
+        listings, names = by_our_name(spec, records, self.clock.now())
+        self.settings.listings[spec.id] = listings
+        self.settings.symbols[spec.id] = names
+        await link.subscribe(spec.id, tuple(names))
+
+    async def _tick(self) -> None:
+        """Let time pass for the engine: coalesced changes each tick, progress each second."""
+        due = self.clock.now()
+        while True:
+            now = self.clock.now()
+            if any(account.watched for account in self.state.accounts.values()):
+                self.owner.feed(inp.Ticked(now))
+            if now >= due:
+                self._journal.progress(pid=os.getpid(), started=self._started)
+                due = Instant(now + PROGRESS_NS)
+            await self.clock.sleep(TICK_NS)
