@@ -1,1 +1,1 @@
-"""What every venue shares: the contract, the registry, the matching engine and ledger of doubles."""
+"""What every venue shares: the contract, the registry, matching and ledger of doubles."""

@@ -1,0 +1,72 @@
+"""Starts the paper broker: ``python -m bascule.venues.paper.emulator --config FILE``.
+
+Prints one line when it listens, ends in good order on Ctrl-C or SIGTERM, and leaves a ledger
+that the next start goes on from. Tokens come from the environment or from files, never from here.
+"""
+
+import argparse
+import asyncio
+import os
+import signal
+import sys
+from pathlib import Path
+from types import FrameType
+
+from bascule.model.errors import BasculeError
+from bascule.venues.paper.emulator_server import Link, Server
+from bascule.venues.paper.emulator_settings import PaperSettings, read_file, read_json
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the broker until it is told to end; give the exit code, 2 for wrong settings."""
+    parser = argparse.ArgumentParser(prog="bascule.venues.paper.emulator", description=__doc__)
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("--config", type=Path, help="settings as a TOML or JSON file")
+    source.add_argument("--settings", help="settings as JSON text")
+    parser.add_argument("--port", type=int, help="instead of the settings' port; 0 for any free")
+    parser.add_argument("--ready-file", type=Path, help="gets the port once the broker listens")
+    given = parser.parse_args(argv)
+    try:
+        settings = read_file(given.config) if given.config else read_json(given.settings)
+        server = Server(settings)
+    except BasculeError as error:
+        print(f"paper broker: {error.message}", file=sys.stderr)
+        return 2
+    port = settings.port if given.port is None else given.port
+    return asyncio.run(_serve(server, settings, port, given.ready_file))
+
+
+async def _serve(
+    server: Server, settings: PaperSettings, port: int, ready_file: Path | None
+) -> int:
+    loop = asyncio.get_running_loop()
+    ended = asyncio.Event()
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        loop.call_soon_threadsafe(ended.set)
+
+    for name in ("SIGINT", "SIGTERM", "SIGBREAK"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), stop)
+    try:
+        listener = await loop.create_server(lambda: Link(server), settings.host, port)
+    except OSError as error:
+        print(f"paper broker: port {port}: {error.strerror}; free it or name another",
+              file=sys.stderr)  # fmt: skip
+        server.stop()
+        return 2
+    server.start()
+    bound = listener.sockets[0].getsockname()[1]
+    if ready_file is not None:
+        fresh = ready_file.with_name(f"{ready_file.name}.new")
+        fresh.write_text(str(bound), encoding="ascii")
+        os.replace(fresh, ready_file)
+    print(f"paper broker ready on {settings.host}:{bound}", flush=True)
+    await ended.wait()
+    listener.close()
+    server.stop()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
