@@ -1,6 +1,13 @@
 """Reference data: names to instruments, expiry and rolls, sessions, ticks and lots, currency."""
 
-from bascule.reference.codes import SYSTEMS, contract_code, parse_code
+from bascule.reference.codes import (
+    contract_code,
+    contract_fields,
+    is_sure,
+    parse_code,
+    parse_fields,
+    systems,
+)
 from bascule.reference.contracts import Contract, Product, products
 from bascule.reference.currency import NoRate, Rate, rate
 from bascule.reference.instruments import instruments
@@ -10,7 +17,6 @@ from bascule.reference.rounding import on_tick, round_lot, round_price
 from bascule.reference.sessions import SessionState, session_names, state
 
 __all__ = [
-    "SYSTEMS",
     "Contract",
     "NoRate",
     "Product",
@@ -20,10 +26,13 @@ __all__ = [
     "Resolver",
     "SessionState",
     "contract_code",
+    "contract_fields",
     "instruments",
+    "is_sure",
     "on_tick",
     "own_name",
     "parse_code",
+    "parse_fields",
     "products",
     "rate",
     "resolve",
@@ -31,4 +40,5 @@ __all__ = [
     "round_price",
     "session_names",
     "state",
+    "systems",
 ]

@@ -23,8 +23,8 @@ MONTH_LETTERS = "FGHJKMNQUVXZ"
 class Exchange(Struct, frozen=True):
     """A futures exchange. ``day_opens`` is the hour, from local midnight, that starts a trade date.
 
-    ``prefixes`` are what TradingView puts before a colon; ``sierra`` and ``ibkr`` are these
-    systems' names of the exchange.
+    ``prefixes`` are what chart sites put before a colon; ``names`` are other systems' names of the
+    exchange, where they differ.
     """
 
     name: str
@@ -34,8 +34,20 @@ class Exchange(Struct, frozen=True):
     day_ends: str
     calendar: str
     prefixes: frozenset[str]
-    sierra: str
-    ibkr: str
+    names: dict[str, str]
+
+
+class OtherName(Struct, frozen=True):
+    """What one system calls a product, where that differs from our root or was looked up.
+
+    ``magnifier`` is how many of our price units one of theirs is (100 where they quote dollars
+    and we quote cents). ``sure`` is False when it was not read on a public page.
+    """
+
+    name: str
+    exchange: str
+    magnifier: Decimal
+    sure: bool
 
 
 class Contract(Struct, frozen=True):
@@ -60,11 +72,10 @@ class Contract(Struct, frozen=True):
 
 
 class Product(Struct, frozen=True, dict=True):
-    """A row of the futures table with its exchange, its expiry rule and other systems' roots.
+    """A row of the futures table with its exchange, expiry rule, and other systems' names for it.
 
     ``months`` are the letters that exist, ``front_months`` those that a continuous name rolls
-    through. ``unsure`` names the systems whose root was not read on a public page, and
-    ``source`` says where tick and multiplier are from.
+    through. ``source`` says where tick and multiplier are from.
     """
 
     root: str
@@ -85,10 +96,12 @@ class Product(Struct, frozen=True, dict=True):
     session: str
     prefix: str
     source: str
-    roots: dict[str, str]
-    ibkr_exchange: str
-    ibkr_multiplier: Decimal
-    unsure: frozenset[str]
+    names: dict[str, OtherName]
+
+    def name_in(self, system: str) -> str:
+        """Give what a system calls the product; our root where the table says nothing else."""
+        other = self.names.get(system)
+        return other.name if other else self.root
 
     @cached_property
     def contracts(self) -> dict[tuple[int, int], Contract]:
@@ -151,6 +164,9 @@ class Product(Struct, frozen=True, dict=True):
 @cache
 def exchanges() -> dict[str, Exchange]:
     """Give the exchanges of the table by name."""
+    names: dict[str, dict[str, str]] = {}
+    for row in rows("exchange_names.csv"):
+        names.setdefault(row["exchange"], {})[row["system"]] = row["name"]
     return {
         row["exchange"]: Exchange(
             name=row["exchange"],
@@ -159,9 +175,8 @@ def exchanges() -> dict[str, Exchange]:
             day_opens=int(row["day_opens"]),
             day_ends=row["day_ends"],
             calendar=row["calendar"],
-            prefixes=frozenset(row["other_prefixes"].split()),
-            sierra=row["sierra"],
-            ibkr=row["ibkr"],
+            prefixes=frozenset(row["prefixes"].split()),
+            names=names.get(row["exchange"], {}),
         )
         for row in rows("exchanges.csv")
     }
@@ -171,44 +186,45 @@ def exchanges() -> dict[str, Exchange]:
 def products() -> dict[str, Product]:
     """Give the products of the table by our root."""
     rules = {row["rule"]: row for row in rows("expiry_rules.csv")}
-    names = {row["root"]: row for row in rows("futures_names.csv")}
+    rolls = {row["root"]: row for row in rows("futures_rolls.csv")}
+    names: dict[str, dict[str, OtherName]] = {root: {} for root in rolls}
+    for row in rows("futures_names.csv"):
+        names[row["root"]][row["system"]] = OtherName(
+            row["name"], row["exchange"], Decimal(row["magnifier"]), row["sure"] == "yes"
+        )
     return {
-        row["root"]: _product(row, names[row["root"]], rules[row["expiry_rule"]])
+        row["root"]: _product(
+            row, rolls[row["root"]], rules[row["expiry_rule"]], names[row["root"]]
+        )
         for row in rows("futures.csv")
     }
 
 
-def _product(row: dict[str, str], names: dict[str, str], rule: dict[str, str]) -> Product:
+def _product(
+    row: dict[str, str], roll: dict[str, str], rule: dict[str, str], names: dict[str, OtherName]
+) -> Product:
     exchange = exchanges()[row["exchange"]]
-    root = row["root"]
     months = row["months"]
-    every_month = months.endswith("+serial") or " " in months
-    stated_hour = names["last_time"] or rule["last_time"]
-    multiplier = Decimal(row["multiplier"])
+    if months.endswith("+serial") or " " in months:
+        months = MONTH_LETTERS
     return Product(
-        root=root,
+        root=row["root"],
         name=row["name"],
         exchange=exchange,
         currency=Currency(row["currency"]),
         tick_size=Decimal(row["tick_size"]),
-        multiplier=multiplier,
-        months=MONTH_LETTERS if every_month else months,
-        front_months=names["front_months"] or (MONTH_LETTERS if every_month else months),
+        multiplier=Decimal(row["multiplier"]),
+        months=months,
+        front_months=roll["front_months"] or months,
         rule=row["expiry_rule"],
-        last_time=stated_hour or exchange.day_ends,
+        last_time=roll["last_time"] or rule["last_time"] or exchange.day_ends,
         last_zone=rule["zone"] or exchange.zone,
         days=business_days(rule["calendar"] or exchange.calendar),
         notice_rule=rule["first_notice"],
-        roll_days=int(names["roll_days"]),
-        cash_settled=names["delivery"] == "cash",
-        session=names["session"],
+        roll_days=int(roll["roll_days"]),
+        cash_settled=roll["delivery"] == "cash",
+        session=roll["session"],
         prefix=row["tradingview_prefix"],
         source=row["source"],
-        roots={
-            system: names[system] or root
-            for system in ("tradingview", "cqg", "tradestation", "ibkr")
-        },
-        ibkr_exchange=names["ibkr_exchange"] or exchange.ibkr,
-        ibkr_multiplier=multiplier * int(names["ibkr_magnifier"]),
-        unsure=frozenset(names["unsure"].split()),
+        names=names,
     )

@@ -9,7 +9,7 @@ from msgspec import Struct
 from bascule.model.account import SymbolMap
 from bascule.model.instrument import Instrument
 from bascule.model.values import Instant
-from bascule.reference.codes import read_contract
+from bascule.reference.codes import ANY, read_code
 from bascule.reference.contracts import Product, products
 from bascule.reference.instruments import aliases, instruments
 from bascule.reference.localtime import local
@@ -56,7 +56,7 @@ class Resolver:
         own: dict[str, Instrument] = {instrument.symbol: instrument for instrument in extra}
         self._plain: dict[str, Instrument] = {**instruments(), **own}
         self._aliases = {**aliases(), **(more_aliases or {})}
-        self._roots = {p.roots["tradingview"]: p for p in products().values()} | products()
+        self._roots = {p.name_in("tradingview"): p for p in products().values()} | products()
         self._kept: dict[str, _Kept] = {}
 
     def resolve(
@@ -131,7 +131,7 @@ class Resolver:
             return Resolution(plain, why), _FOREVER
         if match := _CONTINUOUS.fullmatch(target):
             return self._continuous(name, source, match[1], match[2], now)
-        contract = read_contract(target, self._roots, now)
+        contract = read_code(target, ANY, self._roots, now)
         if contract is None:
             return self._unknown(name, target, now), _FOREVER
         if isinstance(contract, Refusal):
