@@ -1,0 +1,58 @@
+"""The message formats that Bascule reads, one pure module each. Adding a file adds a dialect.
+
+A dialect module has:
+
+    NAME: str                                   the name in settings, journal and docs
+    def detect(text: str) -> int                how sure it is, 0 (not mine) to 100 (nobody else's)
+    def parse(text: str, hints: Hints) -> Parsed
+
+``detect`` looks, ``parse`` decides; neither raises, whatever the text. Content decides, never a
+content type: senders label JSON as plain text, and plain text as JSON.
+"""
+
+import importlib
+import pkgutil
+from functools import cache
+from typing import Protocol, cast
+
+from bascule.signals.instruction import Hints, Parsed
+
+
+class Dialect(Protocol):
+    """What a dialect module offers."""
+
+    NAME: str
+
+    def detect(self, text: str) -> int:
+        """Say how sure it is that the text is in this dialect, from 0 to 100."""
+
+    def parse(self, text: str, hints: Hints) -> Parsed:
+        """Read the text, or say why it cannot be read."""
+
+
+@cache
+def names() -> tuple[str, ...]:
+    """Name every dialect of this installation."""
+    return tuple(sorted(module.name for module in pkgutil.iter_modules(__path__)))
+
+
+@cache
+def get(name: str) -> Dialect:
+    """Give one dialect.
+
+    Raises:
+        KeyError: there is none of that name.
+    """
+    if name not in names():
+        raise KeyError(name)
+    return cast(Dialect, importlib.import_module(f"{__name__}.{name}"))
+
+
+def detect(text: str) -> str | None:
+    """Name the dialect that is surest of a text; None when none is. Ties go by name."""
+    best, best_sure = None, 0
+    for name in names():
+        sure = get(name).detect(text)
+        if sure > best_sure:
+            best, best_sure = name, sure
+    return best

@@ -1,0 +1,375 @@
+"""Turns an instruction into the model's intents. The table of it is in docs/signals.md.
+
+One rule for all senders: what the message and the source's profile do not say is refused, never
+filled in. A size that nothing gives stays None on an entry (the route sizes it); a partial exit
+without a size is refused.
+"""
+
+from decimal import Decimal
+
+from bascule.model.enums import Direction, OrdType, QtyUnit, Side, TimeInForce
+from bascule.model.intent import (
+    Amount,
+    CancelOrders,
+    ClosePosition,
+    Flatten,
+    Intent,
+    ModifyOrder,
+    ModifyProtection,
+    PlaceOrder,
+    StopTrading,
+    TargetPosition,
+)
+from bascule.model.values import ONE
+from bascule.signals.instruction import (
+    Instruction,
+    Measure,
+    Refuse,
+    Rejection,
+)
+from bascule.signals.profile import Profile
+from bascule.signals.protection import protection_of
+
+_QTY = {
+    "units": QtyUnit.UNITS, "base": QtyUnit.UNITS, "contracts": QtyUnit.UNITS,
+    "lots": QtyUnit.LOTS, "quote": QtyUnit.CURRENCY,
+    "percent_of_equity": QtyUnit.EQUITY_PERCENT, "percent_of_balance": QtyUnit.BALANCE_PERCENT,
+    "percent_of_position": QtyUnit.POSITION_PERCENT,
+}  # fmt: skip
+_RISK = {"percent_equity": QtyUnit.RISK_PERCENT, "amount": QtyUnit.RISK_CURRENCY}
+_MONTHS = "FGHJKMNQUVXZ"
+_HUNDRED = Decimal(100)
+
+
+def to_intents(
+    instructions: tuple[Instruction, ...], profile: Profile
+) -> tuple[Intent, ...] | Rejection:
+    """Map a message's instructions, all of them or none.
+
+    Returns:
+        The intents in their order, or the rejection of the first that cannot be acted on.
+    """
+    intents: list[Intent] = []
+    for place, instruction in enumerate(instructions):
+        try:
+            intents += _map(instruction, profile)
+        except Refuse as refused:
+            if len(instructions) == 1:
+                return refused.rejection
+            error, why = refused.rejection.error, refused.rejection.why
+            return Rejection(error, f"order {place + 1} of {len(instructions)}: {why}")
+    if not intents:
+        return Rejection("not_an_order", "it asks for nothing")
+    return tuple(intents)
+
+
+def _map(instruction: Instruction, profile: Profile) -> list[Intent]:
+    match instruction.intent:
+        case "open" | "add":
+            return _entry(instruction, profile)
+        case "target_position":
+            return [_target(instruction, profile, may_open=True)]
+        case "reverse":
+            return _reversal(instruction, profile)
+        case "reopen":
+            return [_close_of(instruction), _order(instruction, profile)]
+        case "close" | "reduce":
+            return _exit(instruction, profile)
+        case "cancel":
+            return [_cancel(instruction)]
+        case "modify" | "bracket":
+            return _modify(instruction, profile)
+        case "replace_pending":
+            symbol = symbol_of(instruction)
+            return [
+                CancelOrders(symbol=symbol, side=instruction.side),
+                _order(instruction, profile),
+            ]
+        case "flatten_all":
+            stops: list[Intent] = [StopTrading()] if instruction.control == "halt" else []
+            return [*stops, Flatten()]
+        case "control":
+            return _control(instruction)
+        case "batch":
+            return [intent for leg in instruction.legs for intent in _map(leg, profile)]
+        case "label":
+            return []
+        case "notify":
+            raise Refuse("not_an_order", "it reports what happened and asks for nothing")
+    raise Refuse("unsupported_field", f"Bascule has no way to {instruction.intent}")
+
+
+def _control(instruction: Instruction) -> list[Intent]:
+    if instruction.control == "halt":
+        cancels: list[Intent] = [CancelOrders()] if instruction.cancel_open_orders else []
+        return [StopTrading(), *cancels]
+    raise Refuse(
+        "arm_not_remote",
+        "a message may stop trading and never start it; arm in the console or with bascule arm",
+    )
+
+
+def _entry(instruction: Instruction, profile: Profile) -> list[Intent]:
+    if isinstance(instruction.target, Decimal) and not instruction.reduce_only:
+        return [_target(instruction, profile, may_open=True)]
+    return [_order(instruction, profile)]
+
+
+def _order(instruction: Instruction, profile: Profile) -> PlaceOrder:
+    side = _side(instruction)
+    if instruction.delay_s:
+        raise Refuse("unsupported_field", "Bascule does not delay orders; send it when it is due")
+    kind = instruction.order_type or OrdType.MARKET
+    price = _absolute(instruction.limit, profile)
+    stop_price = _absolute(instruction.stop, profile)
+    entry = _absolute(instruction.entry, profile)
+    reference = instruction.ref_price
+    if kind is OrdType.LIMIT:
+        price = price if price is not None else entry
+    elif kind is OrdType.STOP:
+        stop_price = stop_price if stop_price is not None else entry
+    elif entry is not None:
+        if instruction.order_type is None and profile.bare_entry == "limit":
+            kind, price = OrdType.LIMIT, entry
+        else:
+            reference = reference if reference is not None else entry
+    if kind in (OrdType.LIMIT, OrdType.STOP_LIMIT) and price is None:
+        raise Refuse("missing_field", f"a {kind.value} order without its limit price")
+    if kind in (OrdType.STOP, OrdType.STOP_LIMIT) and stop_price is None:
+        raise Refuse("missing_field", f"a {kind.value} order without its stop price")
+    protection = protection_of(instruction, profile)
+    trail = None
+    if kind is OrdType.TRAILING_STOP:
+        trail = protection.trail.distance if protection and protection.trail else None
+        if trail is None:
+            raise Refuse("missing_field", "a trailing stop order without its distance")
+        protection = None
+    return PlaceOrder(
+        symbol=symbol_of(instruction),
+        label=instruction.order_id or instruction.client_order_id or instruction.comment,
+        reference_price=reference,
+        side=side,
+        quantity=_amount(instruction, profile),
+        ord_type=kind,
+        price=price,
+        stop_price=stop_price,
+        trail=trail,
+        time_in_force=_time_in_force(instruction),
+        protection=None if instruction.reduce_only else protection,
+        reduce_only=bool(instruction.reduce_only),
+    )
+
+
+def _target(instruction: Instruction, profile: Profile, *, may_open: bool) -> TargetPosition:
+    target = instruction.target
+    direction = _direction(target, instruction.side)
+    if may_open and instruction.order_type not in (None, OrdType.MARKET):
+        raise Refuse(
+            "unsupported_field",
+            f"a target position is reached by market orders, not by a {instruction.order_type}",
+        )
+    quantity = None
+    if isinstance(target, Decimal) and target:
+        quantity = Amount(abs(target))
+    return TargetPosition(
+        symbol=symbol_of(instruction),
+        label=instruction.order_id or instruction.comment,
+        reference_price=instruction.ref_price,
+        direction=direction,
+        quantity=quantity,
+        order_quantity=_amount(instruction, profile) if instruction.qty != "all" else None,
+        may_open=may_open,
+        side=instruction.side,
+        protection=protection_of(instruction, profile) if may_open else None,
+    )
+
+
+def _direction(target: object, side: Side | None) -> Direction:
+    if isinstance(target, Decimal):
+        if not target:
+            return Direction.FLAT
+        return Direction.LONG if target > 0 else Direction.SHORT
+    if side is None:
+        raise Refuse("missing_field", "no side")
+    return Direction.LONG if side is Side.BUY else Direction.SHORT
+
+
+def _reversal(instruction: Instruction, profile: Profile) -> list[Intent]:
+    """A strategy's reversal is a target; one that names what it closes is a close and an entry."""
+    if instruction.closes is not None and not isinstance(instruction.target, Decimal):
+        return [_close_of(instruction), _order(instruction, profile)]
+    return [_target(instruction, profile, may_open=True)]
+
+
+def _exit(instruction: Instruction, profile: Profile) -> list[Intent]:
+    before: list[Intent] = (
+        [CancelOrders(symbol=symbol_of(instruction))] if instruction.cancel_open_orders else []
+    )
+    if instruction.order_type not in (None, OrdType.MARKET):
+        return [*before, _exit_order(instruction, profile)]
+    if isinstance(instruction.target, Decimal):
+        return [*before, _target(instruction, profile, may_open=False)]
+    return [*before, _close_of(instruction, profile)]
+
+
+def _exit_order(instruction: Instruction, profile: Profile) -> PlaceOrder:
+    if instruction.side is None or instruction.qty in (None, "all"):
+        raise Refuse(
+            "missing_field", f"a {instruction.order_type} exit needs its side and its quantity"
+        )
+    order = _order(instruction, profile)
+    return PlaceOrder(
+        symbol=order.symbol, label=order.label, reference_price=order.reference_price,
+        side=order.side, quantity=order.quantity, ord_type=order.ord_type, price=order.price,
+        stop_price=order.stop_price, trail=order.trail, time_in_force=order.time_in_force,
+        reduce_only=True,
+    )  # fmt: skip
+
+
+def _close_of(instruction: Instruction, profile: Profile | None = None) -> ClosePosition:
+    """Close the side that is named; with a profile, by the size that the instruction gives."""
+    held = Direction(instruction.closes) if instruction.closes in ("long", "short") else None
+    quantity: Amount | None = None
+    fraction: Decimal | None = None
+    if profile is not None and (instruction.qty not in (None, "all") or instruction.volume):
+        asked = _amount(instruction, profile)
+        assert asked is not None
+        if asked.unit is QtyUnit.POSITION_PERCENT:
+            fraction = asked.value / _HUNDRED
+            if fraction > ONE:
+                raise Refuse("bad_number", f"{asked.value} % of the position is more than all")
+        else:
+            quantity = asked
+    elif profile is not None and instruction.intent == "reduce":
+        raise Refuse(
+            "missing_quantity", "a partial exit that does not say how much; send the quantity, or "
+            "the position that is to be left",
+        )  # fmt: skip
+    return ClosePosition(
+        symbol=symbol_of(instruction),
+        label=instruction.order_id or instruction.comment,
+        reference_price=instruction.ref_price,
+        held=held,
+        quantity=quantity,
+        fraction=fraction,
+    )
+
+
+def _cancel(instruction: Instruction) -> CancelOrders:
+    sides = {"pending_long": Side.BUY, "pending_short": Side.SELL}
+    return CancelOrders(
+        symbol=instruction.symbol,
+        label=instruction.client_order_id or instruction.order_id,
+        side=sides.get(instruction.scope, instruction.side),
+    )
+
+
+def _modify(instruction: Instruction, profile: Profile) -> list[Intent]:
+    symbol = symbol_of(instruction)
+    label = instruction.client_order_id or instruction.order_id
+    price = _absolute(instruction.limit, profile)
+    stop_price = _absolute(instruction.stop, profile)
+    if price is not None or stop_price is not None or instruction.qty not in (None, "all"):
+        quantity = _amount(instruction, profile)
+        return [
+            ModifyOrder(
+                symbol=symbol, label=label, side=instruction.side, price=price,
+                stop_price=stop_price, quantity=quantity,
+            )
+        ]  # fmt: skip
+    protection = protection_of(instruction, profile)
+    if protection is None:
+        raise Refuse("missing_field", "a change that says nothing to change")
+    held = instruction.target
+    about = Direction(held) if isinstance(held, str) and held != "both" else None
+    return [ModifyProtection(symbol=symbol, protection=protection, held=about)]
+
+
+def _side(instruction: Instruction) -> Side:
+    if instruction.side is None:
+        raise Refuse("missing_field", "no side")
+    return instruction.side
+
+
+def symbol_of(instruction: Instruction) -> str:
+    """Give the symbol to act on: as sent, but a continuous future with a month is its contract.
+
+    Raises:
+        Refuse: ``missing_field``, or ``bad_enum`` for a contract month that is not ``YYYYMM``.
+    """
+    symbol = instruction.symbol
+    if not symbol:
+        raise Refuse("missing_field", "no symbol")
+    month = instruction.contract_month
+    if not month or not symbol.endswith("!"):
+        return symbol
+    if len(month) != 6 or not month.isdecimal() or not 1 <= int(month[4:]) <= 12:
+        raise Refuse("bad_enum", f"a contract month is YYYYMM, not {month[:20]!r}")
+    root = symbol.rstrip("!").rstrip("0123456789")
+    return f"{root}{_MONTHS[int(month[4:]) - 1]}{month[:4]}"
+
+
+def _amount(instruction: Instruction, profile: Profile) -> Amount | None:
+    given = [
+        amount
+        for amount in (
+            _quantity(instruction.qty, profile) if isinstance(instruction.qty, Measure) else None,
+            _quantity(instruction.volume, profile) if instruction.volume is not None else None,
+            _risk(instruction.risk, profile) if instruction.risk is not None else None,
+        )
+        if amount is not None
+    ]
+    if len(given) > 1:
+        raise Refuse("conflict", "it gives a size in two ways; Bascule does not choose")
+    return given[0] if given else None
+
+
+def _quantity(measure: Measure, profile: Profile) -> Amount:
+    unit = _QTY.get(measure.unit)
+    if measure.unit == "account_setting":
+        unit = _from_profile(profile.volume, "volume")
+    elif measure.unit == "percent":
+        unit = _from_profile(profile.percent, "percent")
+    elif measure.unit == "portfolio_ratio":
+        return Amount(measure.value * _HUNDRED, QtyUnit.EQUITY_PERCENT)
+    if unit is None:
+        raise Refuse("unsupported_unit", f"a size in {measure.unit}")
+    return Amount(measure.value, unit)
+
+
+def _risk(measure: Measure, profile: Profile) -> Amount:
+    if measure.unit == "account_setting":
+        return Amount(measure.value, _from_profile(profile.volume, "volume"))
+    unit = _RISK.get(measure.unit)
+    if unit is None:
+        raise Refuse("unsupported_unit", f"a risk in {measure.unit}")
+    return Amount(measure.value, unit)
+
+
+def _from_profile(unit: QtyUnit | None, setting: str) -> QtyUnit:
+    if unit is None:
+        raise Refuse(
+            "unit_not_set",
+            f"the size has no unit of its own; set units.{setting} for this source",
+        )
+    return unit
+
+
+def _absolute(level: Decimal | Measure | None, profile: Profile) -> Decimal | None:
+    if not isinstance(level, Measure):
+        return level
+    if level.unit == "price" or (level.unit == "account_setting" and profile.entry == "price"):
+        return level.value
+    if level.unit == "account_setting":
+        raise Refuse(
+            "unit_not_set", "the entry has no unit of its own; set units.entry for this source"
+        )
+    raise Refuse("unsupported_unit", f"an order price in {level.unit} from the market")
+
+
+def _time_in_force(instruction: Instruction) -> TimeInForce:
+    if not instruction.tif:
+        return TimeInForce.GTC
+    if instruction.tif in ("day", "gtc", "ioc", "fok"):
+        return TimeInForce(instruction.tif)
+    raise Refuse("unsupported_field", f"time in force {instruction.tif}")

@@ -1,0 +1,147 @@
+"""From a text to a `Signal`: strike secrets, find the dialect, read, map, key. Pure."""
+
+from msgspec import Struct
+
+from bascule.model.intent import Intent, Signal
+from bascule.model.values import SECOND, Instant
+from bascule.signals import dialects
+from bascule.signals.freshness import check_not_ahead
+from bascule.signals.instruction import Direct, Hints, Instruction, Parsed, Rejection
+from bascule.signals.intents import to_intents
+from bascule.signals.keys import body_hash, signal_key
+from bascule.signals.profile import Profile
+from bascule.signals.strike import strike
+
+UNREADABLE = frozenset(
+    {
+        "empty_body", "malformed_json", "malformed_command", "unknown_format", "missing_field",
+        "invalid_action", "bad_number", "bad_enum", "bad_encoding", "conflict", "unknown_field",
+        "unresolved_placeholder", "unauthenticated",
+    }
+)  # fmt: skip
+"""Codes that say the message itself is at fault. Resending it unchanged changes nothing."""
+
+
+def parse(text: str, dialect: str = "", hints: Hints | None = None) -> tuple[str, Parsed]:
+    """Read a text whose secrets are struck out.
+
+    Args:
+        text: the body.
+        dialect: the dialect that the source speaks; empty to find it by content.
+        hints: what is known besides.
+
+    Returns:
+        The dialect's name (empty when none was found) and what it made of the text.
+
+    Raises:
+        KeyError: there is no such dialect.
+    """
+    name = dialect or dialects.detect(text) or ""
+    if not name:
+        if not text.strip(" \t\r\n\0\ufeff"):
+            return "", Rejection("empty_body", "there is nothing in it")
+        return "", Rejection("unknown_format", "no dialect knows it")
+    return name, dialects.get(name).parse(text, hints or Hints())
+
+
+class Reader(Struct, frozen=True, kw_only=True):
+    """How the messages of one source are read.
+
+    ``auth`` is how its messages are authenticated where the body does not show it. ``strategy``
+    names the strategy of a message that names none. ``max_age_ns`` is 0 for the engine's default.
+    """
+
+    source: str
+    dialect: str = ""
+    auth: str = ""
+    strategy: str = ""
+    max_age_ns: int = 0
+    profile: Profile = Profile()
+    secrets: tuple[str, ...] = ()
+
+    def read(self, text: str, received_at: Instant, delivery: str = "") -> Signal:
+        """Make a signal of an authenticated body. Never raises: what cannot be read is refused.
+
+        Args:
+            text: the body as sent.
+            received_at: when it arrived.
+            delivery: the id that the transport gave it, the same on a resend.
+        """
+        raw = strike(text, self.secrets)
+        name, parsed = parse(raw, self.dialect, Hints(auth=self.auth))
+        if isinstance(parsed, Rejection):
+            return self._refused(raw, name, parsed, received_at)
+        read = parsed if isinstance(parsed, (Direct, tuple)) else (parsed,)
+        intents, facts = self._intents(read)
+        refusal = check_not_ahead(facts.fired_at, received_at)
+        if refusal is None and isinstance(intents, Rejection):
+            refusal = intents
+        accepted = () if refusal is not None or isinstance(intents, Rejection) else intents
+        return Signal(
+            source=self.source,
+            dialect=name,
+            received_at=received_at,
+            body_hash=body_hash(raw),
+            raw=raw,
+            key=signal_key(self.source, read, delivery),
+            fired_at=facts.fired_at,
+            strategy=facts.strategy or self.strategy,
+            intents=accepted,
+            refused_code=refusal.error if refusal is not None else "",
+            refused_text=refusal.why if refusal is not None else "",
+            notes=facts.notes,
+            max_age=facts.max_age or self.max_age_ns,
+        )
+
+    def refuse(self, text: str, rejection: Rejection, received_at: Instant) -> Signal:
+        """Make a refused signal of an authenticated body that is not even text."""
+        return self._refused(strike(text, self.secrets), self.dialect, rejection, received_at)
+
+    def _refused(self, raw: str, dialect: str, why: Rejection, received_at: Instant) -> Signal:
+        return Signal(
+            source=self.source, dialect=dialect, received_at=received_at, body_hash=body_hash(raw),
+            raw=raw, strategy=self.strategy, refused_code=why.error, refused_text=why.why,
+        )  # fmt: skip
+
+    def _intents(
+        self, read: tuple[Instruction, ...] | Direct
+    ) -> tuple[tuple[Intent, ...] | Rejection, "_Facts"]:
+        if isinstance(read, Direct):
+            facts = _Facts(read.strategy, read.fired_at, read.max_age, read.notes)
+            return read.intents, facts
+        first = read[0]
+        lag = min((leg.max_lag_s for leg in read if leg.max_lag_s is not None), default=None)
+        fired = [leg.fired_at for leg in read if leg.fired_at is not None]
+        notes = [note for leg in read for note in leg.notes]
+        notes += [note for leg in read for note in _not_applied(leg)]
+        facts = _Facts(
+            first.strategy,
+            min(fired) if fired else None,
+            int(lag * SECOND) if lag is not None else 0,
+            tuple(dict.fromkeys(notes)),
+        )
+        if len({leg.strategy for leg in read}) > 1:
+            return Rejection("conflict", "the orders of a list name more than one strategy"), facts
+        return to_intents(read, self.profile), facts
+
+
+class _Facts(Struct, frozen=True):
+    strategy: str
+    fired_at: Instant | None
+    max_age: int
+    notes: tuple[str, ...]
+
+
+def _not_applied(leg: Instruction) -> list[str]:
+    """Name what the message says and Bascule's own settings decide."""
+    notes = []
+    if leg.leverage is not None:
+        notes.append(f"leverage {leg.leverage} is not applied: the account's own setting stands")
+    if leg.account or leg.accounts:
+        named = ", ".join((leg.account, *leg.accounts) if leg.account else leg.accounts)
+        notes.append(f"account {named} is not applied: the route names the accounts")
+    if leg.sl_limit is not None:
+        notes.append("the stop's limit price is not applied: the stop is a stop market order")
+    if leg.max_spread_pips is not None:
+        notes.append("the spread limit is not applied")
+    return notes
