@@ -1,7 +1,7 @@
 """Futures: products of the table, their contracts, expiry, and the front month by our roll rule."""
 
 from bisect import bisect_right
-from datetime import time
+from datetime import date, time
 from decimal import Decimal
 from functools import cache, cached_property
 
@@ -53,8 +53,9 @@ class OtherName(Struct, frozen=True):
 class Contract(Struct, frozen=True):
     """One month of one product.
 
-    ``expires`` is when it last trades and ``rolls`` when an entry on the continuous name goes to
-    the next contract; both are instants.
+    ``expires`` is when it last trades, ``rolls`` when an entry on the continuous name goes to the
+    next contract, and ``notice`` when the first notice day begins: from then on whoever holds a
+    contract that settles by delivery may be made to take it. None where no such day is known.
     """
 
     root: str
@@ -63,6 +64,7 @@ class Contract(Struct, frozen=True):
     symbol: Symbol
     expires: Instant
     rolls: Instant
+    notice: Instant | None
     instrument: Instrument
 
     @property
@@ -135,9 +137,6 @@ class Product(Struct, frozen=True, dict=True):
         notice = first_notice(self.notice_rule, self.days, year, month)
         anchor = min(last_day, notice) if notice else last_day
         roll_day = self.days.before(anchor, self.roll_days)
-        # A trade date has one front month, so the roll waits for the date's own opening.
-        midnight = instant(roll_day, time(), self.exchange.zone)
-        rolls = midnight + self.exchange.day_opens * HOUR
         expires = instant(last_day, parse_time(self.last_time), self.last_zone)
         symbol = Symbol(f"{self.root}{MONTH_LETTERS[month - 1]}{year}")
         return Contract(
@@ -146,7 +145,8 @@ class Product(Struct, frozen=True, dict=True):
             month=month,
             symbol=symbol,
             expires=expires,
-            rolls=Instant(rolls),
+            rolls=self._opening(roll_day),
+            notice=self._opening(notice) if notice else None,
             instrument=Instrument(
                 symbol=symbol,
                 kind=InstrumentKind.FUTURE,
@@ -159,6 +159,11 @@ class Product(Struct, frozen=True, dict=True):
                 description=f"{self.name}, {MONTH_LETTERS[month - 1]} {year}",
             ),
         )
+
+    def _opening(self, day: date) -> Instant:
+        """Give when a trade date begins, which on most exchanges is the evening before."""
+        midnight = instant(day, time(), self.exchange.zone)
+        return Instant(midnight + self.exchange.day_opens * HOUR)
 
 
 @cache
