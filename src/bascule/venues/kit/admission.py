@@ -15,6 +15,8 @@ from bascule.venues.kit.accounts import Account, Accounts
 from bascule.venues.kit.matching import LIMITS, STOPS, Market
 
 CL_ORD_ID_MAX = 36
+NUMBER_MAX = Decimal(10) ** 15
+"""No price and no quantity is as large as this; sums stay exact below it."""
 
 
 class Refusal(NamedTuple):
@@ -40,6 +42,23 @@ def refusal(order: NewOrder, desk: Desk) -> Refusal | None:
         if found is not None:
             return found
     return None
+
+
+def bad_numbers(*numbers: Decimal | None) -> Refusal | None:
+    """Refuse a number that is not finite, too large, or finer than 1e-15."""
+    for number in numbers:
+        if number is not None and not (
+            number.is_finite() and abs(number) < NUMBER_MAX and number.adjusted() >= -15
+        ):
+            return Refusal("bad_number", "a price or quantity is no number that can be traded")
+    return None
+
+
+def _numbers(order: NewOrder, desk: Desk) -> Refusal | None:
+    return bad_numbers(
+        order.quantity, order.price, order.stop_price, order.trail_distance, order.stop_loss,
+        order.take_profit,
+    )  # fmt: skip
 
 
 def _support(order: NewOrder, desk: Desk) -> Refusal | None:
@@ -206,5 +225,5 @@ def _margin(order: NewOrder, desk: Desk) -> Refusal | None:
 
 
 _CHECKS: tuple[Callable[[NewOrder, Desk], Refusal | None], ...] = (
-    _support, _shape, _quantity, _prices, _market, _distances, _position, _margin,
+    _numbers, _support, _shape, _quantity, _prices, _market, _distances, _position, _margin,
 )  # fmt: skip

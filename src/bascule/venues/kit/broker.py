@@ -8,33 +8,30 @@ before it lets anything out. Orders, fills and reports carry the account's login
 from collections.abc import Mapping
 from decimal import Decimal
 
-from bascule.model.enums import ExecType, OrdStatus, Side
+from bascule.model.enums import ExecType, OrdStatus
 from bascule.model.errors import UsageError
-from bascule.model.ids import VenueOrderId, VenueSymbol
-from bascule.model.instrument import Listing, Quote
+from bascule.model.ids import VenueOrderId
+from bascule.model.instrument import Quote
 from bascule.model.order import (
     Accepted,
-    AccountSnapshot,
     CancelOrder,
     ExecutionReport,
     NewOrder,
     Outcome,
     Refused,
     ReplaceOrder,
-    VenueOrder,
-    VenuePosition,
 )
 from bascule.model.values import ZERO, Instant
 from bascule.venues.kit import admission
 from bascule.venues.kit.accounts import Account
 from bascule.venues.kit.admission import Desk, Refusal
-from bascule.venues.kit.contract import OrdersSnapshot, PositionsSnapshot
+from bascule.venues.kit.answers import Answers
 from bascule.venues.kit.faults import Faults, Rng
 from bascule.venues.kit.floor import Floor
+from bascule.venues.kit.hand import Hand
 from bascule.venues.kit.ledger import Ledger
 from bascule.venues.kit.matching import Order, low_first, next_level
 from bascule.venues.kit.prices import Bar
-from bascule.venues.kit.reports import fill_report, shown_order
 from bascule.venues.kit.terms import BrokerTerms, next_time_of_day
 
 FAULTS: Mapping[str, str] = {
@@ -63,14 +60,14 @@ class Broker:
         self.faults = faults
         self.floor = Floor(terms, faults, rng, ledger)
         self._ledger = ledger
-        self._hidden: dict[str, Instant] = {}
-        self._answered: dict[str, tuple[VenuePosition, ...]] = {}
+        self.hand = Hand(self.floor)
+        self.answers = Answers(self.floor)
         self._restore(now)
 
     def _restore(self, now: Instant) -> None:
         kept = self._ledger.load()
         floor = self.floor
-        floor.counters = kept.counters
+        floor.marks = kept.marks
         for terms in self.terms.accounts:
             account = Account(terms, kept.balances.get(terms.login, ZERO))
             floor.accounts.by_login[terms.login] = account
@@ -82,7 +79,8 @@ class Broker:
         for order in kept.orders:
             if order.login in floor.accounts.by_login and order.venue_symbol in floor.markets:
                 floor.index(order)
-        floor.schedule(next_time_of_day(self.terms.rollover, now), "rollover")
+        last = kept.marks.rollover or now
+        floor.schedule(next_time_of_day(self.terms.rollover, last), "rollover")
         floor.flush()
 
     # --- time and prices ------------------------------------------------------------------------
@@ -103,6 +101,8 @@ class Broker:
         """
         if quote.venue_symbol not in self.floor.markets:
             raise UsageError(f"{quote.venue_symbol} is not listed", code="unknown_symbol")
+        if admission.bad_numbers(quote.bid, quote.ask, quote.bid_size, quote.ask_size) is not None:
+            raise UsageError("a quote has a number that cannot be", code="bad_quote")
         if not 0 < quote.bid <= quote.ask:
             raise UsageError(
                 f"a quote needs 0 < bid <= ask, got {quote.bid} and {quote.ask}", code="bad_quote"
@@ -131,11 +131,11 @@ class Broker:
 
         at = bar.open
         meet(at)
-        down_first = low_first(bar, self.floor.working(bar.venue_symbol))
+        down_first = low_first(bar, self.floor.orders.working(bar.venue_symbol))
         extremes = (bar.low, bar.high) if down_first else (bar.high, bar.low)
         for end in (*extremes, bar.close):
             while at != end:
-                orders = self.floor.working(bar.venue_symbol)
+                orders = self.floor.orders.working(bar.venue_symbol)
                 level = next_level(at, end, spread, orders)
                 at = end if level is None else level
                 meet(at)
@@ -171,7 +171,7 @@ class Broker:
             return _refused(refused, now)
         struck = self.faults.fires("slow_status", new.account, new.venue_symbol)
         if struck:
-            self._hidden[order.venue_order_id] = Instant(now + struck.delay)
+            self.answers.hide(order, Instant(now + struck.delay))
         if self.faults.fires("late_reject", new.account, new.venue_symbol):
             self.floor.index(order)
             self.floor.end(order, OrdStatus.REJECTED, "broker_refused", now)
@@ -187,7 +187,7 @@ class Broker:
             return Refusal(
                 "bad_cl_ord_id", f"a ClOrdID has 1 to {admission.CL_ORD_ID_MAX} characters"
             )
-        if self._find(new.account, cl_ord_id=new.cl_ord_id) is not None:
+        if self.floor.find(new.account, cl_ord_id=new.cl_ord_id) is not None:
             return Refusal("duplicate_cl_ord_id", f"ClOrdID {new.cl_ord_id} was used before")
         if new.venue_symbol not in self.floor.markets:
             return Refusal("unknown_symbol", f"{new.venue_symbol} is not listed here")
@@ -236,7 +236,7 @@ class Broker:
     def cancel(self, request: CancelOrder, now: Instant) -> Outcome:
         """Take a cancel, or refuse it with proof; whether it wins is told by a report."""
         login, floor = request.account, self.floor
-        order = self._find(
+        order = self.floor.find(
             login, cl_ord_id=request.cl_ord_id, venue_order_id=request.venue_order_id or ""
         )
         refused = self._cannot_change(login, order)
@@ -254,6 +254,7 @@ class Broker:
             quantity = min(order.leaves, floor.closable(order)) if order.guards else order.leaves
             if quantity:
                 floor.fill(order, quantity, price, now)
+            if order.ended:
                 return Accepted(number, now)
         if self.terms.cancel_delay_ns:
             order.cancel_at = Instant(now + self.terms.cancel_delay_ns)
@@ -277,7 +278,7 @@ class Broker:
         Raises:
             nothing: what cannot be changed is refused, and the order stands as it was.
         """
-        order = self._find(
+        order = self.floor.find(
             request.account,
             cl_ord_id=request.cl_ord_id,
             venue_order_id=request.venue_order_id or request.position_id or "",
@@ -292,9 +293,14 @@ class Broker:
         )
         entry = order
         if bracket and order.parent_order:
-            entry = self._find(order.login, venue_order_id=order.parent_order) or order
+            entry = self.floor.find(order.login, venue_order_id=order.parent_order) or order
         terms = any(v is not None for v in (request.quantity, request.price, request.stop_price))
-        refused = self._cannot_change(order.login, order) if terms or not bracket else None
+        refused = admission.bad_numbers(
+            request.quantity, request.price, request.stop_price, request.stop_loss,
+            request.take_profit,
+        )  # fmt: skip
+        if refused is None and (terms or not bracket):
+            refused = self._cannot_change(order.login, order)
         refused = refused or self._bad_terms(order, request)
         if refused is None and bracket:
             refused = self._bad_bracket(entry, request)
@@ -361,7 +367,7 @@ class Broker:
     def _guardable(self, entry: Order) -> Decimal:
         """Give how much a stop or target of an entry has to guard."""
         for leg in ("s", "t"):
-            held = self.floor.leg(entry.venue_order_id, leg)
+            held = self.floor.orders.leg(entry.venue_order_id, leg)
             if held is not None:
                 return held.leaves
         account = self.floor.accounts.by_login[entry.login]
@@ -385,7 +391,7 @@ class Broker:
                 entry.stop_loss = level
             else:
                 entry.take_profit = level
-            held = self.floor.leg(entry.venue_order_id, leg)
+            held = self.floor.orders.leg(entry.venue_order_id, leg)
             if held is None:
                 if level is not None and quantity:
                     placed.append(self.floor.new_leg(entry, leg, level, quantity, now))
@@ -401,158 +407,6 @@ class Broker:
             placed.append(held)
         for order in placed:
             self.floor.work(order, now)
-
-    # --- questions ------------------------------------------------------------------------------
-
-    def order_status(self, login: str, cl_ord_id: str, now: Instant) -> VenueOrder | None:
-        """Show one order, open or ended, by the client's id; None when there is none."""
-        order = self._find(login, cl_ord_id=cl_ord_id)
-        return None if order is None or self._is_hidden(order, now) else shown_order(order)
-
-    def open_orders(self, login: str, now: Instant) -> OrdersSnapshot:
-        """Show the working orders of an account, oldest first."""
-        shown = tuple(
-            shown_order(order)
-            for order in self.floor.orders.values()
-            if order.login == login and not order.ended and not self._is_hidden(order, now)
-        )
-        if self.faults.fires("incomplete_orders_page", login):
-            return OrdersSnapshot(shown[::2], False, now)
-        return OrdersSnapshot(shown, True, now)
-
-    def positions(self, login: str, now: Instant) -> PositionsSnapshot:
-        """Show the open positions of an account with the levels that guard them."""
-        floor = self.floor
-        if self.faults.fires("stale_positions_snapshot", login):
-            return PositionsSnapshot(self._answered.get(login, ()), True, now)
-        account = floor.accounts.by_login[login]
-        shown = []
-        for held in account.positions.values():
-            levels: dict[str, Decimal | None] = {"s": None, "t": None}
-            for guard in floor.guards(login, held.venue_symbol, held.key):
-                if guard.leg:
-                    levels[guard.leg] = guard.stop_price if guard.leg == "s" else guard.price
-            shown.append(floor.accounts.shown(account, held, levels["s"], levels["t"]))
-        self._answered[login] = tuple(shown)
-        return PositionsSnapshot(tuple(shown), True, now)
-
-    def fills_since(self, login: str, since: Instant) -> tuple[ExecutionReport, ...]:
-        """Show the fills of an account at or after an instant, oldest first, busted ones not."""
-        self.floor.flush()
-        return tuple(fill_report(fill) for fill in self._ledger.fills_since(login, since))
-
-    def account(self, login: str, now: Instant) -> AccountSnapshot:
-        """Show the money of an account."""
-        accounts = self.floor.accounts
-        return accounts.snapshot(accounts.by_login[login], now)
-
-    def listings(self) -> tuple[Listing, ...]:
-        """Show what is traded here."""
-        return tuple(item.listing() for item in self.terms.instruments)
-
-    def _is_hidden(self, order: Order, now: Instant) -> bool:
-        until = self._hidden.get(order.venue_order_id)
-        if until is None:
-            return False
-        if now >= until:
-            del self._hidden[order.venue_order_id]
-            return False
-        return True
-
-    def _find(self, login: str, *, cl_ord_id: str = "", venue_order_id: str = "") -> Order | None:
-        """Find an order by the broker's id, else by the client's; live ones first."""
-        floor = self.floor
-        if venue_order_id:
-            live = floor.orders.get(venue_order_id)
-        else:
-            live = floor.by_client.get((login, cl_ord_id))
-        if live is not None:
-            return live if live.login == login else None
-        floor.flush()
-        return self._ledger.order(login, cl_ord_id=cl_ord_id, venue_order_id=venue_order_id)
-
-    # --- the house's own hand -------------------------------------------------------------------
-
-    def deposit(self, login: str, amount: Decimal, now: Instant) -> Decimal:
-        """Put money in, or take it out with a negative amount; give the new balance.
-
-        Raises:
-            UsageError: no such account, or not that much is free.
-        """
-        account = self._account(login)
-        snapshot = self.floor.accounts.snapshot(account, now)
-        if amount < 0 and -amount > snapshot.free_margin:
-            raise UsageError(f"only {snapshot.free_margin} is free", code="not_enough_margin")
-        kind = "deposit" if amount >= 0 else "withdrawal"
-        self.floor.accounts.post(account, kind, amount, now, "hand")
-        return account.balance
-
-    def hand_trade(
-        self, login: str, symbol: str, side: Side, quantity: Decimal, now: Instant
-    ) -> Order:
-        """Trade at the market by hand, as the owner would on the broker's own screen.
-
-        Raises:
-            UsageError: no such account or symbol, no price, or not such a quantity.
-        """
-        account, market = self._account(login), self.floor.markets.get(VenueSymbol(symbol))
-        if market is None or not market.is_open(now):
-            raise UsageError(f"{symbol} is not listed or not open", code="market_closed")
-        refused = admission.quantity_refusal(quantity, market)
-        if refused is not None:
-            raise UsageError(refused.text, code=refused.reason)
-        name = market.terms.venue_symbol
-        return self.floor.hand_order(account, name, quantity * side.sign, "", "hand", now)
-
-    def close_by_hand(self, login: str, symbol: str, position_id: str, now: Instant) -> Order:
-        """Close a position by hand: by its id on a hedging account, by symbol on a netting one.
-
-        Raises:
-            UsageError: there is no such position.
-        """
-        account = self._account(login)
-        held = account.positions.get(account.key(symbol, position_id))
-        if held is None:
-            raise UsageError(f"{login} holds no such position", code="unknown_position")
-        return self.floor.hand_order(
-            account, held.venue_symbol, -held.quantity, held.key, "hand", now
-        )
-
-    def bust(self, login: str, exec_id: str, now: Instant) -> None:
-        """Take a fill back, money and position.
-
-        Raises:
-            UsageError: there is no such live fill.
-        """
-        self._amend(login, exec_id, ZERO, None, now)
-
-    def correct(
-        self, login: str, exec_id: str, quantity: Decimal, price: Decimal, now: Instant
-    ) -> None:
-        """Correct the quantity and price of a fill.
-
-        Raises:
-            UsageError: there is no such live fill, or the numbers are not positive.
-        """
-        if quantity <= 0 or price <= 0:
-            raise UsageError("a correction needs a quantity and a price above zero", code="usage")
-        self._amend(login, exec_id, quantity, price, now)
-
-    def _amend(
-        self, login: str, exec_id: str, quantity: Decimal, price: Decimal | None, now: Instant
-    ) -> None:
-        self.floor.flush()
-        fill = self._ledger.fill(login, exec_id)
-        order = self._find(login, venue_order_id=fill.venue_order_id) if fill else None
-        if fill is None or order is None or fill.state != "live":
-            raise UsageError(f"{login} has no live fill {exec_id}", code="unknown_fill")
-        self.floor.amend(order, fill, quantity, price, now)
-
-    def _account(self, login: str) -> Account:
-        account = self.floor.accounts.by_login.get(login)
-        if account is None:
-            raise UsageError(f"there is no account {login}", code="unknown_account")
-        return account
 
 
 _UNKNOWN_ORDER = Refusal("unknown_order", "there is no such order")

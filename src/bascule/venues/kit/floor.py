@@ -5,7 +5,6 @@ left in ``reports`` and in the ledger's ``Changes``.
 """
 
 import heapq
-from collections.abc import Iterator
 from decimal import Decimal
 
 import msgspec
@@ -17,12 +16,11 @@ from bascule.model.order import ExecutionReport
 from bascule.model.values import ZERO, Instant, floor_to
 from bascule.venues.kit.accounts import Account, Accounts, Rates, Traded
 from bascule.venues.kit.faults import Faults, Rng
-from bascule.venues.kit.ledger import Changes, Counters, Fill, Ledger
+from bascule.venues.kit.ledger import Changes, Fill, Ledger, Marks
 from bascule.venues.kit.matching import IMMEDIATE, LIMITS, STOPS, Market, Order, trail, triggers
+from bascule.venues.kit.orders import Orders
 from bascule.venues.kit.reports import fill_report, order_report, status_after
 from bascule.venues.kit.terms import BrokerTerms, next_time_of_day
-
-_NO_ORDERS: dict[str, Order] = {}
 
 
 class Floor:
@@ -37,14 +35,10 @@ class Floor:
         listed = {str(item.venue_symbol): item for item in terms.instruments}
         rates = Rates(terms.instruments, terms.rates, self.quotes)
         self.accounts = Accounts(listed, rates, self.quotes)
-        self.orders: dict[str, Order] = {}
-        self.by_client: dict[tuple[str, str], Order] = {}
-        self.counters = Counters()
+        self.orders = Orders()
+        self.marks = Marks()
         self.reports: list[ExecutionReport] = []
         self._rng = rng
-        self._by_symbol: dict[str, dict[str, Order]] = {name: {} for name in self.markets}
-        self._guards: dict[tuple[str, str], dict[str, Order]] = {}
-        self._legs: dict[tuple[str, str], Order] = {}
         self._due: list[tuple[Instant, int, str, str]] = []
         self._dues = 0
         self._dirty: dict[str, Order] = {}
@@ -73,7 +67,7 @@ class Floor:
             if kind == "rollover":
                 self._roll_over(due)
                 continue
-            order = self.orders.get(ref)
+            order = self.orders.by_id(ref)
             if order is None or order.ended:
                 continue
             if kind == "meet":
@@ -89,9 +83,10 @@ class Floor:
             for held in account.positions.values():
                 self.accounts.charge_swap(account, held, now)
                 self._moved[held.login, held.key] = account
-        for order in list(self.orders.values()):
-            if order.time_in_force is TimeInForce.DAY and not order.ended:
+        for order in self.orders.working():
+            if order.time_in_force is TimeInForce.DAY:
                 self.end(order, OrdStatus.EXPIRED, "end_of_day", now)
+        self.marks.rollover = now
         self.schedule(next_time_of_day(self.terms.rollover, now), "rollover")
 
     # --- the market -----------------------------------------------------------------------------
@@ -101,16 +96,12 @@ class Floor:
         market = self.markets[quote.venue_symbol]
         market.set_quote(quote)
         self.quotes[quote.venue_symbol] = quote
-        for order in list(self._by_symbol[quote.venue_symbol].values()):
+        for order in self.orders.working(quote.venue_symbol):
             self.work(order, now)
         for account in self.accounts.by_login.values():
             if account.positions:
                 self._exposed[account.terms.login] = account
         self.check_margins(now)
-
-    def working(self, symbol: str) -> list[Order]:
-        """Give the live orders of a symbol, oldest first."""
-        return list(self._by_symbol[symbol].values())
 
     def work(self, order: Order, now: Instant) -> None:
         """Let an order meet the market as it is now."""
@@ -120,7 +111,7 @@ class Floor:
         if market.is_open(now):
             if order.ord_type in STOPS and not order.triggered:
                 if trail(order, market):
-                    self._dirty[order.venue_order_id] = order
+                    self.touch(order)
                 if not triggers(order, market):
                     return
                 order.triggered = True
@@ -166,8 +157,8 @@ class Floor:
 
     def new_order_id(self) -> str:
         """Give the next venue order id."""
-        self.counters.order += 1
-        return str(self.counters.order)
+        self.marks.order += 1
+        return str(self.marks.order)
 
     def open(self, order: Order, now: Instant) -> None:
         """Take an order onto the floor and tell of it; it meets the market when it is due."""
@@ -178,15 +169,7 @@ class Floor:
 
     def index(self, order: Order) -> None:
         """Know an order as live, and schedule what falls due for it."""
-        self.orders[order.venue_order_id] = order
-        if order.cl_ord_id:
-            self.by_client[order.login, order.cl_ord_id] = order
-        self._by_symbol[order.venue_symbol][order.venue_order_id] = order
-        if order.guards:
-            place = self._guards.setdefault((order.login, order.venue_symbol), {})
-            place[order.venue_order_id] = order
-        if order.leg:
-            self._legs[order.parent_order, order.leg] = order
+        self.orders.add(order)
         if order.due_at > order.created_at:
             self.schedule(order.due_at, "meet", order.venue_order_id)
         if order.expire_at is not None and order.time_in_force is TimeInForce.GTD:
@@ -196,7 +179,19 @@ class Floor:
 
     def touch(self, order: Order) -> None:
         """Mark an order as changed, so that the ledger is told."""
+        self.orders.keep(order)
         self._dirty[order.venue_order_id] = order
+
+    def find(self, login: str, *, cl_ord_id: str = "", venue_order_id: str = "") -> Order | None:
+        """Find an order, live or ended, by the broker's id, else by the client's."""
+        if venue_order_id:
+            live = self.orders.by_id(venue_order_id)
+        else:
+            live = self.orders.by_client(login, cl_ord_id)
+        if live is not None:
+            return live if live.login == login else None
+        # Whatever left the floor was told to the ledger when it left.
+        return self.ledger.order(login, cl_ord_id=cl_ord_id, venue_order_id=venue_order_id)
 
     def tell(
         self, order: Order, exec_type: ExecType, now: Instant, request_id: str = "",
@@ -204,7 +199,7 @@ class Floor:
     ) -> None:  # fmt: skip
         """Report a change of an order that is no trade."""
         order.updated_at = now
-        self._dirty[order.venue_order_id] = order
+        self.touch(order)
         self.reports.append(
             order_report(
                 order, exec_type, self._new_exec_id(), now, request_id=request_id, reason=reason
@@ -220,12 +215,7 @@ class Floor:
         self._forget(order, now, answered=bool(request_id))
 
     def _forget(self, order: Order, now: Instant, *, answered: bool = False) -> None:
-        self._by_symbol[order.venue_symbol].pop(order.venue_order_id, None)
-        if order.guards:
-            place = self._guards[order.login, order.venue_symbol]
-            place.pop(order.venue_order_id, None)
-        if order.leg:
-            self._legs.pop((order.parent_order, order.leg), None)
+        self.orders.ended(order)
         if order.cancel_request and not answered:
             request, order.cancel_request = order.cancel_request, ""
             self.tell(order, ExecType.CANCEL_REJECTED, now, request, "too_late_to_cancel")
@@ -250,7 +240,7 @@ class Floor:
         order.avg_price = (before + price * quantity) / order.cum_qty
         order.status = status_after(order.cum_qty, order.quantity)
         order.updated_at = now
-        self._dirty[order.venue_order_id] = order
+        self.touch(order)
         traded = self.trade(account, order, quantity * order.side.sign, price, now, exec_id)
         cost = account.terms.commission_per_lot * quantity
         posted = self.accounts.post(account, "commission", -cost, now, exec_id) if cost else ZERO
@@ -335,25 +325,16 @@ class Floor:
 
     # --- stops and targets ----------------------------------------------------------------------
 
-    def leg(self, parent_order: str, leg: str) -> Order | None:
-        """Give the live stop (``s``) or target (``t``) of an entry."""
-        return self._legs.get((parent_order, leg))
-
-    def guards(self, login: str, symbol: str, key: str) -> Iterator[Order]:
-        """Give the live orders that may only close this position."""
-        place = self._guards.get((login, symbol), _NO_ORDERS)
-        return (order for order in list(place.values()) if order.position_key == key)
-
     def _guard(self, order: Order, quantity: Decimal, traded: Traded, now: Instant) -> None:
         """Keep stops and targets in step with a trade: grow, shrink, or take away."""
         if order.leg:
-            other = self.leg(order.parent_order, "t" if order.leg == "s" else "s")
+            other = self.orders.leg(order.parent_order, "t" if order.leg == "s" else "s")
             if other is not None:
                 self.resize(other, other.leaves - quantity, "other_leg_filled", now)
         elif traded.opened:
             self._grow(order, traded.opened, now)
         hedging = self.accounts.by_login[order.login].hedging
-        for guard in self.guards(order.login, order.venue_symbol, order.position_key):
+        for guard in self.orders.guards(order.login, order.venue_symbol, order.position_key):
             if guard is order or guard.ended:
                 continue
             closable = self.closable(guard)
@@ -365,7 +346,7 @@ class Floor:
     def _grow(self, entry: Order, opened: Decimal, now: Instant) -> None:
         grown: list[Order] = []
         for leg, level in (("s", entry.stop_loss), ("t", entry.take_profit)):
-            held = self.leg(entry.venue_order_id, leg)
+            held = self.orders.leg(entry.venue_order_id, leg)
             if held is not None:
                 held.quantity += opened
                 self.tell(held, ExecType.REPLACED, now)
@@ -468,17 +449,15 @@ class Floor:
                 postings=postings,
                 positions=[held for held in moved.values() if held is not None],
                 closed=[key for key, held in moved.items() if held is None],
-                counters=self.counters,
+                marks=self.marks,
             )
         )
         for order in self._dirty.values():
             if order.ended:
-                self.orders.pop(order.venue_order_id, None)
-                if order.cl_ord_id:
-                    self.by_client.pop((order.login, order.cl_ord_id), None)
+                self.orders.drop(order)
         self._dirty, self._fills, self._moved = {}, {}, {}
         self.accounts.postings = []
 
     def _new_exec_id(self) -> str:
-        self.counters.report += 1
-        return str(self.counters.report)
+        self.marks.report += 1
+        return str(self.marks.report)

@@ -67,11 +67,12 @@ class Request(Struct, frozen=True, kw_only=True):
     reply: str = ""
 
 
-class Counters(Struct, kw_only=True):
-    """The numbers that give ids; they only grow."""
+class Marks(Struct, kw_only=True):
+    """Where the broker stands: the last order's and report's number, the last rollover."""
 
     order: int = 0
     report: int = 0
+    rollover: Instant = Instant(0)
 
 
 class Changes(Struct, kw_only=True):
@@ -83,7 +84,7 @@ class Changes(Struct, kw_only=True):
     positions: list[Position]
     closed: list[tuple[str, str]]
     """(login, key) of positions that are gone."""
-    counters: Counters
+    marks: Marks
 
 
 class Kept(Struct, kw_only=True):
@@ -92,7 +93,7 @@ class Kept(Struct, kw_only=True):
     orders: list[Order]
     positions: list[Position]
     balances: dict[str, Decimal]
-    counters: Counters
+    marks: Marks
 
 
 class Ledger(Protocol):
@@ -114,7 +115,7 @@ class Ledger(Protocol):
         """Give the live fills at or after an instant, oldest first."""
 
     def load(self) -> Kept:
-        """Give open orders, positions, balances and counters."""
+        """Give open orders, positions, balances and marks."""
 
 
 class MemoryLedger:
@@ -127,7 +128,7 @@ class MemoryLedger:
         self.postings: list[Posting] = []
         self._by_client: dict[tuple[str, str], Order] = {}
         self._positions: dict[tuple[str, str], Position] = {}
-        self._counters = Counters()
+        self._marks = Marks()
 
     def record(self, changes: Changes) -> None:
         """Keep what changed."""
@@ -142,7 +143,7 @@ class MemoryLedger:
             self._positions[held.login, held.key] = held
         for key in changes.closed:
             self._positions.pop(key, None)
-        self._counters = changes.counters
+        self._marks = changes.marks
 
     def request(self, request: Request) -> None:
         """Keep one command."""
@@ -168,12 +169,12 @@ class MemoryLedger:
         ]
 
     def load(self) -> Kept:
-        """Give open orders, positions, balances and counters."""
+        """Give open orders, positions, balances and marks."""
         return Kept(
             orders=[order for order in self.orders.values() if not order.ended],
             positions=list(self._positions.values()),
             balances=_sums(self.postings),
-            counters=self._counters,
+            marks=self._marks,
         )
 
 

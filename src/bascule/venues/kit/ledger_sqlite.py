@@ -16,7 +16,7 @@ import msgspec
 from bascule.model.errors import JournalCorrupt, JournalLocked
 from bascule.model.values import ZERO, Instant, text
 from bascule.venues.kit.accounts import Position, Posting
-from bascule.venues.kit.ledger import Changes, Counters, Fill, Kept, Request
+from bascule.venues.kit.ledger import Changes, Fill, Kept, Marks, Request
 from bascule.venues.kit.matching import Order
 
 _T = TypeVar("_T", bound=msgspec.Struct)
@@ -132,7 +132,7 @@ class SqliteLedger:
         if changes.postings:
             many(_POSTINGS.put, _POSTINGS.values(changes.postings))
             self._add_up(changes.postings)
-        self.put_meta("counters", msgspec.json.encode(changes.counters).decode())
+        self.put_meta("marks", msgspec.json.encode(changes.marks).decode())
 
     def _add_up(self, postings: Iterable[Posting]) -> None:
         balances = self._balances()
@@ -220,8 +220,8 @@ class SqliteLedger:
         return [dict(zip(names, row, strict=True)) for row in rows]
 
     def load(self) -> Kept:
-        """Give open orders, positions, balances and counters."""
-        counters = self.meta("counters")
+        """Give open orders, positions, balances and marks."""
+        marks = self.meta("marks")
         return Kept(
             orders=_ORDERS.read(
                 self._db.execute(
@@ -231,7 +231,7 @@ class SqliteLedger:
             ),
             positions=_POSITIONS.read(self._db.execute(_POSITIONS.select + "ORDER BY rowid")),
             balances=self._balances(),
-            counters=msgspec.json.decode(counters, type=Counters) if counters else Counters(),
+            marks=msgspec.json.decode(marks, type=Marks) if marks else Marks(),
         )
 
     def _balances(self) -> dict[str, Decimal]:

@@ -9,12 +9,18 @@ import asyncio
 import os
 import signal
 import sys
+import traceback
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 from bascule.model.errors import BasculeError
-from bascule.venues.paper.emulator_server import Link, Server
+from bascule.venues.paper.emulator_link import Link
+from bascule.venues.paper.emulator_server import Server
 from bascule.venues.paper.emulator_settings import PaperSettings, read_file, read_json
+
+BROKEN = 71
+"""Exit code when the broker met its own bug, or its ledger could not be written."""
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -30,7 +36,7 @@ def main(argv: list[str] | None = None) -> int:
         settings = read_file(given.config) if given.config else read_json(given.settings)
         server = Server(settings)
     except BasculeError as error:
-        print(f"paper broker: {error.message}", file=sys.stderr)
+        sys.stderr.write(f"paper broker: {error.message}\n")
         return 2
     port = settings.port if given.port is None else given.port
     return asyncio.run(_serve(server, settings, port, given.ready_file))
@@ -41,6 +47,7 @@ async def _serve(
 ) -> int:
     loop = asyncio.get_running_loop()
     ended = asyncio.Event()
+    loop.set_exception_handler(_fail)
 
     def stop(number: int, frame: FrameType | None) -> None:
         loop.call_soon_threadsafe(ended.set)
@@ -49,10 +56,12 @@ async def _serve(
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), stop)
     try:
-        listener = await loop.create_server(lambda: Link(server), settings.host, port)
+        listener = await loop.create_server(
+            lambda: Link(server.links, server.receive), settings.host, port
+        )
     except OSError as error:
-        print(f"paper broker: port {port}: {error.strerror}; free it or name another",
-              file=sys.stderr)  # fmt: skip
+        why = f"port {port}: {error.strerror}; free it or name another"
+        sys.stderr.write(f"paper broker: {why}\n")
         server.stop()
         return 2
     server.start()
@@ -61,11 +70,24 @@ async def _serve(
         fresh = ready_file.with_name(f"{ready_file.name}.new")
         fresh.write_text(str(bound), encoding="ascii")
         os.replace(fresh, ready_file)
-    print(f"paper broker ready on {settings.host}:{bound}", flush=True)
+    sys.stdout.write(f"paper broker ready on {settings.host}:{bound}\n")
+    sys.stdout.flush()
     await ended.wait()
     listener.close()
     server.stop()
     return 0
+
+
+def _fail(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """End at once on anything unforeseen: what is not committed was never answered."""
+    error = context.get("exception")
+    if isinstance(error, ConnectionError):
+        return
+    if error is not None:
+        traceback.print_exception(error)
+    sys.stderr.write(f"paper broker: ended by its own fault: {context.get('message')}\n")
+    sys.stderr.flush()
+    os._exit(BROKEN)
 
 
 if __name__ == "__main__":

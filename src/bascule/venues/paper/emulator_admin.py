@@ -13,7 +13,8 @@ from bascule.venues.kit.terms import TradingHours
 from bascule.venues.paper import protocol as wire
 
 if TYPE_CHECKING:
-    from bascule.venues.paper.emulator_server import Link, Server
+    from bascule.venues.paper.emulator_link import Link
+    from bascule.venues.paper.emulator_server import Server
 
 ROWS_MAX = 10_000
 """Ledger rows of one answer."""
@@ -70,7 +71,7 @@ class _Admin:
         self._done(link, message.id)
 
     def list_faults(self, link: Link, message: wire.ListFaults) -> None:
-        self._server.send(link, wire.FaultsShown(message.id, self._server.faults.armed()))
+        self._server.out.send(link, wire.FaultsShown(message.id, self._server.faults.armed()))
 
     def advance_clock(self, link: Link, message: wire.AdvanceClock) -> None:
         server = self._server
@@ -86,27 +87,27 @@ class _Admin:
 
     def deposit(self, link: Link, message: wire.Deposit) -> None:
         now = self._server.clock.now()
-        balance = self._broker.deposit(message.login, message.amount, now)
+        balance = self._broker.hand.deposit(message.login, message.amount, now)
         self._done(link, message.id, text(balance))
 
     def hand_trade(self, link: Link, message: wire.HandTrade) -> None:
-        order = self._broker.hand_trade(
+        order = self._broker.hand.trade(
             message.login, message.symbol, message.side, message.quantity, self._server.clock.now()
         )
         self._done(link, message.id, order.venue_order_id)
 
     def hand_close(self, link: Link, message: wire.HandClose) -> None:
-        order = self._broker.close_by_hand(
+        order = self._broker.hand.close(
             message.login, message.symbol, message.position_id, self._server.clock.now()
         )
         self._done(link, message.id, order.venue_order_id)
 
     def bust(self, link: Link, message: wire.Bust) -> None:
-        self._broker.bust(message.login, message.exec_id, self._server.clock.now())
+        self._broker.hand.bust(message.login, message.exec_id, self._server.clock.now())
         self._done(link, message.id)
 
     def correct(self, link: Link, message: wire.Correct) -> None:
-        self._broker.correct(
+        self._broker.hand.correct(
             message.login, message.exec_id, message.quantity, message.price,
             self._server.clock.now(),
         )  # fmt: skip
@@ -126,7 +127,7 @@ class _Admin:
             rows = self._server.ledger.rows(message.table, message.after, limit)
         except KeyError:
             raise UsageError(f"there is no table {message.table}", code="unknown_table") from None
-        self._server.send(link, wire.RowsShown(message.id, tuple(rows)))
+        self._server.out.send(link, wire.RowsShown(message.id, tuple(rows)))
 
     def disconnect(self, link: Link, message: wire.Disconnect) -> None:
         self._done(link, message.id)
@@ -135,4 +136,4 @@ class _Admin:
                 other.cut()
 
     def _done(self, link: Link, request: int, result: str = "") -> None:
-        self._server.send(link, wire.Done(request, result))
+        self._server.out.send(link, wire.Done(request, result))
