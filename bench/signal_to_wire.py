@@ -85,8 +85,7 @@ class Client(asyncio.Protocol):
         signature = hmac.digest(KEY, body, "sha256").hex().encode()
         self._transport.write(
             b"POST %b HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n"
-            b"x-signature: %b\r\ncontent-length: %d\r\n\r\n%b"
-            % (path, signature, len(body), body)
+            b"x-signature: %b\r\ncontent-length: %d\r\n\r\n%b" % (path, signature, len(body), body)
         )
         sent = now()
         reply = await asyncio.wait_for(self._reply, 10)
@@ -147,7 +146,9 @@ class Driver:
                 client = idle.pop()
                 task = asyncio.ensure_future(self._post(client))
                 tasks.add(task)
-                task.add_done_callback(lambda done: (idle.append(done.result()), tasks.discard(done)))
+                task.add_done_callback(
+                    lambda done: (idle.append(done.result()), tasks.discard(done))
+                )
         while tasks:
             await asyncio.sleep(0.01)
         return await self._latencies()
