@@ -43,8 +43,10 @@ class DataDirectory(Struct, frozen=True):
 
     @property
     def identity(self) -> Path:
-        """The key that opens the secrets file; outside the mode's directory, so that a copy of
-        the one is not a copy of the other."""
+        """The key that opens the secrets file.
+
+        It lies outside the mode's directory, so that a copy of the one is no copy of the other.
+        """
         return self.root / "keys" / f"{self.mode.value}.key"
 
     @property

@@ -69,5 +69,5 @@ class KeyringStore:
             raise SecretError(
                 f"The operating system's keyring cannot be used: {type(error).__name__}.",
                 code="keyring_unavailable",
-                hint="Unlock it, or keep secrets in the encrypted file: [secrets] store = \"file\".",
+                hint='Unlock it, or keep secrets in the encrypted file: [secrets] store = "file".',
             ) from error

@@ -1,0 +1,245 @@
+"""From settings that are proven well-formed to the frozen words that the engine is set up with."""
+
+from collections.abc import Callable, Mapping
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from bascule.config.paths import DataDirectory, home
+from bascule.config.settings import (
+    AccountSettings,
+    LimitSettings,
+    RouteSettings,
+    ServerSettings,
+    Settings,
+    SourceSettings,
+)
+from bascule.model.account import (
+    AccountSpec,
+    Pacing,
+    RiskLimits,
+    Route,
+    RouteLeg,
+    SizingRule,
+    SymbolMap,
+)
+from bascule.model.enums import AccountMode
+from bascule.model.ids import AccountId, RouteId, StrategyId, VenueId
+from bascule.model.values import ZERO, Currency, Duration
+from bascule.signals.intake.source import Rate, Source
+from bascule.signals.profile import Profile
+
+Resolve = Callable[[str], str]
+"""Gives the value of a named secret, or raises SecretError."""
+
+
+class VenueSpec(Struct, frozen=True, kw_only=True):
+    """A link to a venue. ``secrets`` maps what the venue asks for to the name of a secret.
+
+    A venue asks for an account's secret by the account's login.
+    """
+
+    id: VenueId
+    kind: str
+    settings: dict[str, Any]
+    secrets: dict[str, str]
+
+
+class SourceSpec(Struct, frozen=True, kw_only=True):
+    """A sender of signals whose secrets are still names."""
+
+    name: str
+    kind: str
+    settings: SourceSettings
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """Name every secret it needs."""
+        own = self.settings
+        named = (own.path_secret, own.body_secret, *own.hmac_secrets, own.bearer_secret)
+        return tuple(name for name in named if name)
+
+    def source(self, resolve: Resolve) -> Source:
+        """Give the source with its secrets in place.
+
+        Raises:
+            SecretError: one is missing.
+            ConfigError: one is too short, or of letters that its place cannot carry.
+        """
+        own = self.settings
+
+        def value(name: str) -> str:
+            return resolve(name) if name else ""
+
+        source = Source(
+            name=self.name,
+            path_token=value(own.path_secret),
+            body_secret=value(own.body_secret),
+            body_fields=own.body_fields,
+            hmac_secrets=tuple(map(value, own.hmac_secrets)),
+            bearer=value(own.bearer_secret),
+            dialect=own.dialect,
+            strategy=own.strategy or "",
+            max_age_ns=Duration(own.max_age),
+            rate=Rate(own.rate.per_minute, own.rate.burst),
+            profile=Profile(**dict(own.profile)),
+            allow_from=own.allow_from,
+        )
+        source.check()
+        return source
+
+
+class Config(Struct, frozen=True, kw_only=True):
+    """Everything that the user set up. It holds names of secrets and never a value.
+
+    ``text`` is the whole of it in one canonical form, defaults included, for the journal;
+    ``hash`` is its SHA-256 in hex. ``file`` is None for a configuration that was never a file.
+    """
+
+    mode: AccountMode
+    data: DataDirectory
+    server: ServerSettings
+    secret_store: str
+    max_signal_age_ns: int
+    venues: tuple[VenueSpec, ...]
+    accounts: tuple[AccountSpec, ...]
+    sources: tuple[SourceSpec, ...]
+    routes: tuple[Route, ...]
+    text: str
+    hash: str
+    file: Path | None = None
+
+    @property
+    def secrets(self) -> dict[str, str]:
+        """Name every secret that is needed, and say what for."""
+        needed: dict[str, str] = {}
+        for venue in self.venues:
+            needed |= {name: f"venue {venue.id}, {what}" for what, name in venue.secrets.items()}
+        for source in self.sources:
+            needed |= dict.fromkeys(source.secrets, f"source {source.name}")
+        return needed
+
+
+def build(settings: Settings, file: Path | None, environ: Mapping[str, str]) -> Config:
+    """Make the configuration of settings that were checked."""
+    settings = _with_common_limits(settings)
+    text = canonical(settings)
+    return Config(
+        mode=settings.mode,
+        data=DataDirectory(_root(settings, file, environ), settings.mode),
+        server=settings.server,
+        secret_store=settings.secrets.store,
+        max_signal_age_ns=settings.max_signal_age,
+        venues=tuple(_venue(name, settings) for name in settings.venues),
+        accounts=tuple(
+            _account(name, account, settings.mode) for name, account in settings.accounts.items()
+        ),
+        sources=tuple(
+            SourceSpec(name=name, kind=source.kind, settings=source)
+            for name, source in settings.sources.items()
+        ),
+        routes=tuple(_route(name, route) for name, route in settings.routes.items()),
+        text=text,
+        hash=sha256(text.encode()).hexdigest(),
+        file=file,
+    )
+
+
+def canonical(settings: Settings) -> str:
+    """Write settings in the one form that the same settings always have."""
+    return msgspec.json.encode(settings.model_dump(mode="json"), order="sorted").decode()
+
+
+def _with_common_limits(settings: Settings) -> Settings:
+    """Fill in each account's limits: its own where it sets one, else those of ``[risk]``."""
+
+    def filled(account: AccountSettings) -> AccountSettings:
+        own = account.limits
+        set_here = {key: getattr(own, key) for key in own.model_fields_set}
+        return account.model_copy(update={"limits": settings.risk.model_copy(update=set_here)})
+
+    accounts = {name: filled(account) for name, account in settings.accounts.items()}
+    return settings.model_copy(update={"accounts": accounts})
+
+
+def _root(settings: Settings, file: Path | None, environ: Mapping[str, str]) -> Path:
+    if not settings.journal.directory:
+        return home(environ)
+    beside = file.parent if file is not None else Path.cwd()
+    return (beside / Path(settings.journal.directory).expanduser()).resolve()
+
+
+def _venue(name: str, settings: Settings) -> VenueSpec:
+    venue = settings.venues[name]
+    of_accounts = {
+        account.login: account.secret
+        for account in settings.accounts.values()
+        if account.venue == name and account.secret
+    }
+    return VenueSpec(
+        id=VenueId(name), kind=venue.kind, settings=venue.own, secrets=venue.secrets | of_accounts
+    )
+
+
+def _account(name: str, account: AccountSettings, mode: AccountMode) -> AccountSpec:
+    return AccountSpec(
+        id=AccountId(name),
+        venue=VenueId(account.venue),
+        login=account.login,
+        mode=mode,
+        currency=Currency(account.currency),
+        position_mode=account.position_mode,
+        firm=account.firm,
+        owner=account.owner,
+        initial_balance=account.initial_balance,
+        symbols=SymbolMap(**dict(account.symbols)),
+        limits=_limits(account.limits),
+        pacing=Pacing(
+            requests_per_second=float(account.pacing.requests_per_second),
+            burst=account.pacing.burst,
+            reserve=account.pacing.reserve,
+        ),
+        comment=account.comment,
+    )
+
+
+def _limits(limits: LimitSettings) -> RiskLimits:
+    chosen = dict(limits)
+    return RiskLimits(duplicate_window_ns=chosen.pop("duplicate_window"), **chosen)
+
+
+def _route(name: str, route: RouteSettings) -> Route:
+    return Route(
+        id=RouteId(name),
+        strategy=StrategyId(route.strategy),
+        legs=tuple(
+            RouteLeg(
+                account=AccountId(leg.account),
+                sizing=SizingRule(
+                    method=leg.sizing,
+                    quantity=leg.quantity or ZERO,
+                    factor=leg.factor or SizingRule().factor,
+                    percent=leg.percent or ZERO,
+                    basis=leg.basis,
+                    max_qty=leg.max_qty,
+                    slippage_ticks=leg.slippage_ticks,
+                    commission_per_lot=leg.commission_per_lot,
+                ),
+                stagger_ns=leg.stagger,
+            )
+            for leg in route.accounts
+        ),
+        sources=route.sources,
+        symbols=route.symbols,
+        allowed_sides=route.allowed_sides,
+        reverse=route.reverse,
+        pyramiding=route.pyramiding,
+        on_refusal=route.on_refusal,
+        flat_cancels=route.flat_cancels,
+        max_age_ns=route.max_age,
+        default_tif=route.default_tif,
+        engine_stops=route.engine_stops,
+    )
