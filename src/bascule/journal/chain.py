@@ -134,7 +134,8 @@ def check_link(previous: Head, row: Row) -> Head:
             code="journal_row_missing",
             hint=KEEP,
         )
-    if digest(previous.hash, seq, row.kind, row.data.encode()) != row.hash:
+    is_text = type(row.kind) is str and type(row.data) is str
+    if not is_text or digest(previous.hash, seq, row.kind, row.data.encode()) != row.hash:
         raise JournalCorrupt(
             f"Journal row {seq} is not what was written: its hash does not follow from row"
             f" {previous.seq}.",

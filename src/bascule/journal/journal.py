@@ -13,13 +13,13 @@ All methods are for the loop's thread. ``docs/journal.md`` says what each promis
 from collections.abc import Callable, Iterator, Sequence
 from hashlib import sha256
 from pathlib import Path
-from typing import Protocol, Self
+from typing import Self
 
 import msgspec
 
 from bascule.journal.chain import GENESIS, KEEP, check_link, decode, encode
 from bascule.journal.lock import Lock
-from bascule.journal.progress import Progress, ProgressFile
+from bascule.journal.progress import Progress, ProgressFile, ProgressRecord
 from bascule.journal.sqlite import SqliteStore
 from bascule.journal.store import (
     CallSoon,
@@ -45,16 +45,6 @@ BACKLOG_MAX = 200_000
 
 EPOCH_DUE = "epoch_due"
 """The name in ``meta`` that says: the next engine to start begins a new installation epoch."""
-
-
-class ProgressRecord(Protocol):
-    """Where the progress record is kept: ``ProgressFile``, or a simulator's."""
-
-    def write(self, record: bytes) -> None:
-        """Replace the record, durably."""
-
-    def read(self) -> Progress | None:
-        """Give the last record."""
 
 
 MakeWriter = Callable[[Store, ProgressRecord, Notices], Writer]
@@ -129,7 +119,7 @@ class Journal:
             try:
                 return cls(
                     store,
-                    ProgressFile(path.with_name("progress.json")),
+                    ProgressFile(path),
                     clock=clock,
                     call_soon=call_soon,
                     on_durable=on_durable,

@@ -9,6 +9,7 @@ shorter than it once was.
 import os
 import sys
 from pathlib import Path
+from typing import Protocol
 
 import msgspec
 
@@ -30,12 +31,22 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
     hash: str
 
 
+class ProgressRecord(Protocol):
+    """Where the last record is kept: ``ProgressFile``, or a simulator's."""
+
+    def write(self, record: bytes) -> None:
+        """Replace the record, durably; raises ``JournalUnwritable``."""
+
+    def read(self) -> Progress | None:
+        """Give the last record, or None when there is none."""
+
+
 class ProgressFile:
     """``progress.json``, replaced as a whole."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._new = path.with_name(path.name + ".new")
+    def __init__(self, journal: Path) -> None:
+        self._path = journal.with_name("progress.json")
+        self._new = journal.with_name("progress.json.new")
 
     def write(self, record: bytes) -> None:
         """Replace the record, fsynced.

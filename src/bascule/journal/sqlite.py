@@ -6,9 +6,10 @@ interval, so a batch of n rows is one ``INSERT`` of n rows and never n of one ro
 """
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from itertools import islice
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import apsw
 
@@ -24,9 +25,9 @@ CACHED_ROWS_MAX = 64
 """Statements for up to this many rows are kept prepared."""
 SNAPSHOTS_KEPT = 3
 PAGE = 4_096
-WAL_PAGES_DUE = 1_000
+WAL_PAGES_DUE = 100
 """From here on the WAL is written back when nobody waits."""
-WAL_PAGES_MAX = 8_000
+WAL_PAGES_MAX = 500
 """From here on it is written back even when somebody waits."""
 CHECKED_BYTES_MAX = 256 << 20
 """Files up to this size get SQLite's own check at start; it reads the whole file."""
@@ -82,8 +83,15 @@ class SqliteStore:
         return read_head(self._connection)
 
     def rows(self, after_seq: int) -> Iterator[Row]:
-        """Give the rows after ``after_seq`` in order."""
-        return map(row_of, self._connection.execute(SELECT_ROWS, (after_seq,)))
+        """Give the rows after ``after_seq`` in order.
+
+        Raises:
+            JournalCorrupt: SQLite cannot read them.
+        """
+        try:
+            yield from map(row_of, self._connection.execute(SELECT_ROWS, (after_seq,)))
+        except (apsw.Error, UnicodeDecodeError) as error:
+            raise damaged(self._connection.filename, error) from error
 
     def row_hash(self, seq: int) -> bytes | None:
         """Give the chain hash of one row, or None when there is no such row."""
@@ -182,7 +190,9 @@ class SqliteStore:
 
     def close(self) -> None:
         """Let go of the file; SQLite writes the WAL back. Closing twice is harmless."""
-        self._connection.close(True)
+        # A WAL that cannot be written back now stays, and the next start reads it.
+        with suppress(apsw.Error):
+            self._connection.close(True)
 
 
 def prepare(connection: apsw.Connection, *, shared: bool) -> None:
@@ -212,11 +222,7 @@ def check_pages(connection: apsw.Connection) -> None:
         return
     found = connection.pragma("quick_check", 1)
     if found != "ok":
-        raise JournalCorrupt(
-            f"SQLite finds {connection.filename} damaged: {found}.",
-            code="journal_file_damaged",
-            hint=KEEP,
-        )
+        raise damaged(connection.filename, found)
 
 
 def read_head(connection: apsw.Connection) -> Head:
@@ -241,14 +247,14 @@ def unwritable(what: str, path: str, error: Exception) -> JournalUnwritable:
     )
 
 
+def damaged(path: str, found: object) -> JournalCorrupt:
+    """Say that SQLite cannot make sense of a file, and what to do."""
+    return JournalCorrupt(
+        f"SQLite finds {path} damaged: {found}.", code="journal_file_damaged", hint=KEEP
+    )
+
+
 def _unopened(path: str, error: apsw.Error) -> JournalError:
     if isinstance(error, apsw.NotADBError | apsw.CorruptError):
-        return JournalCorrupt(
-            f"SQLite cannot read {path}: {error}.", code="journal_file_damaged", hint=KEEP
-        )
+        return damaged(path, error)
     return unwritable("open", path, error)
-
-
-def as_values(rows: Sequence[Row]) -> list[Any]:
-    """Flatten rows for ``append``."""
-    return [value for row in rows for value in row]

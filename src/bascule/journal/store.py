@@ -83,7 +83,8 @@ class SetMeta(NamedTuple):
     value: str
 
 
-Job = Rows | SaveSnapshot | SaveProgress | SetMeta
+Chore = SaveSnapshot | SaveProgress | SetMeta
+Job = Rows | Chore
 
 
 class Store(Protocol):

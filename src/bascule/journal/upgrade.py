@@ -57,6 +57,24 @@ def version_of(connection: apsw.Connection) -> int:
     return version
 
 
+def known_version(connection: apsw.Connection, newest: int = len(STEPS)) -> int:
+    """Give the schema version of a journal that this Bascule can read, 0 for an empty file.
+
+    Raises:
+        JournalError: a newer Bascule wrote this file; it was not changed.
+        JournalCorrupt: the file is a database of something else.
+    """
+    version = version_of(connection)
+    if version > newest:
+        raise JournalError(
+            f"{connection.filename} has schema version {version} and this Bascule knows up to"
+            f" {newest}. It was not changed.",
+            code="journal_newer",
+            hint="Start the newer Bascule that wrote it, or restore a backup made before.",
+        )
+    return version
+
+
 def upgrade(connection: apsw.Connection, steps: tuple[str, ...] = STEPS) -> tuple[int, int]:
     """Bring a journal to the newest schema, each step in a transaction of its own.
 
@@ -67,14 +85,7 @@ def upgrade(connection: apsw.Connection, steps: tuple[str, ...] = STEPS) -> tupl
         JournalError: a newer Bascule wrote this file; it was not changed.
         JournalCorrupt: the file is a database of something else.
     """
-    before = version_of(connection)
-    if before > len(steps):
-        raise JournalError(
-            f"This journal has schema version {before} and this Bascule knows up to {len(steps)}."
-            " It was not changed.",
-            code="journal_newer",
-            hint="Start the newer Bascule that wrote it, or restore a backup made before.",
-        )
+    before = known_version(connection, len(steps))
     for number, step in enumerate(steps[before:], before + 1):
         with connection:
             connection.execute(f"{step}; PRAGMA user_version = {number}")

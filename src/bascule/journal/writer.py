@@ -6,48 +6,52 @@ in one thread, when its caller says so, for simulation.
 """
 
 import queue
+import sys
 import threading
 from collections import deque
 from collections.abc import Callable
-from typing import Protocol
+from contextlib import suppress
 
+from bascule.journal.chain import GENESIS
+from bascule.journal.progress import ProgressRecord
 from bascule.journal.store import (
     COLUMNS,
+    Chore,
     Head,
     Job,
     Notices,
     Rows,
     SaveProgress,
     SaveSnapshot,
+    SetMeta,
     Store,
     Value,
 )
-from bascule.model.errors import JournalError
+from bascule.model.errors import JournalError, JournalUnwritable
 
 COMMIT_ROWS_MAX = 1_000
 """No more appends join a commit that has this many rows; one append is never divided."""
+SWITCH_INTERVAL_S = 0.0002
+"""How soon a busy loop gives the writer its turn; see the measurements in ``docs/journal.md``."""
 IDLE_S = 0.02
 """How long the queue must be empty before housekeeping is done for its own sake."""
-
-
-class RecordFile(Protocol):
-    """A small file that is replaced as a whole."""
-
-    def write(self, record: bytes) -> None:
-        """Replace the content, durably and at once; raises ``JournalUnwritable``."""
 
 
 class Committer:
     """Does jobs in order against a store; both writers share it."""
 
-    def __init__(self, store: Store, record: RecordFile, notices: Notices) -> None:
+    def __init__(self, store: Store, record: ProgressRecord, notices: Notices) -> None:
         self._store = store
         self._record = record
         self._notices = notices
+        self._durable = GENESIS
+        self._told = True
         self.failed = False
 
     def run(self, jobs: list[Job]) -> None:
-        """Do jobs in order; neighbouring appends share a commit. Reports, and never raises."""
+        """Do jobs in order; neighbouring appends share a commit. A failure is reported once."""
+        if self.failed:
+            return
         values: list[Value] = []
         head: Head | None = None
         try:
@@ -59,35 +63,50 @@ class Committer:
                 if head:
                     self._commit(values, head)
                     values, head = [], None
-                self._other(job)
+                self._do(job)
             if head:
                 self._commit(values, head)
         except JournalError as error:
-            self._fail(error)
+            self.fail(error)
 
     def tidy(self, *, idle: bool) -> None:
-        """Do housekeeping that is due. Reports, and never raises."""
+        """Do housekeeping that is due. A failure is reported once."""
+        if self.failed:
+            return
         try:
             self._store.tidy(idle=idle)
         except JournalError as error:
-            self._fail(error)
+            self.fail(error)
 
     def _commit(self, values: list[Value], head: Head) -> None:
         self._store.append(values)
-        self._notices.call_soon(self._notices.on_durable, head)
+        self._durable = head
+        if self._told:  # a loop that has not come to the last notice yet needs no other
+            self._told = False
+            self._call(self._tell)
 
-    def _other(self, job: Job) -> None:
-        if isinstance(job, SaveSnapshot):
-            self._store.save_snapshot(job.snapshot)
-        elif isinstance(job, SaveProgress):
-            self._record.write(job.record)
-        elif not isinstance(job, Rows):
-            self._store.set_meta(job.name, job.value)
+    def _tell(self) -> None:
+        """On the loop: report the durable head of this moment."""
+        self._told = True
+        self._notices.on_durable(self._durable)
 
-    def _fail(self, error: JournalError) -> None:
+    def _do(self, job: Chore) -> None:
+        match job:
+            case SaveSnapshot(snapshot):
+                self._store.save_snapshot(snapshot)
+            case SaveProgress(record):
+                self._record.write(record)
+            case SetMeta(name, value):
+                self._store.set_meta(name, value)
+
+    def fail(self, error: JournalError) -> None:
         """Report the failure; whatever comes later is dropped, since its outcome is unknown."""
         self.failed = True
-        self._notices.call_soon(self._notices.on_fatal, error)
+        self._call(self._notices.on_fatal, error)
+
+    def _call(self, callback: Callable[..., None], *args: JournalError) -> None:
+        with suppress(RuntimeError):  # the loop is closed already: nobody is left to be told
+            self._notices.call_soon(callback, *args)
 
 
 def rows_of(job: Job) -> int:
@@ -96,12 +115,17 @@ def rows_of(job: Job) -> int:
 
 
 class WriterThread:
-    """Commits from a thread of its own, which alone uses the store from now on."""
+    """Commits from a thread of its own, which alone uses the store from now on.
 
-    def __init__(self, store: Store, record: RecordFile, notices: Notices) -> None:
+    It shortens the interpreter's switch interval, for the whole process: after each commit the
+    thread must take the interpreter lock back from the loop, and a busy loop gives it up only then.
+    """
+
+    def __init__(self, store: Store, record: ProgressRecord, notices: Notices) -> None:
         self._store = store
         self._committer = Committer(store, record, notices)
         self._queue: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
+        sys.setswitchinterval(min(sys.getswitchinterval(), SWITCH_INTERVAL_S))
         self._thread = threading.Thread(target=self._run, name="journal-writer", daemon=True)
         self._thread.start()
 
@@ -115,17 +139,22 @@ class WriterThread:
         self._thread.join()
 
     def _run(self) -> None:
-        committer = self._committer
-        jobs: list[Job] = []
-        while self._drain(jobs):
-            if not committer.failed:
-                committer.run(jobs)
-            if not committer.failed:
-                committer.tidy(idle=False)
-            jobs.clear()
-        if not committer.failed:
-            committer.run(jobs)
+        try:
+            self._work()
+        except Exception as error:  # a thread that ends unheard would leave the loop waiting
+            self._committer.fail(
+                JournalUnwritable(f"The journal's writer broke: {error!r}. This is a bug.")
+            )
         self._store.close()
+
+    def _work(self) -> None:
+        jobs: list[Job] = []
+        asked_to_stop = False
+        while not asked_to_stop:
+            asked_to_stop = not self._drain(jobs)
+            self._committer.run(jobs)
+            self._committer.tidy(idle=False)
+            jobs.clear()
 
     def _drain(self, jobs: list[Job]) -> bool:
         """Wait for a job and take what else is there; False when asked to stop."""
@@ -143,8 +172,7 @@ class WriterThread:
         try:
             return self._queue.get(timeout=IDLE_S)
         except queue.Empty:
-            if not self._committer.failed:
-                self._committer.tidy(idle=True)
+            self._committer.tidy(idle=True)
             return self._queue.get()
 
 
@@ -158,7 +186,7 @@ class InlineWriter:
     def __init__(
         self,
         store: Store,
-        record: RecordFile,
+        record: ProgressRecord,
         notices: Notices,
         *,
         schedule: Callable[[Callable[[], None]], object],
@@ -176,15 +204,15 @@ class InlineWriter:
 
     def commit(self) -> None:
         """Commit what is queued, up to the limit of one commit; arrange another for the rest."""
+        if not self._queue:
+            return
         jobs: list[Job] = []
         rows = 0
         while self._queue and rows < COMMIT_ROWS_MAX:
             jobs.append(self._queue.popleft())
             rows += rows_of(jobs[-1])
-        if not self._committer.failed:
-            self._committer.run(jobs)
-        if not self._committer.failed:
-            self._committer.tidy(idle=not self._queue)
+        self._committer.run(jobs)
+        self._committer.tidy(idle=not self._queue)
         if self._queue:
             self._schedule(self.commit)
 

@@ -1,0 +1,135 @@
+"""Followers: whoever reads the journal while the engine writes it, or when no engine runs.
+
+A follower has a read-only connection of its own and sees committed events only. Each call is one
+short read transaction that is over when it returns, so that the writer never waits for a reader;
+SQLite's WAL lets both work at once.
+"""
+
+import time
+from pathlib import Path
+from typing import Self
+
+import apsw
+
+from bascule.journal.chain import decode, root_signal, row_of
+from bascule.journal.sqlite import BUSY_MS, SELECT_ROWS, read_head, read_snapshots
+from bascule.journal.store import COLUMNS, Head, Row, Snapshot
+from bascule.journal.upgrade import known_version
+from bascule.model.errors import JournalError
+from bascule.model.event import Event
+
+ROWS_MAX = 10_000
+"""No call gives more rows than this."""
+WAIT_STEP_S = 0.02
+
+# The second condition looks idle and is not: it lets SQLite use the partial index.
+_OF_SIGNAL = " UNION ".join(
+    f"SELECT {','.join(COLUMNS)} FROM events WHERE {column} = ?1 AND {column} <> '' AND seq > ?2"
+    for column in ("signal", "cause")
+)
+
+
+class Follower:
+    """A reader of one journal file, for one thread at a time.
+
+    ::
+
+        with Follower(path) as follower:
+            for seq, event in follower.poll(after_seq=0):
+                ...
+            follower.wait(timeout_s=5)
+
+    Raises:
+        JournalError: there is no journal yet, or a newer Bascule wrote it.
+        JournalCorrupt: the file is something else.
+    """
+
+    def __init__(self, path: str | Path, *, vfs: str | None = None) -> None:
+        try:
+            self._connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY, vfs=vfs)
+            self._connection.set_busy_timeout(BUSY_MS)
+            version = known_version(self._connection)
+        except apsw.CantOpenError:
+            version = 0
+        if version == 0:
+            raise JournalError(
+                f"There is no journal at {path}.",
+                code="journal_missing",
+                hint="Start the engine once, or name the data directory that it uses.",
+            )
+        self._seen = self._data_version()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def head(self) -> Head:
+        """Give the last committed event's sequence and hash."""
+        return read_head(self._connection)
+
+    def rows(self, after_seq: int = 0, limit: int = 1_000) -> list[Row]:
+        """Give up to ``limit`` rows after ``after_seq``, in order, as they are stored."""
+        sql = f"{SELECT_ROWS} LIMIT ?"
+        found = self._connection.execute(sql, (after_seq, min(limit, ROWS_MAX))).fetchall()
+        return [row_of(row) for row in found]
+
+    def poll(self, after_seq: int = 0, limit: int = 1_000) -> list[tuple[int, Event]]:
+        """Give up to ``limit`` events after ``after_seq``, in order.
+
+        Raises:
+            JournalCorrupt: a row is no event that this version knows.
+        """
+        return [(row.seq, decode(row.seq, row.data)) for row in self.rows(after_seq, limit)]
+
+    def of_signal(self, signal: str, after_seq: int = 0) -> list[Row]:
+        """Give what came of a signal, in order: its orders' whole lives, and what it changed."""
+        sql = f"{_OF_SIGNAL} ORDER BY seq LIMIT ?3"
+        found = self._connection.execute(sql, (signal, after_seq, ROWS_MAX)).fetchall()
+        return [row_of(row) for row in found]
+
+    def of_order(self, cl_ord_id: str) -> list[Row]:
+        """Give the life of one order, in order."""
+        mark = f'"cl_ord_id":"{cl_ord_id}"'
+        return [row for row in self.of_signal(root_signal(cl_ord_id)) if mark in row.data]
+
+    def snapshots(self) -> list[Snapshot]:
+        """Give the snapshots kept, the newest first."""
+        return list(read_snapshots(self._connection))
+
+    def damage(self) -> str:
+        """Let SQLite check its file and indexes; '' when they are whole. Reads all of it."""
+        found = self._connection.pragma("integrity_check", 1)
+        return "" if found == "ok" else f"SQLite finds the file damaged: {found}."
+
+    def copy_to(self, target: Path) -> None:
+        """Write a consistent, compact copy of this moment to a new file; not synced yet.
+
+        Raises:
+            apsw.Error: it could not be written.
+        """
+        self._connection.execute("VACUUM INTO ?", (str(target),))
+
+    def changed(self) -> bool:
+        """Tell whether something was committed since this was last asked; costs microseconds."""
+        version = self._data_version()
+        changed, self._seen = version != self._seen, version
+        return changed
+
+    def wait(self, timeout_s: float) -> bool:
+        """Block until something was committed, for ``timeout_s`` at most; tell whether it was.
+
+        For threads and commands; a loop calls ``changed`` from a timer.
+        """
+        end = time.monotonic() + timeout_s
+        while not (changed := self.changed()) and time.monotonic() < end:
+            time.sleep(WAIT_STEP_S)
+        return changed
+
+    def close(self) -> None:
+        """Let go of the file. Closing twice is harmless."""
+        self._connection.close(True)
+
+    def _data_version(self) -> int:
+        return int(self._connection.pragma("data_version"))

@@ -1,0 +1,42 @@
+"""Strike secrets out of wire payloads before they are kept.
+
+It is a net for what venues and senders put into JSON, forms, URLs, headers and FIX; it strikes out
+too much rather than too little. What must never be kept should still never be handed over.
+"""
+
+import re
+
+STRUCK = "***"
+
+_NAME = (
+    r"[\w.-]{0,40}?(?:token|passw(?:or)?d|pwd|passphrase|secret|credential|cookie"
+    r"|(?:api|access|private|signing)[_-]?key|authorization|signature|session[_-]?id"
+    r"|\b(?:key|sign|pin|otp)\b)[\w.-]{0,40}"
+)
+_QUOTE = r"\\{0,8}[\"']"
+_STRING = r'"(?:[^"\\]|\\.)*"' + r"|'[^']*'"
+_ESCAPED = r'\\+"(?:[^"\\]|\\+[^"\\])*\\+"'
+_NESTED = r"\[[^\]]{0,4000}\]|\{[^}]{0,4000}\}"
+_JSON = re.compile(
+    rf"(?i)({_QUOTE}{_NAME}{_QUOTE}\s{{0,8}}:\s{{0,8}})"
+    rf"(?:{_ESCAPED}|{_STRING}|{_NESTED}|[^\s,}}\]]+)"
+)
+_HEADER = re.compile(rf"(?im)^({_NAME}[ \t]{{0,8}}:[ \t]{{0,8}})[^\r\n]+")
+_FORM = re.compile(rf"(?im)((?:^|[?&;\s]){_NAME}=)[^&;\s\x01|]+")
+_FIX = re.compile(r"((?:^|[\x01|])(?:554|925|1402|1404|96)=)[^\x01|]*")
+_SCHEME = re.compile(r"(?i)\b((?:bearer|basic)\s{1,8})[\w.~+/=-]{8,}")
+_LOGIN = re.compile(r"(://)[^/\s:@]{0,200}:[^/\s@]{1,200}@")
+
+
+def redact(payload: str) -> str:
+    """Give ``payload`` with every secret that can be told by its name replaced by ``***``.
+
+    Told by name: JSON members, form and query fields, headers, FIX tags 554, 925, 1402, 1404 and
+    96, ``Bearer`` and ``Basic`` credentials, and the login of a URL.
+    """
+    out = _JSON.sub(rf'\1"{STRUCK}"', payload)
+    out = _HEADER.sub(rf"\g<1>{STRUCK}", out)
+    out = _FORM.sub(rf"\g<1>{STRUCK}", out)
+    out = _FIX.sub(rf"\g<1>{STRUCK}", out)
+    out = _SCHEME.sub(rf"\g<1>{STRUCK}", out)
+    return _LOGIN.sub(rf"\1{STRUCK}@", out)
