@@ -30,9 +30,11 @@ from bascule.sizing.written import lots_text, money, read, six_places
 
 _SPELLINGS = {
     "initial_balance": "initial",
+    "start_balance": "initial",
     "cash": "amount",
     "phase_multiplier": "multiplier",
     "max_remaining": "max_loss_remaining",
+    "total_remaining": "max_loss_remaining",
     "firm_cap": "max_lots",
     "slippage_price": "slippage",
     "round_turn_commission": "commission_per_lot_round_turn",
@@ -40,7 +42,15 @@ _SPELLINGS = {
     "max_age_seconds": "max_age_s",
 }
 _REMARKS = frozenset({"id", "title", "tags", "why", "expected"})
-_BASES: tuple[BasisName, ...] = ("initial", "balance", "equity", "lower", "room")
+_BASES: dict[str, BasisName] = {
+    "initial": "initial",
+    "balance": "balance",
+    "equity": "equity",
+    "lower": "lower",
+    "min": "lower",
+    "room": "room",
+}
+"""How a written basis begins: ``lower_of_balance_and_equity`` is ``lower``."""
 _KINDS = {"fx": InstrumentKind.FX, "futures": InstrumentKind.FUTURE, "stock": InstrumentKind.EQUITY}
 
 
@@ -60,9 +70,10 @@ class _Risk(Struct, frozen=True):
     multiplier: Decimal = ONE
     room: Decimal | None = None
     daily_remaining: Decimal | None = None
-    daily_share: Decimal = ONE
     max_loss_remaining: Decimal | None = None
-    max_loss_share: Decimal = ONE
+    share: Decimal = ONE
+    daily_share: Decimal | None = None
+    max_loss_share: Decimal | None = None
 
 
 class _Instrument(Struct, frozen=True):
@@ -86,7 +97,9 @@ class _Fx(Struct, frozen=True):
 
 class _Costs(Struct, frozen=True):
     slippage: Decimal = ZERO
+    slippage_ticks: Decimal = ZERO
     commission_per_lot_round_turn: Decimal = ZERO
+    commission_per_lot_per_side: Decimal = ZERO
 
 
 class _Limits(Struct, frozen=True):
@@ -192,13 +205,13 @@ def _sizing_case(case: _Case, unread: list[str]) -> SizingCase:
         currency=Currency(account.currency),
         phase=risk.multiplier,
         daily_remaining=risk.daily_remaining,
-        daily_share=risk.daily_share,
+        daily_share=risk.share if risk.daily_share is None else risk.daily_share,
         max_loss_remaining=risk.max_loss_remaining,
-        max_loss_share=risk.max_loss_share,
+        max_loss_share=risk.share if risk.max_loss_share is None else risk.max_loss_share,
         quote_to_account=None if stale else fx.quote_to_account,
         base_to_account=fx.base_to_account,
-        slippage=costs.slippage,
-        commission=costs.commission_per_lot_round_turn,
+        slippage=costs.slippage + costs.slippage_ticks * listing.tick_size,
+        commission=costs.commission_per_lot_round_turn + 2 * costs.commission_per_lot_per_side,
         firm_cap=limits.max_lots,
         open_lots=limits.open_lots,
         free_margin=account.equity if account.free_margin is None else account.free_margin,
@@ -209,7 +222,7 @@ def _sizing_case(case: _Case, unread: list[str]) -> SizingCase:
 def _budget(account: _Account, risk: _Risk) -> Decimal:
     if risk.amount is not None:
         return risk.amount
-    name = next((known for known in _BASES if risk.basis.startswith(known)), None)
+    name = next((basis for start, basis in _BASES.items() if risk.basis.startswith(start)), None)
     if name is None:
         raise UsageError(f"risk.basis: {risk.basis!r} is none of {', '.join(_BASES)}.")
     room = risk.room if risk.room is not None else account.room

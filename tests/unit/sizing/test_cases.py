@@ -53,6 +53,13 @@ VARIANTS: list[tuple[dict[str, Any], dict[str, Any]]] = [
     ({"risk": {"amount": "300"}}, {"lots": "1.50", "risk_cash": "300.00"}),
     ({"risk": {"daily_remaining": "400"}}, {"lots": "2.00", "risk_cash": "400.00"}),
     ({"risk": {"daily_remaining": "400", "daily_share": "0.25"}}, {"risk_cash": "100.00"}),
+    ({"risk": {"max_loss_remaining": "4000", "share": "0.1"}}, {"risk_cash": "400.00"}),
+    ({"risk": {"basis": "lower_of_balance_and_equity"}}, {"risk_cash": "1000.00"}),
+    ({"costs": {"commission_per_lot_per_side": "25"}}, {"lots": "4.00"}),
+    (
+        {"instrument": {"tick_size": "0.0001"}, "costs": {"slippage_ticks": "5"}},
+        {"loss_per_lot": "250.00"},
+    ),
     ({"risk": {"max_loss_remaining": "-10"}}, {"refused": "no_risk_room"}),
     ({"risk": {"multiplier": "0"}}, {"refused": "no_risk_room"}),
     ({"costs": {"slippage": "0.0005"}}, {"lots": "4.00", "loss_per_lot": "250.00"}),
