@@ -174,3 +174,10 @@ def test_the_memory_is_bounded() -> None:
     for number in range(9_000):
         resolver.resolve(f"NAME{number}", NOW)
     assert len(resolver._kept) <= 4_096
+
+
+def test_no_front_month_is_invented_past_the_table() -> None:
+    """Where the holiday table ends a continuous name is refused."""
+    found = resolve("ES1!", instant(date(2032, 6, 1), time(12), "UTC"))
+    assert isinstance(found, Refusal)
+    assert found.code == "beyond_calendar"
