@@ -41,20 +41,21 @@ class Latch:
 
     def set(self, scope: str, *, by: str, reason: str, at: int) -> None:
         """Shut the gate for a scope, durably."""
-        scopes = self._read()
+        scopes = self.scopes()
         scopes[scope] = {"by": by, "reason": reason, "at": at}
         self._write(scopes)
 
     def clear(self, scope: str) -> None:
         """Open the gate for a scope again; the file goes with its last scope."""
-        scopes = self._read()
+        scopes = self.scopes()
         scopes.pop(scope, None)
         if scopes:
             self._write(scopes)
         else:
             self.path.unlink(missing_ok=True)
 
-    def _read(self) -> dict[str, object]:
+    def scopes(self) -> dict[str, object]:
+        """Give what the file holds, by scope; ``all`` when it cannot be read."""
         try:
             found = json.loads(self.path.read_bytes())
         except FileNotFoundError:
