@@ -42,7 +42,7 @@ def parse_text(
     Raises:
         KeyError: there is no such dialect.
     """
-    name, parsed = parse(strike(text), dialect or "", Hints(auth=auth))
+    name, parsed = parse(strike(text).text, dialect or "", Hints(auth=auth))
     described: dict[str, object] = {"dialect": name} if name else {}
     return described | describe(parsed)
 

@@ -15,6 +15,7 @@ FUTURE_TOLERANCE = 60 * SECOND
 """How far ahead of our clock a sender's clock may be."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_DAY_SECONDS = 86_400
 _ISO = re.compile(
     r"(?P<to_second>\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(?::\d{2})?)"
     r"(?:[.,](?P<fraction>\d{1,9}))?\s?(?P<zone>Z|z|UTC|[+-]\d{2}:?\d{2})?",
@@ -59,7 +60,8 @@ def _from_iso(match: re.Match[str]) -> tuple[Instant | None, str]:
         return None, "there is no such time: how old the signal is cannot be judged"
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
-    whole = (moment - _EPOCH) // timedelta(microseconds=1) * MICROSECOND
+    since = moment - _EPOCH
+    whole = (since.days * _DAY_SECONDS + since.seconds) * SECOND
     fraction = int((match["fraction"] or "0").ljust(9, "0"))
     note = "" if zone else "the time has no zone and was read as UTC"
     return Instant(whole + fraction), note

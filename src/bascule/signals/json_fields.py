@@ -17,7 +17,7 @@ from bascule.signals.numbers import shown
 from bascule.signals.words import fold
 
 
-class Found(Struct, frozen=True):
+class Found(Struct, frozen=True, gc=False):
     """One value under a role. ``rank`` orders synonyms, ``depth`` is how far in it stood."""
 
     key: str
@@ -29,6 +29,9 @@ class Found(Struct, frozen=True):
 
 Fields = dict[str, list[Found]]
 """Roles and what was found for each, best first."""
+
+_Role = tuple[str, str, int]
+"""A role, the unit that the key names, and the key's rank among its synonyms."""
 
 _ROLES = {
     "action": "action orderaction strategyorderaction tradeaction tradetype transactiontype",
@@ -151,6 +154,8 @@ _INNER_NAMES["stop"] = _INNER_NAMES["stoploss"] = _INNER_NAMES["sl"]
 _INNER_NAMES["takeprofit"] = _INNER_NAMES["tp"]
 _MAX_DEPTH = 4
 _NAMES_KEPT = 4096
+_NAME_KEPT = 64
+_OPENERS = frozenset('{[ "')
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 _STOP_WORDS = frozenset({"sl", "stop", "stoploss"})
 _LATER_TARGET = re.compile(r"(?:tp|target|takeprofit)([2-9])(?:price)?")
@@ -160,7 +165,7 @@ _PORTION = re.compile(
 )
 
 
-def _index() -> dict[str, tuple[str, str, int]]:
+def _index() -> dict[str, _Role]:
     roles = {
         key: (role, "", rank)
         for role, keys in _ROLES.items()
@@ -183,22 +188,20 @@ def _index() -> dict[str, tuple[str, str, int]]:
 
 
 _INDEX = _index()
-_RESOLVED: dict[str, tuple[str, str, int] | None] = {}
+_NO_ROLE: _Role = ("", "", 0)
+_RESOLVED: dict[str, _Role] = {}
 
 
-def _role_of(key: str) -> tuple[str, str, int] | None:
-    if key in _RESOLVED:
-        return _RESOLVED[key]
+def _resolve(key: str) -> _Role:
+    """Find the role of a key that was not met before, and remember it if there is room."""
     folded = fold(key)
-    role = _INDEX.get(folded)
-    if role is None:
-        role = _numbered(folded) or _stop_by_name(key)
-    if len(_RESOLVED) < _NAMES_KEPT and len(key) <= 64:
+    role = _INDEX.get(folded) or _numbered(folded) or _stop_by_name(key) or _NO_ROLE
+    if len(_RESOLVED) < _NAMES_KEPT and len(key) <= _NAME_KEPT:
         _RESOLVED[key] = role
     return role
 
 
-def _numbered(folded: str) -> tuple[str, str, int] | None:
+def _numbered(folded: str) -> _Role | None:
     if match := _LATER_TARGET.fullmatch(folded):
         return f"tp{match[1]}", "price", 0
     if match := _PORTION.fullmatch(folded):
@@ -206,7 +209,7 @@ def _numbered(folded: str) -> tuple[str, str, int] | None:
     return None
 
 
-def _stop_by_name(key: str) -> tuple[str, str, int] | None:
+def _stop_by_name(key: str) -> _Role | None:
     words = [word.lower() for word in _WORD.findall(key)]
     if not _STOP_WORDS.isdisjoint(words):
         return "unknown_stop", "", 0
@@ -234,40 +237,48 @@ def _order(found: Found) -> tuple[int, int]:
 
 
 def _walk(members: dict[str, object], within: str, depth: int, fields: Fields) -> None:
-    inner_names = _INNER_NAMES.get(within)
     for key, value in members.items():
-        if isinstance(value, (dict, list)) or (
-            isinstance(value, str) and value[:1] in '{[ "' and value.lstrip()[:1] in ("{", '"')
+        kind = type(value)
+        if (kind is dict or kind is list or (kind is str and str(value)[:1] in _OPENERS)) and (
+            _enter(key, value, depth, fields)
         ):
-            folded = fold(key)
-            inner = _inner(folded, value)
-            if inner is not None:
-                if depth < _MAX_DEPTH:
-                    _walk(inner, folded, depth + 1, fields)
-                if folded in _STOP_WORDS and "sl" not in fields and "trail" not in fields:
-                    _file(fields, "unknown_stop", Found(key, inner))
-                if folded in REPORTS:
-                    _file(fields, "report", Found(key, folded, depth=depth))
-                continue
-            if isinstance(value, dict):
-                continue
-        if inner_names is not None:
-            role = _INDEX.get(inner_names.get(fold(key), ""))
-        elif within:
-            role = _INDEX.get(within + fold(key)) or _role_of(key)
-        else:
-            role = _role_of(key)
-        if role is not None:
+            continue
+        role = _role_within(within, key) if within else _RESOLVED.get(key) or _resolve(key)
+        if role is not _NO_ROLE:
             name, unit, rank = role
             _file(fields, name, Found(key, value, unit, rank, depth))
 
 
 def _file(fields: Fields, role: str, found: Found) -> None:
-    there = fields.get(role)
-    if there is None:
-        fields[role] = [found]
+    if role in fields:
+        fields[role].append(found)
     else:
-        there.append(found)
+        fields[role] = [found]
+
+
+def _role_within(within: str, key: str) -> _Role:
+    if within in _INNER_NAMES:
+        return _INDEX.get(_INNER_NAMES[within].get(fold(key), ""), _NO_ROLE)
+    return _INDEX.get(within + fold(key)) or _RESOLVED.get(key) or _resolve(key)
+
+
+def _enter(key: str, value: object, depth: int, fields: Fields) -> bool:
+    """Walk a container, and tell whether that settles the key.
+
+    A closed container is settled unless its key plays a role: a size that is an object is no size
+    that can be read, and must not get lost.
+    """
+    folded = fold(key)
+    inner = _inner(folded, value)
+    if inner is None:
+        return False
+    if depth < _MAX_DEPTH:
+        _walk(inner, folded, depth + 1, fields)
+    if folded in _STOP_WORDS and "sl" not in fields and "trail" not in fields:
+        _file(fields, "unknown_stop", Found(key, inner))
+    if folded in REPORTS:
+        _file(fields, "report", Found(key, folded, depth=depth))
+    return True
 
 
 def _inner(folded: str, value: object) -> dict[str, object] | None:

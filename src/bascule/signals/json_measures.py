@@ -140,7 +140,7 @@ def _quantity(fields: Fields, reduces: bool) -> Measure | None:
         raise Refuse("conflict", f"{first.key} and another field give sizes in different units")
     value = _same(found)
     if not unit:
-        named_unit = fold(text(fields, "qty_unit"))
+        named_unit = fold(text(fields, "qty_unit")) if "qty_unit" in fields else ""
         if named_unit not in _QTY_UNITS:
             raise Refuse("bad_enum", f"a size in {shown(text(fields, 'qty_unit'))}")
         unit = _QTY_UNITS[named_unit]

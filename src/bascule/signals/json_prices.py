@@ -17,7 +17,7 @@ from bascule.signals.numbers import shown
 from bascule.signals.words import ORDER_TYPES, fold
 
 
-class Prices(Struct, frozen=True):
+class Prices(Struct, frozen=True, gc=False):
     """The order type and its prices; ``protects`` when the type's name says it only protects."""
 
     kind: OrdType | None
@@ -39,12 +39,14 @@ def order_type(fields: Fields) -> tuple[OrdType | None, bool]:
     Raises:
         Refuse: ``bad_enum`` for a type that is none.
     """
-    stated = text(fields, "order_type")
+    stated = text(fields, "order_type") if "order_type" in fields else ""
     if stated:
         known = ORDER_TYPES.get(fold(stated))
         if known is None:
             raise Refuse("bad_enum", f"{shown(stated)} is not an order type")
         return known
+    if "type" not in fields:
+        return None, False
     return ORDER_TYPES.get(fold(text(fields, "type")), (None, False))
 
 

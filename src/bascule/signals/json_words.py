@@ -21,7 +21,7 @@ _ENDS_A_TRADE = (
 )  # fmt: skip
 
 
-class Asked(Struct, frozen=True):
+class Asked(Struct, frozen=True, gc=False):
     """What a message asks to do. ``verb`` is empty when no field says it.
 
     ``held`` is the position that a close speaks of, as far as the words tell.
@@ -33,7 +33,7 @@ class Asked(Struct, frozen=True):
     word: str = ""
 
 
-class _Said(Struct, frozen=True):
+class _Said(Struct, frozen=True, gc=False):
     role: str
     raw: str
     word: Word
@@ -97,6 +97,8 @@ def _raw(found: Found, role: str) -> str | None:
     value = found.value
     if value is None or (isinstance(value, str) and not value.strip()):
         return None
+    if fold(found.key) == "order" and (not isinstance(value, str) or value.lstrip()[0] == "["):
+        raise Refuse("malformed_json", f"{found.key}: one order is expected, as a JSON object")
     if not isinstance(value, str):
         if role in ("action", "side"):
             raise Refuse("invalid_action", f"{found.key}: {shown(value)} is not an action")

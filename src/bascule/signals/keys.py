@@ -7,17 +7,17 @@ the same source within 25 s for a resend, if the message bears a time.
 """
 
 import hashlib
-import json
 
 from bascule.model.values import Instant
 from bascule.signals.instruction import Direct, Instruction
 
 _MAX_KEY = 200
+_SEPARATOR = "\x1f"
 
 
 def body_hash(struck: str) -> str:
     """Hash a body whose secrets are struck out: SHA-256, hexadecimal."""
-    return hashlib.sha256(struck.encode("utf-8", "surrogatepass")).hexdigest()
+    return _sha256(struck)
 
 
 def signal_key(source: str, parsed: tuple[Instruction, ...] | Direct, delivery: str = "") -> str:
@@ -43,12 +43,16 @@ def signal_key(source: str, parsed: tuple[Instruction, ...] | Direct, delivery: 
 
 
 def _fill_key(source: str, order_id: str, fired_at: Instant, rest: tuple[str, ...]) -> str:
-    told = json.dumps([order_id, fired_at, *rest], ensure_ascii=True)
-    return f"{source}/fill/{hashlib.sha256(told.encode()).hexdigest()[:32]}"
+    told = _SEPARATOR.join((order_id, str(fired_at), *rest))
+    return f"{source}/fill/{_sha256(told)[:32]}"
 
 
 def _scoped(source: str, kind: str, given: str) -> str:
     key = f"{source}/{kind}/{given}"
     if len(key) <= _MAX_KEY:
         return key
-    return f"{source}/{kind}/{hashlib.sha256(given.encode('utf-8', 'surrogatepass')).hexdigest()}"
+    return f"{source}/{kind}/{_sha256(given)}"
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()

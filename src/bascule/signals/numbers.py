@@ -51,6 +51,13 @@ def number(value: object, name: str) -> Decimal:
         value = Decimal(stripped)
     if not isinstance(value, Decimal) or not value.is_finite():
         raise Refuse("bad_number", f"{name}: {shown(value)} is not a plain number")
+    written = str(value)
+    if len(written) > _DIGITS_BEFORE or "E" in written:
+        _check_digits(value, name)
+    return value
+
+
+def _check_digits(value: Decimal, name: str) -> None:
     _, digits, exponent = value.as_tuple()
     if (
         len(digits) > _DIGITS
@@ -59,7 +66,6 @@ def number(value: object, name: str) -> Decimal:
         or value.adjusted() >= _DIGITS_BEFORE
     ):
         raise Refuse("bad_number", f"{name}: more digits than Bascule keeps exactly")
-    return value
 
 
 def positive(value: object, name: str) -> Decimal:

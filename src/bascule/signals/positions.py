@@ -15,7 +15,7 @@ from bascule.signals.instruction import Effect, Held, IntentWord, Refuse
 State = Literal["long", "short", "flat"]
 
 
-class Fill(Struct, frozen=True):
+class Fill(Struct, frozen=True, gc=False):
     """What a fill asks for."""
 
     intent: IntentWord

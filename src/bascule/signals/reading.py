@@ -1,5 +1,7 @@
 """From a text to a `Signal`: strike secrets, find the dialect, read, map, key. Pure."""
 
+from decimal import Decimal
+
 from msgspec import Struct
 
 from bascule.model.intent import Intent, Signal
@@ -10,7 +12,7 @@ from bascule.signals.instruction import Direct, Hints, Instruction, Parsed, Reje
 from bascule.signals.intents import to_intents
 from bascule.signals.keys import body_hash, signal_key
 from bascule.signals.profile import Profile
-from bascule.signals.strike import strike
+from bascule.signals.strike import Finder, Struck, strike
 
 UNREADABLE = frozenset(
     {
@@ -58,16 +60,20 @@ class Reader(Struct, frozen=True, kw_only=True):
     max_age_ns: int = 0
     profile: Profile = Profile()
     secrets: tuple[str, ...] = ()
+    finder: Finder = Finder()
 
-    def read(self, text: str, received_at: Instant, delivery: str = "") -> Signal:
+    def strike(self, text: str) -> Struck:
+        """Strike this source's secrets out of a body."""
+        return strike(text, self.secrets, self.finder)
+
+    def read(self, raw: str, received_at: Instant, delivery: str = "") -> Signal:
         """Make a signal of an authenticated body. Never raises: what cannot be read is refused.
 
         Args:
-            text: the body as sent.
+            raw: the body, its secrets struck out.
             received_at: when it arrived.
             delivery: the id that the transport gave it, the same on a resend.
         """
-        raw = strike(text, self.secrets)
         name, parsed = parse(raw, self.dialect, Hints(auth=self.auth))
         if isinstance(parsed, Rejection):
             return self._refused(raw, name, parsed, received_at)
@@ -93,9 +99,9 @@ class Reader(Struct, frozen=True, kw_only=True):
             max_age=facts.max_age or self.max_age_ns,
         )
 
-    def refuse(self, text: str, rejection: Rejection, received_at: Instant) -> Signal:
+    def refuse(self, raw: str, rejection: Rejection, received_at: Instant) -> Signal:
         """Make a refused signal of an authenticated body that is not even text."""
-        return self._refused(strike(text, self.secrets), self.dialect, rejection, received_at)
+        return self._refused(raw, self.dialect, rejection, received_at)
 
     def _refused(self, raw: str, dialect: str, why: Rejection, received_at: Instant) -> Signal:
         return Signal(
@@ -109,18 +115,8 @@ class Reader(Struct, frozen=True, kw_only=True):
         if isinstance(read, Direct):
             facts = _Facts(read.strategy, read.fired_at, read.max_age, read.notes)
             return read.intents, facts
-        first = read[0]
-        lag = min((leg.max_lag_s for leg in read if leg.max_lag_s is not None), default=None)
-        fired = [leg.fired_at for leg in read if leg.fired_at is not None]
-        notes = [note for leg in read for note in leg.notes]
-        notes += [note for leg in read for note in _not_applied(leg)]
-        facts = _Facts(
-            first.strategy,
-            min(fired) if fired else None,
-            int(lag * SECOND) if lag is not None else 0,
-            tuple(dict.fromkeys(notes)),
-        )
-        if len({leg.strategy for leg in read}) > 1:
+        facts = _facts(read)
+        if any(leg.strategy != facts.strategy for leg in read):
             return Rejection("conflict", "the orders of a list name more than one strategy"), facts
         return to_intents(read, self.profile), facts
 
@@ -132,9 +128,24 @@ class _Facts(Struct, frozen=True):
     notes: tuple[str, ...]
 
 
-def _not_applied(leg: Instruction) -> list[str]:
+def _facts(read: tuple[Instruction, ...]) -> _Facts:
+    """Put together what holds for a whole message: the oldest time and the shortest age count."""
+    fired_at: Instant | None = None
+    lag: Decimal | None = None
+    notes: list[str] = []
+    for leg in read:
+        if leg.fired_at is not None and (fired_at is None or leg.fired_at < fired_at):
+            fired_at = leg.fired_at
+        if leg.max_lag_s is not None and (lag is None or leg.max_lag_s < lag):
+            lag = leg.max_lag_s
+        notes += leg.notes
+        _note_not_applied(leg, notes)
+    max_age = int(lag * SECOND) if lag is not None else 0
+    return _Facts(read[0].strategy, fired_at, max_age, tuple(dict.fromkeys(notes)))
+
+
+def _note_not_applied(leg: Instruction, notes: list[str]) -> None:
     """Name what the message says and Bascule's own settings decide."""
-    notes = []
     if leg.leverage is not None:
         notes.append(f"leverage {leg.leverage} is not applied: the account's own setting stands")
     if leg.account or leg.accounts:
@@ -144,4 +155,3 @@ def _not_applied(leg: Instruction) -> list[str]:
         notes.append("the stop's limit price is not applied: the stop is a stop market order")
     if leg.max_spread_pips is not None:
         notes.append("the spread limit is not applied")
-    return notes

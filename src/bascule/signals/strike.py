@@ -1,52 +1,134 @@
-"""Strikes secrets out of a body before it is parsed, stored, hashed or echoed.
+"""Finds credentials in a body, and strikes them out before it is parsed, stored, hashed or echoed.
 
-Two passes: the source's own secrets wherever they stand, and the value of any field that is named
-like a credential, in nested copies and in JSON inside JSON too.
+Struck are the source's own secrets wherever they stand, and the value of any field that is named
+like a credential: in nested copies, in JSON inside JSON, in ``name=value`` pairs.
 """
 
 import re
+from collections.abc import Iterable
+
+from msgspec import Struct
 
 STRUCK = "***"
 """What stands where a secret was."""
 
-_NAMES = (
-    "secret|pass(?:word|phrase|wd)?|token|key|api_?key|api_?secret(?:_?key)?|auth_?key|"
-    "auth_?token|access_?token|access_?key|private_?key|signing_?secret|bearer|"
-    "webhook_?(?:secret|token|key)|signal_?token|licen[cs]e(?:_?id)?"
+CREDENTIALS = (
+    "secret", "pass", "passphrase", "password", "passwd", "token", "key", "apikey", "apisecret",
+    "apisecretkey", "authkey", "authtoken", "accesstoken", "accesskey", "privatekey",
+    "signingsecret", "bearer", "webhooksecret", "webhooktoken", "webhookkey", "signaltoken",
+    "license", "licence", "licenseid", "licenceid",
+)  # fmt: skip
+"""Names of credentials, without case, underscores and hyphens."""
+
+_STEMS = ("secret", "pass", "token", "key", "bearer", "licen")
+_NO_SECRETS = frozenset({"null", "true", "false"})
+_QUOTES = "\u201c\u201d\u201e"
+_VALUE = re.compile(
+    rf"""\\*["'{_QUOTES}]?\s*[:=]\s*(?:"(?P<plain>(?:[^"\\]|\\.)*)"""
+    rf"""|\\+"(?P<escaped>[^"\\]*)|[{_QUOTES}](?P<typographic>[^"{_QUOTES}]*)"""
+    rf"""|'(?P<single>[^']*)|(?P<bare>[^\s,;&|"'{{}}\[\]\\{_QUOTES}]+))"""
 )
-_NAMED = re.compile(rf"(?<![A-Za-z])(?:{_NAMES})(?![A-Za-z])", re.IGNORECASE)
-_FIELD = re.compile(
-    rf"""(?P<plain>"(?:{_NAMES})"\s*:\s*")(?:[^"\\]|\\.)+"""
-    rf"""|(?P<escaped>\\+"(?:{_NAMES})\\+"\s*:\s*\\+")[^"\\]+"""
-    rf"""|(?P<typographic>[\u201c-\u201e](?:{_NAMES})[\u201c-\u201e]\s*:\s*[\u201c-\u201e])"""
-    r"""[^\u201c-\u201e"]+"""
-    rf"""|(?P<single>'(?:{_NAMES})'\s*:\s*')[^']+"""
-    rf"""|(?P<bare>["'\u201c-\u201e](?:{_NAMES})\\*["'\u201c-\u201e]\s*:\s*)[\w.+/=-]+""",
-    re.IGNORECASE,
-)
-_PAIR = re.compile(rf"(?P<head>(?:^|[\s,;&|?])(?:{_NAMES})\s*[=:]\s*)[^\s,;&|\"']+", re.IGNORECASE)
 
 
-def strike(text: str, secrets: tuple[str, ...] = ()) -> str:
-    """Give the text with every secret replaced by ``***``.
+class Credential(Struct, frozen=True):
+    """One credential found: its folded name, and where its value stands.
+
+    ``bare`` when the value has no quotes, ``pair`` when an equals sign stands before it.
+    """
+
+    name: str
+    start: int
+    end: int
+    bare: bool
+    pair: bool
+
+
+class Finder:
+    """Finds fields by their names. Cheap where there are none: the text is not walked twice.
+
+    Args:
+        names: more names to look for than those of `CREDENTIALS`.
+    """
+
+    def __init__(self, names: Iterable[str] = ()) -> None:
+        more = {_fold(name) for name in names}
+        self._names = frozenset(CREDENTIALS) | more
+        unusual = {name.lower() for name in names if not any(one in name.lower() for one in _STEMS)}
+        self._stems = (*_STEMS, *sorted(unusual))
+
+    def find(self, text: str) -> list[Credential]:
+        """Find every credential of a text, in the order of their places."""
+        lowered = text.lower()
+        if len(lowered) != len(text):
+            lowered = "".join(one.lower() if one.isascii() else one for one in text)
+        found: dict[int, Credential] = {}
+        for stem in self._stems:
+            at = lowered.find(stem)
+            while at >= 0:
+                end = at + len(stem)
+                credential = self._at(text, lowered, at, end)
+                if credential is not None:
+                    found[credential.start] = credential
+                    end = max(end, credential.end)
+                at = lowered.find(stem, end)
+        return [found[start] for start in sorted(found)] if len(found) > 1 else [*found.values()]
+
+    def _at(self, text: str, lowered: str, start: int, end: int) -> Credential | None:
+        while start and (lowered[start - 1].isalnum() or lowered[start - 1] in "_-"):
+            start -= 1
+        while end < len(lowered) and (lowered[end].isalnum() or lowered[end] in "_-"):
+            end += 1
+        name = _fold(lowered[start:end])
+        if name not in self._names:
+            return None
+        match = _VALUE.match(text, end)
+        if match is None or match.lastgroup is None:
+            return None
+        first, last = match.span(match.lastgroup)
+        pair = "=" in text[end:first]
+        return Credential(name, first, last, match.lastgroup == "bare", pair)
+
+
+def _fold(name: str) -> str:
+    return name.lower().replace("_", "").replace("-", "")
+
+
+class Struck(Struct, frozen=True):
+    """A body without its secrets, and what was given as credentials: (folded name, value)."""
+
+    text: str
+    given: tuple[tuple[str, str], ...] = ()
+
+
+_USUAL = Finder()
+
+
+def strike(text: str, secrets: tuple[str, ...] = (), finder: Finder = _USUAL) -> Struck:
+    """Replace every secret of a text by ``***``.
 
     Args:
         text: a body as sent.
         secrets: the source's own secrets, struck wherever they stand.
+        finder: finds the fields whose values are struck.
     """
+    found = finder.find(text)
+    given = tuple([(one.name, text[one.start : one.end]) for one in found])
+    if found:
+        text = _without(text, found)
     for secret in secrets:
         if secret and secret in text:
             text = text.replace(secret, STRUCK)
-    if _NAMED.search(text) is None:
-        return text
-    return _PAIR.sub(_blank_pair, _FIELD.sub(_blank_field, text))
+    return Struck(text, given)
 
 
-def _blank_field(match: re.Match[str]) -> str:
-    if match["bare"] is not None:
-        return match[0] if match[0].endswith("null") else f'{match["bare"]}"{STRUCK}"'
-    return f"{match[match.lastgroup or 0]}{STRUCK}"
-
-
-def _blank_pair(match: re.Match[str]) -> str:
-    return f"{match['head']}{STRUCK}"
+def _without(text: str, found: list[Credential]) -> str:
+    parts: list[str] = []
+    kept = 0
+    for one in found:
+        value = text[one.start : one.end]
+        if one.start < kept or not value or (one.bare and value in _NO_SECRETS):
+            continue
+        in_json = one.bare and not one.pair
+        parts += (text[kept : one.start], f'"{STRUCK}"' if in_json else STRUCK)
+        kept = one.end
+    return "".join((*parts, text[kept:])) if kept else text

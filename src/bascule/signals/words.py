@@ -17,7 +17,7 @@ Verb = Literal[
 ]  # fmt: skip
 
 
-class Word(Struct, frozen=True):
+class Word(Struct, frozen=True, gc=False):
     """What one word says.
 
     ``side`` is the side of the order that it asks for. ``held`` is the position it speaks of:

@@ -163,7 +163,7 @@ def _instruct(message: _Message) -> Instruction:
 
 def _auth(fields: Fields, hints: Hints) -> str:
     """Say where the credential sits. A message that calls itself unauthenticated is believed."""
-    if text(fields, "auth").upper() == "NONE":
+    if "auth" in fields and text(fields, "auth").upper() == "NONE":
         raise Refuse("unauthenticated", "the message says of itself that it is not authenticated")
     empty = False
     for found in fields.get("credential", ()):
@@ -178,7 +178,7 @@ def _auth(fields: Fields, hints: Hints) -> str:
 def _identity(fields: Fields, asked: Asked) -> tuple[str, ...]:
     """Name what tells this fill from the strategy's other fills at the same instant."""
     roles = ("before", "before_size", "now", "now_size", "target", "qty")
-    return (asked.word, *(text(fields, role) for role in roles))
+    return (asked.word, *[text(fields, role) if role in fields else "" for role in roles])
 
 
 def _is_report(fields: Fields) -> bool:
@@ -338,6 +338,8 @@ def _reversed(fields: Fields, side: Side, qty: Measure | None) -> Decimal | None
 def _exit(message: _Message, asked: Asked) -> Instruction:
     """Read a close or a partial exit. Prices that it does not need cannot block it."""
     fields, position = message.fields, message.position
+    if fold(asked.word) == "flatten" and not symbol_or_empty(fields):
+        return Instruction(intent="flatten_all", position_effect="flat", auth=message.auth)
     name = symbol(fields)
     size = sizes(fields, True)
     prices = _exit_prices(fields)

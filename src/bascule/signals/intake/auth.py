@@ -6,28 +6,26 @@ import hashlib
 import hmac
 import ipaddress
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from bascule.model.values import SECOND, Instant
 from bascule.signals.intake.source import FIRST_WORD, SECRET_CHARACTER, Source
+from bascule.signals.words import fold
 
 SIGNATURE_TOLERANCE = 300 * SECOND
 """How old, or how far ahead, the timestamp of a signed request may be."""
 
+_FIRST_WORD = re.compile(rf"[\s\ufeff]*({SECRET_CHARACTER}+)")
 _MAX_CANDIDATES = 16
 _MAX_SIGNATURES = 8
 _TIMESTAMP = re.compile(rb"[0-9]{9,12}")
 _DUMMY = b"no source has this path token: it is compared so that a wrong name takes as long"
 
-Headers = Sequence[tuple[bytes, bytes]]
-"""As ASGI gives them: names in lower case."""
+Headers = Mapping[bytes, bytes]
+"""A request's headers, names in lower case; of a header that is there twice, the last."""
+RawHeaders = Sequence[tuple[bytes, bytes]]
+"""As ASGI gives them."""
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
-
-
-def header(headers: Headers, name: bytes) -> bytes:
-    """Give a header's value, empty when it is not there or there more than once."""
-    found = [value for key, value in headers if key == name]
-    return found[0] if len(found) == 1 else b""
 
 
 def path_token_ok(source: Source | None, token: str) -> bool:
@@ -40,25 +38,21 @@ def path_token_ok(source: Source | None, token: str) -> bool:
 
 
 class BodySecret:
-    """Looks for one source's secret in the fields that may hold it, wherever they stand."""
+    """Compares one source's secret with what a body gives in the fields that may hold it."""
 
     def __init__(self, source: Source) -> None:
-        names = "|".join(re.escape(name) for name in source.body_fields if name != FIRST_WORD)
-        first = rf"|\A[\s\ufeff]*({SECRET_CHARACTER}+)" if FIRST_WORD in source.body_fields else ""
         self._expected = source.body_secret.encode()
-        self._field = re.compile(
-            rf"""(?:^|[\s{{,;&|"'\u201c\u201d\\])(?:{names or "(?!)"})"""
-            rf"""\\*["'\u201c\u201d]?\s*[:=]\s*\\*["'\u201c\u201d]?({SECRET_CHARACTER}+){first}""",
-            re.IGNORECASE,
-        )
+        self._fields = frozenset(fold(name) for name in source.body_fields)
+        self._first_word = FIRST_WORD in source.body_fields
 
-    def in_text(self, text: str) -> bool:
+    def ok(self, text: str, given: Iterable[tuple[str, str]]) -> bool:
         """Tell whether any of the fields holds the secret. Looks at no more than 16 of them."""
+        values = [value for name, value in given if name in self._fields]
+        if self._first_word and (match := _FIRST_WORD.match(text)):
+            values.append(match[1])
         found = False
-        for place, match in enumerate(self._field.finditer(text)):
-            if place == _MAX_CANDIDATES:
-                break
-            found |= hmac.compare_digest(match[match.lastindex or 0].encode(), self._expected)
+        for value in values[:_MAX_CANDIDATES]:
+            found |= hmac.compare_digest(value.encode("utf-8", "surrogatepass"), self._expected)
         return found
 
 
@@ -70,9 +64,9 @@ class Signatures:
 
     def ok(self, headers: Headers, body: bytes, now: Instant) -> bool:
         """Tell whether the request is signed with one of the secrets, within five minutes."""
-        delivery = header(headers, b"webhook-id")
-        stamp = header(headers, b"webhook-timestamp")
-        given = header(headers, b"webhook-signature")
+        delivery = headers.get(b"webhook-id", b"")
+        stamp = headers.get(b"webhook-timestamp", b"")
+        given = headers.get(b"webhook-signature", b"")
         if not (delivery and given and _TIMESTAMP.fullmatch(stamp)):
             return False
         if abs(now - int(stamp) * SECOND) > SIGNATURE_TOLERANCE:
@@ -116,7 +110,7 @@ class Bearers:
 
     def source(self, headers: Headers) -> Source | None:
         """Give the source whose token the request bears, or None."""
-        scheme, _, token = header(headers, b"authorization").partition(b" ")
+        scheme, _, token = headers.get(b"authorization", b"").partition(b" ")
         if scheme.lower() != b"bearer":
             return None
         return self._by_hash.get(_hashed(token.strip()))
@@ -136,7 +130,7 @@ class Peers:
     def __init__(self, trusted: Iterable[str] = ()) -> None:
         self._trusted = networks(trusted)
 
-    def of(self, client: str, headers: Headers) -> str:
+    def of(self, client: str, headers: RawHeaders) -> str:
         """Give the address of the sender, as text; empty when it is not known."""
         if not self._trusted or not within(client, self._trusted):
             return client

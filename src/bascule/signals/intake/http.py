@@ -24,7 +24,6 @@ from bascule.signals.intake.auth import (
     Headers,
     Peers,
     Signatures,
-    header,
     networks,
     path_token_ok,
     within,
@@ -32,6 +31,7 @@ from bascule.signals.intake.auth import (
 from bascule.signals.intake.port import OnUnauthenticated, SubmitPort
 from bascule.signals.intake.ratelimit import TokenBucket
 from bascule.signals.intake.source import Source
+from bascule.signals.strike import Struck
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -127,10 +127,11 @@ class HttpIntake:
             return answers.OVERLOADED
         self._in_flight += 1
         try:
-            body = await self._body(scope["headers"], receive)
+            headers: Headers = dict(scope["headers"])
+            body = await self._body(headers, receive)
             if body is None or isinstance(body, Reply):
                 return body
-            return await self._take(gate, hook, scope, body)
+            return await self._take(gate, hook, scope, headers, body)
         finally:
             self._in_flight -= 1
 
@@ -146,7 +147,7 @@ class HttpIntake:
         return gate if self._allowed(gate, scope) else None
 
     def _bearer(self, scope: Scope) -> _Gate | None:
-        source = self._bearers.source(scope["headers"])
+        source = self._bearers.source(dict(scope["headers"]))
         if source is None:
             self._tell("", self._peer(scope), "bearer")
             return None
@@ -167,9 +168,9 @@ class HttpIntake:
 
     async def _body(self, headers: Headers, receive: Receive) -> bytes | Reply | None:
         """Read the body within its limits; None when the sender went away."""
-        if header(headers, b"content-encoding") not in (b"", b"identity"):
+        if headers.get(b"content-encoding", b"") not in (b"", b"identity"):
             return answers.ENCODED
-        length = header(headers, b"content-length")
+        length = headers.get(b"content-length", b"")
         if length.isdigit() and (len(length) > 12 or int(length) > self._body_limit):
             return answers.TOO_LARGE
         parts: list[bytes] = []
@@ -192,20 +193,23 @@ class HttpIntake:
         except TimeoutError:
             return answers.TOO_SLOW
 
-    async def _take(self, gate: _Gate, hook: bool, scope: Scope, body: bytes) -> Reply:
+    async def _take(
+        self, gate: _Gate, hook: bool, scope: Scope, headers: Headers, body: bytes
+    ) -> Reply:
         now = Instant(self._clock())
-        headers: Headers = scope["headers"]
+        reader = gate.reader if hook else gate.native_reader
         text, is_text = _text(body)
-        if hook and (why := _unproven(gate, headers, body, text, now)):
+        struck = reader.strike(text)
+        if hook and (why := _unproven(gate, headers, body, text, struck, now)):
             self._tell(gate.source.name, self._peer(scope), why)
             return answers.UNAUTHENTICATED
         if wait := gate.bucket.take(now):
             return answers.rate_limited(-(-wait // SECOND))
-        reader = gate.reader if hook else gate.native_reader
         if is_text:
-            signal = reader.read(text, now, _delivery(gate, hook, headers))
+            signal = reader.read(struck.text, now, _delivery(gate, hook, headers))
         else:
-            signal = reader.refuse(text, Rejection("bad_encoding", "it is not UTF-8 text"), now)
+            why_not = Rejection("bad_encoding", "it is not UTF-8 text")
+            signal = reader.refuse(struck.text, why_not, now)
         try:
             receipt = await self._port.submit(signal)
         except BasculeError as error:
@@ -213,9 +217,11 @@ class HttpIntake:
         return answers.answer(signal, receipt)
 
 
-def _unproven(gate: _Gate, headers: Headers, body: bytes, text: str, now: Instant) -> str:
+def _unproven(
+    gate: _Gate, headers: Headers, body: bytes, text: str, struck: Struck, now: Instant
+) -> str:
     """Say what was not proven, empty when the sender is who it says. Checks all there is."""
-    secret_ok = gate.body_secret is None or gate.body_secret.in_text(text)
+    secret_ok = gate.body_secret is None or gate.body_secret.ok(text, struck.given)
     signature_ok = gate.signatures is None or gate.signatures.ok(headers, body, now)
     if secret_ok and signature_ok:
         return ""
@@ -232,7 +238,7 @@ def _text(body: bytes) -> tuple[str, bool]:
 def _delivery(gate: _Gate, hook: bool, headers: Headers) -> str:
     """Give the id that the transport repeats on a resend: the signed one, or the header's."""
     name = b"webhook-id" if hook and gate.signatures is not None else b"idempotency-key"
-    given = header(headers, name)
+    given = headers.get(name, b"")
     if not given or len(given) > _MAX_DELIVERY:
         return ""
     read = given.decode("latin-1")

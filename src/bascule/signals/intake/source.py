@@ -10,6 +10,7 @@ from bascule.model.values import Duration
 from bascule.signals import dialects
 from bascule.signals.profile import Profile
 from bascule.signals.reading import Reader
+from bascule.signals.strike import Finder
 
 SECRET_CHARACTER = r"[!#-&(-+\-./0-:<-@A-Z^_a-z~]"
 """What a secret in a body may be made of: nothing that JSON or a text dialect gives a meaning."""
@@ -73,6 +74,7 @@ class Source(Struct, frozen=True, kw_only=True):
             max_age_ns=self.max_age_ns,
             profile=self.profile,
             secrets=self.secrets,
+            finder=Finder(self.body_fields),
         )
 
     def check(self) -> None:
