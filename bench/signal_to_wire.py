@@ -24,7 +24,7 @@ def bascule_alert(number: int) -> tuple[bytes, bytes]:
     """Give path and body of the n-th alert, as TradingView would send it."""
     side = b"buy" if number % 2 else b"sell"
     body = (
-        b'{"ticker":"BTCUSDT","action":"%b","contracts":"0.03","price":"64250.5","id":"%d",'
+        b'{"ticker":"BTCUSDT","action":"%b","contracts":"0.03","price":"64250.5","signal_id":"%d",'
         b'"strategy":"ma"}' % (side, number)
     )
     return b"/hooks/bench/" + TOKEN.encode(), body

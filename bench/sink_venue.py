@@ -41,6 +41,7 @@ _LISTING = Listing(
     Decimal("0.0001"),
     Decimal("0.0001"),
     Decimal(1000),
+    session="always",
 )
 
 

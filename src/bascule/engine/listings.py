@@ -25,13 +25,14 @@ def by_our_name(
         wanted = own_name(record.venue_symbol, spec.symbols)
         found = resolve(wanted, now)
         if isinstance(found, Refusal):
-            symbol, listing = Symbol(wanted), record
+            symbol = Symbol(wanted)
+            listing = msgspec.structs.replace(record, session=record.session or "always")
         else:
             known = found.instrument
             symbol = Symbol(wanted) if wanted in spec.symbols.overrides else known.symbol
             listing = msgspec.structs.replace(
                 record,
-                session=record.session if record.session != "always" else known.session,
+                session=record.session or known.session,
                 pip_size=record.pip_size or known.pip_size,
                 expiry=record.expiry or known.expiry,
                 base=record.base or known.base,

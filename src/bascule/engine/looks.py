@@ -121,8 +121,9 @@ class Looker:
     async def look(self, account: AccountId, cause: str) -> None:
         """Ask the venue for everything, and feed the answer.
 
-        Positions come before fills: a fill between the two then shows as a difference once, and
-        not as drift. Orders come first, so that one that ends meanwhile is found by its id.
+        Positions come before fills, and fills last, so that what is known when the answer is fed
+        is the positions and the fills since. Orders come first, so that one that ends meanwhile
+        is found by its id.
         """
         spec = self._settings.accounts[account]
         link = self._links[spec.venue]
@@ -130,9 +131,9 @@ class Looker:
         started = self._clock.now()
         orders = await link.open_orders(account)
         lookups = await self._lookups(link, known, orders)
+        money = await link.account(account)
         positions = await link.positions(account)
         fills = await link.fills_since(account, self._fills_from(known))
-        money = await link.account(account)
         complete = orders.complete and positions.complete and fills.complete
         absent = self._absent(known, lookups, complete)
         self._feed(
@@ -147,6 +148,7 @@ class Looker:
                 lookups=lookups,
                 absent=absent,
                 complete=complete,
+                positions_at=positions.at,
             )
         )
         if complete:

@@ -14,10 +14,10 @@ from bascule.execution.state import (
     SignalKey,
     State,
     Stop,
+    body_key,
 )
 from bascule.model import event as ev
-from bascule.model.ids import ClOrdID, SignalId
-from bascule.model.values import Instant
+from bascule.model.ids import ClOrdID
 
 _Fold = Callable[[State, ev.Event], None]
 
@@ -65,29 +65,31 @@ def _account_opened(state: State, event: ev.AccountOpened) -> None:
 # --- signals ------------------------------------------------------------------------------------
 
 
-def _remember_key(
-    state: State, signal: SignalId, source: str, key: str, body_hash: str, at: int
-) -> None:
-    if not key:
+def _remember_key(state: State, event: ev.SignalAccepted | ev.SignalRefused) -> None:
+    # A conflict must not displace the signal that first used the key; a body seen again after
+    # its window must.
+    if event.key and event.key in state.keys:
         return
-    state.keys[f"{source}|{key}"] = SignalKey(signal, body_hash, Instant(at))
+    name = event.key
+    if not name:
+        if event.fired_at is None:
+            return
+        name = body_key(event.source, event.body_hash)
+        state.keys.pop(name, None)
+    state.keys[name] = SignalKey(event.signal, event.body_hash, event.received_at)
     if len(state.keys) > SIGNAL_KEYS_MAX:
         del state.keys[next(iter(state.keys))]
 
 
 def _signal_accepted(state: State, event: ev.SignalAccepted) -> None:
     state.signals += 1
-    _remember_key(state, event.signal, event.source, event.key, event.body_hash, event.received_at)
+    _remember_key(state, event)
 
 
 def _signal_refused(state: State, event: ev.SignalRefused) -> None:
     state.signals += 1
     state.refused_signals += 1
-    # A conflict must not displace the signal that first used the key.
-    if f"{event.source}|{event.key}" not in state.keys:
-        _remember_key(
-            state, event.signal, event.source, event.key, event.body_hash, event.received_at
-        )
+    _remember_key(state, event)
 
 
 def _signal_duplicate(state: State, event: ev.SignalDuplicate) -> None:

@@ -7,6 +7,7 @@ from bascule.execution.plan_change import plan_cancel, plan_modify, plan_protect
 from bascule.execution.plan_entry import plan_place, plan_target
 from bascule.execution.plan_exit import plan_close, plan_flatten
 from bascule.execution.planning import Plan
+from bascule.execution.state import body_key
 from bascule.execution.turn import Turn
 from bascule.model.account import Route, RouteLeg
 from bascule.model.enums import Direction, OrdStatus, StopMode
@@ -35,6 +36,9 @@ from bascule.model.intent import (
 )
 from bascule.model.values import SECOND, Instant
 
+RESEND_WINDOW = 25 * SECOND
+"""How long a byte-identical message that bears a time and no key counts as a resend."""
+
 _PLANNERS: dict[type, Callable[[Plan, Any], None]] = {
     PlaceOrder: plan_place,
     TargetPosition: plan_target,
@@ -49,29 +53,8 @@ _PLANNERS: dict[type, Callable[[Plan, Any], None]] = {
 def plan_signal(turn: Turn, signal: Signal) -> None:
     """Take in one signal: answer a resend, refuse what must be, plan the rest."""
     name = signal_id(turn.state.epoch, turn.state.signals + 1)
-    if signal.key:
-        known = turn.state.keys.get(f"{signal.source}|{signal.key}")
-        if known is not None:
-            if known.body_hash == signal.body_hash:
-                turn.emit(
-                    SignalDuplicate(
-                        at=turn.at,
-                        signal=name,
-                        source=signal.source,
-                        received_at=signal.received_at,
-                        duplicate_of=known.signal,
-                    )
-                )
-                return
-            _refuse(
-                turn,
-                name,
-                signal,
-                "key_conflict",
-                f"signal {known.signal} already used this key with another body; nothing was "
-                "done. Send a new key, or the same body",
-            )
-            return
+    if _answer_resend(turn, name, signal):
+        return
     if signal.refused_code:
         _refuse(turn, name, signal, signal.refused_code, signal.refused_text)
         return
@@ -137,6 +120,40 @@ def plan_signal(turn: Turn, signal: Signal) -> None:
             continue
         for route in routes:
             _run_route(turn, name, index, intent, strategy, route, deadline)
+
+
+def _answer_resend(turn: Turn, name: SignalId, signal: Signal) -> bool:
+    """Answer a signal that was answered before: the same again, or a conflict over its key."""
+    if signal.key:
+        known = turn.state.keys.get(signal.key)
+    elif signal.fired_at is not None:
+        known = turn.state.keys.get(body_key(signal.source, signal.body_hash))
+        if known is not None and signal.received_at - known.at > RESEND_WINDOW:
+            known = None
+    else:
+        known = None
+    if known is None:
+        return False
+    if known.body_hash == signal.body_hash:
+        turn.emit(
+            SignalDuplicate(
+                at=turn.at,
+                signal=name,
+                source=signal.source,
+                received_at=signal.received_at,
+                duplicate_of=known.signal,
+            )
+        )
+    else:
+        _refuse(
+            turn,
+            name,
+            signal,
+            "key_conflict",
+            f"signal {known.signal} already used this key with another body; nothing was done. "
+            "Send a new key, or the same body",
+        )
+    return True
 
 
 def set_stop(turn: Turn, scope: str, by: str, reason: str) -> None:

@@ -249,6 +249,12 @@ def _compare_positions(turn: Turn, account: AccountState, look: Looked, *, first
         symbol = names.get(position.venue_symbol, Symbol(position.venue_symbol))
         theirs[symbol] = theirs.get(symbol, ZERO) + position.quantity
         prices[symbol] = position.avg_price
+    if look.positions_at is not None:
+        for fill in look.fills:
+            if fill.at > look.positions_at:
+                symbol = names.get(fill.venue_symbol, Symbol(fill.venue_symbol))
+                signed = fill.last_qty * fill.side.sign
+                theirs[symbol] = theirs.get(symbol, ZERO) + signed
     symbols = list(theirs) + [s for s, e in account.exposure.items() if e.net and s not in theirs]
     suspects: dict[Symbol, Decimal] = {}
     for symbol in symbols:

@@ -248,6 +248,11 @@ class SignalKey(Struct, array_like=True):
     at: Instant
 
 
+def body_key(source: str, body_hash: str) -> str:
+    """Name a message that bears a time and no key, by its bytes."""
+    return f"{source}/body/{body_hash}"
+
+
 class State(Struct, kw_only=True):
     """The whole of it. ``clock`` is the instant of the last event."""
 

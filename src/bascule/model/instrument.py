@@ -35,6 +35,7 @@ class Listing(Struct, frozen=True):
     """An instrument as one account's venue lists it; every figure is read from the venue.
 
     Quantities of orders are in the unit of ``lot_step``. ``min_stop_distance`` is in price units.
+    ``session`` empty means that the venue does not say; the reference table's is taken then.
     """
 
     symbol: Symbol
@@ -48,7 +49,7 @@ class Listing(Struct, frozen=True):
     max_qty: Decimal
     min_stop_distance: Decimal = ZERO
     pip_size: Decimal = ZERO
-    session: str = "always"
+    session: str = ""
     tradable: bool = True
     expiry: Instant | None = None
     base: Currency = Currency("")
