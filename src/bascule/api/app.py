@@ -1,0 +1,258 @@
+"""The control API: what an operator sees and does, over HTTP, for the console and command line.
+
+No signal passes here: ``dispatch.build_asgi`` sends those straight to the intake. Every answer
+waits until what it shows is durable, so that nothing is told which a crash could take back.
+"""
+
+import asyncio
+from typing import Annotated, Any, Literal
+
+from litestar import Litestar, Response, get, post
+from litestar.datastructures import State as AppState
+from litestar.exceptions import HTTPException
+from litestar.openapi import OpenAPIConfig
+from litestar.openapi.plugins import JsonRenderPlugin
+from litestar.params import Parameter
+from litestar.response import ServerSentEvent
+
+from bascule import __version__
+from bascule.api import actions, reading
+from bascule.api.actions import (
+    ArmRequest,
+    Done,
+    ResolveRequest,
+    StopRequest,
+    SweepRequest,
+    Swept,
+)
+from bascule.api.faults import bascule_fault, http_fault
+from bascule.api.metrics import TEXT, exposition
+from bascule.api.pricing import Pricing
+from bascule.api.reading import SignalView
+from bascule.api.served import Served
+from bascule.api.status import AccountView, StatusView, account_view
+from bascule.api.stream import STREAMED
+from bascule.api.views import (
+    OrdersPage,
+    PositionsView,
+    QuoteView,
+    orders_page,
+    positions_view,
+)
+from bascule.execution.story import Story
+from bascule.model.enums import StopMode
+from bascule.model.errors import BasculeError, UsageError
+
+Limit = Annotated[int, Parameter(ge=1, le=1_000)]
+
+
+def _served(state: AppState) -> Served:
+    served: Served = state["served"]
+    return served
+
+
+@get("/v1/status", summary="The engine at a glance")
+async def status(state: AppState) -> StatusView:
+    """Mode, epoch, head, accounts, stops, what is in doubt, and the latch."""
+    return await _served(state).status()
+
+
+@get("/v1/orders", summary="Orders, the newest first")
+async def orders(
+    state: AppState,
+    account: str = "",
+    strategy: str = "",
+    which: Literal["live", "all"] = "live",
+    limit: Limit = 200,
+) -> OrdersPage:
+    """Orders that may still trade, or all that are remembered."""
+    served = _served(state)
+    page = orders_page(
+        served.runtime.state, account=account, strategy=strategy, which=which, limit=limit
+    )
+    await served.settled()
+    return page
+
+
+@get("/v1/positions", summary="Books by strategy, and nets by account")
+async def positions(state: AppState, account: str = "", strategy: str = "") -> PositionsView:
+    """Every book and net that is not flat, valued at the last quotes."""
+    served = _served(state)
+    runtime = served.runtime
+    pricing = Pricing(runtime.settings, runtime.market, runtime.clock.now())
+    view = positions_view(runtime.state, pricing, account=account, strategy=strategy)
+    await served.settled()
+    return view
+
+
+@get("/v1/signals", summary="Signals: the refused ones first, with the reason")
+async def signals(
+    state: AppState,
+    which: Literal["refused", "all"] = "all",
+    strategy: str = "",
+    limit: Limit = 50,
+) -> list[SignalView]:
+    """The last signals, read from the journal."""
+    return await asyncio.to_thread(
+        reading.signals, _served(state).journal, which=which, strategy=strategy, limit=limit
+    )
+
+
+@get("/v1/explain/{name:str}", summary="The story of a signal, or of an order's signal")
+async def explain(state: AppState, name: str) -> Story:
+    """Timeline, verdicts, sizing, fills, protection, and one closing sentence."""
+    story = await asyncio.to_thread(reading.story, _served(state).journal, name)
+    if story is None:
+        raise UsageError(
+            f"The journal holds no signal and no order {name!r}.",
+            code="unknown_signal",
+            hint="`bascule signals` and `bascule orders --all` list their ids.",
+        )
+    return story
+
+
+@get("/v1/account/{account:str}", summary="One account")
+async def one_account(state: AppState, account: str) -> AccountView:
+    """Link, reconciliation, money, open profit, stops."""
+    served = _served(state)
+    runtime = served.runtime
+    spec = next((one for one in runtime.setup.accounts if one.id == account), None)
+    if spec is None:
+        known = ", ".join(str(one.id) for one in runtime.setup.accounts)
+        raise UsageError(
+            f"There is no account {account!r}.", code="unknown_account", hint=f"Known: {known}."
+        )
+    pricing = Pricing(runtime.settings, runtime.market, runtime.clock.now())
+    view = account_view(runtime, spec, pricing, runtime.latch.scopes())
+    await served.settled()
+    return view
+
+
+@get("/v1/quotes", summary="The last quotes")
+async def quotes(state: AppState, account: str = "", symbol: str = "") -> list[QuoteView]:
+    """The last quote of each contract, by account."""
+    runtime = _served(state).runtime
+    now = runtime.clock.now()
+    found: list[QuoteView] = []
+    for name, by_symbol in runtime.market.quotes.items():
+        ours = runtime.settings.symbols.get(name, {})
+        found += [
+            QuoteView(name, ours[venue], venue, quote.bid, quote.ask, quote.at, now - quote.at)
+            for venue, quote in by_symbol.items()
+            if venue in ours
+            and (not account or name == account)
+            and (not symbol or symbol in (ours[venue], venue))
+        ]
+    return found
+
+
+@post("/v1/halt", status_code=200, summary="Nothing that adds risk passes")
+async def halt(state: AppState, data: StopRequest) -> Done:
+    """Put a halt in force; with ``until`` a lock."""
+    return await actions.halt(_served(state).runtime, data, StopMode.HALT)
+
+
+@post("/v1/freeze", status_code=200, summary="Nothing at all passes")
+async def freeze(state: AppState, data: StopRequest) -> Done:
+    """Put a freeze in force: exits and protection are held back too."""
+    return await actions.halt(_served(state).runtime, data, StopMode.FREEZE)
+
+
+@post("/v1/arm", status_code=200, summary="Lift a stop")
+async def arm(state: AppState, data: ArmRequest) -> Done:
+    """Lift a stop; ``typed`` must be the scope's name, whoever asks and from wherever."""
+    return await actions.arm(_served(state).runtime, data)
+
+
+@post("/v1/cancel", status_code=200, summary="Cancel working entries")
+async def cancel(state: AppState, data: SweepRequest) -> Swept:
+    """Cancel every working entry in a scope, and answer with what it touches."""
+    return await actions.sweep(_served(state).runtime, data, close=False)
+
+
+@post("/v1/flatten", status_code=200, summary="Cancel working entries and close every book")
+async def flatten(state: AppState, data: SweepRequest) -> Swept:
+    """Cancel entries, close books at the market, and answer with what it touches."""
+    return await actions.sweep(_served(state).runtime, data, close=True)
+
+
+@post("/v1/resolve", status_code=200, summary="Settle an order in doubt by a person's word")
+async def resolve(state: AppState, data: ResolveRequest) -> Done:
+    """Journal the word; ``absent`` ends the order, ``filled`` has the venue asked for its fill."""
+    return await actions.resolve(_served(state).runtime, data)
+
+
+@post("/v1/reconcile/{account:str}", status_code=200, summary="Look at an account now")
+async def reconcile(state: AppState, account: str) -> Done:
+    """Ask the venue for orders, positions and fills, and say whether they agree."""
+    return await actions.reconcile(_served(state).runtime, account)
+
+
+@get("/v1/events", summary="Events as they become durable (server-sent events)")
+async def events(
+    state: AppState,
+    after: Annotated[int | None, Parameter(ge=0)] = None,
+    kinds: str = "",
+    last_event_id: Annotated[str | None, Parameter(header="Last-Event-ID")] = None,
+) -> ServerSentEvent:
+    """Follow the journal.
+
+    Each message has the journal's sequence as its ``id``, the event's kind as its ``event``, and
+    the event itself as its ``data``. It goes on after ``Last-Event-ID``, else after ``after``,
+    else from now. ``kinds`` is a list of kinds with commas, or ``all``.
+    """
+    served = _served(state)
+    served.streams.check_room()
+    start = after if after is not None else served.runtime.head_seq
+    if last_event_id is not None and last_event_id.isdigit():
+        start = int(last_event_id)
+    wanted = frozenset(kinds.split(",")) if kinds else STREAMED
+    follow = served.streams.follow(start, None if kinds == "all" else wanted)
+    return ServerSentEvent(follow)
+
+
+@get("/metrics", summary="Numbers for Prometheus", media_type=TEXT)
+async def metrics(state: AppState) -> Response[bytes]:
+    """The engine and each account, as they stand."""
+    served = _served(state)
+    return Response(exposition(await served.status(), served.turned), media_type=TEXT)
+
+
+@get("/healthz", summary="Whether the process serves at all (no token)")
+async def healthz(state: AppState) -> Response[dict[str, str]]:
+    """``ok`` while the loop runs and the journal takes events."""
+    failed = _served(state).failed
+    said = {"status": "failed" if failed else "ok"}
+    return Response(said, status_code=503 if failed else 200)
+
+
+@get("/readyz", summary="Whether every account may take entries")
+async def readyz(state: AppState) -> Response[dict[str, Any]]:
+    """503 with the reasons while an account is not connected, not reconciled, or has drifted."""
+    found = await _served(state).status()
+    waiting = {
+        one.id: "link down" if not one.link_up else one.drift[0] if one.drift else "not reconciled"
+        for one in found.accounts
+        if not one.ready
+    }
+    said = {"status": "waiting" if waiting else "ready", "waiting_for": waiting}
+    return Response(said, status_code=503 if waiting else 200)
+
+
+def build_app(served: Served) -> Litestar:
+    """Make the Litestar application over an engine. Authentication stands before it."""
+    return Litestar(
+        route_handlers=[
+            status, orders, positions, signals, explain, one_account, quotes, halt, freeze, arm,
+            cancel, flatten, resolve, reconcile, events, metrics, healthz, readyz,
+        ],
+        state=AppState({"served": served}),
+        openapi_config=OpenAPIConfig(
+            title="Bascule control API",
+            version=__version__,
+            path="/schema",
+            render_plugins=[JsonRenderPlugin(path="/")],
+        ),
+        exception_handlers={BasculeError: bascule_fault, HTTPException: http_fault},
+        logging_config=None,
+    )  # fmt: skip

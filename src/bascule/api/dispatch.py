@@ -1,0 +1,73 @@
+"""The one ASGI application: signals to the raw intake, everything else to the control API.
+
+POST /hooks/..., POST /v1/intents    the intake, which authenticates by itself
+GET  /healthz                        anybody
+everything else                      whoever bears the operator token
+"""
+
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from typing import Any
+
+import msgspec
+
+from bascule.api.app import build_app
+from bascule.api.auth import TokenCheck
+from bascule.api.faults import Fault
+from bascule.api.served import Served
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+Asgi = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+_UNAUTHORIZED = msgspec.json.encode(
+    Fault(
+        "unauthenticated",
+        "The request bears no operator token, or another one.",
+        "Send it as `Authorization: Bearer TOKEN`; `bascule status` shows where its file is.",
+    )
+)
+_UNAUTHORIZED_HEADERS = [
+    (b"content-type", b"application/json"),
+    (b"content-length", str(len(_UNAUTHORIZED)).encode()),
+    (b"www-authenticate", b"Bearer"),
+    (b"cache-control", b"no-store"),
+]
+
+
+def build_asgi(
+    served: Served, intake: Asgi, token: str, *, mounts: Mapping[str, Asgi] | None = None
+) -> Asgi:
+    """Put intake and control API behind one port.
+
+    Args:
+        served: the engine that the API shows.
+        intake: the raw signal intake.
+        token: the operator token.
+        mounts: other applications by the path prefix they serve; each authenticates by itself.
+    """
+    api: Asgi = build_app(served)  # type: ignore[assignment]
+    check = TokenCheck(token)
+    mounted = tuple((mounts or {}).items())
+
+    async def dispatch(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            if scope["type"] == "lifespan":
+                await api(scope, receive, send)
+            return
+        path: str = scope["path"]
+        if path.startswith("/hooks/") or path == "/v1/intents":
+            await intake(scope, receive, send)
+            return
+        for prefix, app in mounted:
+            if path.startswith(prefix):
+                await app(scope, receive, send)
+                return
+        if path == "/healthz" or check.passes(scope["headers"]):
+            await api(scope, receive, send)
+            return
+        await send({"type": "http.response.start", "status": 401, "headers": _UNAUTHORIZED_HEADERS})
+        await send({"type": "http.response.body", "body": _UNAUTHORIZED})
+
+    return dispatch
