@@ -14,11 +14,17 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass, field
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 
+from bascule.execution.evolve import evolve
+from bascule.execution.state import State
+from bascule.journal.chain import decode
+from bascule.model.enums import OrdStatus
+from bascule.model.ids import AccountId, Symbol
 from tests.crash.engine_main import LOGINS, PATH_TOKEN
 
 HERE = Path(__file__).resolve().parent
@@ -275,6 +281,47 @@ class Storm:
         wrong += [f"a fill of ours went to nobody: {row[0]}" for row in foreign]
         drift = self.journal("select data from events where kind='drift_found'")
         wrong += [f"drift: {row[0]}" for row in drift]
+        return wrong + self._state_differences()
+
+    def _state_differences(self) -> list[str]:
+        """Fold the journal, and hold positions and open orders against the ledger's."""
+        state = State()
+        for seq, data in self.journal("select seq, data from events order by seq"):
+            evolve(state, decode(seq, data))
+        wrong: list[str] = []
+        for login in LOGINS:
+            account = state.accounts.get(AccountId(login))
+            if account is None:
+                return [f"account {login} is not in the journal"]
+            theirs = sum(
+                Decimal(str(row[0]))
+                for row in self.rows(
+                    self.ledger, f"select quantity from positions where login='{login}'"
+                )
+            )
+            exposure = account.exposure.get(Symbol(SYMBOL))
+            ours = exposure.net if exposure is not None else Decimal(0)
+            books = sum(book.quantity for book in account.books.values())
+            if not ours == theirs == books:
+                wrong.append(f"{login} holds {theirs}, the journal says {ours}, books {books}")
+            open_there = {
+                row[0]
+                for row in self.rows(
+                    self.ledger,
+                    "select venue_order_id from orders where status in "
+                    f"('working', 'partially_filled') and login='{login}'",
+                )
+            }
+            open_here = {order.venue_order_id for order in account.orders.values()}
+            wrong += [
+                f"{login}: order {name} is open there only" for name in open_there - open_here
+            ]
+            wrong += [f"{login}: order {name} is open here only" for name in open_here - open_there]
+            wrong += [
+                f"{login}: {order.cl_ord_id} is still in doubt"
+                for order in account.orders.values()
+                if order.status is OrdStatus.IN_DOUBT
+            ]
         return wrong
 
     def counts(self) -> dict[str, int]:

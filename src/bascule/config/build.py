@@ -113,13 +113,15 @@ class Config(Struct, frozen=True, kw_only=True):
     file: Path | None = None
 
     @property
-    def secrets(self) -> dict[str, str]:
+    def secrets(self) -> dict[str, tuple[str, ...]]:
         """Name every secret that is needed, and say what for."""
-        needed: dict[str, str] = {}
+        needed: dict[str, tuple[str, ...]] = {}
         for venue in self.venues:
-            needed |= {name: f"venue {venue.id}, {what}" for what, name in venue.secrets.items()}
+            for what, name in venue.secrets.items():
+                needed[name] = (*needed.get(name, ()), f"venue {venue.id}: {what}")
         for source in self.sources:
-            needed |= dict.fromkeys(source.secrets, f"source {source.name}")
+            for name in source.secrets:
+                needed[name] = (*needed.get(name, ()), f"source {source.name}")
         return needed
 
 

@@ -148,6 +148,7 @@ class Looker:
                 lookups=lookups,
                 absent=absent,
                 complete=complete,
+                began=started,
                 positions_at=positions.at,
             )
         )

@@ -198,6 +198,7 @@ def acknowledged(account: AccountState, event: ev.OrderAcknowledged) -> None:
     order = account.order(event.cl_ord_id)
     if order is None:
         return
+    order.heard_at = event.at
     if event.venue_order_id is not None:
         order.venue_order_id = event.venue_order_id
         account.by_venue_id[event.venue_order_id] = order.cl_ord_id
@@ -213,6 +214,7 @@ def filled(account: AccountState, event: ev.OrderFilled) -> None:
     order = account.order(event.cl_ord_id)
     if order is None:
         return
+    order.heard_at = event.at
     _weigh(account, order, -1)
     order.cum_qty += event.quantity
     order.notional += event.quantity * event.price
@@ -260,6 +262,7 @@ def busted(account: AccountState, event: ev.FillBusted) -> None:
     order = account.order(event.cl_ord_id)
     if order is None:
         return
+    order.heard_at = event.at
     account.exec_ids[event.exec_id] = order.cl_ord_id
     _weigh(account, order, -1)
     _undo(account, order, event.ref_exec_id)
@@ -272,6 +275,7 @@ def corrected(account: AccountState, event: ev.FillCorrected) -> None:
     order = account.order(event.cl_ord_id)
     if order is None:
         return
+    order.heard_at = event.at
     account.exec_ids[event.exec_id] = order.cl_ord_id
     _weigh(account, order, -1)
     _undo(account, order, event.ref_exec_id)
@@ -352,6 +356,7 @@ def replaced(account: AccountState, event: ev.OrderReplaced) -> None:
     order = account.order(event.cl_ord_id)
     if order is None:
         return
+    order.heard_at = event.at
     _weigh(account, order, -1)
     _clear_pending(order, event.request_id)
     if event.quantity is not None:
@@ -375,6 +380,7 @@ def change_rejected(account: AccountState, event: ev.ChangeRejected) -> None:
     order = account.order(event.cl_ord_id)
     if order is None or event.unknown:
         return
+    order.heard_at = event.at
     _weigh(account, order, -1)
     _clear_pending(order, event.request_id)
     _weigh(account, order, 1)
@@ -395,6 +401,7 @@ def child_reported(account: AccountState, event: ev.ChildReported) -> None:
         quantity=event.quantity,
         ord_type=OrdType.STOP if event.leg == "s" else OrdType.LIMIT,
         requested_at=event.at,
+        heard_at=event.at,
         status=OrdStatus.WORKING,
         price=event.price,
         stop_price=event.stop_price,

@@ -124,8 +124,9 @@ class Looked(Struct, frozen=True, kw_only=True):
     ``lookups`` answers, for each order that was in doubt or had a change in flight, what the
     venue shows under its id (None: nothing). ``absent`` lists those for which the manifest's
     absence proof is complete. ``complete`` is False when any page was known to be missing.
-    ``positions_at`` is the venue's time of the positions; fills are asked for last, so one of
-    them may be younger.
+    ``began`` is when the first question was asked: what was heard of an order since then is
+    younger than this answer. ``positions_at`` is the venue's time of the positions; fills are
+    asked for last, so one of them may be younger.
     """
 
     at: Instant
@@ -138,6 +139,7 @@ class Looked(Struct, frozen=True, kw_only=True):
     lookups: dict[ClOrdID, VenueOrder | None] = {}
     absent: tuple[ClOrdID, ...] = ()
     complete: bool = True
+    began: Instant | None = None
     positions_at: Instant | None = None
 
 

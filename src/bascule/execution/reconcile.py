@@ -114,7 +114,9 @@ def _end_unseen_children(turn: Turn, account: AccountState, look: Looked) -> Non
     """
     shown = {order.venue_order_id for order in look.orders}
     for order in list(account.orders.values()):
-        if order.native_child and order.venue_order_id not in shown:
+        if not order.native_child or order.venue_order_id in shown:
+            continue
+        if not _heard_since(order, look):
             learn(
                 turn,
                 account,
@@ -124,6 +126,11 @@ def _end_unseen_children(turn: Turn, account: AccountState, look: Looked) -> Non
                 evidence=f"look: {look.cause}",
             )
             aftermath(turn, account, order)
+
+
+def _heard_since(order: Order, look: Looked) -> bool:
+    """Whether something was heard of (or asked for) an order after the look began."""
+    return look.began is not None and max(order.heard_at, order.changed_at) >= look.began
 
 
 def _ours(account: AccountState, fill: ExecutionReport) -> bool:
@@ -177,7 +184,7 @@ def _on_found(
         )
         if order.status is not status_before:
             aftermath(turn, account, order)
-    if order.live:
+    if order.live and not _heard_since(order, look):
         _settle_change(turn, account, order, shown)
 
 

@@ -47,7 +47,8 @@ class Order(Struct, kw_only=True, omit_defaults=True):
     ``pending`` is ``cancel`` or ``replace`` while one is in flight; the terms asked for stand in
     ``pending_*`` until the venue has answered. ``waiting`` holds an order back until the one
     named in ``after`` has ended. ``number`` counts all requests of the installation, ``changes``
-    this order's cancel and replace requests.
+    this order's cancel and replace requests; ``changed_at`` is the last of them, ``heard_at`` the
+    last news from the venue.
     """
 
     cl_ord_id: ClOrdID
@@ -92,6 +93,7 @@ class Order(Struct, kw_only=True, omit_defaults=True):
     pending_stop: Decimal | None = None
     changes: int = 0
     changed_at: Instant = Instant(0)
+    heard_at: Instant = Instant(0)
     doubt: str = ""
     end_reason: str = ""
 

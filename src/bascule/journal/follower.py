@@ -6,6 +6,7 @@ SQLite's WAL lets both work at once.
 """
 
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Self
 
@@ -14,13 +15,14 @@ import apsw
 from bascule.journal.chain import decode, root_signal, row_of
 from bascule.journal.sqlite import BUSY_MS, SELECT_ROWS, read_head, read_snapshots
 from bascule.journal.store import COLUMNS, Head, Row, Snapshot
-from bascule.journal.upgrade import known_version
+from bascule.journal.upgrade import JOURNAL, version_of
 from bascule.model.errors import JournalError
 from bascule.model.event import Event
 
 ROWS_MAX = 10_000
 """No call gives more rows than this."""
 WAIT_STEP_S = 0.02
+_SEQ_MAX = 1 << 62
 
 # The second condition looks idle and is not: it lets SQLite use the partial index.
 _OF_SIGNAL = " UNION ".join(
@@ -48,7 +50,7 @@ class Follower:
         try:
             self._connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY, vfs=vfs)
             self._connection.set_busy_timeout(BUSY_MS)
-            version = known_version(self._connection)
+            version = version_of(self._connection, JOURNAL)
         except apsw.CantOpenError:
             version = 0
         if version == 0:
@@ -88,6 +90,25 @@ class Follower:
         sql = f"{_OF_SIGNAL} ORDER BY seq LIMIT ?3"
         found = self._connection.execute(sql, (signal, after_seq, ROWS_MAX)).fetchall()
         return [row_of(row) for row in found]
+
+    def of_kinds(
+        self, kinds: Iterable[str], *, after_seq: int = 0, before_seq: int = 0, limit: int = 1_000
+    ) -> list[Row]:
+        """Give rows of some kinds, the newest first.
+
+        Args:
+            kinds: the events' kinds.
+            after_seq: only rows after this one.
+            before_seq: only rows before this one; 0 for no such bound.
+            limit: how many at most.
+        """
+        named = tuple(kinds)
+        sql = (
+            f"SELECT {','.join(COLUMNS)} FROM events WHERE kind IN ({','.join('?' * len(named))})"
+            " AND seq > ? AND seq < ? ORDER BY seq DESC LIMIT ?"
+        )
+        bounds = (after_seq, before_seq or _SEQ_MAX, min(limit, ROWS_MAX))
+        return [row_of(row) for row in self._connection.execute(sql, (*named, *bounds))]
 
     def of_order(self, cl_ord_id: str) -> list[Row]:
         """Give the life of one order, in order."""

@@ -180,10 +180,12 @@ class Journal:
         """
         if not events:
             return self.head.seq
-        if self.backlog > BACKLOG_MAX:
-            self._fatal(_stalled(self.backlog))
         if self._dead:
             raise _dead()
+        if self.backlog > BACKLOG_MAX:
+            error = _stalled(self.backlog)
+            self._fatal(error)
+            raise error
         values: list[Value] = []
         self.head = encode(events, self.head, values)
         self._put(Rows(values, self.head))

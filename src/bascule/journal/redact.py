@@ -13,6 +13,11 @@ _NAME = (
     r"|(?:api|access|private|signing)[_-]?key|authorization|signature|session[_-]?id"
     r"|\b(?:key|sign|pin|otp)\b)[\w.-]{0,40}"
 )
+_MARKS = (
+    *("token", "passw", "pwd", "passphrase", "secret", "credential", "cookie", "key", "session"),
+    *("authorization", "sign", "pin", "otp", "bearer", "basic", "://", "54=", "925=", "140", "96="),
+)
+"""What every payload that is changed has at least one of, in lower case."""
 _QUOTE = r"\\{0,8}[\"']"
 _STRING = r'"(?:[^"\\]|\\.)*"' + r"|'[^']*'"
 _ESCAPED = r'\\+"(?:[^"\\]|\\+[^"\\])*\\+"'
@@ -34,6 +39,9 @@ def redact(payload: str) -> str:
     Told by name: JSON members, form and query fields, headers, FIX tags 554, 925, 1402, 1404 and
     96, ``Bearer`` and ``Basic`` credentials, and the login of a URL.
     """
+    lower = payload.lower()
+    if not any(mark in lower for mark in _MARKS):
+        return payload  # most payloads: a hundredth of a millisecond matters at thousands a second
     out = _JSON.sub(rf'\1"{STRUCK}"', payload)
     out = _HEADER.sub(rf"\g<1>{STRUCK}", out)
     out = _FORM.sub(rf"\g<1>{STRUCK}", out)

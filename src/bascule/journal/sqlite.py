@@ -5,6 +5,7 @@ gives up Python's interpreter lock, and taking it back from a busy loop costs up
 interval, so a batch of n rows is one ``INSERT`` of n rows and never n of one row.
 """
 
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from itertools import islice
@@ -15,7 +16,7 @@ import apsw
 
 from bascule.journal.chain import GENESIS, KEEP, row_of
 from bascule.journal.store import COLUMNS, Head, Row, Snapshot, Value
-from bascule.journal.upgrade import upgrade
+from bascule.journal.upgrade import JOURNAL, upgrade
 from bascule.model.errors import JournalCorrupt, JournalError, JournalUnwritable
 
 WIDTH = len(COLUMNS)
@@ -61,6 +62,9 @@ class SqliteStore:
             JournalUnwritable: it cannot be opened for writing.
             JournalError: a newer Bascule wrote it.
         """
+        if vfs is None:
+            with suppress(OSError):  # what cannot be made here is named by what opens it next
+                os.close(os.open(path, os.O_CREAT | os.O_EXCL, 0o600))
         try:
             connection = apsw.Connection(
                 str(path), vfs=vfs, statementcachesize=CACHED_ROWS_MAX + 16
@@ -69,7 +73,7 @@ class SqliteStore:
             raise unwritable("open", str(path), error) from error
         try:
             prepare(connection, shared=shared)
-            upgrade(connection)
+            upgrade(connection, JOURNAL)
             check_pages(connection)
         except (apsw.Error, JournalError) as error:
             connection.close(True)

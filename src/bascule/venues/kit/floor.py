@@ -108,7 +108,8 @@ class Floor:
         if order.ended or now < order.due_at:
             return
         market = self.markets[order.venue_symbol]
-        if market.is_open(now):
+        is_open = market.is_open(now)
+        if is_open:
             if order.ord_type in STOPS and not order.triggered:
                 if trail(order, market):
                     self.touch(order)
@@ -122,7 +123,7 @@ class Floor:
         if order.time_in_force in IMMEDIATE:
             self.end(order, OrdStatus.EXPIRED, f"{order.time_in_force}_unfilled", now)
         else:
-            order.resting = True
+            order.resting = is_open
 
     def _match(self, order: Order, market: Market, now: Instant) -> None:
         wanted = order.leaves
@@ -335,7 +336,7 @@ class Floor:
             self._grow(order, traded.opened, now)
         hedging = self.accounts.by_login[order.login].hedging
         for guard in self.orders.guards(order.login, order.venue_symbol, order.position_key):
-            if guard is order or guard.ended:
+            if guard.ended:
                 continue
             closable = self.closable(guard)
             if not closable:

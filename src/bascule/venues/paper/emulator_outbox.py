@@ -107,13 +107,13 @@ class Outbox:
         return len(self._lines)
 
     def reply(
-        self, link: Link, message: Struct, place: int, *, op: str, login: str, delay_s: float
+        self, link: Link, data: bytes, place: int, *, op: str, login: str, delay_s: float
     ) -> str:
         """Put a command's reply in its place before the command's reports.
 
         Gives the name of the fault that befell it, if any.
         """
-        data, struck = wire.encode(message), self._faults.fires
+        struck = self._faults.fires
         self.gather()
         if struck("crash_after_commit", login):
             self._crash = True

@@ -6,14 +6,21 @@ import hmac
 import os
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from bascule.model.enums import PositionMode
 from bascule.model.errors import InvariantBroken
-from bascule.model.order import Accepted, Outcome, Unknown
+from bascule.model.order import (
+    Accepted,
+    CancelOrder,
+    NewOrder,
+    Outcome,
+    ReplaceOrder,
+    Unknown,
+)
 from bascule.model.values import Instant
 from bascule.venues.kit.ledger import Request
 from bascule.venues.paper import protocol as wire
@@ -31,6 +38,7 @@ FAULTS = {
     "refuse_logon": "refuses a logon that is in order",
 }
 
+_Command = TypeVar("_Command", NewOrder, CancelOrder, ReplaceOrder)
 Handlers = dict[type, Callable[["Link", Any, bytes], None]]
 
 
@@ -78,21 +86,18 @@ class _Requests:
     # --- commands -------------------------------------------------------------------------------
 
     def submit(self, link: Link, message: wire.Submit, line: bytes) -> None:
-        order = message.order
-        self._command(link, message, "submit", line, lambda now: self._broker.submit(order, now))
+        self._command(link, message.id, "submit", message.order, line, self._broker.submit)
 
     def cancel(self, link: Link, message: wire.Cancel, line: bytes) -> None:
-        asked = message.request
-        self._command(link, message, "cancel", line, lambda now: self._broker.cancel(asked, now))
+        self._command(link, message.id, "cancel", message.request, line, self._broker.cancel)
 
     def replace(self, link: Link, message: wire.Replace, line: bytes) -> None:
-        asked = message.request
-        self._command(link, message, "replace", line, lambda now: self._broker.replace(asked, now))
+        self._command(link, message.id, "replace", message.request, line, self._broker.replace)
 
     def _command(
-        self, link: Link, message: Any, op: str, line: bytes, act: Callable[[Instant], Outcome],
+        self, link: Link, number: int, op: str, asked: _Command, line: bytes,
+        act: Callable[[_Command, Instant], Outcome],
     ) -> None:  # fmt: skip
-        asked = message.order if op == "submit" else message.request
         login, struck = str(asked.account), self._server.faults.fires
         stall = struck("stall", login)
         if stall is not None:
@@ -104,7 +109,7 @@ class _Requests:
             op=op,
             outcome="lost",
             cl_ord_id=asked.cl_ord_id,
-            request_id="" if op == "submit" else asked.request_id,
+            request_id="" if isinstance(asked, NewOrder) else asked.request_id,
             body=line.decode(),
         )
         if op == "submit" and struck("disconnect_before_submit", login):
@@ -115,15 +120,14 @@ class _Requests:
             self._server.ledger.request(replace(row, fault="drop_request"))
             return
         place = self._out.mark()
-        outcome = act(now)
+        outcome = act(asked, now)
         if struck("crash_before_commit", login):
             os._exit(CRASHED)
-        reply, done = _reply(message.id, outcome, row)
+        reply, done = _reply(number, outcome, row)
+        data = wire.encode(reply)
         wait = self._server.settings.reply_delay_ms / 1000
-        fault = self._out.reply(link, reply, place, op=op, login=login, delay_s=wait)
-        self._server.ledger.request(
-            replace(done, fault=fault, reply=wire.encode(reply).decode().rstrip())
-        )
+        fault = self._out.reply(link, data, place, op=op, login=login, delay_s=wait)
+        self._server.ledger.request(replace(done, fault=fault, reply=data.decode().rstrip()))
 
     # --- questions ------------------------------------------------------------------------------
 
