@@ -91,7 +91,7 @@ def describe(parsed: Parsed) -> dict[str, object]:
 
 def _direct(parsed: Direct) -> dict[str, object]:
     described: dict[str, object] = {
-        "intent": "native", "intents": msgspec.to_builtins(parsed.intents),
+        "intent": "native", "intents": list(msgspec.to_builtins(parsed.intents)),
     }  # fmt: skip
     for name in ("strategy", "signal_id"):
         if value := getattr(parsed, name):

@@ -14,11 +14,13 @@ from msgspec import Struct
 
 from bascule.signals.instruction import Rejection
 
+_STRING = r'"(?:[^"\\]|\\[\s\S])*+(?:"|\\?\Z)'
+"""A string, closed or not: one that is not closed takes the rest, so that no text is read twice."""
 _COMMENT_OR_QUOTED = re.compile(
-    r"""(?P<string>"(?:[^"\\]|\\.)*")|(?P<comment>//[^\r\n]*)"""
+    rf"""(?P<string>{_STRING})|(?P<comment>//[^\r\n]*)"""
     r"""|[\u201c\u201d\u201e](?P<quoted>[^"\u201c\u201d\u201e\\\r\n]*)[\u201c\u201d\u201e]"""
 )
-_STRING_OR_COMMA = re.compile(r'("(?:[^"\\]|\\.)*")|,(?=\s*[}\]])')
+_STRING_OR_COMMA = re.compile(rf"({_STRING})|,(?=\s*[}}\]])")
 _PADDING = " \t\r\n\0"
 
 

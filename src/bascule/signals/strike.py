@@ -20,6 +20,7 @@ CREDENTIALS = (
 )  # fmt: skip
 """Names of credentials, without case, underscores and hyphens."""
 
+_NAME_MAX = 40
 _STEMS = ("secret", "pass", "token", "key", "bearer", "licen")
 _NO_SECRETS = frozenset({"null", "true", "false"})
 _QUOTES = "\u201c\u201d\u201e"
@@ -65,20 +66,16 @@ class Finder:
         for stem in self._stems:
             at = lowered.find(stem)
             while at >= 0:
-                end = at + len(stem)
-                credential = self._at(text, lowered, at, end)
+                start, end = _word_round(lowered, at, at + len(stem))
+                credential = self._named(text, lowered[start:end], end)
                 if credential is not None:
                     found[credential.start] = credential
-                    end = max(end, credential.end)
+                    end = credential.end
                 at = lowered.find(stem, end)
         return [found[start] for start in sorted(found)] if len(found) > 1 else [*found.values()]
 
-    def _at(self, text: str, lowered: str, start: int, end: int) -> Credential | None:
-        while start and (lowered[start - 1].isalnum() or lowered[start - 1] in "_-"):
-            start -= 1
-        while end < len(lowered) and (lowered[end].isalnum() or lowered[end] in "_-"):
-            end += 1
-        name = _fold(lowered[start:end])
+    def _named(self, text: str, word: str, end: int) -> Credential | None:
+        name = _fold(word)
         if name not in self._names:
             return None
         match = _VALUE.match(text, end)
@@ -87,6 +84,16 @@ class Finder:
         first, last = match.span(match.lastgroup)
         pair = "=" in text[end:first]
         return Credential(name, first, last, match.lastgroup == "bare", pair)
+
+
+def _word_round(lowered: str, start: int, end: int) -> tuple[int, int]:
+    """Widen a place to the word that it stands in, as far as a name may reach."""
+    first, last = max(0, start - _NAME_MAX), min(len(lowered), end + _NAME_MAX)
+    while start > first and (lowered[start - 1].isalnum() or lowered[start - 1] in "_-"):
+        start -= 1
+    while end < last and (lowered[end].isalnum() or lowered[end] in "_-"):
+        end += 1
+    return start, end
 
 
 def _fold(name: str) -> str:
