@@ -9,6 +9,7 @@ import asyncio
 import os
 import signal
 import sys
+import threading
 import traceback
 from pathlib import Path
 from types import FrameType
@@ -31,6 +32,9 @@ def main(argv: list[str] | None = None) -> int:
     source.add_argument("--settings", help="settings as JSON text")
     parser.add_argument("--port", type=int, help="instead of the settings' port; 0 for any free")
     parser.add_argument("--ready-file", type=Path, help="gets the port once the broker listens")
+    parser.add_argument(
+        "--with-parent", action="store_true", help="end when standard input is closed"
+    )
     given = parser.parse_args(argv)
     try:
         settings = read_file(given.config) if given.config else read_json(given.settings)
@@ -39,17 +43,26 @@ def main(argv: list[str] | None = None) -> int:
         sys.stderr.write(f"paper broker: {error.message}\n")
         return 2
     port = settings.port if given.port is None else given.port
-    return asyncio.run(_serve(server, settings, port, given.ready_file))
+    return asyncio.run(_serve(server, settings, port, given.ready_file, given.with_parent))
 
 
 async def _serve(
-    server: Server, settings: PaperSettings, port: int, ready_file: Path | None
+    server: Server,
+    settings: PaperSettings,
+    port: int,
+    ready_file: Path | None,
+    with_parent: bool,
 ) -> int:
     loop = asyncio.get_running_loop()
     ended = asyncio.Event()
     loop.set_exception_handler(_fail)
 
     def stop(number: int, frame: FrameType | None) -> None:
+        loop.call_soon_threadsafe(ended.set)
+
+    def stop_with_parent() -> None:
+        while os.read(sys.stdin.fileno(), 4096):
+            pass
         loop.call_soon_threadsafe(ended.set)
 
     for name in ("SIGINT", "SIGTERM", "SIGBREAK"):
@@ -65,6 +78,9 @@ async def _serve(
         server.stop()
         return 2
     server.start()
+    if with_parent:
+        # The pipe closes however the parent ends: no broker is left behind by a kill.
+        threading.Thread(target=stop_with_parent, name="parent", daemon=True).start()
     bound = listener.sockets[0].getsockname()[1]
     if ready_file is not None:
         fresh = ready_file.with_name(f"{ready_file.name}.new")
