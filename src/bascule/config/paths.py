@@ -21,7 +21,7 @@ CONFIG = "BASCULE_CONFIG"
 
 
 class DataDirectory(Struct, frozen=True):
-    """Everything that one mode keeps: journal, progress record, secrets, wire log, broker."""
+    """Everything that one mode keeps: journal, progress record, latch, secrets, paper broker."""
 
     root: Path
     mode: AccountMode
@@ -48,11 +48,6 @@ class DataDirectory(Struct, frozen=True):
         It lies outside the mode's directory, so that a copy of the one is no copy of the other.
         """
         return self.root / "keys" / f"{self.mode.value}.key"
-
-    @property
-    def log(self) -> Path:
-        """The program's log."""
-        return self.path / "bascule.log"
 
     def prepare(self) -> None:
         """Make the directory and claim it for its mode.
