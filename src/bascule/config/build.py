@@ -27,7 +27,7 @@ from bascule.model.account import (
     SymbolMap,
 )
 from bascule.model.enums import AccountMode
-from bascule.model.ids import AccountId, RouteId, StrategyId, VenueId
+from bascule.model.ids import AccountId, RouteId, SourceId, StrategyId, VenueId
 from bascule.model.values import ZERO, Currency, Duration
 from bascule.signals.intake.source import Rate, Source
 from bascule.signals.profile import Profile
@@ -51,7 +51,7 @@ class VenueSpec(Struct, frozen=True, kw_only=True):
 class SourceSpec(Struct, frozen=True, kw_only=True):
     """A sender of signals whose secrets are still names."""
 
-    name: str
+    id: SourceId
     kind: str
     settings: SourceSettings
 
@@ -75,7 +75,7 @@ class SourceSpec(Struct, frozen=True, kw_only=True):
             return resolve(name) if name else ""
 
         source = Source(
-            name=self.name,
+            name=self.id,
             path_token=value(own.path_secret),
             body_secret=value(own.body_secret),
             body_fields=own.body_fields,
@@ -121,7 +121,7 @@ class Config(Struct, frozen=True, kw_only=True):
                 needed[name] = (*needed.get(name, ()), f"venue {venue.id}: {what}")
         for source in self.sources:
             for name in source.secrets:
-                needed[name] = (*needed.get(name, ()), f"source {source.name}")
+                needed[name] = (*needed.get(name, ()), f"source {source.id}")
         return needed
 
 
@@ -140,7 +140,7 @@ def build(settings: Settings, file: Path | None, environ: Mapping[str, str]) -> 
             _account(name, account, settings.mode) for name, account in settings.accounts.items()
         ),
         sources=tuple(
-            SourceSpec(name=name, kind=source.kind, settings=source)
+            SourceSpec(id=SourceId(name), kind=source.kind, settings=source)
             for name, source in settings.sources.items()
         ),
         routes=tuple(_route(name, route) for name, route in settings.routes.items()),

@@ -46,7 +46,8 @@ class SecretFile:
         environ: Mapping[str, str] = os.environ,
     ) -> None:
         self._path = path
-        self._identity = Path(environ.get(IDENTITY) or identity).expanduser()
+        self.identity = Path(environ.get(IDENTITY) or identity).expanduser()
+        """The key file that opens it, unless a passphrase does."""
         self._mode = mode
         self._ask = ask
         self._given = environ.get(PASSPHRASE, "")
@@ -81,10 +82,10 @@ class SecretFile:
                     code="secret_passphrase",
                     hint=f"Type one when asked, or set {PASSPHRASE}.",
                 )
-        elif read_private(self._identity) is None:
+        elif read_private(self.identity) is None:
             from pyrage import x25519
 
-            write_private(self._identity, f"{x25519.Identity.generate()}\n".encode())
+            write_private(self.identity, f"{x25519.Identity.generate()}\n".encode())
         self._write({}, passphrase=passphrase)
 
     def read(self, name: str) -> str | None:
@@ -146,7 +147,7 @@ class SecretFile:
             else:
                 opened = pyrage.decrypt(sealed, [self._key()])
         except pyrage.DecryptError as error:
-            with_what = "this passphrase" if passphrase else f"the identity {self._identity}"
+            with_what = "this passphrase" if passphrase else f"the identity {self.identity}"
             raise SecretError(
                 f"{self._path} cannot be opened with {with_what}.",
                 code="secret_file_locked",
@@ -168,10 +169,10 @@ class SecretFile:
     def _key(self) -> Any:
         from pyrage import IdentityError, x25519
 
-        text = read_private(self._identity)
+        text = read_private(self.identity)
         if text is None:
             raise SecretError(
-                f"The identity that opens {self._path} is not at {self._identity}.",
+                f"The identity that opens {self._path} is not at {self.identity}.",
                 code="secret_file_locked",
                 hint=f"Bring it back, or name its place with {IDENTITY}.",
             )
@@ -180,7 +181,7 @@ class SecretFile:
             return x25519.Identity.from_str(lines[0] if lines else "")
         except IdentityError as error:
             raise SecretError(
-                f"{self._identity} is no age identity.",
+                f"{self.identity} is no age identity.",
                 code="secret_file_locked",
                 hint=f"Name the right file with {IDENTITY}.",
             ) from error

@@ -1,0 +1,132 @@
+"""``bascule check``: is everything in place? Configuration, secrets, venue settings."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bascule.cli.common import ConfigOption, JsonOption, configured, print_json, secrets_of
+from bascule.cli.exits import Exit
+from bascule.model.errors import BasculeError
+
+if TYPE_CHECKING:
+    from bascule.config.build import Config, VenueSpec
+    from bascule.config.secrets import Secrets
+
+_PLACEHOLDER = "x" * 32
+"""Stands in for a secret that is not there, so that the settings round it are checked all the
+same. It never leaves this process: no link is connected."""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("check")(check)
+
+
+def check(
+    config: ConfigOption = None,
+    config_only: Annotated[bool, typer.Option("--config-only", help="Connect to nothing.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Check the configuration, that every secret is there, and each venue's own settings.
+
+    Ends with 3 when something is missing or wrong. Nothing is changed.
+    """
+    settings = configured(config)
+    problems = findings(settings, secrets_of(settings))
+    notes = remarks(settings)
+    if as_json:
+        print_json(
+            {
+                "ok": not problems,
+                "config": str(settings.file) if settings.file else None,
+                "mode": settings.mode.value,
+                "hash": settings.hash,
+                "data": str(settings.data.path),
+                "problems": problems,
+                "notes": notes,
+            }
+        )
+    else:
+        typer.echo(f"Configuration  {settings.file or 'the demonstration'}")
+        typer.echo(f"Mode           {settings.mode.value}, data in {settings.data.path}")
+        for what in ("venues", "accounts", "sources", "routes"):
+            names = ", ".join(one.id for one in getattr(settings, what)) or "none"
+            typer.echo(f"{what.capitalize():<14} {names}")
+        for problem in problems:
+            typer.secho(f"Problem        {problem['what']}", fg="red", err=True)
+            if problem["to_do"]:
+                typer.echo(f"               {problem['to_do']}", err=True)
+        for note in notes:
+            typer.echo(f"Note           {note}")
+        typer.echo("Not ready." if problems else "All of it is in order.")
+    if problems:
+        raise typer.Exit(Exit.CONFIGURATION)
+
+
+def findings(config: "Config", secrets: "Secrets") -> list[dict[str, str]]:
+    """Give what keeps a configuration from starting: secrets, sources and venue settings."""
+    problems = []
+
+    def found(error: BasculeError) -> None:
+        problems.append({"code": error.code, "what": error.message, "to_do": error.hint})
+
+    values = {}
+    for name in config.secrets:
+        try:
+            values[name] = secrets.get(name)
+        except BasculeError as error:
+            found(error)
+    for source in config.sources:
+        try:
+            source.source(lambda name: values.get(name, _PLACEHOLDER))
+        except BasculeError as error:
+            found(error)
+    for venue in config.venues:
+        try:
+            _make_link(config, venue, values)
+        except BasculeError as error:
+            found(error)
+    return problems
+
+
+def _make_link(config: "Config", venue: "VenueSpec", values: dict[str, str]) -> None:
+    """Make a venue's link without connecting it: its factory checks the venue's own settings."""
+    from bascule.venues.kit.contract import VenueContext
+    from bascule.venues.kit.registry import factory
+
+    factory(venue.kind)(
+        VenueContext(
+            venue_id=venue.id,
+            settings=venue.settings,
+            accounts=tuple(spec for spec in config.accounts if spec.venue == venue.id),
+            secrets={what: values.get(name, _PLACEHOLDER) for what, name in venue.secrets.items()},
+            sink=lambda message: None,
+            wire_log=lambda direction, subject, payload: None,
+            clock=lambda: 0,
+        )
+    )
+
+
+def remarks(config: "Config") -> list[str]:
+    """Give what is allowed and may not be meant."""
+    followed = {leg.account for route in config.routes for leg in route.legs}
+    fed = {source for route in config.routes for source in route.sources}
+    notes = [
+        f"Account {spec.id} follows no route: no signal reaches it."
+        for spec in config.accounts
+        if spec.id not in followed
+    ]
+    if "*" not in fed:
+        notes += [
+            f"No route listens to source {source.id}: its signals are refused as no_route."
+            for source in config.sources
+            if source.id not in fed
+        ]
+    notes += [
+        f"Account {spec.id} has no max_order_qty: no order is too large for it."
+        for spec in config.accounts
+        if spec.limits.max_order_qty is None and spec.id in followed
+    ]
+    if not config.sources:
+        notes.append("There is no source: nothing can send a signal.")
+    return notes

@@ -1,0 +1,82 @@
+"""Exit codes, and the one place where an error becomes words for the operator."""
+
+import os
+import traceback
+from enum import IntEnum
+
+import typer
+
+from bascule import __version__
+from bascule.model.errors import (
+    BasculeError,
+    ConfigError,
+    InvariantBroken,
+    JournalError,
+    SecretError,
+    UsageError,
+    VenueError,
+)
+
+
+class Exit(IntEnum):
+    """What a command ends with; docs/errors.md explains each."""
+
+    OK = 0
+    NO = 1
+    """The command worked and its answer is no: refused, not an intent, not found."""
+    USAGE = 2
+    CONFIGURATION = 3
+    """A configuration or a secret is missing or wrong."""
+    ENGINE_UNREACHABLE = 4
+    JOURNAL = 5
+    VENUE = 6
+    OUR_FAULT = 70
+    INTERRUPTED = 130
+
+
+_BY_ERROR = (
+    (ConfigError, Exit.CONFIGURATION),
+    (SecretError, Exit.CONFIGURATION),
+    (JournalError, Exit.JOURNAL),
+    (VenueError, Exit.VENUE),
+    (InvariantBroken, Exit.OUR_FAULT),
+    (UsageError, Exit.USAGE),
+)
+
+
+def exit_code(error: BasculeError) -> Exit:
+    """Give the exit code of an error."""
+    return next((code for kind, code in _BY_ERROR if isinstance(error, kind)), Exit.NO)
+
+
+def explain(error: BasculeError) -> None:
+    """Print an error: what happened and where, what to do, and its stable code."""
+    typer.secho("Error: ", fg="red", bold=True, nl=False, err=True)
+    typer.echo(error.message, err=True)
+    if error.hint:
+        typer.secho("To do: ", bold=True, nl=False, err=True)
+        typer.echo(error.hint, err=True)
+    typer.echo(f"Code:  {error.code}", err=True)
+
+
+def explain_our_fault(error: Exception) -> None:
+    """Print that Bascule itself failed, in a sentence, and keep the whole of it in a file."""
+    from bascule.config.paths import home
+    from bascule.config.private import make_private_directory
+
+    log = home() / "crash.log"
+    typer.secho("Error: ", fg="red", bold=True, nl=False, err=True)
+    typer.echo(f"Bascule failed in a way it does not expect ({type(error).__name__}).", err=True)
+    try:
+        make_private_directory(log.parent)
+        handle = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        with os.fdopen(handle, "a", encoding="utf-8") as file:
+            file.write(f"bascule {__version__}, process {os.getpid()}\n")
+            traceback.print_exception(error, file=file)
+    except OSError as why:
+        typer.echo(f"The full text could not be kept in {log}: {why.strerror}.", err=True)
+    else:
+        typer.echo(f"The full text is at the end of {log}.", err=True)
+    typer.secho("To do: ", bold=True, nl=False, err=True)
+    typer.echo("Run it again as `bascule --debug ...` to see the text, and report it.", err=True)
+    typer.echo("Code:  unexpected", err=True)

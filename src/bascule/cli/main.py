@@ -1,0 +1,83 @@
+"""``bascule``: the commands, and the boundary behind which no error is a traceback.
+
+A command is one file with a ``register`` function, named in ``COMMANDS``. These files import
+nothing at their top but this folder's own and the model: what a command needs, it imports when it
+runs, so that every command starts fast.
+"""
+
+import importlib
+import sys
+from typing import Annotated, Any
+
+import typer
+from typer.main import get_command
+
+from bascule import __version__
+from bascule.cli.exits import Exit, exit_code, explain, explain_our_fault
+from bascule.model.errors import BasculeError
+
+COMMANDS = (
+    "init_cmd",
+    "check_cmd",
+    "secrets_cmd",
+    "parse_cmd",
+    "size_cmd",
+    "journal_cmd",
+)
+"""The files of the commands, in the order of the help."""
+
+
+class App(typer.Typer):
+    """The application; calling it runs the process's arguments and ends the process."""
+
+    debug = False
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Run a command; every error ends as a sentence and an exit code."""
+        try:
+            return get_command(self)(*args, **kwargs)
+        except BasculeError as error:
+            if self.debug:
+                raise
+            explain(error)
+            sys.exit(exit_code(error))
+        except Exception as error:  # the process boundary
+            if self.debug:
+                raise
+            explain_our_fault(error)
+            sys.exit(Exit.OUR_FAULT)
+
+
+app = App(
+    name="bascule",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # plain help comes in half the time
+    help="A self-hosted trade-execution bridge: any signal source in, many accounts out.",
+    epilog="Exit codes and error codes: docs/errors.md. Configuration: docs/configuration.md.",
+)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"bascule {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Let an error show its traceback.")
+    ] = False,
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version."),
+    ] = False,
+) -> None:
+    """Take the options that stand before a command."""
+    app.debug = debug
+
+
+for _name in COMMANDS:
+    importlib.import_module(f"bascule.cli.{_name}").register(app)

@@ -1,0 +1,95 @@
+"""``bascule size`` and ``bascule calc``: written cases in, sizes and figures out."""
+
+import json
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import typer
+
+from bascule.cli.common import print_json, read_stdin
+from bascule.cli.exits import Exit
+from bascule.model.errors import UsageError
+
+Jsonl = Annotated[
+    bool, typer.Option("--jsonl", help="Read one case a line and answer each with one line.")
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command("size")(size)
+    app.command("calc")(calc)
+
+
+def size(jsonl: Jsonl = False) -> None:
+    """Size a position: read a case as JSON from standard input and print its lots and risk.
+
+    Ends with 0 when there is a size and with 1 when it is refused. docs/sizing.md describes a
+    case. With --jsonl a case that cannot be read is answered with an error, and the end is 0.
+    """
+    if jsonl:
+        _answer_lines()
+        return
+    answer = _answer(_object(read_stdin()))
+    print_json(answer)
+    if "refused" in answer:
+        raise typer.Exit(Exit.NO)
+
+
+def calc(
+    kind: Annotated[
+        str, typer.Argument(help="The calculator, when the JSON holds its input alone.")
+    ] = "",
+    jsonl: Jsonl = False,
+    kinds: Annotated[bool, typer.Option("--list", help="Print the calculators' names.")] = False,
+) -> None:
+    """Answer a calculator's question: read {"kind": ..., "input": ...} and print the figures.
+
+    With KIND, standard input holds the input alone: echo '{"drawdown_pct": "5"}' | bascule calc
+    recovery.
+    """
+    if kinds:
+        from bascule.sizing.questions import QUESTIONS
+
+        typer.echo("\n".join(sorted(QUESTIONS)))
+    elif jsonl:
+        _answer_lines(kind)
+    else:
+        print_json(_answer(_question(kind, _object(read_stdin()))))
+
+
+def _answer_lines(kind: str = "") -> None:
+    for line in read_stdin().splitlines():
+        if not line.strip():
+            continue
+        try:
+            answer = _answer(_question(kind, _object(line)))
+        except UsageError as error:
+            answer = {"error": error.code, "why": error.message}
+        typer.echo(json.dumps(answer, ensure_ascii=False))
+
+
+def _question(kind: str, given: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {"kind": kind, "input": given} if kind else given
+
+
+def _object(text: str) -> Mapping[str, Any]:
+    from decimal import Decimal
+
+    try:
+        given = json.loads(text, parse_float=Decimal)
+    except json.JSONDecodeError as error:
+        raise UsageError(
+            f"This is not JSON: {error.msg} (line {error.lineno}, column {error.colno}).",
+            code="malformed_json",
+            hint="docs/sizing.md shows a case.",
+        ) from error
+    if not isinstance(given, dict):
+        raise UsageError("A case is a JSON object with named fields.", code="malformed_json")
+    return given
+
+
+def _answer(case: Mapping[str, Any]) -> dict[str, object]:
+    from bascule.sizing.cases import answer_case
+
+    return answer_case(case)
