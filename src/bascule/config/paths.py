@@ -49,6 +49,21 @@ class DataDirectory(Struct, frozen=True):
         """
         return self.root / "keys" / f"{self.mode.value}.key"
 
+    @property
+    def operator_token(self) -> Path:
+        """The token that proves the right to operate a running engine."""
+        return self.path / "operator.token"
+
+    @property
+    def wire_log(self) -> Path:
+        """What was said to venues and by them."""
+        return self.path / "wire.db"
+
+    @property
+    def endpoint(self) -> Path:
+        """Where a running engine notes the address at which it is reached."""
+        return self.path / "endpoint.json"
+
     def prepare(self) -> None:
         """Make the directory and claim it for its mode.
 
