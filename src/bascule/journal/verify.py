@@ -5,7 +5,7 @@ run while the engine does, and changes nothing.
 """
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
@@ -15,7 +15,7 @@ import apsw
 from bascule.journal.chain import GENESIS, check_columns, check_link
 from bascule.journal.follower import ROWS_MAX, Follower
 from bascule.journal.progress import Progress, ProgressFile
-from bascule.journal.store import Head, Snapshot
+from bascule.journal.store import Head, Row, Snapshot
 from bascule.model.errors import JournalCorrupt
 
 
@@ -55,12 +55,11 @@ def verify(path: str | Path, *, with_progress: bool = True) -> VerifyReport:
     head = GENESIS
     with Follower(path) as follower:
         try:
-            while rows := follower.rows(head.seq, ROWS_MAX):
-                for row in rows:
-                    after = check_link(head, row)
-                    check_columns(row)
-                    kinds[row.kind] += 1
-                    head = after
+            for row in _rows(follower):
+                after = check_link(head, row)
+                check_columns(row)
+                kinds[row.kind] += 1
+                head = after
             problem = follower.damage() or _snapshots(follower.snapshots()) or _behind(last, head)
         except JournalCorrupt as error:
             return VerifyReport(head, dict(kinds), error.message, head.seq + 1)
@@ -68,6 +67,23 @@ def verify(path: str | Path, *, with_progress: bool = True) -> VerifyReport:
             problem = f"SQLite cannot read what follows event {head.seq}: {error}."
             return VerifyReport(head, dict(kinds), problem, head.seq + 1)
     return VerifyReport(head, dict(kinds), problem)
+
+
+def _rows(follower: Follower) -> Iterator[Row]:
+    """Give all rows; where SQLite cannot read many at once, one by one up to the bad one."""
+    seq, limit = 0, ROWS_MAX
+    while True:
+        try:
+            rows = follower.rows(seq, limit)
+        except (apsw.Error, UnicodeDecodeError):
+            if limit == 1:
+                raise
+            limit = 1
+            continue
+        if not rows:
+            return
+        yield from rows
+        seq = rows[-1].seq
 
 
 def _snapshots(kept: Iterable[Snapshot]) -> str:
