@@ -13,7 +13,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any
 
-from bascule.model.errors import BasculeError
+from bascule.model.errors import BasculeError, ConfigError
 from bascule.model.values import SECOND, Instant
 from bascule.signals.instruction import Rejection
 from bascule.signals.intake import answers
@@ -95,6 +95,8 @@ class HttpIntake:
         self._clock = clock
         gates = [_Gate(source, Instant(clock())) for source in sources]
         self._gates = {gate.source.name: gate for gate in gates}
+        if len(self._gates) < len(gates):
+            raise ConfigError("two sources have one name; each needs its own")
         self._bearers = Bearers(gate.source for gate in gates)
         self._peers = Peers(trusted_proxies)
         self._port = port
