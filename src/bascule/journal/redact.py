@@ -20,11 +20,13 @@ _MARKS = (
 """What every payload that is changed has at least one of, in lower case."""
 _QUOTE = r"\\{0,8}[\"']"
 _STRING = r'"(?:[^"\\]|\\.)*"' + r"|'[^']*'"
-_ESCAPED = r'\\+"(?:[^"\\]|\\+[^"\\])*\\+"'
+_INNER = r'\\"(?:[^"\\]|\\[^"\\]|\\\\(?:\\["\\]|[^\\"]))*\\"'
+"""A string within JSON that is itself within a JSON string."""
+_DEEPER = r'\\+"(?:[^"\\]|\\+[^"\\])*\\+"'
 _NESTED = r"\[[^\]]{0,4000}\]|\{[^}]{0,4000}\}"
 _JSON = re.compile(
     rf"(?i)({_QUOTE}{_NAME}{_QUOTE}\s{{0,8}}:\s{{0,8}})"
-    rf"(?:{_ESCAPED}|{_STRING}|{_NESTED}|[^\s,}}\]]+)"
+    rf"(?:{_INNER}|{_DEEPER}|{_STRING}|{_NESTED}|[^\s,}}\]]+)"
 )
 _HEADER = re.compile(rf"(?im)^({_NAME}[ \t]{{0,8}}:[ \t]{{0,8}})[^\r\n]+")
 _FORM = re.compile(rf"(?im)((?:^|[?&;\s]){_NAME}=)[^&;\s\x01|]+")

@@ -128,12 +128,17 @@ class WireLog:
         )
 
     def _keep_to_size(self, connection: apsw.Connection) -> None:
-        """Let the oldest tenth of the lines go once the file is full; its pages are used again."""
-        pages = int(connection.pragma("page_count")) - int(connection.pragma("freelist_count"))
-        if pages * PAGE > self._size_max:
+        """Let the oldest lines go while the file is full; their pages are used again."""
+        while self._used(connection) > self._size_max:
             connection.execute(
                 "DELETE FROM wire WHERE id <= (SELECT min(id) + (max(id) - min(id)) / 10 FROM wire)"
             )
+            if not connection.changes():
+                return
+
+    def _used(self, connection: apsw.Connection) -> int:
+        free = int(connection.pragma("freelist_count"))
+        return (int(connection.pragma("page_count")) - free) * PAGE
 
 
 class WireReader:

@@ -1,0 +1,136 @@
+"""Copies made while the journal is written, and the way back."""
+
+import threading
+from pathlib import Path
+
+import pytest
+
+from bascule.journal.backup import backup, restore
+from bascule.journal.follower import Follower
+from bascule.journal.verify import verify
+from bascule.model.errors import JournalCorrupt, JournalError, JournalLocked, UsageError
+from bascule.model.event import EpochStarted
+from tests.unit.journal.support import Held, fill, link, links, replayed, rewrite
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Make a journal of ten events, in a directory of its own."""
+    (tmp_path / "data").mkdir()
+    path = tmp_path / "data" / "journal.db"
+    fill(path, 10)
+    return path
+
+
+def test_a_copy_under_load_is_whole(path: Path, tmp_path: Path) -> None:
+    """A backup taken while another thread appends is a verified beginning of the journal."""
+    stop = threading.Event()
+    with Held(path) as held:
+
+        def load() -> None:
+            while not stop.is_set():
+                if held.journal.backlog < 100:
+                    held.journal.append(links(held.journal.head.seq, 20))
+
+        writer = threading.Thread(target=load)
+        writer.start()
+        try:
+            reports = [backup(path, tmp_path / f"{number}.db") for number in range(3)]
+        finally:
+            stop.set()
+            writer.join()
+    events = replayed(path)
+    for number, report in enumerate(reports):
+        assert report.ok
+        copy = replayed(tmp_path / f"{number}.db")
+        assert len(copy) == report.head.seq
+        assert copy == events[: len(copy)]
+    assert reports[0].head.seq <= reports[2].head.seq <= len(events)
+
+
+def test_a_copy_is_one_file_with_one_name(path: Path, tmp_path: Path) -> None:
+    """Nothing is left beside it, and nothing that exists is overwritten."""
+    (tmp_path / "copies").mkdir()
+    target = tmp_path / "copies" / "copy.db"
+    backup(path, target)
+    assert list(target.parent.iterdir()) == [target]
+    with pytest.raises(UsageError, match="exists already"):
+        backup(path, target)
+
+
+def test_a_damaged_journal_gives_no_copy(path: Path, tmp_path: Path) -> None:
+    """A copy that does not verify is removed, so that it is never taken for a backup."""
+    rewrite(path, "DELETE FROM events WHERE seq = 5")
+    with pytest.raises(JournalCorrupt, match="row 5 is missing"):
+        backup(path, tmp_path / "copy.db")
+    assert not list(tmp_path.glob("copy*"))
+
+
+def test_a_copy_that_cannot_be_written(path: Path, tmp_path: Path) -> None:
+    """The message says so, and that the journal is untouched."""
+    with pytest.raises(JournalError, match="untouched"):
+        backup(path, tmp_path / "nowhere" / "copy.db")
+    assert verify(path).ok
+
+
+def test_restore_begins_a_new_epoch(path: Path, tmp_path: Path) -> None:
+    """A restored backup takes the journal's place, wants an epoch, and the old one is kept."""
+    backup(path, tmp_path / "copy.db")
+    with Held(path) as held:
+        held.journal.append(links(10, 5))
+        held.journal.progress(pid=1, started="")
+    report = restore(tmp_path / "copy.db", path)
+    assert report.head.seq == 10
+    with Held(path) as held:
+        assert held.journal.head.seq == 10
+        assert held.journal.epoch_due
+        held.journal.append([EpochStarted(at=1, epoch="a2", reason="restored", reduce_only=True)])
+    with Held(path) as held:
+        assert not held.journal.epoch_due
+        assert held.journal.head.seq == 11
+    (aside,) = path.parent.glob("*.replaced-1")
+    with Follower(aside / "journal.db") as old:
+        assert old.head().seq == 15
+    assert (aside / "progress.json").exists()
+
+
+def test_a_backup_copied_by_hand_is_refused(path: Path, tmp_path: Path) -> None:
+    """Without the restore the progress record tells that the journal went back in time."""
+    backup(path, tmp_path / "copy.db")
+    with Held(path) as held:
+        held.journal.append([link(10)])
+        held.journal.progress(pid=1, started="")
+    path.write_bytes((tmp_path / "copy.db").read_bytes())
+    with pytest.raises(JournalCorrupt, match="shorter than it was"):
+        Held(path)
+
+
+def test_restore_onto_nothing_and_twice(path: Path, tmp_path: Path) -> None:
+    """An empty directory takes a backup, and each restore keeps what it replaced."""
+    backup(path, tmp_path / "copy.db")
+    new = tmp_path / "new" / "journal.db"
+    new.parent.mkdir()
+    for _ in range(3):
+        restore(tmp_path / "copy.db", new)
+        assert len(replayed(new)) == 10
+    assert {place.name for place in new.parent.glob("*.replaced-*")} == {
+        "journal.db.replaced-1",
+        "journal.db.replaced-2",
+        "journal.db.replaced-3",
+    }
+
+
+def test_restore_is_refused_while_an_engine_runs(path: Path, tmp_path: Path) -> None:
+    """The lock holds against a restore too."""
+    backup(path, tmp_path / "copy.db")
+    with Held(path), pytest.raises(JournalLocked):
+        restore(tmp_path / "copy.db", path)
+
+
+def test_restore_of_a_damaged_backup_changes_nothing(path: Path, tmp_path: Path) -> None:
+    """The backup is verified before anything is moved."""
+    backup(path, tmp_path / "copy.db")
+    rewrite(tmp_path / "copy.db", "UPDATE events SET at = 0 WHERE seq = 3")
+    with pytest.raises(JournalCorrupt, match="row 3 has at"):
+        restore(tmp_path / "copy.db", path)
+    assert len(replayed(path)) == 10
