@@ -350,7 +350,7 @@ def _from_profile(unit: QtyUnit | None, setting: str) -> QtyUnit:
     if unit is None:
         raise Refuse(
             "unit_not_set",
-            f"the size has no unit of its own; set units.{setting} for this source",
+            f"the size has no unit of its own; set profile.{setting} for this source",
         )
     return unit
 
@@ -362,7 +362,7 @@ def _absolute(level: Decimal | Measure | None, profile: Profile) -> Decimal | No
         return level.value
     if level.unit == "account_setting":
         raise Refuse(
-            "unit_not_set", "the entry has no unit of its own; set units.entry for this source"
+            "unit_not_set", "the entry has no unit of its own; set profile.entry for this source"
         )
     raise Refuse("unsupported_unit", f"an order price in {level.unit} from the market")
 

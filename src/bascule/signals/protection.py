@@ -81,7 +81,7 @@ def _split(levels: list[Level], profile: Profile) -> tuple[TakeProfit, ...]:
             return tuple(TakeProfit(level, share) for level in levels)
     raise Refuse(
         "unit_not_set",
-        f"{len(levels)} targets without their shares; set units.split_targets for this source",
+        f"{len(levels)} targets without their shares; set profile.split_targets for this source",
     )
 
 
@@ -120,7 +120,7 @@ def _level(
         if unset is None:
             raise Refuse(
                 "unit_not_set",
-                f"the {setting} has no unit of its own; set units.{setting} for this source",
+                f"the {setting} has no unit of its own; set profile.{setting} for this source",
             )
         unit = unset
     if unit is None:

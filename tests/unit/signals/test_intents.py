@@ -211,7 +211,7 @@ def test_a_number_without_a_unit_needs_the_profile(
     """Without the setting the message is refused and names it; with it, it is read."""
     refused = mapped(**ENTRY, **fields)
     assert refused.error == "unit_not_set"
-    assert f"units.{setting}" in refused.why
+    assert f"profile.{setting}" in refused.why
     assert isinstance(mapped(profile, **ENTRY, **fields), PlaceOrder)
 
 

@@ -34,7 +34,7 @@ _NEXT = {
 _NEXT_BY_CODE = {
     "arm_not_remote": "Arm in the console or on the command line.",
     "not_an_order": "Nothing to do, unless you meant an order.",
-    "unit_not_set": "Set the units of this source in Bascule, or send a unit with the number.",
+    "unit_not_set": "Set it in the profile of this source, or send a unit with the number.",
     "stop_unreadable": "Find out why the sender had no number for its stop.",
     "missing_quantity": "Send a quantity, or the position that is to be left.",
     "timestamp_in_future": "Set the clock of the sender or of this machine.",
