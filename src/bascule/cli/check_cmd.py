@@ -27,9 +27,10 @@ def check(
     config_only: Annotated[bool, typer.Option("--config-only", help="Connect to nothing.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Check the configuration, that every secret is there, and each venue's own settings.
+    """Check configuration, secrets and venue settings.
 
-    Ends with 3 when something is missing or wrong. Nothing is changed.
+    Every problem is told, not the first only. Ends with 3 when something is missing or wrong.
+    Nothing is changed.
     """
     settings = configured(config)
     problems = findings(settings, secrets_of(settings))

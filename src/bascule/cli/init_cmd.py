@@ -28,7 +28,10 @@ def init(
     ] = "",
     yes: Annotated[bool, typer.Option("--yes", help="Ask nothing and take the defaults.")] = False,
 ) -> None:
-    """Write a commented configuration. On paper it runs at once, with no account anywhere."""
+    """Write a commented configuration.
+
+    On paper it runs at once, with no account anywhere. A file that exists is never overwritten.
+    """
     from bascule.config.demo import provide_secrets
     from bascule.config.load import load
     from bascule.config.template import samples_for, template

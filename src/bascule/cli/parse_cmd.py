@@ -32,10 +32,11 @@ def parse(
         typer.Option("--jsonl", help="Read JSON Lines: strings, or objects with body, dialect."),
     ] = False,
 ) -> None:
-    """Read a message from standard input and print, as JSON, what it asks for.
+    """Tell what a message asks for.
 
-    Ends with 0 when it is an instruction and with 1 when it is an error. With --jsonl each line
-    is answered by one line, and the command ends with 0. Credentials are struck out first.
+    Reads it from standard input and prints JSON. Ends with 0 when it is an instruction and with 1
+    when it is an error. With --jsonl each line is answered by one line, and the command ends with
+    0. Credentials are struck out first.
     """
     from bascule.signals import dialects
     from bascule.signals.describe import parse_lines, parse_text

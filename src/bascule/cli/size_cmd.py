@@ -22,10 +22,11 @@ def register(app: typer.Typer) -> None:
 
 
 def size(jsonl: Jsonl = False) -> None:
-    """Size a position: read a case as JSON from standard input and print its lots and risk.
+    """Size a position from a written case.
 
-    Ends with 0 when there is a size and with 1 when it is refused. docs/sizing.md describes a
-    case. With --jsonl a case that cannot be read is answered with an error, and the end is 0.
+    Reads the case as JSON from standard input and prints lots and risk; docs/sizing.md describes
+    a case. Ends with 0 when there is a size and with 1 when it is refused. With --jsonl a case
+    that cannot be read is answered with an error, and the command ends with 0.
     """
     if jsonl:
         _answer_lines()
@@ -43,10 +44,10 @@ def calc(
     jsonl: Jsonl = False,
     kinds: Annotated[bool, typer.Option("--list", help="Print the calculators' names.")] = False,
 ) -> None:
-    """Answer a calculator's question: read {"kind": ..., "input": ...} and print the figures.
+    """Answer a calculator's question.
 
-    With KIND, standard input holds the input alone: echo '{"drawdown_pct": "5"}' | bascule calc
-    recovery.
+    Reads {"kind": ..., "input": ...} from standard input and prints the figures. With KIND,
+    standard input holds the input alone: echo '{"drawdown_pct": "5"}' | bascule calc recovery.
     """
     if kinds:
         from bascule.sizing.questions import QUESTIONS

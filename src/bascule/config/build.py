@@ -15,6 +15,7 @@ from bascule.config.settings import (
     RouteSettings,
     ServerSettings,
     Settings,
+    SizingSettings,
     SourceSettings,
 )
 from bascule.model.account import (
@@ -28,7 +29,7 @@ from bascule.model.account import (
 )
 from bascule.model.enums import AccountMode
 from bascule.model.ids import AccountId, RouteId, SourceId, StrategyId, VenueId
-from bascule.model.values import ZERO, Currency, Duration
+from bascule.model.values import ONE, ZERO, Currency, Duration
 from bascule.signals.intake.source import Rate, Source
 from bascule.signals.profile import Profile
 
@@ -219,18 +220,7 @@ def _route(name: str, route: RouteSettings) -> Route:
         strategy=StrategyId(route.strategy),
         legs=tuple(
             RouteLeg(
-                account=AccountId(leg.account),
-                sizing=SizingRule(
-                    method=leg.sizing,
-                    quantity=leg.quantity or ZERO,
-                    factor=leg.factor or SizingRule().factor,
-                    percent=leg.percent or ZERO,
-                    basis=leg.basis,
-                    max_qty=leg.max_qty,
-                    slippage_ticks=leg.slippage_ticks,
-                    commission_per_lot=leg.commission_per_lot,
-                ),
-                stagger_ns=leg.stagger,
+                account=AccountId(leg.account), sizing=_sizing(leg.sizing), stagger_ns=leg.stagger
             )
             for leg in route.accounts
         ),
@@ -244,4 +234,17 @@ def _route(name: str, route: RouteSettings) -> Route:
         max_age_ns=route.max_age,
         default_tif=route.default_tif,
         engine_stops=route.engine_stops,
+    )
+
+
+def _sizing(rule: SizingSettings) -> SizingRule:
+    return SizingRule(
+        method=rule.method,
+        quantity=rule.quantity or ZERO,
+        factor=rule.factor or ONE,
+        percent=rule.percent or ZERO,
+        basis=rule.basis,
+        max_qty=rule.max_qty,
+        slippage_ticks=rule.slippage_ticks,
+        commission_per_lot=rule.commission_per_lot,
     )

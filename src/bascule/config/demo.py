@@ -7,6 +7,7 @@ own settings. Start prices are round figures of the right size and no market's.
 import os
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
+from pathlib import Path
 from secrets import token_urlsafe
 
 import msgspec
@@ -14,7 +15,7 @@ from msgspec import Struct
 
 from bascule.config.build import Config, VenueSpec
 from bascule.config.load import read
-from bascule.config.paths import CONFIG_NAME, DataDirectory, home
+from bascule.config.paths import CONFIG_NAME, HOME, DataDirectory, home
 from bascule.config.secrets import Secrets
 from bascule.config.template import BROKER_PORT, PORT, SAMPLES, Sample, template
 from bascule.model.account import AccountSpec
@@ -28,6 +29,10 @@ from bascule.venues.kit.terms import AccountTerms, InstrumentTerms
 
 DIRECTORY = "demo"
 """Under the data directory: the demonstration never shares a journal with real paper trading."""
+HERE = Path("data/run")
+"""The data directory where ``BASCULE_HOME`` names none: the demonstration stays where it is run."""
+SESSION = "simulated"
+"""Made-up prices know no weekend; the engine must not hold them to a real market's hours."""
 
 _MAX_QTY = Decimal(1_000)
 _WALK_PER_SECOND = 4.0
@@ -80,12 +85,29 @@ class BrokerLaunch(Struct, frozen=True):
 def demo(
     environ: Mapping[str, str] = os.environ, *, port: int = PORT, broker_port: int = BROKER_PORT
 ) -> Config:
-    """Give the demonstration's configuration; nothing is written and no file is read."""
-    root = home(environ) / DIRECTORY
-    written = template(AccountMode.PAPER, SAMPLES, port=port, broker_port=broker_port)
-    config = read(written, root / CONFIG_NAME, {})
-    data = DataDirectory(root, AccountMode.PAPER)
-    return msgspec.structs.replace(config, data=data, file=None)
+    """Give the demonstration's configuration: its file once it was written, else the template.
+
+    Raises:
+        ConfigError: somebody edited the file and it is wrong now.
+    """
+    file = demo_file(environ)
+    if file.is_file():
+        config = read(file.read_text(encoding="utf-8"), file, {})
+    else:
+        config = read(written(port, broker_port), file, {})
+    data = DataDirectory(file.parent, AccountMode.PAPER)
+    return msgspec.structs.replace(config, data=data)
+
+
+def demo_file(environ: Mapping[str, str] = os.environ) -> Path:
+    """Name the file of the demonstration's configuration; its data lies beside it."""
+    root = home(environ) / DIRECTORY if environ.get(HOME) else HERE.absolute()
+    return root / CONFIG_NAME
+
+
+def written(port: int = PORT, broker_port: int = BROKER_PORT) -> str:
+    """Write the demonstration's configuration."""
+    return template(AccountMode.PAPER, SAMPLES, port=port, broker_port=broker_port)
 
 
 def provide_secrets(config: Config, secrets: Secrets) -> tuple[str, ...]:
@@ -198,4 +220,5 @@ def _market(
         start_price=market.start,
         spread_ticks=market.spread,
         volatility_ticks=market.volatility,
+        session=SESSION,
     )

@@ -55,12 +55,6 @@ def _network(value: str) -> str:
     return value
 
 
-def _url_path(value: str) -> str:
-    if not value.startswith("/") or value == "/" or not value.isprintable():
-        raise ValueError('is no path to open; write one such as "/hooks/"')
-    return value
-
-
 def _number(value: object) -> Decimal:
     if isinstance(value, Decimal | int | str) and not isinstance(value, bool):
         try:
@@ -93,8 +87,6 @@ Strategy = Annotated[str, AfterValidator(_strategy)]
 """A strategy as signals name it, or ``*``."""
 Network = Annotated[str, AfterValidator(_network)]
 """An address, or a network with its length."""
-UrlPath = Annotated[str, AfterValidator(_url_path)]
-"""A path, or with a slash at its end all paths that begin so."""
 DurationNs = Annotated[
     int, BeforeValidator(parse_duration), PlainSerializer(format_duration, when_used="json")
 ]

@@ -28,7 +28,6 @@ from bascule.config.fields import (
     Positive,
     SecretName,
     Strategy,
-    UrlPath,
     WholeNumber,
 )
 from bascule.model.enums import (
@@ -62,7 +61,6 @@ class ServerSettings(Table):
 
     host: str = "127.0.0.1"
     port: Port = 8420
-    public_paths: tuple[UrlPath, ...] = ("/hooks/", "/v1/intents")
 
 
 class JournalSettings(Table):
@@ -209,11 +207,10 @@ class SourceSettings(Table):
 _WEBHOOK_PROOFS = ("path_secret", "body_secret", "hmac_secrets")
 
 
-class LegSettings(Table):
-    """One account that follows a route, and how it sizes its entries."""
+class SizingSettings(Table):
+    """How an account sizes a route's entries; which number it needs depends on the method."""
 
-    account: str
-    sizing: Literal["fixed", "multiplier", "risk_percent", "signal"]
+    method: Literal["fixed", "multiplier", "risk_percent", "signal"]
     quantity: Positive | None = None
     factor: Positive | None = None
     percent: Positive | None = None
@@ -221,22 +218,28 @@ class LegSettings(Table):
     max_qty: Positive | None = None
     slippage_ticks: Number = ZERO
     commission_per_lot: Number = ZERO
-    stagger: DurationNs = 0
 
     @model_validator(mode="after")
-    def _sizing_has_its_number(self) -> Self:
+    def _method_has_its_number(self) -> Self:
         needs = {"fixed": "quantity", "multiplier": "factor", "risk_percent": "percent"}
-        wanted = needs.get(self.sizing)
-        for key in needs.values():
+        wanted = needs.get(self.method)
+        for method, key in needs.items():
             given = getattr(self, key) is not None
             if given and key != wanted:
-                owner = next(method for method, name in needs.items() if name == key)
-                raise wrong(key, f'belongs to sizing = "{owner}", not to "{self.sizing}"')
+                raise wrong(key, f'belongs to method = "{method}", not to "{self.method}"')
             if key == wanted and not given:
-                raise wrong(key, f'sizing = "{self.sizing}" needs it')
+                raise wrong(key, f'method = "{self.method}" needs it')
         if self.percent is not None and self.percent > 100:
             raise wrong("percent", f"{self.percent} is above 100; 0.5 means half a percent")
         return self
+
+
+class LegSettings(Table):
+    """One account that follows a route."""
+
+    account: str
+    sizing: SizingSettings
+    stagger: DurationNs = 0
 
 
 class RouteSettings(Table):

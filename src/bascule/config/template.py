@@ -152,13 +152,8 @@ def _routes(samples: Sequence[Sample], *, paper: bool) -> list[tuple[str, str, l
     """Give name, comment and followers of each route that these accounts can follow."""
     spot = [sample for sample in samples if not sample.futures]
     futures = [sample for sample in samples if sample.futures]
-    by_risk = [
-        f'{{ account = "{sample.name}", sizing = "risk_percent", percent = 0.5 }}'
-        for sample in spot
-    ]
-    one_contract = [
-        f'{{ account = "{sample.name}", sizing = "fixed", quantity = 1 }}' for sample in futures
-    ]
+    by_risk = [f'{{ account = "{sample.name}", sizing = {_BY_RISK} }}' for sample in spot]
+    one_contract = [f'{{ account = "{sample.name}", sizing = {_ONE} }}' for sample in futures]
     half_a_percent = "Half a percent of each account is lost at the signal's stop."
     if not paper:
         return [("main", half_a_percent, by_risk)]
@@ -179,6 +174,8 @@ def _route(name: str, about: str, legs: list[str]) -> str:
     )
 
 
+_BY_RISK = '{ method = "risk_percent", percent = 0.5 }'
+_ONE = '{ method = "fixed", quantity = 1 }'
 _HEAD = """\
 # Bascule's configuration. docs/configuration.md explains every key.
 # It holds no secrets, only their names: keep the values with `bascule secrets set NAME`.
@@ -189,9 +186,8 @@ _HEAD = """\
 mode = "{mode}"
 
 [server]
-host = "127.0.0.1"          # keep it; let a reverse proxy with TLS pass on the public paths
+host = "127.0.0.1"          # keep it; let a reverse proxy with TLS pass on /hooks/, /v1/intents
 port = {port}
-public_paths = ["/hooks/", "/v1/intents"]
 
 [secrets]
 store = "file"              # an encrypted file; "keyring" is the operating system's own store
