@@ -263,7 +263,7 @@ class Journal:
                 code="journal_shorter",
                 hint=hint,
             )
-        if self._store.row_hash(record.seq) != bytes.fromhex(record.hash):
+        if (self._store.row_hash(record.seq) or b"").hex() != record.hash:
             raise JournalCorrupt(
                 f"The journal is not the one that was here: event {record.seq} is another.",
                 code="journal_other",

@@ -46,6 +46,7 @@ class Lock:
         try:
             _take(self._handle)
         except OSError as error:
+            os.lseek(self._handle, 0, os.SEEK_SET)
             holder = os.read(self._handle, 20).decode("ascii", "replace").strip()
             os.close(self._handle)
             raise JournalLocked(

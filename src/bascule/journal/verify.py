@@ -60,7 +60,9 @@ def verify(path: str | Path, *, with_progress: bool = True) -> VerifyReport:
                 check_columns(row)
                 kinds[row.kind] += 1
                 head = after
-            problem = follower.damage() or _snapshots(follower.snapshots()) or _behind(last, head)
+            problem = (
+                follower.damage() or _snapshots(follower.snapshots()) or _behind(last, follower)
+            )
         except JournalCorrupt as error:
             return VerifyReport(head, dict(kinds), error.message, head.seq + 1)
         except (apsw.Error, UnicodeDecodeError) as error:
@@ -93,7 +95,12 @@ def _snapshots(kept: Iterable[Snapshot]) -> str:
     return ""
 
 
-def _behind(last: Progress | None, head: Head) -> str:
-    if last is None or last.seq <= head.seq:
+def _behind(last: Progress | None, follower: Follower) -> str:
+    if last is None or last.seq == 0:
         return ""
-    return f"The journal ends at event {head.seq} and event {last.seq} was durable."
+    rows = follower.rows(last.seq - 1, 1)
+    if not rows:
+        return f"The journal ends at event {follower.head().seq} and event {last.seq} was durable."
+    if rows[0].hash.hex() != last.hash:
+        return f"Event {last.seq} is not the one that was durable here."
+    return ""

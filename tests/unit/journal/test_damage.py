@@ -110,6 +110,7 @@ def test_another_journal_in_its_place_is_refused(path: Path) -> None:
     (path.parent / "kept").rename(path.parent / "progress.json")
     with pytest.raises(JournalCorrupt, match="not the one that was here"):
         Held(path)
+    assert "Event 11 is not the one" in verify(path).problem
 
 
 def test_an_unreadable_progress_record_is_refused(path: Path) -> None:

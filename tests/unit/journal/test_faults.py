@@ -5,6 +5,7 @@ from pathlib import Path
 import apsw
 import pytest
 
+from bascule.journal.progress import ProgressFile
 from bascule.journal.sqlite import WAL_PAGES_MAX, SqliteStore
 from bascule.model.errors import JournalUnwritable
 from tests.unit.journal.support import FaultyDisk, Held, links, replayed
@@ -26,6 +27,7 @@ def _run(path: Path, disk: FaultyDisk, fail_at: int = 0) -> Held:
         if held.fatal:
             with pytest.raises(JournalUnwritable, match="failed before"):
                 held.journal.append(links(number * 5 + 1, 5))
+            held.journal.progress(pid=2, started="")
             continue
         held.journal.append(links(number * 5 + 1, 5))
         if number == BATCHES // 2:
@@ -55,6 +57,8 @@ def test_each_write_and_each_sync_may_fail(
         durable = held.durable[-1] if held.durable else 0
         assert durable < BATCHES * 5
         held.journal.close()
+        last = ProgressFile(folder / "journal.db").read()
+        assert last is None or last.pid == 1
         found = [event for _, event in replayed(folder / "journal.db")]
         assert found == links(1, len(found))
         assert len(found) >= durable
@@ -116,6 +120,24 @@ def test_housekeeping_that_fails_is_a_failure(tmp_path: Path, disk: FaultyDisk) 
         assert held.durable == [rows]
         assert [type(error) for error in held.fatal] == fatal
         held.journal.close()
+
+
+def test_a_busy_file_is_written_back_later(tmp_path: Path, disk: FaultyDisk) -> None:
+    """Where somebody else writes the WAL back at this moment, nothing has failed."""
+    rows = WAL_PAGES_MAX * 4
+    disk.error = apsw.BusyError
+    steps = 0
+    for name in ("whole.db", "busy.db"):
+        held = Held(tmp_path / name, vfs=disk.name, threaded=False)
+        held.journal.append(links(1, rows))
+        disk.count, disk.fail_at = 0, steps
+        held.commit()
+        steps = disk.count - 1
+        held.journal.append(links(rows + 1, 5))
+        held.commit()
+        assert (held.durable, held.fatal) == ([rows, rows + 5], [])
+        held.journal.close()
+    assert len(replayed(tmp_path / "busy.db")) == rows + 5
 
 
 def test_a_disk_without_shared_memory_will_do(tmp_path: Path, disk: FaultyDisk) -> None:

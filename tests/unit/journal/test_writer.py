@@ -92,6 +92,17 @@ def test_a_closed_loop_does_not_stop_the_last_commits(tmp_path: Path) -> None:
     assert len(replayed(path)) == 10
 
 
+def test_closing_commits_what_is_queued(tmp_path: Path) -> None:
+    """A stop in good order loses nothing that was appended, with either writer."""
+    for threaded in (True, False):
+        path = tmp_path / f"{threaded}.db"
+        with Held(path, threaded=threaded) as held:
+            for number in range(1, 2_501):
+                held.journal.append([link(number)])
+        assert held.durable[-1] == 2_500
+        assert len(replayed(path)) == 2_500
+
+
 def test_an_inline_writer_commits_when_it_is_called_back(tmp_path: Path) -> None:
     """One call is arranged for all that waits, another for what exceeds a commit, none for none."""
     with Held(tmp_path / "journal.db", threaded=False) as held:
