@@ -17,6 +17,8 @@ from bascule.cli.exits import Exit, exit_code, explain, explain_our_fault
 from bascule.model.errors import BasculeError
 
 COMMANDS = (
+    "demo_cmd",
+    "run_cmd",
     "init_cmd",
     "check_cmd",
     "secrets_cmd",

@@ -60,6 +60,11 @@ class DataDirectory(Struct, frozen=True):
         return self.path / "wire.db"
 
     @property
+    def log(self) -> Path:
+        """The program's own log, where it does not go to the terminal."""
+        return self.path / "bascule.log"
+
+    @property
     def endpoint(self) -> Path:
         """Where a running engine notes the address at which it is reached."""
         return self.path / "endpoint.json"

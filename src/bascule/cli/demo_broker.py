@@ -1,0 +1,104 @@
+"""The demonstration's paper broker: a process of its own that ends with this one, however it ends.
+
+Its standard input is a pipe from here, so that even a killed demonstration leaves none behind.
+"""
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from bascule.config.demo import BrokerLaunch
+from bascule.config.private import make_private_directory, write_private
+from bascule.model.errors import VenueTransient
+
+START_S = 15.0
+STOP_S = 10.0
+TRIES = 3
+"""The broker of a demonstration that was just killed may need a moment to let go of its port."""
+
+
+class Broker:
+    """Starts on entering, ends in good order on leaving.
+
+    Raises:
+        VenueTransient: it did not start; its own words are in the message.
+    """
+
+    def __init__(self, launch: BrokerLaunch, directory: Path) -> None:
+        self._launch = launch
+        self._directory = directory
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        make_private_directory(self._directory)
+        config = self._directory / "settings.json"
+        write_private(config, self._launch.settings.encode())
+        for left in reversed(range(TRIES)):
+            words = self._start(config)
+            if not words:
+                return self
+            if left:
+                time.sleep(0.5)
+        raise VenueTransient(
+            f"The paper broker did not start: {words}",
+            code="paper_broker",
+            hint="If its port is taken, name another: `bascule demo --broker-port PORT`.",
+        )
+
+    def _start(self, config: Path) -> str:
+        """Start it; give what it said when it did not come up, else ''."""
+        ready = self._directory / "ready"
+        said = self._directory / "broker.log"
+        ready.unlink(missing_ok=True)
+        command = [
+            sys.executable, "-m", "bascule.venues.paper.emulator", "--config", str(config),
+            "--ready-file", str(ready), "--with-parent",
+        ]  # fmt: skip
+        # A group of its own: Ctrl-C is for the engine, which ends before its broker does.
+        apart: dict[str, int | bool] = (
+            {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
+            if sys.platform == "win32"
+            else {"start_new_session": True}
+        )
+        with said.open("wb") as log:
+            self._process = process = subprocess.Popen(
+                command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                stderr=log,
+                env={**os.environ, **self._launch.environ},
+                **apart,  # type: ignore[call-overload]
+            )
+        deadline = time.monotonic() + START_S
+        while not ready.exists():
+            if process.poll() is not None or time.monotonic() > deadline:
+                self._end()
+                return (
+                    said.read_text(encoding="utf-8", errors="replace").strip()[-500:] or "no word"
+                )
+            time.sleep(0.02)
+        return ""
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._end()
+
+    def _end(self) -> None:
+        process = self._process
+        if process is None:
+            return
+        if process.stdin is not None:
+            process.stdin.close()  # by which it knows that it is to end
+        try:
+            process.wait(STOP_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()

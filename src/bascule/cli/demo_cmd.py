@@ -1,0 +1,110 @@
+"""``bascule demo``: everything on paper, with nothing to set up. `make run` is this command."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bascule.cli.common import secrets_of
+
+if TYPE_CHECKING:
+    from bascule.cli.serving import Running
+    from bascule.config.build import Config
+
+EVERY_S = 4.0
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("demo")(demo)
+
+
+def demo(
+    sender: Annotated[
+        bool, typer.Option("--sender/--no-sender", help="Post sample alerts every few seconds.")
+    ] = True,
+    every: Annotated[
+        float, typer.Option("--every", min=0.2, help="Seconds between two alerts.")
+    ] = EVERY_S,
+    port: Annotated[
+        int | None, typer.Option("--port", help="Where Bascule listens.", show_default=False)
+    ] = None,
+    broker_port: Annotated[
+        int | None,
+        typer.Option("--broker-port", help="Where the paper broker does.", show_default=False),
+    ] = None,
+    plain: Annotated[bool, typer.Option("--plain", help="Print lines and no live table.")] = False,
+) -> None:
+    """Start a paper broker, the engine, and a sender of sample alerts. Ctrl-C ends all of it.
+
+    What happened is kept: the next start goes on from there.
+    """
+    from bascule.cli.demo_broker import Broker
+    from bascule.cli.demo_show import Show
+    from bascule.cli.logs import log_to
+    from bascule.cli.serving import run_engine
+    from bascule.config.demo import paper_broker, provide_secrets
+    from bascule.engine.clock import SystemClock
+
+    config = _configuration(port, broker_port)
+    config.data.prepare()
+    secrets = secrets_of(config)
+    provide_secrets(config, secrets)
+    live = sys.stdout.isatty() and not plain
+    with config.data.log.open("a", encoding="utf-8") as log:
+        log_to(log)
+        launch = paper_broker(config, config.venues[0], secrets, SystemClock().now())
+        with Broker(launch, config.data.path / "broker"):
+            run_engine(config, secrets, Show(live=live, every_s=every if sender else 0.0).run)
+    typer.echo(f"Ended in good order. It is all kept in {_near(config.data.root)}.")
+
+
+def _configuration(port: int | None, broker_port: int | None) -> "Config":
+    """Give the demonstration's configuration, written to its file at the first start."""
+    import msgspec
+
+    from bascule.config.demo import demo as configuration
+    from bascule.config.demo import demo_file, written
+    from bascule.config.private import make_private_directory
+    from bascule.config.template import BROKER_PORT, PORT
+
+    file = demo_file()
+    if not file.exists():
+        make_private_directory(file.parent)
+        file.write_text(
+            written(port or PORT, broker_port or BROKER_PORT), encoding="utf-8", newline="\n"
+        )
+        typer.echo(f"Wrote {_near(file)}: three paper accounts, three routes, two sources.")
+    config = configuration()
+    if port is not None:
+        server = config.server.model_copy(update={"port": port})
+        config = msgspec.structs.replace(config, server=server)
+    if broker_port is not None:
+        venue = config.venues[0]
+        moved = msgspec.structs.replace(venue, settings={**venue.settings, "port": broker_port})
+        config = msgspec.structs.replace(config, venues=(moved, *config.venues[1:]))
+    return config
+
+
+def _near(path: Path) -> str:
+    here = Path.cwd()
+    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
+
+
+def intro(running: "Running") -> list[str]:
+    """Say what runs, and how to send it something."""
+    from bascule.cli.addresses import webhook_url
+    from bascule.cli.run_cmd import report_lines
+
+    source = next(one for one in running.sources if one.path_token)
+    url = webhook_url(running.url, source, reveal=True)
+    body = '{"strategy":"index","ticker":"US500","action":"buy","stop_loss_percent":0.3}'
+    return [
+        *report_lines(running, reveal=True),
+        "",
+        "Try it from another terminal:",
+        f"  curl -s {url} -d '{body}'",
+        "  bascule signals        bascule orders        bascule explain SIGNAL",
+        "",
+    ]

@@ -1,0 +1,66 @@
+"""``bascule run``: the engine, until it is told to end."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from bascule.cli.common import ConfigOption, secrets_of
+
+if TYPE_CHECKING:
+    from bascule.cli.serving import Running
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("run")(run)
+
+
+def run(config: ConfigOption = None) -> None:
+    """Start the engine. Ctrl-C or SIGTERM ends it in good order; a second one at once."""
+    from bascule.cli.logs import log_to
+    from bascule.cli.serving import run_engine
+    from bascule.config.load import load
+
+    settings = load(config)
+    log_to(sys.stderr)
+    run_engine(settings, secrets_of(settings), _report)
+    typer.echo("Ended in good order.")
+
+
+async def _report(running: "Running") -> None:
+    for line in report_lines(running, reveal=sys.stdout.isatty()):
+        typer.echo(line)
+    sys.stdout.flush()
+
+
+def report_lines(running: "Running", *, reveal: bool) -> list[str]:
+    """Say what was found at the start and where everything is.
+
+    Args:
+        running: the engine.
+        reveal: whether path tokens are shown; not where the output may be kept as a log.
+    """
+    from bascule import __version__
+    from bascule.cli.addresses import source_lines
+
+    data = running.config.data
+    runtime = running.runtime
+    lines = [f"Bascule {__version__}, mode {runtime.setup.mode.value}, data in {_short(data.path)}"]
+    lines += [f"  {line}" for line in runtime.restart.lines()]
+    latched = runtime.latch.scopes()
+    if latched:
+        lines.append(f"  latched: {', '.join(latched)}; no entry leaves there until it is armed")
+    if runtime.state.reduce_only:
+        lines.append("  reduce-only: a restored journal holds entries back; `bascule arm` lifts it")
+    lines.append(f"Serving {running.url}")
+    lines += source_lines(running.url, running.sources, reveal=reveal)
+    lines.append(f"  operator token in {_short(data.operator_token)}")
+    return lines
+
+
+def _short(path: Path) -> str:
+    """Write a path from here where it lies here."""
+    here = Path.cwd()
+    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)

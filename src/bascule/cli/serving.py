@@ -1,0 +1,239 @@
+"""Runs an engine with its API in this process, from the first port to the last event.
+
+`run` and `demo` both come through here. One loop, one process; every way out is the same: no more
+requests, outcomes awaited for a while, the journal closed.
+"""
+
+import asyncio
+import errno
+import os
+import signal
+import socket
+import sys
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+import msgspec
+import uvicorn
+from msgspec import Struct
+
+from bascule.api.auth import operator_token
+from bascule.api.dispatch import Asgi, build_asgi
+from bascule.api.served import Served
+from bascule.cli.setup import Prepared, prepare
+from bascule.config.build import Config
+from bascule.config.private import write_private
+from bascule.config.secrets import Secrets
+from bascule.engine.runtime import Runtime
+from bascule.journal.wirelog import WireLog
+from bascule.model.errors import ConfigError
+from bascule.signals.intake.http import HttpIntake
+from bascule.signals.intake.source import Source
+
+GRACE_S = 3
+"""How long requests under way may take once the process was told to end."""
+BACKLOG = 2_048
+
+
+class Endpoint(Struct, frozen=True):
+    """Where a running engine listens; kept in its data directory while it runs."""
+
+    host: str
+    port: int
+    pid: int
+
+
+class Running(Struct, frozen=True):
+    """A started engine, for whoever wants to show it: `run` its report, `demo` its table."""
+
+    config: Config
+    runtime: Runtime
+    served: Served
+    sources: tuple[Source, ...]
+    ended: asyncio.Event
+
+    @property
+    def url(self) -> str:
+        """The root of everything it serves."""
+        return url_of(self.config.server.host, self.config.server.port)
+
+
+Show = Callable[[Running], Coroutine[None, None, None]]
+"""Runs beside the engine; it returns by itself or is cancelled when the engine ends."""
+
+
+def url_of(host: str, port: int) -> str:
+    """Write the address of a listener as a URL; a listener on every interface is asked here."""
+    shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, host)
+    return f"http://{f'[{shown}]' if ':' in shown and shown[0] != '[' else shown}:{port}"
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """Take the port.
+
+    Raises:
+        ConfigError: it is taken, or the address is not this machine's.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    if sys.platform != "win32":
+        # There, the option would let two processes share one port.
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+        listener.listen(BACKLOG)
+    except OSError as error:
+        listener.close()
+        taken = error.errno == errno.EADDRINUSE
+        why = "is in use by another program" if taken else f"cannot be used ({error.strerror})"
+        raise ConfigError(
+            f"{host}:{port} {why}. Nothing was started.",
+            code="port_in_use" if taken else "address_unusable",
+            hint="If it is another Bascule, `bascule status` shows it. Else stop that program, or"
+            " choose another [server] port.",
+        ) from error
+    listener.setblocking(False)
+    return listener
+
+
+def run_engine(config: Config, secrets: Secrets, show: Show) -> None:
+    """Serve until told to end.
+
+    Args:
+        config: what to run.
+        secrets: where its secrets are.
+        show: what to run beside it.
+
+    Raises:
+        BasculeError: it could not be started, or it had to end; nothing more was sent.
+    """
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        runner.run(_serve(config, secrets, show))
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """Give uvloop's loop where it exists, else the platform's own."""
+    try:
+        import uvloop
+    except ImportError:
+        return None
+    return uvloop.new_event_loop
+
+
+async def _serve(config: Config, secrets: Secrets, show: Show) -> None:
+    config.data.prepare()
+    listener = bind(config.server.host, config.server.port)
+    try:
+        token = operator_token(config.data.operator_token)
+        wire = WireLog(config.data.wire_log)
+        try:
+            await _with_wire_log(config, secrets, wire, token, listener, show)
+        finally:
+            wire.close()
+    finally:
+        listener.close()
+
+
+async def _with_wire_log(
+    config: Config,
+    secrets: Secrets,
+    wire: WireLog,
+    token: str,
+    listener: socket.socket,
+    show: Show,
+) -> None:
+    runtime: Runtime | None = None
+
+    def to_wire(direction: str, subject: str, payload: bytes) -> None:
+        assert runtime is not None
+        way = "out" if direction == ">" else "in"
+        wire.put(runtime.clock.now(), runtime.head_seq, "", "", subject, way, payload)  # type: ignore[arg-type]
+
+    prepared = prepare(config, secrets, to_wire)
+    with stop_signals() as ended:
+        # The links connect from tasks, so none writes to the wire log before this has returned.
+        runtime = await Runtime.start(prepared.setup)
+        reason = "ended by its own fault"
+        try:
+            await _serve_runtime(config, runtime, prepared, token, listener, show, ended)
+            reason = "asked to"
+        finally:
+            config.data.endpoint.unlink(missing_ok=True)
+            await runtime.stop(reason)
+        if runtime.fatal.done():
+            raise runtime.fatal.result()
+
+
+async def _serve_runtime(
+    config: Config,
+    runtime: Runtime,
+    prepared: Prepared,
+    token: str,
+    listener: socket.socket,
+    show: Show,
+    ended: asyncio.Event,
+) -> None:
+    served = Served(runtime)
+    intake = HttpIntake(
+        prepared.sources,
+        runtime,
+        clock=runtime.clock.now,
+        on_unauthenticated=served.turned.count,
+    )
+    server = _Server(_uvicorn_config(build_asgi(served, intake, token)))
+    async with asyncio.TaskGroup() as group:
+        serving = group.create_task(server.serve(sockets=[listener]))
+        at = Endpoint(config.server.host, config.server.port, os.getpid())
+        write_private(config.data.endpoint, msgspec.json.encode(at))
+        running = Running(config, runtime, served, prepared.sources, ended)
+        shown = group.create_task(show(running))
+        stopped = group.create_task(ended.wait())
+        await asyncio.wait((stopped, runtime.fatal, serving), return_when="FIRST_COMPLETED")
+        served.streams.close()
+        server.should_exit = True
+        stopped.cancel()
+        shown.cancel()
+
+
+def _uvicorn_config(app: Asgi) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        http="httptools",
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        timeout_keep_alive=75,
+        timeout_graceful_shutdown=GRACE_S,
+    )
+
+
+class _Server(uvicorn.Server):
+    """Uvicorn without its own signal handlers: ours end the engine too, and work on Windows."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+@contextmanager
+def stop_signals() -> Iterator[asyncio.Event]:
+    """Turn Ctrl-C, SIGTERM and Ctrl-Break into an event; a second one ends the process at once."""
+    loop = asyncio.get_running_loop()
+    ended = asyncio.Event()
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        if ended.is_set():
+            os._exit(128 + number)
+        loop.call_soon_threadsafe(ended.set)
+
+    names = [name for name in ("SIGINT", "SIGTERM", "SIGBREAK") if hasattr(signal, name)]
+    before = {name: signal.signal(getattr(signal, name), stop) for name in names}
+    try:
+        yield ended
+    finally:
+        for name, handler in before.items():
+            signal.signal(getattr(signal, name), handler)
