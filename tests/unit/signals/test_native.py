@@ -1,7 +1,9 @@
 """Bascule's own JSON: word for word the model's intents, and nothing else."""
 
 import json
+import re
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -189,3 +191,14 @@ def test_native_documents_are_known_by_their_words() -> None:
     assert dialects.detect('{"intents": [{"intent": "flatten"}]}') == "native"
     assert dialects.detect('{"intent": "go long", "ticker": "X"}') == "tradingview_json"
     assert dialects.detect("buy X") is None
+
+
+def test_the_examples_of_the_manual_are_accepted() -> None:
+    """What docs/signals.md shows is what is read."""
+    manual = (Path(__file__).parents[3] / "docs" / "signals.md").read_text(encoding="utf-8")
+    examples = [
+        block for block in re.findall(r"```json\n(.*?)```", manual, re.S) if "intent" in block
+    ]
+    assert len(examples) == 2
+    for example in examples:
+        assert isinstance(read(example), Direct)
