@@ -71,16 +71,18 @@ class Plan(Struct, kw_only=True):
         held: Iterable[Symbol] = ()
         if not entry:
             held = [book.symbol for book in self.account.books_of(self.strategy) if book.quantity]
-        if name in self.spec.symbols.overrides:
+        theirs = self.spec.symbols.overrides.get(name)
+        if theirs is not None:
             listing = self.turn.listing(self.account.id, Symbol(name))
             if listing is not None:
                 return listing
-        found = resolve(name, self.turn.at, held=held, symbols=self.spec.symbols)
+        # An override to a continuous name, such as US500 to MES1!, rolls as that name does.
+        found = resolve(theirs or name, self.turn.at, held=held, symbols=self.spec.symbols)
         if isinstance(found, Refusal):
             self.refuse(found.code, found.text, name)
             return None
         symbol = found.instrument.symbol
-        if self.route.symbols and symbol not in self.route.symbols:
+        if self.route.symbols and not {symbol, name} & {*self.route.symbols}:
             self.refuse(
                 "symbol_not_allowed",
                 f"route {self.route.id} trades {', '.join(self.route.symbols)}, not {symbol}",
