@@ -1,6 +1,6 @@
 """From levels as asked (pips, percent, ratio ...) to absolute prices on tick."""
 
-from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from decimal import Decimal
 
 from msgspec import Struct
 
@@ -8,7 +8,7 @@ from bascule.model.enums import InstrumentKind, LevelUnit, Side
 from bascule.model.event import Bracket
 from bascule.model.instrument import Listing
 from bascule.model.intent import Level, Protection
-from bascule.model.values import ZERO, nearest_to
+from bascule.model.values import ZERO, ceil_to, floor_to, nearest_to
 
 _HUNDRED = Decimal(100)
 _POINT_KINDS = (InstrumentKind.FUTURE, InstrumentKind.CFD, InstrumentKind.EQUITY)
@@ -90,8 +90,7 @@ def stop_price(
         if isinstance(away, LevelRefused):
             return away
         price = reference - away * side.sign
-    rounding = ROUND_FLOOR if side is Side.BUY else ROUND_CEILING
-    price = (price / listing.tick_size).to_integral_value(rounding) * listing.tick_size
+    price = away_from(price, side, listing.tick_size)
     if price <= 0:
         return LevelRefused("bad_level", "the stop would be at or below zero")
     if not held and reference is not None and (reference - price) * side.sign <= 0:
@@ -147,56 +146,70 @@ def bracket_of(
     """
     if protection is None:
         return None
-    stop: Decimal | None = None
-    if protection.stop_loss is not None:
-        found = stop_price(
-            protection.stop_loss, side, listing, reference, cash_per_point, held=held
-        )
-        if isinstance(found, LevelRefused):
-            return found
-        stop = found
     trail = _trail(protection, listing, reference)
     if isinstance(trail, LevelRefused):
         return trail
-    if (
-        not held
-        and stop is None
-        and trail[0] is not None
-        and trail[1] is None
-        and reference is not None
-    ):
-        rounding = ROUND_FLOOR if side is Side.BUY else ROUND_CEILING
-        raw = (reference - trail[0] * side.sign) / listing.tick_size
-        stop = raw.to_integral_value(rounding) * listing.tick_size
+    behind, trigger, step = trail
+    stop: Decimal | LevelRefused | None = None
+    if protection.stop_loss is not None:
+        stop = stop_price(protection.stop_loss, side, listing, reference, cash_per_point, held=held)
+    elif not held and behind is not None and trigger is None and reference is not None:
+        stop = away_from(reference - behind * side.sign, side, listing.tick_size)
+    if isinstance(stop, LevelRefused):
+        return stop
     risk = abs(reference - stop) if reference is not None and stop is not None else None
+    targets = _targets(protection, side, listing, reference, risk, cash_per_point)
+    if isinstance(targets, LevelRefused):
+        return targets
+    even = _break_even(protection, listing, reference, risk)
+    if isinstance(even, LevelRefused):
+        return even
+    if stop is None and not targets and behind is None and even[0] is None:
+        return None
+    return Bracket(
+        stop_loss=stop,
+        take_profits=targets,
+        trail_distance=behind,
+        trail_trigger=trigger,
+        trail_step=step,
+        break_even_trigger=even[0],
+        break_even_offset=even[1],
+    )
+
+
+def away_from(price: Decimal, side: Side, tick: Decimal) -> Decimal:
+    """Put the stop of a position on ``side`` on a tick, away from the market."""
+    return floor_to(price, tick) if side is Side.BUY else ceil_to(price, tick)
+
+
+def _targets(
+    protection: Protection,
+    side: Side,
+    listing: Listing,
+    reference: Decimal | None,
+    risk: Decimal | None,
+    cash_per_point: Decimal | None,
+) -> tuple[tuple[Decimal, Decimal], ...] | LevelRefused:
     targets: list[tuple[Decimal, Decimal]] = []
     for take_profit in protection.take_profits:
         price = target_price(take_profit.level, side, listing, reference, risk, cash_per_point)
         if isinstance(price, LevelRefused):
             return price
         targets.append((price, take_profit.portion))
-    even_trigger, even_offset = None, ZERO
-    if protection.break_even is not None:
-        trigger = distance(protection.break_even.trigger, listing, reference, risk=risk)
-        if isinstance(trigger, LevelRefused):
-            return trigger
-        even_trigger = trigger
-        if protection.break_even.offset is not None:
-            offset = distance(protection.break_even.offset, listing, reference, risk=risk)
-            if isinstance(offset, LevelRefused):
-                return offset
-            even_offset = offset
-    if stop is None and not targets and trail[0] is None and even_trigger is None:
-        return None
-    return Bracket(
-        stop_loss=stop,
-        take_profits=tuple(targets),
-        trail_distance=trail[0],
-        trail_trigger=trail[1],
-        trail_step=trail[2],
-        break_even_trigger=even_trigger,
-        break_even_offset=even_offset,
-    )
+    return tuple(targets)
+
+
+def _break_even(
+    protection: Protection, listing: Listing, reference: Decimal | None, risk: Decimal | None
+) -> tuple[Decimal | None, Decimal] | LevelRefused:
+    even = protection.break_even
+    if even is None:
+        return None, ZERO
+    trigger = distance(even.trigger, listing, reference, risk=risk)
+    if isinstance(trigger, LevelRefused) or even.offset is None:
+        return trigger if isinstance(trigger, LevelRefused) else (trigger, ZERO)
+    offset = distance(even.offset, listing, reference, risk=risk)
+    return offset if isinstance(offset, LevelRefused) else (trigger, offset)
 
 
 def _trail(

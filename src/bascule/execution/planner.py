@@ -1,6 +1,6 @@
 """From a signal to its routes, accounts and intents."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from bascule.execution.plan_change import plan_cancel, plan_modify, plan_protection
@@ -39,6 +39,9 @@ from bascule.model.values import SECOND, Instant
 RESEND_WINDOW = 25 * SECOND
 """How long a byte-identical message that bears a time and no key counts as a resend."""
 
+_Why = tuple[str, str]
+"""Code and sentence of a refusal."""
+
 _PLANNERS: dict[type, Callable[[Plan, Any], None]] = {
     PlaceOrder: plan_place,
     TargetPosition: plan_target,
@@ -55,47 +58,66 @@ def plan_signal(turn: Turn, signal: Signal) -> None:
     name = signal_id(turn.state.epoch, turn.state.signals + 1)
     if _answer_resend(turn, name, signal):
         return
-    if signal.refused_code:
-        _refuse(turn, name, signal, signal.refused_code, signal.refused_text)
-        return
-    if not signal.intents:
-        _refuse(turn, name, signal, "no_intent", "the message asks for nothing")
-        return
-    if len(signal.intents) > turn.settings.max_intents:
-        _refuse(
-            turn,
-            name,
-            signal,
-            "too_many_intents",
-            f"{len(signal.intents)} intents in one signal; the limit is "
-            f"{turn.settings.max_intents}",
-        )
-        return
     strategy = StrategyId(signal.strategy or signal.source)
     routes = [route for route in turn.settings.routes if _follows(route, strategy, signal.source)]
-    stops_only = all(isinstance(intent, StopTrading) for intent in signal.intents)
-    if not routes and not stops_only:
-        _refuse(
-            turn,
-            name,
-            signal,
-            "no_route",
-            f"no route follows strategy {strategy!r} from source {signal.source!r}; add one "
-            "under [routes], or correct the strategy's name in the alert",
-        )
-        return
     max_age = _max_age(turn, signal, routes)
     fired = signal.fired_at if signal.fired_at is not None else signal.received_at
-    if turn.at - fired > max_age and not stops_only:
-        _refuse(
-            turn,
-            name,
-            signal,
-            "stale",
-            f"the signal is {(turn.at - fired) / SECOND:.1f} s old and the limit is "
-            f"{max_age / SECOND:.0f} s; it was not executed",
-        )
+    refusal = (
+        _nothing_to_do(turn, signal)
+        or _nobody_follows(signal, strategy, routes)
+        or _too_old(turn, signal, turn.at - fired, max_age)
+    )
+    if refusal is not None:
+        _refuse(turn, name, signal, *refusal)
         return
+    _accept(turn, name, signal, strategy)
+    deadline = Instant(max(fired + max_age, turn.at))
+    for index, intent in enumerate(signal.intents):
+        if isinstance(intent, StopTrading):
+            scope = "all" if intent.scope == "all" else f"strategy:{strategy}"
+            set_stop(turn, scope, f"signal {name}", "asked for by a signal")
+            continue
+        for route in routes:
+            _run_route(turn, name, index, intent, strategy, route, deadline)
+
+
+def _stops_only(signal: Signal) -> bool:
+    """Whether it asks for nothing but a halt, which needs no route and is never too old."""
+    return all(isinstance(intent, StopTrading) for intent in signal.intents)
+
+
+def _nothing_to_do(turn: Turn, signal: Signal) -> _Why | None:
+    if signal.refused_code:
+        return signal.refused_code, signal.refused_text
+    if not signal.intents:
+        return "no_intent", "the message asks for nothing"
+    count, limit = len(signal.intents), turn.settings.max_intents
+    if count > limit:
+        return "too_many_intents", f"{count} intents in one signal; the limit is {limit}"
+    return None
+
+
+def _nobody_follows(signal: Signal, strategy: StrategyId, routes: Sequence[Route]) -> _Why | None:
+    if routes or _stops_only(signal):
+        return None
+    return (
+        "no_route",
+        f"no route follows strategy {strategy!r} from source {signal.source!r}; add one "
+        "under [routes], or correct the strategy's name in the alert",
+    )
+
+
+def _too_old(turn: Turn, signal: Signal, age: int, max_age: int) -> _Why | None:
+    if age <= max_age or _stops_only(signal):
+        return None
+    return (
+        "stale",
+        f"the signal is {age / SECOND:.1f} s old and the limit is {max_age / SECOND:.0f} s; it "
+        "was not executed",
+    )
+
+
+def _accept(turn: Turn, name: SignalId, signal: Signal, strategy: StrategyId) -> None:
     turn.emit(
         SignalAccepted(
             at=turn.at,
@@ -112,14 +134,6 @@ def plan_signal(turn: Turn, signal: Signal) -> None:
             notes=signal.notes,
         )
     )
-    deadline = Instant(max(fired + max_age, turn.at))
-    for index, intent in enumerate(signal.intents):
-        if isinstance(intent, StopTrading):
-            scope = "all" if intent.scope == "all" else f"strategy:{strategy}"
-            set_stop(turn, scope, f"signal {name}", "asked for by a signal")
-            continue
-        for route in routes:
-            _run_route(turn, name, index, intent, strategy, route, deadline)
 
 
 def _answer_resend(turn: Turn, name: SignalId, signal: Signal) -> bool:

@@ -4,11 +4,12 @@ A quote only moves a peak; what is asked of the venue is coalesced: the latest l
 least one interval and one tick (or the trail's own step) apart.
 """
 
-from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from decimal import Decimal
 
 import msgspec
 
 from bascule.execution.guards import tend
+from bascule.execution.levels import away_from
 from bascule.execution.state import AccountState, Guard, Order
 from bascule.execution.turn import Turn
 from bascule.model.enums import OrdStatus, Side
@@ -145,9 +146,7 @@ def _too_soon(turn: Turn, order: Order) -> bool:
 
 
 def _behind(peak: Decimal, distance: Decimal, held: Side, listing: Listing) -> Decimal:
-    rounding = ROUND_FLOOR if held is Side.BUY else ROUND_CEILING
-    raw = (peak - distance * held.sign) / listing.tick_size
-    return raw.to_integral_value(rounding) * listing.tick_size
+    return away_from(peak - distance * held.sign, held, listing.tick_size)
 
 
 def _better(level: Decimal, now: Decimal | None, sign: int, step: Decimal) -> bool:
