@@ -77,7 +77,8 @@ class Plan(Struct, kw_only=True):
             if listing is not None:
                 return listing
         # An override to a continuous name, such as US500 to MES1!, rolls as that name does.
-        found = resolve(theirs or name, self.turn.at, held=held, symbols=self.spec.symbols)
+        symbols = None if theirs is not None else self.spec.symbols
+        found = resolve(theirs or name, self.turn.at, held=held, symbols=symbols)
         if isinstance(found, Refusal):
             self.refuse(found.code, found.text, name)
             return None
