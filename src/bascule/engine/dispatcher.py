@@ -68,6 +68,7 @@ class Dispatcher:
         self._lanes: dict[AccountId, _Lane] = {}
         self._dirty: dict[AccountId, None] = {}
         self._scheduled = False
+        self._changes: list[Coroutine[None, None, None]] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self.stopped = False
 
@@ -129,6 +130,10 @@ class Dispatcher:
         for venue, orders in batches.items():
             for start in range(0, len(orders), BATCH_MAX):
                 self._spawn(self._submit(self._links[venue], orders[start : start + BATCH_MAX]))
+        # After the submits: a change may speak of an order that leaves in this very pump.
+        changes, self._changes = self._changes, []
+        for change in changes:
+            self._spawn(change)
 
     def _wake(self, account: AccountId) -> None:
         self._lanes[account].timer = None
@@ -181,9 +186,9 @@ class Dispatcher:
         elif isinstance(effect, Cancel):
             if self._take_back_unsent(effect, order):
                 return
-            self._spawn(self._cancel(self._links[spec.venue], effect, order))
+            self._changes.append(self._cancel(self._links[spec.venue], effect, order))
         else:
-            self._spawn(self._replace(self._links[spec.venue], effect, order))
+            self._changes.append(self._replace(self._links[spec.venue], effect, order))
 
     def _take_back_unsent(self, effect: Cancel, order: Order) -> bool:
         """Cancel here what has not left yet; the venue must not be asked for an order it lacks."""

@@ -23,6 +23,9 @@ from bascule.model.enums import ENDED, OrdStatus, OrdType, Side
 from bascule.model.ids import ClOrdID, ExecID, VenueSymbol, base36
 from bascule.model.values import text
 
+NEVER_THERE = ("absent", "resolved_by_hand")
+"""Ends in which the venue never had the order, and so has refused nothing."""
+
 
 def same_key(symbol: str, side: Side, quantity: Decimal) -> str:
     """Name an entry by symbol, side and size, for the duplicate check."""
@@ -296,7 +299,8 @@ def ended(account: AccountState, event: ev.OrderEnded) -> None:
     _weigh(account, order, -1)
     order.end_reason = event.text or event.reason
     _settle(account, order, event.status)
-    if order.leg == "s" and event.status is OrdStatus.REJECTED and order.parent is not None:
+    refused = event.status is OrdStatus.REJECTED and event.reason not in NEVER_THERE
+    if order.leg == "s" and refused and order.parent is not None:
         guard = account.guards.get(order.parent)
         if guard is not None:
             guard.refused += 1

@@ -19,6 +19,7 @@ from bascule.model.event import ReplaceRequested
 from bascule.model.instrument import Listing
 from bascule.model.values import ZERO, floor_to
 
+REFUSED_MAX = 10_000
 STOP_REFUSALS_MAX = 2
 """After so many refusals of its stop a position is closed: it must not stand unprotected."""
 
@@ -40,6 +41,12 @@ def tend(turn: Turn, account: AccountState, guard: Guard) -> None:
         for child in children:
             _move(turn, account, child, _level(guard, child), None, listing)
         return
+    if not capabilities.reduce_only:
+        book = account.book(guard.strategy, guard.symbol)
+        if book is not None and book.exiting:
+            # Without reduce-only a stop beside an exit could open the other side: the exit's end
+            # brings us back here.
+            return
     _tend_stop(turn, account, spec, capabilities, guard, listing, children)
     _tend_targets(turn, account, spec, guard, listing, children)
 
@@ -68,7 +75,7 @@ def _tend_stop(
             return
     if guard.refused >= STOP_REFUSALS_MAX:
         book = account.book(guard.strategy, guard.symbol)
-        if book is not None and not book.exiting:
+        if book is not None and not book.exiting and _may_try(turn, f"{guard.cl_ord_id} x"):
             close_quantity(
                 turn,
                 account,
@@ -79,6 +86,7 @@ def _tend_stop(
                 min(guard.held, abs(book.quantity)),
                 signal=guard.signal,
                 sizing="the venue refused its stop, so the position is closed",
+                late=True,
             )
         return
     _protect(turn, account, spec, guard, listing, "s", "", guard.held, level)
@@ -139,7 +147,9 @@ def _protect(
     level: Decimal,
 ) -> None:
     """Place a stop or a target for what is held."""
-    place(
+    if not _may_try(turn, f"{guard.cl_ord_id} {leg}{slot}"):
+        return
+    name = place(
         turn,
         Draft(
             account=account,
@@ -164,6 +174,19 @@ def _protect(
             sizing="protects what the entry has filled",
         ),
     )
+    if name is not None:
+        turn.market.refused.pop(f"{guard.cl_ord_id} {leg}{slot}", None)
+
+
+def _may_try(turn: Turn, what: str) -> bool:
+    """Hold what our own checks refused a moment ago to one try an interval."""
+    last = turn.market.refused.get(what)
+    if last is not None and turn.at - last < turn.settings.change_interval_ns:
+        return False
+    turn.market.refused[what] = turn.at
+    if len(turn.market.refused) > REFUSED_MAX:
+        del turn.market.refused[next(iter(turn.market.refused))]
+    return True
 
 
 def _move(
@@ -175,7 +198,7 @@ def _move(
     listing: Listing,
 ) -> None:
     """Ask for another level or size of a child, one change in flight at a time."""
-    if child.pending or level is None or child.doubt:
+    if child.pending or level is None or child.doubt or child.cl_ord_id in account.waiters:
         return
     is_stop = child.leg == "s"
     moved = level != (child.stop_price if is_stop else child.price)

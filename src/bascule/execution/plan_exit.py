@@ -2,14 +2,14 @@
 
 from decimal import Decimal
 
-from bascule.execution.placing import Draft, place
+from bascule.execution.placing import Draft, judge_draft, place
 from bascule.execution.planning import Plan, cancel_entries, held_side, request_cancel
 from bascule.execution.state import AccountState, Book, Order
 from bascule.execution.turn import Turn
 from bascule.model.account import AccountSpec, Capabilities
 from bascule.model.enums import Direction, PositionMode, QtyUnit, Side
 from bascule.model.event import BookClosing
-from bascule.model.ids import ClOrdID, PositionId, SignalId, cl_ord_id
+from bascule.model.ids import ClOrdID, PositionId, SignalId, base36, cl_ord_id
 from bascule.model.instrument import Listing
 from bascule.model.intent import Amount, ClosePosition, Flatten
 from bascule.model.values import ZERO, Instant, floor_to, text
@@ -134,6 +134,7 @@ def close_quantity(
     intent: int = 0,
     label: str = "",
     not_before: Instant | None = None,
+    late: bool = False,
 ) -> None:
     """Place market exits for a quantity of a book: one, or one a position where the venue hedges.
 
@@ -141,26 +142,37 @@ def close_quantity(
     back, and is then made for what is still held.
     """
     side = Side.SELL if book.quantity > 0 else Side.BUY
-    after = None if capabilities.reduce_only else _take_back_stops(turn, account, book)
-    for position_id, part in _parts(spec, book, quantity):
-        draft = Draft(
-            account=account,
-            spec=spec,
-            listing=listing,
-            signal=signal,
-            intent=intent,
-            strategy=book.strategy,
-            leg="x",
-            slot=_free_slot(account, signal, intent),
-            side=side,
-            quantity=part,
-            reducing=True,
-            position_id=position_id,
-            after=after,
-            label=label,
-            sizing=sizing,
-            not_before=not_before,
+    drafts: list[Draft] = []
+    # A late exit is numbered by the count of all requests: its signal may be so old that an exit
+    # of it is forgotten here, and the venue would know the id.
+    mark = f"z{base36(turn.state.requests)}" if late else ""
+    first = _free_slot(account, signal, intent, mark)
+    for index, (position_id, part) in enumerate(_parts(spec, book, quantity), first):
+        drafts.append(
+            Draft(
+                account=account,
+                spec=spec,
+                listing=listing,
+                signal=signal,
+                intent=intent,
+                strategy=book.strategy,
+                leg="x",
+                slot=f"{mark}{index if index else ''}",
+                side=side,
+                quantity=part,
+                reducing=True,
+                position_id=position_id,
+                label=label,
+                sizing=sizing,
+                not_before=not_before,
+            )
         )
+    after: ClOrdID | None = None
+    if not capabilities.reduce_only and any(judge_draft(turn, d)[-1].ok for d in drafts):
+        # Only for an exit that will go: a refused one must not cost the position its stop.
+        after = _take_back_stops(turn, account, book)
+    for draft in drafts:
+        draft.after = after
         place(turn, draft)
 
 
@@ -179,13 +191,14 @@ def _parts(
     return parts
 
 
-def _free_slot(account: AccountState, signal: SignalId, intent: int) -> str:
+def _free_slot(account: AccountState, signal: SignalId, intent: int, mark: str) -> int:
     """Number the exits of one signal on one account, so that each has an id of its own."""
-    for index in range(1_000):
-        slot = str(index) if index else ""
+    index = 0
+    while True:
+        slot = f"{mark}{index if index else ''}"
         if account.order(cl_ord_id(signal, intent, account.number, f"x{slot}")) is None:
-            return slot
-    return "z"
+            return index
+        index += 1
 
 
 def _take_back_stops(turn: Turn, account: AccountState, book: Book) -> ClOrdID | None:
@@ -303,4 +316,5 @@ def close_late_fill(
         quantity,
         signal=book.closing,
         sizing="closes an entry that filled after the close was asked for",
+        late=True,
     )

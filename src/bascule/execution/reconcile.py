@@ -11,7 +11,13 @@ from decimal import Decimal
 from bascule.execution.guards import tend
 from bascule.execution.inputs import Looked
 from bascule.execution.order_table import Fact
-from bascule.execution.reports import adopt_child, aftermath, learn, on_report
+from bascule.execution.reports import (
+    adopt_child,
+    aftermath,
+    ask_back_again,
+    learn,
+    on_report,
+)
 from bascule.execution.state import AccountState, Order
 from bascule.execution.turn import Turn
 from bascule.model.enums import ExecType, OrdStatus
@@ -90,6 +96,7 @@ def on_look(turn: Turn, look: Looked) -> None:
                     cause=look.cause,
                 )
             )
+    ask_back_again(turn, account)
     for guard in list(account.guards.values()):
         tend(turn, account, guard)
 

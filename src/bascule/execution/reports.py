@@ -5,6 +5,7 @@ from decimal import Decimal
 from bascule.execution.guards import tend
 from bascule.execution.order_table import Fact, Ignore, step
 from bascule.execution.plan_exit import close_late_fill
+from bascule.execution.planning import request_cancel
 from bascule.execution.state import AccountState, Order
 from bascule.execution.turn import Turn
 from bascule.model.enums import ENDED, ExecType, OrdStatus
@@ -26,6 +27,9 @@ from bascule.model.event import (
 from bascule.model.ids import AccountId, ClOrdID, Symbol
 from bascule.model.order import Accepted, ExecutionReport, Outcome, Refused
 from bascule.model.values import ZERO
+
+CANCEL_TRIES_MAX = 50
+"""How often a stop that an exit waits for is asked back; a look in between says if it is gone."""
 
 _SIMPLE = {
     ExecType.PENDING_NEW: Fact.ACCEPTED,
@@ -420,6 +424,19 @@ def aftermath(turn: Turn, account: AccountState, order: Order) -> None:
             waiting = account.orders.get(name)
             if waiting is not None:
                 _let_go(turn, account, waiting, order)
+
+
+def ask_back_again(turn: Turn, account: AccountState) -> None:
+    """Ask again for each stop or target that an exit waits for and whose cancel was refused.
+
+    Called once a look, so that a venue that goes on refusing is not asked in a tight loop.
+    """
+    for name in list(account.waiters):
+        order = account.orders.get(name)
+        if order is None or order.leg not in "st" or order.pending:
+            continue
+        if order.changes < CANCEL_TRIES_MAX:
+            request_cancel(turn, account, name, "an exit waits for it")
 
 
 def _let_go(turn: Turn, account: AccountState, waiting: Order, before: Order) -> None:
