@@ -14,13 +14,13 @@ them with ``data`` instead.
 
 from collections.abc import Callable, Sequence
 from hashlib import sha256
-from typing import Any, NamedTuple, cast, get_args
+from typing import Any, NamedTuple, get_args
 
 import msgspec
 
 from bascule.journal.store import Head, Row, Value
 from bascule.model.errors import JournalCorrupt
-from bascule.model.event import Event, OrdersSent, ReportIgnored
+from bascule.model.event import Event, OrdersSent, ReportIgnored, SignalDuplicate
 from bascule.model.values import Instant
 
 GENESIS = Head(0, bytes(32))
@@ -30,6 +30,36 @@ _encode = msgspec.json.Encoder().encode
 _decode: Callable[[str], Event] = msgspec.json.Decoder(Event).decode
 
 
+def root_signal(cl_ord_id: str) -> str:
+    """Give the signal that an order descends from: its id's part before account and leg."""
+    return cl_ord_id.rpartition("-")[0].partition(".")[0]
+
+
+def _of_order(event: Any) -> str:
+    return root_signal(event.cl_ord_id)
+
+
+def _of_report(event: ReportIgnored) -> str:
+    return root_signal(event.cl_ord_id or event.report.cl_ord_id or "")
+
+
+def _of_orders(event: OrdersSent) -> str:
+    """Give the signal that all orders of one send descend from, or '' where they differ."""
+    roots = {root_signal(order) for order in event.orders}
+    return roots.pop() if len(roots) == 1 else ""
+
+
+def _of_duplicate(event: SignalDuplicate) -> str:
+    return event.duplicate_of
+
+
+_ROOTS: dict[type[Any], Callable[[Any], str]] = {
+    ReportIgnored: _of_report,
+    OrdersSent: _of_orders,
+    SignalDuplicate: _of_duplicate,
+}
+
+
 class _Layout(NamedTuple):
     """What the columns of one event class are taken from."""
 
@@ -37,15 +67,14 @@ class _Layout(NamedTuple):
     kind_bytes: bytes
     has_account: bool
     has_signal: bool
-    has_order: bool
+    root: Callable[[Any], str] | None
 
 
 def _layout(event: type[msgspec.Struct]) -> _Layout:
     fields = event.__struct_fields__
     kind = str(event.__struct_config__.tag)
-    return _Layout(
-        kind, kind.encode() + b"\0", "account" in fields, "signal" in fields, "cl_ord_id" in fields
-    )
+    root = _ROOTS.get(event, _of_order if "cl_ord_id" in fields else None)
+    return _Layout(kind, kind.encode() + b"\0", "account" in fields, "signal" in fields, root)
 
 
 _LAYOUTS = {event: _layout(event) for event in get_args(Event)}
@@ -56,11 +85,6 @@ def digest(previous: bytes, seq: int, kind: str, data: bytes) -> bytes:
     return sha256(b"".join((previous, seq.to_bytes(8, "big"), kind.encode(), b"\0", data))).digest()
 
 
-def root_signal(cl_ord_id: str) -> str:
-    """Give the signal that an order descends from: its id's part before account and leg."""
-    return cl_ord_id.rpartition("-")[0].partition(".")[0]
-
-
 def encode(events: Sequence[Event], head: Head, into: list[Value]) -> Head:
     """Append the rows of ``events`` to ``into``, flat, chained onto ``head``.
 
@@ -69,36 +93,20 @@ def encode(events: Sequence[Event], head: Head, into: list[Value]) -> Head:
     """
     seq, last = head
     extend = into.extend
+    event: Any
     for event in events:
-        kind, kind_bytes, has_account, has_signal, has_order = _LAYOUTS[type(event)]
+        kind, kind_bytes, has_account, has_signal, root_of = _LAYOUTS[type(event)]
         body = _encode(event)
         seq += 1
         last = sha256(last + seq.to_bytes(8, "big") + kind_bytes + body).digest()
-        any_event = cast(Any, event)
-        signal = (any_event.signal or "") if has_signal else ""
-        account = any_event.account if has_account else ""
+        signal = (event.signal or "") if has_signal else ""
         cause = ""
-        if has_order:
-            if root := _root(any_event):
-                cause = "" if signal == root else signal
-                signal = root
-        elif kind == "orders_sent":
-            signal = _root_of_all(any_event)
+        if root_of and (root := root_of(event)):
+            cause = "" if signal == root else signal
+            signal = root
+        account = event.account if has_account else ""
         extend((seq, event.at, kind, signal, cause, account, body.decode(), last))
     return Head(seq, last)
-
-
-def _root(event: Any) -> str:
-    order = event.cl_ord_id
-    if order is None and type(event) is ReportIgnored:
-        order = event.report.cl_ord_id
-    return root_signal(order) if order else ""
-
-
-def _root_of_all(event: OrdersSent) -> str:
-    """Give the signal that all orders of one send descend from, or '' where they differ."""
-    roots = {root_signal(order) for order in event.orders}
-    return roots.pop() if len(roots) == 1 else ""
 
 
 def decode(seq: int, data: str) -> Event:

@@ -25,7 +25,8 @@ COLUMNS = ("seq", "at", "kind", "signal", "cause", "account", "data", "hash")
 class Row(NamedTuple):
     """One journaled event as it is stored.
 
-    ``signal`` is the root signal: the one an order descends from, '' where there is none.
+    ``signal`` is the root signal: the one an order descends from, or the first of a resend; ''
+    where there is none.
     ``cause`` is the signal that asked for this change when it is another one, else ''. ``data``
     is the event as JSON; ``at``, ``kind``, ``signal``, ``cause`` and ``account`` are taken from it.
     ``hash`` is the chain's, see ``chain.py``.

@@ -12,13 +12,7 @@ from tests.unit.journal.support import Held, links
 def append(path: Path) -> None:
     """Append for ever; print each sequence that was reported durable, before anything else."""
     held = Held(path)
-
-    class Printer(list):  # type: ignore[type-arg]
-        def append(self, seq: int) -> None:
-            sys.stdout.write(f"{seq}\n")
-            sys.stdout.flush()
-
-    held.journal._on_durable = Printer().append
+    held.journal._on_durable = lambda seq: print(seq, flush=True)
     number = held.journal.head.seq
     for size in itertools.cycle([1, 3, 7, 20]):
         held.journal.append(links(number + 1, size))

@@ -1,16 +1,27 @@
 """Copies made while the journal is written, and the way back."""
 
+import os
 import threading
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from bascule.journal.backup import backup, restore
 from bascule.journal.follower import Follower
 from bascule.journal.verify import verify
-from bascule.model.errors import JournalCorrupt, JournalError, JournalLocked, UsageError
+from bascule.model.errors import (
+    JournalCorrupt,
+    JournalError,
+    JournalLocked,
+    JournalUnwritable,
+    UsageError,
+)
 from bascule.model.event import EpochStarted
 from tests.unit.journal.support import Held, fill, link, links, replayed, rewrite
+
+_replace = os.replace
 
 
 @pytest.fixture
@@ -118,6 +129,48 @@ def test_restore_onto_nothing_and_twice(path: Path, tmp_path: Path) -> None:
         "journal.db.replaced-2",
         "journal.db.replaced-3",
     }
+
+
+def test_a_restore_may_be_cut_short_anywhere(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whichever move fails, the next start has the old journal, the new one, or is refused."""
+    backup(path, tmp_path / "copy.db")
+    with Held(path) as held:
+        held.journal.append(links(10, 5))
+        held.journal.progress(pid=1, started="")
+    original = {file.name: file.read_bytes() for file in path.parent.iterdir()}
+    outcomes = []
+    for cut in range(1, 7):
+        folder = tmp_path / str(cut)
+        folder.mkdir()
+        for name, content in original.items():
+            (folder / name).write_bytes(content)
+        moves = iter(range(1, 100))
+
+        def replace(source: Path, target: Path, cut: int = cut, moves: Any = moves) -> None:
+            if next(moves) == cut:
+                raise OSError("cut")
+            _replace(source, target)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "replace", replace)
+            with suppress(JournalUnwritable):
+                restore(tmp_path / "copy.db", folder / "journal.db")
+        outcomes.append(_start(folder / "journal.db"))
+        restore(tmp_path / "copy.db", folder / "journal.db")
+        assert _start(folder / "journal.db") == "new"
+    assert outcomes == ["old", "refused", "refused", "refused", "refused", "new"]
+
+
+def _start(path: Path) -> str:
+    """Tell what a start finds: the old journal, the restored one, or a reason to refuse."""
+    try:
+        with Held(path) as held:
+            assert held.journal.epoch_due == (held.journal.head.seq == 10)
+            return "new" if held.journal.epoch_due else "old"
+    except JournalCorrupt:
+        return "refused"
 
 
 def test_restore_is_refused_while_an_engine_runs(path: Path, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import apsw
 import pytest
 
+from bascule.journal import sqlite
 from bascule.journal.progress import ProgressFile
 from bascule.journal.verify import verify
 from bascule.model.errors import JournalCorrupt, JournalError, JournalUnwritable
@@ -143,6 +144,18 @@ def test_damaged_pages_are_found_at_start(path: Path) -> None:
     path.write_bytes(content)
     with pytest.raises(JournalCorrupt, match="damaged"):
         Held(path)
+
+
+def test_damage_in_a_large_file_is_found_by_what_reads_it(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file too large for SQLite's check at start is still held to the chain, row by row."""
+    monkeypatch.setattr(sqlite, "CHECKED_BYTES_MAX", 0)
+    content = path.read_bytes()
+    assert content.count(b"a4") > 0
+    path.write_bytes(content.replace(b'"account":"a4"', b'"account":"a5"'))
+    with Held(path) as held, pytest.raises(JournalCorrupt, match="row 5"):
+        list(held.journal.replay())
 
 
 def test_a_file_that_is_no_database_is_refused(path: Path) -> None:

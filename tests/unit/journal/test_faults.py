@@ -8,9 +8,12 @@ import pytest
 from bascule.journal.progress import ProgressFile
 from bascule.journal.sqlite import WAL_PAGES_MAX, SqliteStore
 from bascule.model.errors import JournalUnwritable
+from bascule.model.event import EpochStarted, Event
 from tests.unit.journal.support import FaultyDisk, Held, links, replayed
 
 BATCHES = 12
+SIZE = 5
+STORY: list[Event] = [EpochStarted(at=0, epoch="a1", reason="first"), *links(1, BATCHES * SIZE - 1)]
 
 
 @pytest.fixture
@@ -24,12 +27,13 @@ def _run(path: Path, disk: FaultyDisk, fail_at: int = 0) -> Held:
     held = Held(path, vfs=disk.name, threaded=False)
     disk.count, disk.fail_at = 0, fail_at
     for number in range(BATCHES):
+        batch = STORY[number * SIZE : (number + 1) * SIZE]
         if held.fatal:
             with pytest.raises(JournalUnwritable, match="failed before"):
-                held.journal.append(links(number * 5 + 1, 5))
+                held.journal.append(batch)
             held.journal.progress(pid=2, started="")
             continue
-        held.journal.append(links(number * 5 + 1, 5))
+        held.journal.append(batch)
         if number == BATCHES // 2:
             held.journal.write_snapshot(held.journal.head.seq, b"s" * 9_000)
             held.journal.progress(pid=1, started="")
@@ -45,7 +49,7 @@ def test_each_write_and_each_sync_may_fail(
     """Whichever one fails: it is told once, nothing later is durable, and nothing is lost."""
     disk.error = error
     held = _run(tmp_path / "whole.db", disk)
-    assert held.durable[-1] == BATCHES * 5
+    assert held.durable[-1] == len(STORY)
     steps = disk.count
     held.journal.close()
     assert steps > BATCHES * 3
@@ -55,14 +59,14 @@ def test_each_write_and_each_sync_may_fail(
         held = _run(folder / "journal.db", disk, fail_at)
         assert [type(fatal) for fatal in held.fatal] == [JournalUnwritable]
         durable = held.durable[-1] if held.durable else 0
-        assert durable < BATCHES * 5
+        assert durable <= len(STORY)
         held.journal.close()
         last = ProgressFile(folder / "journal.db").read()
         assert last is None or last.pid == 1
         found = [event for _, event in replayed(folder / "journal.db")]
-        assert found == links(1, len(found))
+        assert found == STORY[: len(found)]
         assert len(found) >= durable
-        assert len(found) % 5 == 0
+        assert len(found) % SIZE == 0
 
 
 def test_a_failure_says_what_to_do(tmp_path: Path, disk: FaultyDisk) -> None:
@@ -72,6 +76,21 @@ def test_a_failure_says_what_to_do(tmp_path: Path, disk: FaultyDisk) -> None:
     assert "journal.db" in fatal.message
     assert "disk" in fatal.hint
     assert fatal.code == "journal_unwritable"
+
+
+def test_a_progress_record_that_cannot_be_written_is_a_failure(tmp_path: Path) -> None:
+    """An engine whose watcher cannot see it does not go on."""
+    with Held(tmp_path / "journal.db") as held:
+        (tmp_path / "progress.json.new").mkdir()
+        held.journal.progress(pid=1, started="")
+    (fatal,) = held.fatal
+    assert "progress.json" in fatal.message
+
+
+def test_a_file_system_without_wal_is_refused() -> None:
+    """Where SQLite cannot keep a WAL, no order could wait for an fsync that means anything."""
+    with pytest.raises(JournalUnwritable, match="WAL mode"):
+        SqliteStore.open("/journal.db", vfs="memdb")
 
 
 def test_the_writer_thread_tells_of_a_failure_too(tmp_path: Path, disk: FaultyDisk) -> None:

@@ -96,12 +96,23 @@ def test_the_story_of_a_signal_and_of_an_order(path: Path) -> None:
     with Held(path) as held:
         held.journal.append([doubted, link(9), other, canceled, again])
     with Follower(path) as follower:
-        assert [row.seq for row in follower.of_signal("a1-4")] == [1, 3, 4]
-        assert [row.seq for row in follower.of_signal("a1-4", after_seq=1)] == [3, 4]
+        assert [row.seq for row in follower.of_signal("a1-4")] == [1, 3, 4, 5]
+        assert [row.seq for row in follower.of_signal("a1-4", after_seq=1)] == [3, 4, 5]
         assert [row.seq for row in follower.of_signal("a1-9")] == [4, 5]
         assert [row.seq for row in follower.of_order("a1-4-3e")] == [1, 4]
         assert follower.of_signal("a1-5") == []
         assert follower.of_signal("") == []
+
+
+def test_the_newest_of_some_kinds(path: Path) -> None:
+    """Rows of the kinds asked for come newest first, within the bounds."""
+    fill(path, 10)
+    with Follower(path) as follower:
+        kinds = ("link_changed", "stop_set")
+        assert [row.seq for row in follower.of_kinds(kinds, limit=3)] == [10, 9, 8]
+        found = follower.of_kinds(kinds, after_seq=4, before_seq=7)
+        assert [row.seq for row in found] == [6, 5]
+        assert [row.seq for row in follower.of_kinds(("epoch_started",))] == [1]
 
 
 def test_the_story_of_a_signal_uses_an_index(path: Path) -> None:

@@ -97,7 +97,7 @@ def _report(order: str | None) -> ExecutionReport:
     ("event", "signal", "cause"),
     [
         (SignalDuplicate(at=1, signal="a1-9", source="s", received_at=1, duplicate_of="a1-4"),
-         "a1-9", ""),
+         "a1-4", "a1-9"),
         (OrderDoubted(at=1, account="a", cl_ord_id="a1-4.1-3e", cause="timeout"), "a1-4", ""),
         (CancelRequested(at=1, account="a", cl_ord_id="a1-4-3e", request_id="r", reason="",
                          signal="a1-9"), "a1-4", "a1-9"),

@@ -68,7 +68,7 @@ def test_a_busy_loop_is_told_once(tmp_path: Path) -> None:
 def test_a_writer_that_breaks_is_heard(tmp_path: Path) -> None:
     """A bug in the writer thread ends the engine; it does not leave it waiting for ever."""
     loop = Loop()
-    writer = WriterThread(Broken(), ProgressFile(tmp_path / "j"), loop.notices)  # type: ignore[arg-type]
+    writer = WriterThread(Broken(), ProgressFile(tmp_path / "j"), loop.notices)
     writer.put(_row(1))
     writer.put(_row(2))
     writer.close()
