@@ -13,7 +13,6 @@ from msgspec import Struct
 
 from bascule.signals import lenient_json
 from bascule.signals.instruction import Refuse, Rejection
-from bascule.signals.numbers import shown
 from bascule.signals.words import fold
 
 
@@ -318,16 +317,3 @@ def text(fields: Fields, role: str) -> str:
         if isinstance(found.value, Decimal) and found.value.is_finite():
             return format(found.value, "f") if abs(found.value.adjusted()) < 40 else ""
     return ""
-
-
-def agree(role: str, one: Found, other: Found) -> None:
-    """Hold two fields of one role to one value.
-
-    Raises:
-        Refuse: ``conflict``, naming both.
-    """
-    if one.value != other.value or one.unit != other.unit:
-        raise Refuse(
-            "conflict",
-            f"{role}: {one.key} says {shown(one.value)} and {other.key} {shown(other.value)}",
-        )

@@ -20,13 +20,17 @@ _FAR = 10
 _HUNDRED = Decimal(100)
 
 _QTY_UNITS = {
-    "": "units", "fixed": "units", "fixedquantity": "units", "contracts": "units",
+    "": "", "fixed": "units", "fixedquantity": "units", "contracts": "units",
     "contract": "units", "units": "units", "shares": "units", "base": "base", "coins": "base",
     "lots": "lots", "lot": "lots", "quote": "quote", "usd": "quote", "usdt": "quote",
     "cash": "quote", "dollaramount": "quote", "dollars": "quote", "percent": "percent",
     "percentage": "percent", "pct": "percent", "percentofequity": "percent_of_equity",
     "percentofbalance": "percent_of_balance", "percentofposition": "percent_of_position",
 }  # fmt: skip
+_PERCENTAGES = frozenset(
+    {"percent", "percent_of_equity", "percent_of_balance", "percent_of_position"}
+)
+_OF_SOMETHING = _PERCENTAGES | {""}
 
 
 class Sizes(Struct, frozen=True):
@@ -50,6 +54,19 @@ class Guards(Struct, frozen=True):
     breakeven: MoveToEntry | None = None
     unset: tuple[str, ...] = ()
     unreadable: tuple[str, ...] = ()
+
+
+_NO_GUARDS = Guards()
+_GUARDING = frozenset(
+    {
+        "sl",
+        "trail",
+        "trail_trigger",
+        "unknown_stop",
+        "tp",
+        *(f"tp{place}" for place in range(2, 10)),
+    }
+)
 
 
 def price(fields: Fields, role: str) -> Decimal | None:
@@ -130,23 +147,30 @@ def _quantity(fields: Fields, reduces: bool) -> Measure | None:
         return None
     first = found[0]
     unit = first.unit
-    if isinstance(first.value, str) and first.value.strip().endswith("%") and not unit:
-        value = positive(first.value.strip()[:-1], first.key)
-        if len(found) > 1:
-            raise Refuse("conflict", f"{first.key} and {found[1].key} both give a size")
-        return Measure(value, "percent_of_position" if reduces else "percent")
-    units = {one.unit for one in found if one.depth == first.depth}
-    if len(units) > 1:
+    if any(one.unit != unit for one in found if one.depth == first.depth):
         raise Refuse("conflict", f"{first.key} and another field give sizes in different units")
-    value = _same(found)
     if not unit:
-        named_unit = fold(text(fields, "qty_unit")) if "qty_unit" in fields else ""
-        if named_unit not in _QTY_UNITS:
-            raise Refuse("bad_enum", f"a size in {shown(text(fields, 'qty_unit'))}")
-        unit = _QTY_UNITS[named_unit]
+        unit = _stated_unit(fields)
+    if isinstance(first.value, str) and first.value.strip().endswith("%"):
+        if len(found) > 1 or unit not in _OF_SOMETHING:
+            raise Refuse("conflict", f"{first.key} is a percentage, and another field says not")
+        value = positive(first.value.strip()[:-1], first.key)
+        unit = unit if unit in _PERCENTAGES else "percent"
+    else:
+        value = _same(found)
+        unit = unit or "units"
     if unit == "percent" and reduces:
         unit = "percent_of_position"
     return Measure(value, unit)
+
+
+def _stated_unit(fields: Fields) -> str:
+    if "qty_unit" not in fields:
+        return ""
+    stated = text(fields, "qty_unit")
+    if fold(stated) not in _QTY_UNITS:
+        raise Refuse("bad_enum", f"a size in {shown(stated)}")
+    return _QTY_UNITS[fold(stated)]
 
 
 def _risk(fields: Fields) -> Measure | None:
@@ -168,6 +192,8 @@ def guards(fields: Fields) -> Guards:
         Refuse: ``bad_number``, ``unresolved_placeholder``, ``conflict``; or ``unknown_field`` for
             a field that names a stop in a way that Bascule does not read.
     """
+    if fields.keys().isdisjoint(_GUARDING):
+        return _NO_GUARDS
     for found in fields.get("unknown_stop", ()):
         if _is_amount(found.value):
             raise Refuse(

@@ -335,3 +335,76 @@ def test_the_inner_order_speaks_before_the_outer_message() -> None:
     held({"symbol": "EURUSD", "ref_price": 1.08, "side": "buy"}, read(alert))
     held({"error": "malformed_json"}, read(SECRET | {"symbol": "X", "order": "{'action': 'buy'}"}))
     held({"error": "malformed_json"}, read(SECRET | {"symbol": "X", "action": "buy", "order": [1]}))
+
+
+@pytest.mark.parametrize(
+    ("members", "expected"),
+    [
+        ({"tif": "whenever"}, {"error": "bad_enum"}),
+        ({"market_position": "sideways"}, {"error": "bad_enum"}),
+        ({"qty": 1, "qty_type": "bananas"}, {"error": "bad_enum"}),
+        ({"reduce_only": "maybe", "qty": 1}, {"error": "bad_enum"}),
+        ({"order_type": "trailing_stop"}, {"error": "missing_field"}),
+        ({"order_type": "stop"}, {"error": "missing_field"}),
+        ({"order_type": "stop_limit", "limit_price": 5}, {"error": "missing_field"}),
+        ({"order_type": "limit", "price": 5, "stop_price": 4}, {"error": "conflict"}),
+        ({"order_type": "stop", "stop_price": 5, "limit_price": 4}, {"error": "conflict"}),
+        ({"limit_price": 5, "stop_price": 6}, {"order_type": "stop_limit", "limit": 5, "stop": 6}),
+        ({"type": "take-profit", "price": 5}, {"order_type": "limit", "reduce_only": True}),
+        ({"type": "stop-loss", "price": 5}, {"order_type": "stop", "reduce_only": True}),
+        ({"ticker": ":"}, {"error": "missing_field"}),
+        ({"ticker": "X" * 65}, {"error": "missing_field"}),
+        ({"ticker": "\u20bfTC"}, {"error": "missing_field"}),
+        ({"ticker": 7203}, {"error": "missing_field"}),
+        ({"account": "{{account}}"}, {"error": "unresolved_placeholder"}),
+        ({"leverage": "10x"}, {"intent": "open", "leverage": None}),
+        ({"time": {"at": 1}}, {"intent": "open", "fired_at": None}),
+        ({"price": -5}, {"error": "bad_number"}),
+        ({"sl": -5}, {"error": "bad_number"}),
+        ({"sl_pips": "2%"}, {"error": "bad_number"}),
+        ({"risk": "1%"}, {"risk": {"value": 1, "unit": "percent_equity"}}),
+        ({"risk": 0}, {"intent": "open", "risk": None}),
+        ({"risk": -1}, {"error": "bad_number"}),
+        ({"risk": 1}, {"risk": {"value": 1, "unit": "account_setting"}}),
+        ({"size": "5%", "qty": 1}, {"error": "bad_number"}),
+        ({"size": "5%", "quantity_type": "percent_of_equity"},
+         {"qty": {"value": 5, "unit": "percent_of_equity"}}),
+        ({"size": "5%", "quantity_type": "contracts"}, {"error": "conflict"}),
+        ({"tp1": 5, "tp2": 6, "tp1_frac": 0.7, "tp2_frac": 0.7}, {"error": "conflict"}),
+        ({"tp1": 5, "tp1_size": 200}, {"error": "bad_number"}),
+        ({"trail_pips": 5, "trail_trigger": 9},
+         {"trail": {"value": 5, "trigger": 9, "unit": "pips"}}),
+        ({"trail": True}, {"error": "bad_number"}),
+        ({"trail": False, "sl": False}, {"intent": "open", "trail": None, "sl": None}),
+        ({"metrics": [1]}, {"error": "malformed_json"}),
+        ({"metrics": "none"}, {"intent": "open"}),
+        ({"order": json.dumps(json.dumps({"qty": 3}))}, {"qty": {"value": 3, "unit": "units"}}),
+        ({"message": "{not json"}, {"intent": "open"}),
+    ],
+)  # fmt: skip
+def test_fields_that_go_with_an_entry(members: dict[str, Any], expected: dict[str, Any]) -> None:
+    """Order types need their prices; what cannot be read is refused by its own code."""
+    held(expected, read(SECRET | {"ticker": "X", "action": "buy"} | members))
+
+
+@pytest.mark.parametrize(
+    ("members", "error"),
+    [
+        ({"action": "sell", "contracts": 1, "market_position": "short", "before": 2}, "conflict"),
+        ({"action": "sell", "direction": "strategy.exitlong",
+          "metrics": [{"name": "exit.stop", "value": 5}]}, "conflict"),
+        ({"action": "move_stop"}, "missing_field"),
+        ({"action": "reverse"}, "missing_field"),
+        ({"action": "close", "type": "entry"}, "conflict"),
+        ({"action": "close", "event": "reduce"}, "conflict"),
+        ({"action": "close", "order_type": "limit", "qty": 1}, "missing_field"),
+    ],
+)  # fmt: skip
+def test_exits_and_changes_that_say_too_little_or_too_much(
+    members: dict[str, Any], error: str
+) -> None:
+    """A reversal smaller than what it reverses, a change without a new level, two verbs."""
+    before = members.pop("before", None)
+    if before is not None:
+        members |= {"prev_market_position": "long", "prev_market_position_size": before}
+    held({"error": error}, read(SECRET | {"ticker": "X"} | members))

@@ -233,7 +233,13 @@ def _metric_unit(role: str) -> str:
     return "price" if role in ("sl", "tp") else ""
 
 
+_UNTOLD = _Position(None, None, None)
+_TELLING = frozenset({"target", "now", "now_size", "before"})
+
+
 def _position(fields: Fields) -> _Position:
+    if fields.keys().isdisjoint(_TELLING):
+        return _UNTOLD
     worded: State | None = None
     sized: list[Found] = []
     for found in fields.get("target", ()):
