@@ -151,6 +151,8 @@ def _quantity(fields: Fields, reduces: bool) -> Measure | None:
         raise Refuse("conflict", f"{first.key} and another field give sizes in different units")
     if not unit:
         unit = _stated_unit(fields)
+    if reduces and len(found) == 1 and first.value == "all":
+        return Measure(_HUNDRED, "percent_of_position")
     if isinstance(first.value, str) and first.value.strip().endswith("%"):
         if len(found) > 1 or unit not in _OF_SOMETHING:
             raise Refuse("conflict", f"{first.key} is a percentage, and another field says not")

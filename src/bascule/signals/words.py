@@ -45,8 +45,8 @@ _BUY, _SELL = Side.BUY, Side.SELL
 
 ACTIONS: dict[str, Word] = _table(
     (
-        (Word("open", _BUY), "buy buytoopen bto buyorder buymarket marketbuy"),
-        (Word("open", _SELL), "sell selltoopen sto sellorder sellmarket marketsell"),
+        (Word("open", _BUY), "buy buysignal buytoopen bto buyorder buymarket marketbuy"),
+        (Word("open", _SELL), "sell sellsignal selltoopen sto sellorder sellmarket marketsell"),
         (
             Word("open", _BUY, "long"),
             "long bull bullish enterlong entrylong longentry longenter openlong longopen golong "

@@ -270,6 +270,8 @@ def test_a_field_is_read_as_its_key_says(members: dict[str, Any], expected: dict
         ({"action": "close", "ticker": "X", "size": "50%"},
          {"intent": "reduce", "qty": {"value": 50, "unit": "percent_of_position"}}),
         ({"action": "close", "ticker": "X", "size": "100%"}, {"intent": "close", "qty": "all"}),
+        ({"action": "close", "ticker": "X", "qty": "all"}, {"intent": "close", "qty": "all"}),
+        ({"action": "buy", "ticker": "X", "qty": "all"}, {"error": "bad_number"}),
         ({"action": "close", "ticker": "X", "price": "abc", "sl": "{{plot}}", "tp": [1]},
          {"intent": "close", "ref_price": None}),
         ({"action": "sell", "ticker": "X", "market_position": "flat", "sl": "garbage"},
