@@ -20,6 +20,10 @@ STOP_S = 10.0
 TRIES = 3
 """The broker of a demonstration that was just killed may need a moment to let go of its port."""
 
+_OWN_GROUP = 0
+if sys.platform == "win32":
+    _OWN_GROUP = subprocess.CREATE_NEW_PROCESS_GROUP
+
 
 class Broker:
     """Starts on entering, ends in good order on leaving.
@@ -58,12 +62,6 @@ class Broker:
             sys.executable, "-m", "bascule.venues.paper.emulator", "--config", str(config),
             "--ready-file", str(ready), "--with-parent",
         ]  # fmt: skip
-        # A group of its own: Ctrl-C is for the engine, which ends before its broker does.
-        apart: dict[str, int | bool] = (
-            {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
-            if sys.platform == "win32"
-            else {"start_new_session": True}
-        )
         with said.open("wb") as log:
             self._process = process = subprocess.Popen(
                 command,
@@ -71,7 +69,9 @@ class Broker:
                 stdout=subprocess.DEVNULL,
                 stderr=log,
                 env={**os.environ, **self._launch.environ},
-                **apart,  # type: ignore[call-overload]
+                # Ctrl-C is for the engine, which ends before its broker does.
+                creationflags=_OWN_GROUP,
+                start_new_session=True,
             )
         deadline = time.monotonic() + START_S
         while not ready.exists():

@@ -4,7 +4,6 @@ import asyncio
 import sys
 from collections import deque
 from collections.abc import Sequence
-from contextlib import suppress
 
 import typer
 from rich.console import Console, Group
@@ -85,13 +84,10 @@ class Show:
             await asyncio.sleep(self._every_s)
 
     async def _table(self, running: Running) -> None:
-        console = Console()
-        with Live(console=console, auto_refresh=False, transient=False) as live:
-            with suppress(asyncio.CancelledError):
-                while True:
-                    picture = await self._picture(running)
-                    live.update(picture, refresh=True)
-                    await asyncio.sleep(REFRESH_S)
+        with Live(console=Console(), auto_refresh=False) as live:
+            while True:
+                live.update(await self._picture(running), refresh=True)
+                await asyncio.sleep(REFRESH_S)
 
     async def _picture(self, running: Running) -> Group:
         status = await running.served.status()

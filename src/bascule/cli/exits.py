@@ -18,6 +18,12 @@ from bascule.model.errors import (
 )
 
 
+class EngineUnreachable(BasculeError):
+    """No engine answers; whatever was asked for was not done."""
+
+    code = "engine_unreachable"
+
+
 class Exit(IntEnum):
     """What a command ends with; docs/errors.md explains each."""
 
@@ -35,6 +41,7 @@ class Exit(IntEnum):
 
 
 _BY_ERROR = (
+    (EngineUnreachable, Exit.ENGINE_UNREACHABLE),
     (ConfigError, Exit.CONFIGURATION),
     (SecretError, Exit.CONFIGURATION),
     (JournalError, Exit.JOURNAL),

@@ -1,0 +1,225 @@
+"""``halt``, ``freeze``, ``arm``, ``cancel``, ``flatten``, ``resolve``, ``reconcile``."""
+
+import getpass
+import sys
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from bascule.cli.common import ConfigOption, JsonOption, print_table
+from bascule.cli.exits import Exit
+from bascule.model.errors import UsageError
+
+if TYPE_CHECKING:
+    from bascule.api.actions import Swept
+
+ScopeOption = Annotated[
+    str,
+    typer.Option("--scope", help="all, account:NAME, strategy:NAME, venue:NAME or firm:NAME."),
+]
+ReasonOption = Annotated[str, typer.Option("--reason", help="Why; it is journaled.")]
+ByOption = Annotated[
+    str, typer.Option("--by", help="Who asks; else the user's name.", show_default=False)
+]
+YesOption = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    for command in (halt, freeze, arm, cancel, flatten, resolve, reconcile):
+        app.command(command.__name__)(command)
+
+
+def halt(
+    scope: ScopeOption = "all",
+    reason: ReasonOption = "by hand",
+    by: ByOption = "",
+    until: Annotated[
+        str, typer.Option("--until", help="Lock for so long, such as 2h: no arming before.")
+    ] = "",
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Let nothing pass that adds risk. Exits, protection and flatten still pass."""
+    _stop("halt", scope, reason, by, until, config, as_json)
+
+
+def freeze(
+    scope: ScopeOption = "all",
+    reason: ReasonOption = "by hand",
+    by: ByOption = "",
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Let nothing pass at all, exits and protection included."""
+    _stop("freeze", scope, reason, by, "", config, as_json)
+
+
+def _stop(
+    what: str, scope: str, reason: str, by: str, until: str, config: ConfigOption, as_json: bool
+) -> None:
+    body: dict[str, object] = {"scope": scope, "reason": reason, "by": by or _user()}
+    if until:
+        body["until"] = _until(until)
+    _do(f"/v1/{what}", body, config, as_json)
+
+
+def _until(span: str) -> int:
+    from bascule.config.durations import parse_duration
+    from bascule.engine.clock import SystemClock
+
+    try:
+        return SystemClock().now() + parse_duration(span)
+    except ValueError as error:
+        raise UsageError(f"--until {span!r} {error}. Nothing was done.", code="usage") from error
+
+
+def arm(
+    scope: ScopeOption = "all",
+    reason: ReasonOption = "by hand",
+    by: ByOption = "",
+    typed: Annotated[
+        str, typer.Option("--typed", help="The scope's name; else asked.", show_default=False)
+    ] = "",
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Lift a stop. The scope's name must be typed."""
+    name = scope.split(":", 1)[-1]
+    if not typed:
+        if not sys.stdin.isatty():
+            raise UsageError(
+                "There is nobody to type the scope's name. Nothing was armed.",
+                code="nobody_to_ask",
+                hint=f"Give it by --typed: `bascule arm --scope {scope} --typed {name}`.",
+            )
+        typed = typer.prompt(f"Type {name!r} to arm {scope}", err=True)
+    body = {"scope": scope, "reason": reason, "by": by or _user(), "typed": typed.strip()}
+    _do("/v1/arm", body, config, as_json)
+
+
+def cancel(
+    scope: ScopeOption = "all",
+    reason: ReasonOption = "by hand",
+    by: ByOption = "",
+    preview: Annotated[bool, typer.Option("--preview", help="Only say what it touches.")] = False,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Cancel every working entry in a scope; protection stays."""
+    _sweep("cancel", scope, reason, by, preview, config, as_json)
+
+
+def flatten(
+    scope: ScopeOption = "all",
+    reason: ReasonOption = "by hand",
+    by: ByOption = "",
+    preview: Annotated[bool, typer.Option("--preview", help="Only say what it touches.")] = False,
+    yes: YesOption = False,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Cancel every working entry in a scope and close every position at the market.
+
+    In a terminal it shows what it touches and asks; elsewhere it acts at once.
+    """
+    if not preview and not yes and sys.stdin.isatty():
+        _sweep("flatten", scope, reason, by, True, config, False)
+        if not typer.confirm("Go on?", err=True):
+            raise typer.Exit(Exit.NO)
+    _sweep("flatten", scope, reason, by, preview, config, as_json)
+
+
+def _sweep(
+    what: str,
+    scope: str,
+    reason: str,
+    by: str,
+    preview: bool,
+    config: ConfigOption,
+    as_json: bool,
+) -> None:
+    import msgspec
+
+    from bascule.api.actions import Swept
+    from bascule.cli.remote import engine, print_raw
+
+    body = {"scope": scope, "reason": reason, "by": by or _user(), "preview": preview}
+    answer = engine(config).post(f"/v1/{what}", body)
+    swept = msgspec.json.decode(answer, type=Swept)
+    if as_json:
+        print_raw(answer)
+    else:
+        _print_swept(swept)
+    if swept.refused:
+        raise typer.Exit(Exit.NO)
+
+
+def _print_swept(swept: "Swept") -> None:
+    from bascule.execution.story.words import number
+
+    rows = [
+        (
+            one.account, one.strategy, one.symbol, one.side, number(one.quantity), one.order,
+            one.what,
+        )
+        for one in (*swept.canceled, *swept.closed, *swept.refused)
+    ]  # fmt: skip
+    if rows:
+        print_table(("account", "strategy", "symbol", "side", "quantity", "order", "what"), rows)
+    typer.echo(f"{swept.text}.")
+    if swept.signal:
+        typer.echo(f"`bascule explain {swept.signal}` tells what came of it.")
+
+
+def resolve(
+    order: Annotated[str, typer.Argument(help="The order in doubt.")],
+    outcome: Annotated[
+        Literal["filled", "absent"],
+        typer.Option("--as", help="filled: the venue has it; absent: it never did."),
+    ],
+    evidence: Annotated[str, typer.Option("--evidence", help="What you saw, and where.")],
+    by: ByOption = "",
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Settle an order in doubt by your word; the journal keeps it with your evidence."""
+    body = {"order": order, "outcome": outcome, "evidence": evidence, "by": by or _user()}
+    _do("/v1/resolve", body, config, as_json)
+
+
+def reconcile(
+    account: Annotated[str, typer.Argument(help="The account.")],
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Ask an account's venue for everything now, and say whether it agrees. Ends with 1 if not."""
+    from bascule.cli.remote import quoted
+
+    done = _do(f"/v1/reconcile/{quoted(account)}", None, config, as_json)
+    if done != "reconciled":
+        raise typer.Exit(Exit.NO)
+
+
+def _do(path: str, body: object, config: ConfigOption, as_json: bool) -> str:
+    import msgspec
+
+    from bascule.api.actions import Done
+    from bascule.cli.remote import engine, print_raw
+
+    answer = engine(config).post(path, body)
+    done = msgspec.json.decode(answer, type=Done)
+    if as_json:
+        print_raw(answer)
+    else:
+        typer.echo(f"{done.text}.")
+        if done.next:
+            typer.echo(f"Next: {done.next}")
+    return done.status
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except OSError:
+        return "operator"

@@ -1,0 +1,169 @@
+"""How commands speak with a running engine: over loopback HTTP, with the operator token."""
+
+import http.client
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+from urllib.parse import quote, urlencode
+
+import msgspec
+import typer
+
+from bascule.cli.common import configured
+from bascule.cli.exits import EngineUnreachable
+from bascule.model.errors import UsageError
+
+if TYPE_CHECKING:
+    from bascule.config.build import Config
+
+TIMEOUT_S = 30.0
+
+T = TypeVar("T")
+
+
+class _Refused(msgspec.Struct):
+    code: str = ""
+    text: str = ""
+    next: str = ""
+
+
+class Engine:
+    """A running engine. Every method raises EngineUnreachable when none answers."""
+
+    def __init__(self, host: str, port: int, token: str) -> None:
+        self._host = host
+        self._port = port
+        self._token = token
+
+    def get(self, path: str, **query: object) -> bytes:
+        """Ask for something; empty words of the query are left out.
+
+        Raises:
+            UsageError: the engine refused, with its own words.
+        """
+        asked = urlencode({name: value for name, value in query.items() if value not in ("", None)})
+        return self._ask("GET", f"{path}?{asked}" if asked else path, None)
+
+    def read(self, kind: type[T], path: str, **query: object) -> T:
+        """Ask for something of a known shape."""
+        return msgspec.json.decode(self.get(path, **query), type=kind)
+
+    def post(self, path: str, body: object = None) -> bytes:
+        """Ask for something to be done.
+
+        Raises:
+            UsageError: the engine refused, with its own words.
+        """
+        return self._ask("POST", path, msgspec.json.encode(body) if body is not None else b"{}")
+
+    def _ask(self, method: str, path: str, body: bytes | None) -> bytes:
+        headers = {"authorization": f"Bearer {self._token}", "content-type": "application/json"}
+        status, answer = request(self._host, self._port, method, path, body, headers)
+        if status < 400:
+            return answer
+        said = _refusal(answer)
+        if status == 401:
+            raise UsageError(
+                f"The engine on {self._host}:{self._port} does not know this operator token.",
+                code="unauthenticated",
+                hint="It runs with another data directory: name its configuration by --config.",
+            )
+        raise UsageError(said.text, code=said.code or f"http_{status}", hint=said.next)
+
+
+def _refusal(answer: bytes) -> _Refused:
+    try:
+        return msgspec.json.decode(answer, type=_Refused)
+    except msgspec.DecodeError:
+        return _Refused("unreadable_answer", "What answered is no Bascule.")
+
+
+def request(
+    host: str, port: int, method: str, path: str, body: bytes | None, headers: dict[str, str]
+) -> tuple[int, bytes]:
+    """Make one request and give status and body.
+
+    Raises:
+        EngineUnreachable: nothing answers there.
+    """
+    connection = http.client.HTTPConnection(host, port, timeout=TIMEOUT_S)
+    try:
+        connection.request(method, path, body, headers)
+        response = connection.getresponse()
+        return response.status, response.read()
+    except (OSError, http.client.HTTPException) as error:
+        _unreachable(host, port, error)
+    finally:
+        connection.close()
+
+
+def _unreachable(host: str, port: int, error: Exception) -> NoReturn:
+    raise EngineUnreachable(
+        f"No engine answers on {host}:{port}. Nothing was done.",
+        hint="Start it with `bascule run`, or `bascule demo`. To stop trading while no engine"
+        " answers, use `bascule guardian`.",
+    ) from error
+
+
+def address(config: "Config") -> tuple[str, int]:
+    """Give where the engine of a configuration is to be asked."""
+    from bascule.config.private import read_private
+
+    noted = read_private(config.data.endpoint)
+    if noted is not None:
+        try:
+            found = json.loads(noted)
+            return _reachable(str(found["host"])), int(found["port"])
+        except (ValueError, KeyError, TypeError):
+            pass  # half a note is none: the configuration's own address is as good a guess
+    return _reachable(config.server.host), config.server.port
+
+
+def _reachable(host: str) -> str:
+    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+
+
+def engine(named: Path | None) -> Engine:
+    """Give the running engine of a configuration.
+
+    Raises:
+        ConfigError: there is no configuration.
+        EngineUnreachable: it was never started: there is no operator token yet.
+    """
+    return engine_of(configured(named))
+
+
+def engine_of(config: "Config") -> Engine:
+    """Give the running engine of a configuration.
+
+    Raises:
+        EngineUnreachable: it was never started: there is no operator token yet.
+    """
+    from bascule.api.auth import known_token
+
+    host, port = address(config)
+    token = known_token(config.data.operator_token)
+    if not token:
+        raise EngineUnreachable(
+            f"No engine was ever started with the data in {config.data.path}.",
+            hint="Start it with `bascule run`, or `bascule demo`.",
+        )
+    return Engine(host, port, token)
+
+
+def say_from_journal() -> None:
+    """Tell that no engine answers and that the journal was read instead."""
+    typer.secho("The engine is not running: this is what its journal holds.", fg="yellow", err=True)
+
+
+def quoted(word: str) -> str:
+    """Write a word as one part of a path."""
+    return quote(word, safe="")
+
+
+def print_raw(answer: bytes) -> None:
+    """Print an answer as JSON: as it came, or indented in a terminal."""
+    import sys
+
+    value: Any = json.loads(answer)
+    typer.echo(json.dumps(value, indent=2 if sys.stdout.isatty() else None, ensure_ascii=False))

@@ -1,0 +1,88 @@
+"""``bascule status``: the engine at a glance."""
+
+from typing import TYPE_CHECKING
+
+import typer
+
+from bascule.cli.common import ConfigOption, JsonOption, print_table
+from bascule.cli.exits import Exit
+
+if TYPE_CHECKING:
+    from bascule.api.status import AccountView, StatusView
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("status")(status)
+
+
+def status(config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """Show the engine: accounts, stops, what is in doubt. Ends with 1 while it is not ready."""
+    import msgspec
+
+    from bascule.api.status import StatusView
+    from bascule.cli.remote import engine, print_raw
+
+    answer = engine(config).get("/v1/status")
+    found = msgspec.json.decode(answer, type=StatusView)
+    if as_json:
+        print_raw(answer)
+    else:
+        _print(found)
+    if not found.ready:
+        raise typer.Exit(Exit.NO)
+
+
+def _print(found: "StatusView") -> None:
+    from bascule.cli.telling import date_time, numbers
+    from bascule.execution.story.words import span
+
+    typer.secho(
+        f"Bascule {found.version}, mode {found.mode}, epoch {found.epoch}, up {span(found.uptime)}",
+        bold=True,
+    )
+    typer.echo(f"journal   {found.head:,} events, data in {found.data_dir}")
+    typer.echo(f"signals   {found.signals:,}, of which {found.refused_signals:,} refused")
+    doubt = ", ".join(found.in_doubt[:5]) or "none"
+    typer.echo(f"orders    {found.open_orders} open; in doubt: {doubt}")
+    for stop in found.stops:
+        until = f", not before {date_time(stop.until)} UTC" if stop.until else ""
+        words = f"{stop.mode} on {stop.scope} by {stop.by}: {stop.reason}{until}"
+        typer.secho(f"stopped   {words}", fg="yellow")
+    for scope in found.latch:
+        typer.secho(f"latched   {scope}: no entry leaves until it is armed", fg="yellow")
+    if found.reduce_only:
+        typer.secho("stopped   a restored journal only reduces until `bascule arm`", fg="yellow")
+    typer.echo("")
+    print_table(
+        (
+            "account", "venue", "link", "reconciled", "balance", "equity", "open P&L", "orders",
+            "positions", "notes",
+        ),
+        [
+            (
+                one.id, one.venue, "up" if one.link_up else "DOWN",
+                "yes" if one.reconciled else "NO",
+                *numbers(one.balance, one.equity, one.open_pnl, places=2),
+                str(one.open_orders), str(one.positions), _notes(one),
+            )
+            for one in found.accounts
+        ],
+    )  # fmt: skip
+    typer.echo("")
+    if found.ready:
+        typer.secho("Ready: every account is connected and agrees with its venue.", fg="green")
+    else:
+        waiting = ", ".join(one.id for one in found.accounts if not one.ready)
+        typer.secho(f"Not ready: {waiting}. No entry leaves there.", fg="yellow")
+
+
+def _notes(account: "AccountView") -> str:
+    notes = list(account.drift)
+    if account.in_doubt:
+        notes.append(f"{account.in_doubt} in doubt")
+    if account.foreign_orders:
+        notes.append(f"{account.foreign_orders} orders that Bascule did not send")
+    if account.latched:
+        notes.append("latched")
+    return "; ".join(notes)
