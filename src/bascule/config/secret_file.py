@@ -51,6 +51,7 @@ class SecretFile:
         self._mode = mode
         self._ask = ask
         self._given = environ.get(PASSPHRASE, "")
+        self._opened: tuple[bytes, dict[str, str]] = (b"", {})
 
     @property
     def place(self) -> str:
@@ -102,9 +103,9 @@ class SecretFile:
     def delete(self, name: str) -> bool:
         """Forget a value."""
         secrets, passphrase = self._load()
-        if secrets.pop(name, None) is None:
+        if name not in secrets:
             return False
-        self._write(secrets, passphrase=passphrase)
+        self._write({k: v for k, v in secrets.items() if k != name}, passphrase=passphrase)
         return True
 
     def names(self) -> tuple[str, ...]:
@@ -121,6 +122,8 @@ class SecretFile:
         if sealed is None:
             return {}, False
         passphrase = _SCRYPT in sealed[:100]
+        if sealed == self._opened[0]:
+            return self._opened[1], passphrase  # a passphrase takes a second to try
         try:
             content = msgspec.json.decode(self._open(sealed, passphrase), type=_Content)
         except msgspec.DecodeError as error:
@@ -136,6 +139,7 @@ class SecretFile:
                 code="secret_other_mode",
                 hint=f"Put the file back. {_INIT.format(mode=self._mode.value)}",
             )
+        self._opened = (sealed, content.secrets)
         return content.secrets, passphrase
 
     def _open(self, sealed: bytes, passphrase: bool) -> bytes:
@@ -165,6 +169,7 @@ class SecretFile:
         else:
             sealed = pyrage.encrypt(content, [self._key().to_public()])
         write_private(self._path, sealed)
+        self._opened = (sealed, secrets)
 
     def _key(self) -> Any:
         from pyrage import IdentityError, x25519
