@@ -160,6 +160,11 @@ class SqliteLedger:
         found = self._db.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()
         return str(found[0]) if found else ""
 
+    def durability(self) -> tuple[str, str]:
+        """Give the journal mode and the level of synchronizing that are in force."""
+        levels = {0: "off", 1: "normal", 2: "full", 3: "extra"}
+        return str(self._db.pragma("journal_mode")), levels[int(self._db.pragma("synchronous"))]
+
     def commit(self) -> None:
         """Make everything durable; returns when the disk has it."""
         if self._requests:
@@ -210,13 +215,11 @@ class SqliteLedger:
         """
         if table not in ("orders", "fills", "requests", "positions", "postings", "balances"):
             raise KeyError(table)
-        cursor = self._db.execute(
+        info = self._db.execute("SELECT name FROM pragma_table_info(?)", (table,))
+        names = ["rowid", *(str(name) for (name,) in info)]
+        rows: Iterable[tuple[Any, ...]] = self._db.execute(
             f"SELECT rowid, * FROM {table} WHERE rowid > ? ORDER BY rowid LIMIT ?", (after, limit)
         )
-        rows: list[tuple[Any, ...]] = cursor.fetchall()
-        if not rows:
-            return []
-        names = ["rowid", *(column[1] for column in self._db.pragma(f"table_info({table})"))]
         return [dict(zip(names, row, strict=True)) for row in rows]
 
     def load(self) -> Kept:

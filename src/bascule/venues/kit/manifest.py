@@ -7,6 +7,7 @@ is native counts as a capability; an ``unverified`` thing is treated as absent.
 import tomllib
 from datetime import date
 from importlib.resources import files
+from typing import Literal
 
 import msgspec
 from msgspec import Struct, field
@@ -42,7 +43,7 @@ class ClientOrderId(_Table, frozen=True):
 class AbsenceProof(_Table, frozen=True):
     """What proves that an order never lived: complete snapshots so far apart, or nothing."""
 
-    by: str
+    by: Literal["snapshots", "never"]
     snapshots: int = 0
     apart_s: float = 0.0
     note: str = ""
@@ -107,7 +108,7 @@ class Manifest(_Table, frozen=True):
             reduce_only=_has(found.safety, "reduce_only"),
             replace=_has(found.safety, "replace"),
             client_order_id_max=found.client_order_id.max_length,
-            absence_proof="snapshots" if proof.by == "snapshots" else "never",
+            absence_proof=proof.by,
             absence_snapshots=proof.snapshots,
             absence_after_ns=seconds(proof.apart_s),
             submit_timeout_ns=seconds(self.limits.submit_timeout_s),
