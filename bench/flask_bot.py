@@ -1,13 +1,14 @@
-"""The reference: a webhook bot as they are commonly written. Flask, a SQLite row, a socket.
+"""The reference: a webhook bot as they are commonly written. Flask, a SQLite row, a REST order.
 
     python bench/flask_bot.py SINK_PORT DIRECTORY     prints "ready PORT"
 
-It checks the HMAC, inserts one durable row, sends the order over a blocking connection of its
-own thread, waits for the sink's answer and replies. gunicorn runs it with eight threads.
+It checks the HMAC, inserts one durable row, posts the order to the venue over its thread's own
+keep-alive connection, waits for the answer and replies. gunicorn runs it with eight threads.
 """
 
 import hmac
-import socket
+import http.client
+import json
 import sqlite3
 import sys
 import threading
@@ -21,7 +22,7 @@ app = Flask("bot")
 local = threading.local()
 
 
-def tools() -> tuple[sqlite3.Connection, socket.socket]:
+def tools() -> tuple[sqlite3.Connection, http.client.HTTPConnection]:
     """Give this thread's database and venue connection."""
     if not hasattr(local, "store"):
         local.store = sqlite3.connect(f"{DIRECTORY}/flask.db", isolation_level=None, timeout=10)
@@ -30,8 +31,7 @@ def tools() -> tuple[sqlite3.Connection, socket.socket]:
         local.store.execute(
             "create table if not exists ev(seq integer primary key, id text unique, body text)"
         )
-        local.venue = socket.create_connection(("127.0.0.1", SINK_PORT))
-        local.venue.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        local.venue = http.client.HTTPConnection("127.0.0.1", SINK_PORT)
     return local.store, local.venue
 
 
@@ -46,8 +46,9 @@ def hook() -> tuple[dict[str, str], int]:
     alert = request.get_json()
     store, venue = tools()
     store.execute("insert or ignore into ev(id, body) values(?,?)", (alert["id"], body.decode()))
-    venue.sendall(b'{"cl_ord_id":"%b","order":%b}\n' % (alert["id"].encode(), body))
-    venue.recv(4096)
+    order = json.dumps({"cl_ord_id": alert["id"], **alert}, separators=(",", ":"))
+    venue.request("POST", "/order", order, {"content-type": "application/json"})
+    venue.getresponse().read()
     return {"status": "accepted", "signal": alert["id"]}, 200
 
 

@@ -2,8 +2,9 @@
 
     python bench/sink.py        prints "ready PORT"
 
-A connection whose first line is ``control`` may ``take`` what was noted. Every other connection
-is a venue link: one JSON object a line with a ``cl_ord_id``, answered with the id and a line feed.
+A connection whose first line is ``control`` may ``take`` what was noted. One that begins with
+``POST`` is a REST client: each request's body is one order. Every other connection is a venue
+link: one JSON object a line with a ``cl_ord_id``, answered with the id and a line feed.
 """
 
 import asyncio
@@ -29,6 +30,12 @@ class Sink(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Note every whole line with the instant at which its bytes were here."""
         at = now()
+        if data.startswith(b"POST ") or self._rest.startswith(b"POST "):
+            self._rest += data
+            if b"\r\n\r\n{" in self._rest and self._rest.endswith(b"}"):
+                self._rest_order(self._rest, at)
+                self._rest = b""
+            return
         *lines, self._rest = (self._rest + data).split(b"\n")
         answers = []
         for line in lines:
@@ -44,6 +51,17 @@ class Sink(asyncio.Protocol):
                 answers.append(name)
         if answers:
             self._transport.write(b"\n".join(answers) + b"\n")
+
+    def _rest_order(self, data: bytes, at: int) -> None:
+        """Take one order from a REST client."""
+        start = data.index(_MARK) + len(_MARK)
+        name = data[start : data.index(b'"', start)]
+        NOTED.append((name.decode(), at))
+        body = b'{"orderId":"%b","status":"NEW"}' % name
+        self._transport.write(
+            b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n%b"
+            % (len(body), body)
+        )
 
 
 async def main() -> None:
