@@ -16,15 +16,32 @@ from bascule.execution.story import Story, root_signal, tell
 from bascule.journal.chain import decode
 from bascule.journal.follower import ROWS_MAX, Follower
 from bascule.journal.store import Row
-from bascule.model.event import Event, SignalAccepted, SignalDuplicate, SignalRefused
+from bascule.model.event import (
+    Event,
+    IntentRefused,
+    OrderRefused,
+    OrderRequested,
+    SignalAccepted,
+    SignalDuplicate,
+    SignalRefused,
+)
 from bascule.model.values import Instant
 
 SIGNAL_KINDS = ("signal_accepted", "signal_refused", "signal_duplicate")
+SIGNALS_LOOKED_AT = 2_000
+"""How far back refused ones, or one strategy's, are looked for."""
+_OUTCOMES = ("order_requested", "order_refused", "intent_refused")
+_MAIN_LEGS = ("e", "x")
 _RAW_MAX = 400
 
 
-class SignalView(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One signal as it was answered: ``accepted``, ``refused`` or ``duplicate``."""
+class SignalView(Struct, kw_only=True, omit_defaults=True):
+    """One signal and what came of it at once.
+
+    ``status``: ``accepted``, ``refused``, ``duplicate``, or ``held_back``: it was taken in, and
+    every order of it was held back. ``orders`` counts those that were requested; ``held_back``
+    says by account why others were not.
+    """
 
     signal: str
     status: str
@@ -37,6 +54,8 @@ class SignalView(Struct, frozen=True, kw_only=True, omit_defaults=True):
     text: str = ""
     duplicate_of: str = ""
     raw: str = ""
+    orders: int = 0
+    held_back: list[str] = []
     seq: int = 0
 
 
@@ -47,18 +66,38 @@ def signals(
     strategy: str = "",
     limit: int = 50,
 ) -> list[SignalView]:
-    """Give the last signals: the refused ones first, then the others, each the newest first."""
-    refused_kinds, others = SIGNAL_KINDS[1:2], (SIGNAL_KINDS[0], SIGNAL_KINDS[2])
+    """Give the last signals: those that were refused or held back first, each the newest first."""
     with Follower(journal) as follower:
-        found = _shown(follower.of_kinds(refused_kinds, limit=limit), strategy)
-        if which == "all":
-            found += _shown(follower.of_kinds(others, limit=limit), strategy)
-    return found[:limit] if which == "refused" else found
+        looked_at = limit if which == "all" and not strategy else SIGNALS_LOOKED_AT
+        rows = follower.of_kinds(SIGNAL_KINDS, limit=looked_at)
+        views = [_signal_view(row.seq, decode(row.seq, row.data)) for row in rows]
+        found = [one for one in views if one and (not strategy or one.strategy == strategy)]
+        if found:
+            outcomes = follower.of_kinds(_OUTCOMES, after_seq=found[-1].seq, limit=ROWS_MAX)
+            _add_outcomes(found, outcomes)
+    bad = [one for one in found if one.status in ("refused", "held_back")]
+    if which == "refused":
+        return bad[:limit]
+    found = found[:limit]
+    return sorted(found, key=lambda one: one.status not in ("refused", "held_back"))
 
 
-def _shown(rows: list[Row], strategy: str) -> list[SignalView]:
-    views = [_signal_view(row.seq, decode(row.seq, row.data)) for row in rows]
-    return [view for view in views if view and (not strategy or view.strategy == strategy)]
+def _add_outcomes(views: list[SignalView], rows: list[Row]) -> None:
+    """Say of each accepted signal how many orders it led to, and what was held back."""
+    by_signal = {view.signal: view for view in views}
+    for row in reversed(rows):
+        view = by_signal.get(row.signal)
+        event = decode(row.seq, row.data) if view is not None else None
+        if view is None:
+            continue
+        if isinstance(event, OrderRefused | IntentRefused):
+            where = f"{event.account}: " if event.account else ""
+            view.held_back.append(f"{where}{event.text} ({event.code})")
+        elif isinstance(event, OrderRequested) and event.leg in _MAIN_LEGS:
+            view.orders += 1
+    for view in views:
+        if view.status == "accepted" and view.held_back and not view.orders:
+            view.status = "held_back"
 
 
 def _signal_view(seq: int, event: Event) -> SignalView | None:

@@ -200,7 +200,8 @@ def _print_signals(views: "list[SignalView]") -> None:
         ("signal", "received (UTC)", "source", "strategy", "answer", "why"),
         [
             (
-                one.signal, clock_time(one.received_at), one.source, one.strategy, one.status,
+                one.signal, clock_time(one.received_at), one.source, one.strategy,
+                one.status.replace("_", " "),
                 _why(one),
             )
             for one in views
@@ -212,5 +213,5 @@ def _print_signals(views: "list[SignalView]") -> None:
 def _why(one: "SignalView") -> str:
     if one.duplicate_of:
         return f"a resend of {one.duplicate_of}"
-    text = f"{one.text} ({one.code})" if one.code else ""
+    text = f"{one.text} ({one.code})" if one.code else "; ".join(one.held_back)
     return text if len(text) <= _TEXT_MAX else f"{text[: _TEXT_MAX - 3]}..."

@@ -11,7 +11,7 @@ import typer
 
 from bascule.cli.common import configured
 from bascule.cli.exits import EngineUnreachable
-from bascule.model.errors import UsageError
+from bascule.model.errors import BasculeError, UsageError
 
 if TYPE_CHECKING:
     from bascule.config.build import Config
@@ -39,7 +39,8 @@ class Engine:
         """Ask for something; empty words of the query are left out.
 
         Raises:
-            UsageError: the engine refused, with its own words.
+            UsageError: it cannot be asked so.
+            BasculeError: the engine's answer is no, in its own words.
         """
         asked = urlencode({name: value for name, value in query.items() if value not in ("", None)})
         return self._ask("GET", f"{path}?{asked}" if asked else path, None)
@@ -52,7 +53,8 @@ class Engine:
         """Ask for something to be done.
 
         Raises:
-            UsageError: the engine refused, with its own words.
+            UsageError: it cannot be asked so.
+            BasculeError: the engine's answer is no, in its own words.
         """
         return self._ask("POST", path, msgspec.json.encode(body) if body is not None else b"{}")
 
@@ -68,7 +70,8 @@ class Engine:
                 code="unauthenticated",
                 hint="It runs with another data directory: name its configuration by --config.",
             )
-        raise UsageError(said.text, code=said.code or f"http_{status}", hint=said.next)
+        kind = UsageError if status == 400 else BasculeError
+        raise kind(said.text, code=said.code or f"http_{status}", hint=said.next)
 
 
 def _refusal(answer: bytes) -> _Refused:

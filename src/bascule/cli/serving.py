@@ -34,6 +34,8 @@ from bascule.signals.intake.source import Source
 GRACE_S = 3
 """How long requests under way may take once the process was told to end."""
 BACKLOG = 2_048
+MARKET_DATA = "quote"
+"""The subject of frames that are not kept: they would push out what was said about orders."""
 
 
 class Endpoint(Struct, frozen=True):
@@ -146,6 +148,8 @@ async def _with_wire_log(
     runtime: Runtime | None = None
 
     def to_wire(direction: str, subject: str, payload: bytes) -> None:
+        if subject == MARKET_DATA:
+            return
         assert runtime is not None
         way = "out" if direction == ">" else "in"
         wire.put(runtime.clock.now(), runtime.head_seq, "", "", subject, way, payload)  # type: ignore[arg-type]

@@ -77,9 +77,15 @@ def _duplicate(story: Story) -> str:
 
 def _refused(story: Story) -> str:
     held = _held_back(story)
-    words = [f"{_where(line.account)}{line.text} ({line.code})" for line in held[:_SHOWN_MAX]]
-    more = f"; and {len(held) - _SHOWN_MAX} more" if len(held) > _SHOWN_MAX else ""
-    return f"Nothing was sent: {'; '.join(words)}{more}. To do: {_advice(held[0])}"
+    reasons: dict[tuple[str, str], list[str]] = {}
+    for line in held:
+        reasons.setdefault((line.text, line.code), []).append(line.account)
+    words = [
+        f"{_where(listed(accounts))}{text} ({code})" for (text, code), accounts in reasons.items()
+    ]
+    more = f"; and {len(words) - _SHOWN_MAX} more reasons" if len(words) > _SHOWN_MAX else ""
+    said = f"{'; '.join(words[:_SHOWN_MAX])}{more}"
+    return f"Nothing was sent: {said.rstrip('.')}. To do: {_advice(held[0])}"
 
 
 def _held_back(story: Story) -> list[RefusalLine]:

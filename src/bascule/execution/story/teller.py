@@ -218,14 +218,20 @@ def _checks(verdicts: tuple[ev.Verdict, ...]) -> tuple[CheckLine, ...]:
             verdict.ok,
             verdict.used,
             verdict.limit,
-            verdict.limit - verdict.used
-            if verdict.limit is not None and verdict.used is not None
-            else None,
+            _room(verdict),
             verdict.text,
             verdict.passes,
         )
         for verdict in verdicts
     )
+
+
+def _room(verdict: ev.Verdict) -> Decimal | None:
+    """Limit less used; None where the limit is no ceiling, since more than it has passed."""
+    if verdict.limit is None or verdict.used is None:
+        return None
+    room = verdict.limit - verdict.used
+    return None if verdict.ok and room < 0 else room
 
 
 def _order_refused(teller: _Teller, seq: int, event: ev.OrderRefused) -> None:
