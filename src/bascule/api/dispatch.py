@@ -25,7 +25,7 @@ _UNAUTHORIZED = msgspec.json.encode(
     Fault(
         "unauthenticated",
         "The request bears no operator token, or another one.",
-        "Send it as `Authorization: Bearer TOKEN`; `bascule status` shows where its file is.",
+        "Send it as `Authorization: Bearer TOKEN`; it is in operator.token in the data directory.",
     )
 )
 _UNAUTHORIZED_HEADERS = [

@@ -1,6 +1,6 @@
-"""``bascule check``: is everything in place? Configuration, secrets, venue settings."""
+"""``bascule check``: is everything in place? Configuration, secrets, venues, accounts, routes."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -9,6 +9,7 @@ from bascule.cli.exits import Exit
 from bascule.model.errors import BasculeError
 
 if TYPE_CHECKING:
+    from bascule.cli.check_links import Report
     from bascule.config.build import Config, VenueSpec
     from bascule.config.secrets import Secrets
 
@@ -25,20 +26,24 @@ def register(app: typer.Typer) -> None:
 def check(
     config: ConfigOption = None,
     config_only: Annotated[bool, typer.Option("--config-only", help="Connect to nothing.")] = False,
+    latency: Annotated[
+        bool, typer.Option("--latency", help="Measure the way to each venue.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Check configuration, secrets and venue settings.
+    """Check configuration, secrets, venues and accounts, and plan a sample entry by each route.
 
-    Every problem is told, not the first only. Ends with 3 when something is missing or wrong.
-    Nothing is changed.
+    Every problem is told, not the first only. Nothing is sent and nothing is changed. Ends with 3
+    when the configuration is at fault, with 6 when a venue or an account is.
     """
     settings = configured(config)
     problems = findings(settings, secrets_of(settings))
     notes = remarks(settings)
+    report = None if config_only or problems else _links(settings, latency)
     if as_json:
         print_json(
             {
-                "ok": not problems,
+                "ok": not problems and (report is None or report.ok),
                 "config": str(settings.file) if settings.file else None,
                 "mode": settings.mode.value,
                 "hash": settings.hash,
@@ -46,6 +51,7 @@ def check(
                 "problems": problems,
                 "notes": notes,
             }
+            | (_as_json(report) if report else {})
         )
     else:
         typer.echo(f"Configuration  {settings.file or 'the demonstration'}")
@@ -59,9 +65,71 @@ def check(
                 typer.echo(f"               {problem['to_do']}", err=True)
         for note in notes:
             typer.echo(f"Note           {note}")
-        typer.echo("Not ready." if problems else "All of it is in order.")
+        if report:
+            _print(report)
+        good = not problems and (report is None or report.ok)
+        typer.echo("All of it is in order." if good else "Not ready.")
     if problems:
         raise typer.Exit(Exit.CONFIGURATION)
+    if report and not report.ok:
+        raise typer.Exit(Exit.VENUE)
+
+
+def _links(config: "Config", latency: bool) -> "Report":
+    """Look at the venues: through the engine where one runs, since a venue may allow one link."""
+    from bascule.api.status import StatusView
+    from bascule.cli.check_links import Finding, Report, check_links
+    from bascule.cli.exits import EngineUnreachable
+    from bascule.cli.remote import engine_of
+    from bascule.cli.setup import prepare
+
+    try:
+        running = engine_of(config).read(StatusView, "/v1/status")
+    except EngineUnreachable:
+        return check_links(prepare(config, secrets_of(config)), latency=latency)
+    typer.echo("The engine is running, so its own links are shown and none is made.", err=True)
+    return Report(
+        [
+            Finding(
+                f"account {one.id}",
+                one.ready,
+                f"link {'up' if one.link_up else 'down'}, "
+                f"{'reconciled' if one.reconciled else 'not reconciled'}"
+                + "".join(f"; {drift}" for drift in one.drift),
+            )
+            for one in running.accounts
+        ],
+        [],
+        [],
+    )
+
+
+def _as_json(report: "Report") -> dict[str, Any]:
+    import msgspec
+
+    return {name: msgspec.to_builtins(found) for name, found in report._asdict().items()}
+
+
+def _print(report: "Report") -> None:
+    for found in (*report.links, *report.routes):
+        mark, colour = ("ok", "green") if found.ok else ("PROBLEM", "red")
+        if found in report.routes and not found.ok:
+            mark, colour = "held", "yellow"
+        typer.secho(f"{mark:<8}", fg=colour, nl=False)
+        typer.echo(f"{found.what:<26} {found.text}")
+    for way in report.latencies:
+        stages = [
+            f"{name} {value:.2f} ms"
+            for name, value in (
+                ("DNS", way.dns_ms),
+                ("TCP", way.tcp_ms),
+                ("TLS", way.tls_ms),
+                ("request", way.request_ms),
+                ("slowest", way.worst_ms),
+            )
+            if value is not None
+        ]
+        typer.echo(f"{'way':<8}{way.venue:<26} {way.host}: {', '.join(stages) or way.text}")
 
 
 def findings(config: "Config", secrets: "Secrets") -> list[dict[str, str]]:

@@ -46,9 +46,11 @@ def demo(
     from bascule.cli.serving import run_engine
     from bascule.config.demo import paper_broker, provide_secrets
     from bascule.engine.clock import SystemClock
+    from bascule.journal.lock import Lock
 
     config = _configuration(port, broker_port)
     config.data.prepare()
+    Lock(config.data.journal).release()  # tells whether another demonstration runs already
     secrets = secrets_of(config)
     provide_secrets(config, secrets)
     live = sys.stdout.isatty() and not plain
