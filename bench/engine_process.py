@@ -84,7 +84,9 @@ async def main() -> None:
         name="bench", path_token=TOKEN, rate=Rate(per_minute=_MANY, burst=_MANY), strategy="ma"
     )
     intake = HttpIntake([source], runtime, clock=clock.now)
-    config = uvicorn.Config(intake, port=0, log_level="critical", lifespan="off", access_log=False)
+    config = uvicorn.Config(
+        intake, port=0, log_level="critical", lifespan="off", access_log=False, proxy_headers=False
+    )
     server = uvicorn.Server(config)
     serving = asyncio.ensure_future(server.serve())
     while not server.started:

@@ -86,11 +86,11 @@ class SinkVenue(asyncio.Protocol):
         self._waiting[order.cl_ord_id.encode()] = future
         return future
 
-    async def submit(self, order: NewOrder) -> Outcome:
+    def submit(self, order: NewOrder) -> asyncio.Future[Outcome]:
         """Write one order."""
         future = self._expect(order)
         self._transport.write(self._encode(order) + b"\n")
-        return await future
+        return future
 
     async def submit_many(self, orders: Sequence[NewOrder]) -> Sequence[Outcome]:
         """Write several orders at once."""

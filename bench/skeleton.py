@@ -104,7 +104,12 @@ async def main() -> None:
     application = Skeleton(sys.argv[2])
     await application.start(int(sys.argv[1]))
     config = uvicorn.Config(
-        application, port=0, log_level="critical", lifespan="off", access_log=False
+        application,
+        port=0,
+        log_level="critical",
+        lifespan="off",
+        access_log=False,
+        proxy_headers=False,
     )
     server = uvicorn.Server(config)
     serving = asyncio.ensure_future(server.serve())

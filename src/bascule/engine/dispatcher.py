@@ -6,7 +6,8 @@ back as an input; nothing here retries.
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from typing import Any
 
 from bascule.engine.clock import Clock
 from bascule.engine.latch import Latch
@@ -70,6 +71,7 @@ class Dispatcher:
         self._scheduled = False
         self._changes: list[Coroutine[None, None, None]] = []
         self._tasks: set[asyncio.Task[None]] = set()
+        self._futures: set[asyncio.Future[Outcome]] = set()
         self.stopped = False
 
     def enqueue(self, effects: Sequence[Effect]) -> None:
@@ -95,8 +97,9 @@ class Dispatcher:
         for lane in self._lanes.values():
             if lane.timer is not None:
                 lane.timer.cancel()
-        if self._tasks:
-            await asyncio.wait(self._tasks, timeout=patience_s)
+        if self._tasks or self._futures:
+            under_way: set[asyncio.Future[Any]] = {*self._tasks, *self._futures}
+            await asyncio.wait(under_way, timeout=patience_s)
 
     def _lane(self, account: AccountId) -> _Lane | None:
         lane = self._lanes.get(account)
@@ -129,7 +132,7 @@ class Dispatcher:
             self._pump(account, batches)
         for venue, orders in batches.items():
             for start in range(0, len(orders), BATCH_MAX):
-                self._spawn(self._submit(self._links[venue], orders[start : start + BATCH_MAX]))
+                self._submit(self._links[venue], orders[start : start + BATCH_MAX])
         # After the submits: a change may speak of an order that leaves in this very pump.
         changes, self._changes = self._changes, []
         for change in changes:
@@ -231,16 +234,37 @@ class Dispatcher:
             # A command never raises by contract, so this is our bug: end before harm is done.
             self._on_broken(error)
 
-    async def _submit(self, link: Venue, orders: list[NewOrder]) -> None:
+    def _submit(self, link: Venue, orders: list[NewOrder]) -> None:
         self._loop.call_soon(self._written, orders)
-        outcomes: Sequence[Outcome]
-        if len(orders) == 1:
-            outcomes = (await link.submit(orders[0]),)
+        if len(orders) > 1:
+            self._spawn(self._submit_many(link, orders))
+            return
+        order = orders[0]
+        answer = link.submit(order)
+        if isinstance(answer, asyncio.Future):
+            self._futures.add(answer)
+            answer.add_done_callback(lambda done: self._answered(order, done))
         else:
-            outcomes = await link.submit_many(orders)
-        now = self._clock.now()
-        for order, outcome in zip(orders, outcomes, strict=True):
-            self._feed(SubmitAnswered(now, order.account, order.cl_ord_id, outcome))
+            self._spawn(self._submit_one(order, answer))
+
+    def _answered(self, order: NewOrder, answer: asyncio.Future[Outcome]) -> None:
+        self._futures.discard(answer)
+        if answer.cancelled():
+            return
+        if (error := answer.exception()) is not None:
+            self._on_broken(error)
+            return
+        self._outcome(order, answer.result())
+
+    def _outcome(self, order: NewOrder, outcome: Outcome) -> None:
+        self._feed(SubmitAnswered(self._clock.now(), order.account, order.cl_ord_id, outcome))
+
+    async def _submit_one(self, order: NewOrder, answer: Awaitable[Outcome]) -> None:
+        self._outcome(order, await answer)
+
+    async def _submit_many(self, link: Venue, orders: list[NewOrder]) -> None:
+        for order, outcome in zip(orders, await link.submit_many(orders), strict=True):
+            self._outcome(order, outcome)
 
     def _written(self, orders: list[NewOrder]) -> None:
         self._feed(

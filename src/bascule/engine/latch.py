@@ -21,10 +21,12 @@ class Latch:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._name = os.fspath(path)
 
     def covers(self, spec: AccountSpec) -> bool:
         """Whether the latch holds back entries of this account. One stat when it is not set."""
         try:
+            os.stat(self._name)
             raw = self.path.read_bytes()
         except FileNotFoundError:
             return False

@@ -4,7 +4,7 @@ One request a method, no hidden retries, three outcomes: accepted, refused with 
 A client object is one link to one venue and may serve several accounts.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Protocol
 
 from msgspec import Struct
@@ -96,8 +96,12 @@ class Venue(Protocol):
     async def disconnect(self) -> None:
         """Close the link; no message reaches the sink afterwards."""
 
-    async def submit(self, order: NewOrder) -> Outcome:
-        """Send one order, once."""
+    def submit(self, order: NewOrder) -> Awaitable[Outcome]:
+        """Send one order, once.
+
+        A venue that writes without waiting returns a future, and the order is on its way when
+        this returns; any other is a coroutine function.
+        """
 
     async def submit_many(self, orders: Sequence[NewOrder]) -> Sequence[Outcome]:
         """Send several orders in their order over one link; one outcome each, same order."""
