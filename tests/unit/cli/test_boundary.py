@@ -1,0 +1,138 @@
+"""Behind the boundary no error is a traceback, and every one has an exit code."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import typer
+
+from bascule.cli import main
+from bascule.cli.exits import Exit, exit_code
+from bascule.model import errors
+from tests.unit.cli.conftest import Bascule
+
+HEAVY = ("pydantic", "pydantic_settings", "msgspec", "apsw", "litestar", "uvicorn", "aiohttp",
+         "keyring", "pyrage", "rich", "structlog", "asyncio", "bascule.engine", "bascule.config",
+         "bascule.journal", "bascule.signals", "bascule.venues", "bascule.execution")  # fmt: skip
+
+
+def test_help_loads_nothing_that_a_command_needs() -> None:
+    """Every command starts fast: what it needs is imported when it runs."""
+    code = (
+        "import sys\nfrom bascule.cli.main import app\n"
+        "try:\n    app(['--help'])\nexcept SystemExit:\n    pass\n"
+        f"print('LOADED', *[name for name in {HEAVY!r} if name in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert "journal" in done.stdout
+    assert done.stdout.splitlines()[-1] == "LOADED"
+
+
+def test_the_module_is_the_command() -> None:
+    """``python -m bascule`` answers as ``bascule`` does."""
+    done = subprocess.run(
+        [sys.executable, "-m", "bascule", "--version"],
+        capture_output=True, text=True, timeout=60, check=True,
+    )  # fmt: skip
+    assert done.stdout.startswith("bascule ")
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (errors.UsageError, 2),
+        (errors.ConfigError, 3),
+        (errors.SecretError, 3),
+        (errors.JournalCorrupt, 5),
+        (errors.JournalLocked, 5),
+        (errors.JournalUnwritable, 5),
+        (errors.VenueTransient, 6),
+        (errors.VenueTerminal, 6),
+        (errors.InvariantBroken, 70),
+    ],
+)
+def test_each_error_has_its_exit_code(error: type[errors.BasculeError], code: int) -> None:
+    """Scripts can tell who must act by the exit code alone."""
+    assert exit_code(error("x")) == code
+
+
+@pytest.fixture
+def failing(monkeypatch: pytest.MonkeyPatch) -> list[Exception]:
+    """Add a command that raises what it is told to."""
+    raised: list[Exception] = []
+
+    def fail() -> None:
+        raise raised[0]
+
+    app = main.App(pretty_exceptions_enable=False)
+    app.callback()(main.options)
+    app.command("fail")(fail)
+    monkeypatch.setattr(main, "app", app)
+    monkeypatch.setattr("tests.unit.cli.conftest.app", app)
+    return raised
+
+
+def test_an_error_is_told_with_what_to_do(bascule: Bascule, failing: list[Exception]) -> None:
+    """What happened, what to do and the stable code go to standard error, and no traceback."""
+    failing.append(errors.ConfigError("The roof is open.", code="roof", hint="Close it."))
+    done = bascule("fail")
+    assert done == (3, "", "Error: The roof is open.\nTo do: Close it.\nCode:  roof\n")
+
+
+def test_an_unexpected_error_is_a_sentence_and_a_file(
+    bascule: Bascule, failing: list[Exception], tmp_path: Path
+) -> None:
+    """The traceback is kept in a file that the sentence names, and printed nowhere."""
+    failing.append(ZeroDivisionError("by us"))
+    done = bascule("fail")
+    log = tmp_path / "home" / "crash.log"
+    assert done.code == Exit.OUR_FAULT
+    assert "Traceback" not in done.out + done.err
+    assert "ZeroDivisionError" in done.err
+    assert str(log) in done.err
+    assert "ZeroDivisionError: by us" in log.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("error", [errors.UsageError("x"), ZeroDivisionError("by us")])
+def test_debug_lets_an_error_through(failing: list[Exception], error: Exception) -> None:
+    """With --debug the traceback is shown, whatever the error."""
+    failing.append(error)
+    with pytest.raises(type(error)):
+        main.app(["--debug", "fail"])
+
+
+def test_an_error_that_cannot_be_kept_is_still_told(
+    bascule: Bascule, failing: list[Exception], tmp_path: Path
+) -> None:
+    """A data directory that cannot be written does not hide the error."""
+    (tmp_path / "home").write_text("in the way", encoding="utf-8")
+    failing.append(ZeroDivisionError("by us"))
+    done = bascule("fail")
+    assert done.code == Exit.OUR_FAULT
+    assert "could not be kept" in done.err
+
+
+@pytest.mark.parametrize("arguments", [["nonsense"], ["parse", "--nonsense"], ["secrets", "set"]])
+def test_wrong_use_ends_with_2(bascule: Bascule, arguments: list[str]) -> None:
+    """An unknown command or option, or a missing argument, is told on standard error."""
+    done = bascule(*arguments)
+    assert done.code == Exit.USAGE
+    assert "Usage: " in done.err
+
+
+def test_interrupting_ends_with_130(bascule: Bascule, failing: list[Exception]) -> None:
+    """Ctrl-C is no error."""
+    failing.append(KeyboardInterrupt())  # type: ignore[arg-type]
+    assert bascule("fail").code == Exit.INTERRUPTED
+
+
+def test_every_command_is_explained() -> None:
+    """Each command has a help text, and so has each command of a group."""
+    commands = dict(typer.main.get_command(main.app).commands)  # type: ignore[attr-defined]
+    assert {"init", "check", "secrets", "parse", "size", "calc", "journal"} <= set(commands)
+    for name in ("secrets", "journal"):
+        commands |= {f"{name} {key}": one for key, one in commands[name].commands.items()}
+    assert [name for name, command in commands.items() if not command.help] == []

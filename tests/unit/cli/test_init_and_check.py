@@ -1,0 +1,119 @@
+"""``bascule init`` and ``bascule check``."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.unit.cli.conftest import Bascule
+
+
+def test_a_new_paper_configuration_is_ready_at_once(bascule: Bascule, tmp_path: Path) -> None:
+    """``init --yes`` writes a file that a check finds in order, secrets included."""
+    assert bascule("init", "--yes").code == 0
+    done = bascule("check", "--config-only", "--json")
+    told = json.loads(done.out)
+    assert done.code == 0
+    assert told["ok"] is True
+    assert told["problems"] == told["notes"] == []
+    assert told["config"] == str(tmp_path / "bascule.toml")
+    assert told["data"] == str(tmp_path / "home" / "paper")
+
+
+def test_an_existing_file_is_never_overwritten(bascule: Bascule, tmp_path: Path) -> None:
+    """Neither the configuration nor a secret changes when init is run again."""
+    (tmp_path / "bascule.toml").write_text("mine", encoding="utf-8")
+    done = bascule("init", "--yes")
+    assert done.code == 2
+    assert "config_exists" in done.err
+    assert (tmp_path / "bascule.toml").read_text(encoding="utf-8") == "mine"
+
+
+def test_without_a_person_nothing_is_asked(bascule: Bascule, tmp_path: Path) -> None:
+    """A script that forgot --yes is told so, and nothing is written."""
+    done = bascule("init")
+    assert (done.code, list(tmp_path.iterdir())) == (2, [])
+    assert "nobody_to_ask" in done.err
+
+
+def test_the_chosen_accounts_are_written(bascule: Bascule, tmp_path: Path) -> None:
+    """Mode and accounts can be given instead of asked for."""
+    assert bascule("init", "x.toml", "--mode", "paper", "--accounts", "futures").code == 0
+    text = (tmp_path / "x.toml").read_text(encoding="utf-8")
+    assert "[accounts.futures]" in text
+    assert "[accounts.fx_pro]" not in text
+
+
+def test_a_live_configuration_says_what_is_left_to_do(bascule: Bascule) -> None:
+    """The check of a fresh live file names the line to fill in and lists the kinds of venue."""
+    assert bascule("init", "--yes", "--mode", "live").code == 0
+    done = bascule("check", "--config-only")
+    assert done.code == 3
+    assert "venues.my_venue.kind" in done.err
+    assert "allowed: paper" in done.err
+
+
+def test_a_missing_secret_is_a_problem_with_its_cure(bascule: Bascule) -> None:
+    """The check tells each missing secret and goes on to check the rest."""
+    bascule("init", "--yes")
+    bascule("secrets", "delete", "paper_token")
+    done = bascule("check", "--json")
+    problems = json.loads(done.out)["problems"]
+    assert done.code == 3
+    assert [problem["code"] for problem in problems] == ["secret_missing"]
+    assert "bascule secrets set paper_token --mode paper" in problems[0]["to_do"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("port = 8421", "port = 8421\nprot = 1", "prot"),
+        ("port = 8421", 'port = "x"', "port"),
+        ("port = 8421\n", "", "port"),
+    ],
+)
+def test_a_venue_checks_its_own_settings(
+    bascule: Bascule, tmp_path: Path, old: str, new: str, words: str
+) -> None:
+    """What a venue does not know, or lacks, is found without connecting to it."""
+    bascule("init", "--yes")
+    file = tmp_path / "bascule.toml"
+    file.write_text(file.read_text(encoding="utf-8").replace(old, new), encoding="utf-8")
+    done = bascule("check", "--config-only", "--json")
+    (problem,) = json.loads(done.out)["problems"]
+    assert done.code == 3
+    assert words in problem["what"]
+
+
+def test_a_weak_secret_is_a_problem(bascule: Bascule) -> None:
+    """A path token that strangers could guess is refused before anything starts."""
+    bascule("init", "--yes")
+    bascule("secrets", "set", "tradingview_path", stdin="short\n")
+    done = bascule("check", "--json")
+    (problem,) = json.loads(done.out)["problems"]
+    assert "path token" in problem["what"]
+    assert "short" not in done.out.replace("too short", "")
+
+
+def test_what_may_not_be_meant_is_a_note(bascule: Bascule, tmp_path: Path) -> None:
+    """Accounts without a route, sources without a listener and missing limits are told."""
+    bascule("init", "--yes")
+    file = tmp_path / "bascule.toml"
+    text = file.read_text(encoding="utf-8").split("# One contract")[0]
+    text = text.replace('["tradingview", "scripts"]', '["scripts"]')
+    text = text.replace("max_order_qty = 10", "max_open_orders = 10")
+    file.write_text(text, encoding="utf-8")
+    notes = json.loads(bascule("check", "--json").out)["notes"]
+    assert [note.split(":")[0] for note in notes] == [
+        "Account futures follows no route",
+        "No route listens to source tradingview",
+        "Account fx_pro has no max_order_qty",
+    ]
+
+
+def test_without_a_configuration_the_way_to_one_is_told(bascule: Bascule) -> None:
+    """The error lists where it was looked for, and both ways to begin."""
+    done = bascule("check")
+    assert done.code == 3
+    assert "bascule init" in done.err
+    assert "bascule demo" in done.err

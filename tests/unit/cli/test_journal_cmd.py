@@ -1,0 +1,131 @@
+"""``bascule journal``: on a journal file, without an engine."""
+
+import json
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from bascule.journal import Journal
+from bascule.model.enums import StopMode
+from bascule.model.event import EpochStarted, StopCleared, StopSet
+from bascule.model.values import SECOND, Instant
+from tests.unit.cli.conftest import Bascule
+
+AT = Instant(1_795_262_400_000_000_000)
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Path:
+    """Give a journal of four events at the configuration's place."""
+    path = tmp_path / "home" / "paper" / "journal.db"
+    path.parent.mkdir(parents=True)
+
+    def call_soon(callback: Callable[..., object], *arguments: object) -> None:
+        callback(*arguments)
+
+    held = Journal.open(
+        path, clock=lambda: AT, call_soon=call_soon, on_durable=lambda seq: None,
+        on_fatal=lambda error: None,
+    )  # fmt: skip
+    held.append(
+        [
+            EpochStarted(at=AT, epoch="abcd", reason="first start"),
+            StopSet(at=AT, scope="all", mode=StopMode.HALT, by="me", reason="lunch"),
+            StopCleared(at=Instant(AT + SECOND), scope="all", by="me", reason="back"),
+            StopSet(at=AT, scope="account:fx", mode=StopMode.FREEZE, by="me", reason="x" * 200),
+        ]
+    )
+    held.close()
+    return path
+
+
+@pytest.fixture
+def ready(bascule: Bascule, journal: Path) -> Bascule:
+    """Give a directory with a configuration and a journal."""
+    bascule("init", "--yes")
+    return bascule
+
+
+def events(text: str) -> list[int]:
+    """Give the numbers of the events that were printed as JSON lines."""
+    return [json.loads(line)["seq"] for line in text.splitlines()]
+
+
+def test_events_are_shown_for_people(ready: Bascule) -> None:
+    """A table has number, UTC time, kind and data, cut where it is long."""
+    out = ready("journal", "show").out
+    assert "2026-11-21T12:00:01Z" in out
+    assert "stop_cleared" in out
+    assert "x" * 100 not in out
+
+
+@pytest.mark.parametrize(
+    ("options", "shown"),
+    [
+        ((), [1, 2, 3, 4]),
+        (("--limit", "2"), [3, 4]),
+        (("--limit", "0"), [1, 2, 3, 4]),
+        (("--after", "3"), [4]),
+        (("--kind", "stop_set"), [2, 4]),
+        (("--kind", "stop_set", "--limit", "1"), [4]),
+        (("--account", "fx"), []),
+        (("--signal", "abcd-1"), []),
+    ],
+)
+def test_events_are_chosen(ready: Bascule, options: tuple[str, ...], shown: list[int]) -> None:
+    """Options narrow the events; the newest are kept, the oldest come first."""
+    assert events(ready("journal", "show", "--json", *options).out) == shown
+
+
+def test_a_journal_can_be_named_without_a_configuration(bascule: Bascule, journal: Path) -> None:
+    """A copy on another machine is read by its path."""
+    assert events(bascule("journal", "show", "--json", "--journal", str(journal)).out)[-1] == 4
+    assert bascule("journal", "verify", "--journal", str(journal)).code == 0
+
+
+def test_a_whole_journal_is_verified(ready: Bascule) -> None:
+    """The answer has the head's hash, by which two copies are compared."""
+    done = ready("journal", "verify", "--json")
+    told = json.loads(done.out)
+    assert (done.code, told["ok"], told["events"], told["problem"]) == (0, True, 4, None)
+    assert len(told["hash"]) == 64
+    assert told["hash"] in ready("journal", "verify").out
+
+
+def test_a_changed_journal_is_found(ready: Bascule, journal: Path) -> None:
+    """One altered letter ends with 5 and names the row."""
+    with sqlite3.connect(journal) as connection:
+        connection.execute("UPDATE events SET data = replace(data, 'lunch', 'lurch')")
+    connection.close()
+    done = ready("journal", "verify", "--json")
+    told = json.loads(done.out)
+    assert (done.code, told["ok"], told["bad_seq"]) == (5, False, 2)
+    assert "restore a backup" in ready("journal", "verify").err
+
+
+def test_a_missing_journal_ends_with_5(bascule: Bascule) -> None:
+    """Nothing is made where nothing was."""
+    bascule("init", "--yes")
+    done = bascule("journal", "verify")
+    assert done.code == 5
+    assert "journal_missing" in done.err
+
+
+def test_a_backup_is_a_journal_and_is_put_back(ready: Bascule, tmp_path: Path) -> None:
+    """A copy verifies by itself, is never written over, and takes the journal's place."""
+    copy = tmp_path / "copy.db"
+    assert ready("journal", "backup", str(copy)).code == 0
+    assert json.loads(ready("journal", "verify", "--json", "--journal", str(copy)).out)["ok"]
+    assert "backup_exists" in ready("journal", "backup", str(copy)).err
+    assert ready("journal", "restore", str(copy)).code == 1
+    done = ready("journal", "restore", str(copy), "--yes")
+    assert (done.code, ready("journal", "verify").code) == (0, 0)
+    assert "only reduces until you arm it" in done.out
+
+
+def test_two_names_of_a_journal_are_one_too_many(ready: Bascule, journal: Path) -> None:
+    """--config and --journal together are wrong use."""
+    options = ("--config", "bascule.toml", "--journal", str(journal))
+    assert ready("journal", "show", *options).code == 2
