@@ -44,6 +44,10 @@ def refusal(order: NewOrder, desk: Desk) -> Refusal | None:
     return None
 
 
+INSTANT_MAX = 2**63
+"""Times are stored as 64-bit integers."""
+
+
 def bad_numbers(*numbers: Decimal | None) -> Refusal | None:
     """Refuse a number that is not finite, too large, or finer than 1e-15."""
     for number in numbers:
@@ -85,7 +89,7 @@ def _shape(order: NewOrder, desk: Desk) -> Refusal | None:
     if (kind is OrdType.TRAILING_STOP) != (distance is not None and distance > 0):
         return Refusal("bad_trail", "a trailing stop, and only that, has a distance above zero")
     gtd = order.time_in_force is TimeInForce.GTD
-    if gtd and (order.expire_at is None or order.expire_at <= desk.now):
+    if gtd and not (order.expire_at and desk.now < order.expire_at < INSTANT_MAX):
         return Refusal("bad_expiry", "a good-till-date order needs an expiry in the future")
     return None
 

@@ -13,6 +13,9 @@ from msgspec import Struct
 from bascule.model.errors import UsageError
 from bascule.model.values import Duration, seconds
 
+SECONDS_MAX = 3600
+"""The longest delay that a fault makes."""
+
 
 class Rng(Protocol):
     """The part of ``random.Random`` that doubles draw on."""
@@ -77,10 +80,14 @@ class Faults:
                 f"there is no fault {fault.name!r}; there are: {', '.join(sorted(self.known))}",
                 code="unknown_fault",
             )
-        if not (0 <= fault.probability <= 1 and 0 < fault.share <= 1 and fault.seconds >= 0):
+        if not (
+            0 <= fault.probability <= 1
+            and 0 < fault.share <= 1
+            and 0 <= fault.seconds <= SECONDS_MAX
+        ):
             raise UsageError(
-                f"fault {fault.name!r}: probability and share lie in 0 to 1 and seconds is not "
-                "negative",
+                f"fault {fault.name!r}: probability and share lie in 0 to 1, seconds in 0 to "
+                f"{SECONDS_MAX}",
                 code="fault_invalid",
             )
         self._armed[fault.name] = FaultState(fault, 0, 0)

@@ -25,6 +25,7 @@ class Hand:
             UsageError: no such account, or not that much is free.
         """
         account = self._account(login)
+        _traded(amount)
         snapshot = self._floor.accounts.snapshot(account, now)
         if amount < 0 and -amount > snapshot.free_margin:
             raise UsageError(f"only {snapshot.free_margin} is free", code="not_enough_margin")
@@ -39,6 +40,7 @@ class Hand:
             UsageError: no such account or symbol, no price, or not such a quantity.
         """
         account, market = self._account(login), self._floor.markets.get(VenueSymbol(symbol))
+        _traded(quantity)
         if market is None or not market.is_open(now):
             raise UsageError(f"{symbol} is not listed or not open", code="market_closed")
         refused = admission.quantity_refusal(quantity, market)
@@ -77,6 +79,7 @@ class Hand:
         Raises:
             UsageError: there is no such live fill, or the numbers are not positive.
         """
+        _traded(quantity, price)
         if quantity <= 0 or price <= 0:
             raise UsageError("a correction needs a quantity and a price above zero", code="usage")
         self._amend(login, exec_id, quantity, price, now)
@@ -96,3 +99,9 @@ class Hand:
         if account is None:
             raise UsageError(f"there is no account {login}", code="unknown_account")
         return account
+
+
+def _traded(*numbers: Decimal) -> None:
+    refused = admission.bad_numbers(*numbers)
+    if refused is not None:
+        raise UsageError(refused.text, code=refused.reason)

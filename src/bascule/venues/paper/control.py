@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 from msgspec import Struct
 
 from bascule.model.enums import Side
-from bascule.model.errors import UsageError, VenueTransient
+from bascule.model.errors import BasculeError, UsageError, VenueTransient
 from bascule.model.ids import VenueSymbol
 from bascule.model.instrument import Quote
 from bascule.model.values import ZERO, Instant
@@ -47,7 +47,11 @@ class Control:
         self._lines = wire.Lines()
         self._read: list[bytes] = []
         self._requests = 0
-        self._ask(wire.Done, wire.AdminLogon, token)
+        try:
+            self._ask(wire.Done, wire.AdminLogon, token)
+        except BasculeError:
+            self.close()
+            raise
 
     def close(self) -> None:
         """End the link."""

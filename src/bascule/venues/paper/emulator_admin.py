@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 ROWS_MAX = 10_000
 """Ledger rows of one answer."""
+ADVANCE_MAX_S = 366 * 86_400
+"""The furthest that a manual clock is moved at once."""
 
 Handlers = dict[type, Callable[["Link", Any], None]]
 
@@ -77,6 +79,8 @@ class _Admin:
         server = self._server
         if not server.clock.manual:
             raise UsageError("the clock is the machine's; set clock = 'manual'", code="real_clock")
+        if not 0 <= message.seconds <= ADVANCE_MAX_S:
+            raise UsageError(f"seconds lie in 0 to {ADVANCE_MAX_S}", code="usage")
         target = Instant(server.clock.now() + seconds(message.seconds))
         while (due := server.next_due()) is not None and due <= target:
             server.clock.move(due)

@@ -147,7 +147,7 @@ class _Requests:
         )
 
     def fills_since(self, link: Link, message: wire.FillsSince, line: bytes) -> None:
-        fills = self._broker.answers.fills_since(message.login, message.since)
+        fills = self._broker.answers.fills_since(message.login, Instant(message.since))
         self._out.send(link, wire.FillsShown(message.id, fills, True, self._server.clock.now()))
 
     def account(self, link: Link, message: wire.AccountState, line: bytes) -> None:

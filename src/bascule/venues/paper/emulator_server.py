@@ -240,7 +240,7 @@ class Server:
     def _administer(self, link: Link, message: Any) -> None:
         try:
             self._admin[type(message)](link, message)
-        except UsageError as error:
+        except (UsageError, ConfigError) as error:
             self.refuse(link, message.id, error.code, error.message)
 
     def refuse(self, link: Link, request: int, code: str, text: str) -> None:

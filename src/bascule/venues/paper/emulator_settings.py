@@ -21,6 +21,9 @@ from bascule.venues.kit.terms import (
     minutes,
 )
 
+FINEST = Decimal("0.000000000001")
+"""The finest step; with the largest number (1e15) sums stay exact."""
+
 
 class PaperAccount(AccountTerms, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """An account and where its token is: the name of an environment variable, or a file."""
@@ -126,8 +129,10 @@ def _checked(raw: object) -> PaperSettings:
             raise ConfigError(f"there must be at least one {what}, and each named once")
     for item in settings.instruments:
         TradingHours.parse(item.hours)
-        if min(item.tick_size, item.lot_step, item.multiplier, item.min_qty) <= 0:
-            raise ConfigError(f"{item.venue_symbol}: sizes, steps and multiplier are above zero")
+        if min(item.tick_size, item.lot_step, item.multiplier, item.min_qty) < FINEST:
+            raise ConfigError(
+                f"{item.venue_symbol}: tick size, steps, sizes and multiplier are {FINEST} or more"
+            )
     return settings
 
 

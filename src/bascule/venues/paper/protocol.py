@@ -7,6 +7,7 @@ reports and snapshots is the login. Numbers are decimal strings, times UTC nanos
 """
 
 from decimal import Decimal
+from typing import Annotated
 
 import msgspec
 from msgspec import Struct
@@ -25,6 +26,8 @@ from bascule.model.order import (
 from bascule.model.values import Currency, Instant
 from bascule.venues.kit.faults import Fault, FaultState
 
+Stored = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
+"""What the ledger's integers can hold."""
 VERSION = 1
 LINE_MAX = 1 << 20
 """Bytes of the longest line; a longer one ends the link."""
@@ -90,7 +93,7 @@ class FillsSince(_Request, frozen=True, tag="fills_since"):
     """Ask for the fills at or after an instant."""
 
     login: str
-    since: Instant
+    since: Stored
 
 
 class AccountState(_Request, frozen=True, tag="account"):
@@ -212,8 +215,8 @@ class LedgerRows(_Request, frozen=True, tag="ledger_rows"):
     """Ask for raw rows of a ledger table after a row number."""
 
     table: str
-    after: int = 0
-    limit: int = 1000
+    after: Stored = 0
+    limit: Stored = 1000
 
 
 class Disconnect(_Request, frozen=True, tag="disconnect"):
