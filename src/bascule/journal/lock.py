@@ -5,7 +5,6 @@ itself stays, and holds the process id of whoever took it last.
 """
 
 import os
-import sys
 from pathlib import Path
 
 from bascule.model.errors import JournalLocked, JournalUnwritable
@@ -13,14 +12,15 @@ from bascule.model.errors import JournalLocked, JournalUnwritable
 _AT = 1 << 20
 """Windows locks bytes, and a locked byte cannot be read: this one lies behind the process id."""
 
-if sys.platform == "win32":
+try:
+    import fcntl
+except ImportError:
     import msvcrt
 
     def _take(handle: int) -> None:
         os.lseek(handle, _AT, os.SEEK_SET)
-        msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
+        msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]
 else:
-    import fcntl
 
     def _take(handle: int) -> None:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

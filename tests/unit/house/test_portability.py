@@ -29,6 +29,8 @@ def masked(name, globals=None, locals=None, fromlist=(), level=0):
     return real_import(name, globals, locals, fromlist, level)
 
 builtins.__import__ = masked
+# What Windows has in their place.
+sys.modules.setdefault("msvcrt", type(sys)("msvcrt"))
 
 import bascule
 
