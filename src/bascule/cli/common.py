@@ -1,6 +1,7 @@
 """What several commands share: options, the configuration they work on, and how they print."""
 
 import json
+import os
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -37,12 +38,15 @@ def configured(named: Path | None) -> "Config":
     """
     from bascule.config.demo import demo
     from bascule.config.load import load
+    from bascule.config.paths import CONFIG
 
     try:
         return load(named)
     except ConfigError as error:
+        if error.code != "config_not_found" or named is not None or os.environ.get(CONFIG):
+            raise
         config = demo()
-        if error.code != "config_not_found" or named is not None or not config.data.path.exists():
+        if not config.data.path.exists():
             raise
         typer.echo("There is no bascule.toml, so this is about the demonstration.", err=True)
         return config

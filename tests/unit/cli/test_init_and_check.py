@@ -117,3 +117,16 @@ def test_without_a_configuration_the_way_to_one_is_told(bascule: Bascule) -> Non
     assert done.code == 3
     assert "bascule init" in done.err
     assert "bascule demo" in done.err
+
+
+def test_the_demonstration_stands_in_where_there_is_no_configuration(
+    bascule: Bascule, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a demo, commands are about it; a named file that is missing is never replaced by it."""
+    (tmp_path / "home" / "demo" / "paper").mkdir(parents=True)
+    done = bascule("check", "--json")
+    assert json.loads(done.out)["data"] == str(tmp_path / "home" / "demo" / "paper")
+    assert "about the demonstration" in done.err
+    assert "config_not_found" in bascule("check", "--config", "none.toml").err
+    monkeypatch.setenv("BASCULE_CONFIG", "none.toml")
+    assert "config_not_found" in bascule("check").err
