@@ -23,8 +23,14 @@ class Done(NamedTuple):
 Bascule = Callable[..., Done]
 
 
-class Keyboard(io.TextIOWrapper):
-    """Standard input with text on it, and nobody at a terminal."""
+class Input(io.TextIOWrapper):
+    """Standard input with text on it; ``typed`` tells whether a person types it."""
+
+    typed = False
+
+    def isatty(self) -> bool:
+        """Tell whether there is somebody to ask."""
+        return self.typed
 
 
 @pytest.fixture
@@ -38,9 +44,10 @@ def bascule(
     monkeypatch.setenv("BASCULE_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("NO_COLOR", "1")
 
-    def run(*arguments: str, stdin: str | bytes = b"") -> Done:
-        given = stdin.encode() if isinstance(stdin, str) else stdin
-        monkeypatch.setattr(sys, "stdin", Keyboard(io.BytesIO(given), encoding="utf-8"))
+    def run(*arguments: str, stdin: str | bytes = b"", typed: bool = False) -> Done:
+        given = io.BytesIO(stdin.encode() if isinstance(stdin, str) else stdin)
+        monkeypatch.setattr(sys, "stdin", Input(given, encoding="utf-8"))
+        monkeypatch.setattr(Input, "typed", typed)
         with pytest.raises(SystemExit) as ended:
             app(list(arguments))
         out, err = capsys.readouterr()

@@ -130,3 +130,14 @@ def test_the_demonstration_stands_in_where_there_is_no_configuration(
     assert "config_not_found" in bascule("check", "--config", "none.toml").err
     monkeypatch.setenv("BASCULE_CONFIG", "none.toml")
     assert "config_not_found" in bascule("check").err
+
+
+def test_a_person_is_asked_for_mode_and_accounts(bascule: Bascule, tmp_path: Path) -> None:
+    """A word that is no mode is asked for again; the defaults are offered."""
+    done = bascule("init", stdin="real\nlive\nmain,second\n", typed=True)
+    assert done.code == 0
+    assert "Write one of paper, shadow, live." in done.err
+    text = (tmp_path / "bascule.toml").read_text(encoding="utf-8")
+    assert 'mode = "live"' in text
+    assert "[accounts.main]" in text
+    assert "[accounts.second]" in text

@@ -4,6 +4,8 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from bascule.config.build import Config
 from bascule.config.load import load, read
@@ -256,3 +258,24 @@ def test_a_file_that_is_not_text_is_refused(tmp_path: Path) -> None:
 def test_a_route_s_age_limit_is_kept_in_nanoseconds() -> None:
     """Durations of every table are counted alike."""
     assert config().routes[0].max_age_ns == MINUTE
+
+
+SETTING = [n for n, line in enumerate(GOOD.splitlines()) if " = " in line and line[0] != " "]
+ODD = ["1", "-1", "1.5", "true", '""', '"x"', '"*"', "[]", "{}", "[1]", "[{}]", "{ a = [] }",
+       '["x"]', "1979-05-27", "inf", '"9f86d081884c7d659a2feaa0c55ad015"']  # fmt: skip
+
+
+@given(st.lists(st.tuples(st.sampled_from(SETTING), st.sampled_from(ODD)), min_size=1, max_size=4))
+def test_odd_values_are_problems_and_never_crashes(changes: list[tuple[int, str]]) -> None:
+    """Whatever stands behind an equals sign, the answer is a configuration or its problems."""
+    lines = GOOD.splitlines()
+    for number, value in changes:
+        if lines[number].endswith("["):
+            lines[number + 1 : number + 3] = ["", ""]
+        lines[number] = f"{lines[number].split(' = ')[0]} = {value}"
+    try:
+        assert config("\n".join(lines)).hash
+    except ConfigProblems as error:
+        places = [problem.where for problem in error.problems]
+        assert all(place.startswith("bascule.toml:") for place in places)
+        assert "9f86d081" not in error.message
