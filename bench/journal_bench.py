@@ -190,6 +190,11 @@ class Bench:
         return time.perf_counter() - start
 
 
+def load() -> str:
+    """Say how busy the machine is with other things; a ratio taken on a busy one says little."""
+    return f"load {os.getloadavg()[0]:.2f}" if hasattr(os, "getloadavg") else "load unknown"
+
+
 def spin(microseconds: float) -> Callable[[], object]:
     """Make a piece of pure Python work of about this length."""
     rounds = 1_000
@@ -292,6 +297,7 @@ def main() -> None:
             replay(path)
         disk = fdatasync(folder)
         line("bare fdatasync again", disk, base)
+        print(f"Done, {load()}")
     finally:
         shutil.rmtree(folder)
 

@@ -173,6 +173,8 @@ class Storm:
                 except subprocess.TimeoutExpired:
                     process.kill()
                     process.wait()
+            if process is not None and process.stdout is not None:
+                process.stdout.close()
 
     # --- load -----------------------------------------------------------------------------------
 

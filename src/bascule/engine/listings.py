@@ -6,7 +6,7 @@ from bascule.model.account import AccountSpec
 from bascule.model.ids import Symbol, VenueSymbol
 from bascule.model.instrument import Listing
 from bascule.model.values import Instant
-from bascule.reference import own_name, resolve
+from bascule.reference import own_name, resolve, session_names
 from bascule.reference.refusal import Refusal
 
 
@@ -26,13 +26,13 @@ def by_our_name(
         found = resolve(wanted, now)
         if isinstance(found, Refusal):
             symbol = Symbol(wanted)
-            listing = msgspec.structs.replace(record, session=record.session or "always")
+            listing = msgspec.structs.replace(record, session=_session(record, "always"))
         else:
             known = found.instrument
             symbol = Symbol(wanted) if wanted in spec.symbols.overrides else known.symbol
             listing = msgspec.structs.replace(
                 record,
-                session=record.session or known.session,
+                session=_session(record, known.session),
                 pip_size=record.pip_size or known.pip_size,
                 expiry=record.expiry or known.expiry,
                 base=record.base or known.base,
@@ -41,3 +41,8 @@ def by_our_name(
         listings[symbol] = listing
         names[record.venue_symbol] = symbol
     return listings, names
+
+
+def _session(record: Listing, otherwise: str) -> str:
+    """The venue's calendar where we have a table of that name, else the reference's."""
+    return record.session if record.session in session_names() else otherwise

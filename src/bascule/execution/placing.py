@@ -120,7 +120,7 @@ def judge_draft(turn: Turn, draft: Draft) -> tuple[Verdict, ...]:
     exposure = account.exposure.get(listing.symbol, _NO_EXPOSURE)
     book = account.book(draft.strategy, listing.symbol)
     reducing = proven_to_reduce(draft)
-    session = "open" if reducing else sessions.state(listing.session, turn.at).phase
+    session = "open" if reducing else sessions.state(listing.session or "always", turn.at).phase
     last = account.same.get(same_key(listing.symbol, draft.side, draft.quantity))
     return judge(
         Proposal(

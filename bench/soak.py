@@ -1,0 +1,86 @@
+"""The storms in full: kill -9 and SIGSTOP under load, and each fault of the broker.
+
+    python bench/soak.py [KILLS] [FREEZES]      defaults 200 and 50; bounded, loopback only
+
+Prints a table for docs/reliability.md and ends with 1 when anything was lost or doubled.
+"""
+
+import asyncio
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from common import table
+
+from tests.crash.storm import Storm, run_storm
+
+ROUNDS = 20
+FAULTS = (
+    "drop_reply", "drop_request", "disconnect_after_submit", "disconnect_before_submit",
+    "drop_report", "duplicate_report", "late_report", "out_of_order_reports", "reject_submit",
+    "reject_cancel", "reject_close", "fill_during_cancel", "partial_fills", "overfill",
+    "stale_positions_snapshot", "incomplete_orders_page", "slow_status", "late_reject", "throttle",
+)  # fmt: skip
+
+
+async def storms(
+    name: str, rounds: int, *, freeze: bool = False, faults: list[dict[str, Any]] | None = None
+) -> tuple[list[object], list[str]]:
+    """Run one kind of storm until its rounds are used up; gives its row and what was wrong."""
+    began = time.monotonic()
+    left, seed = rounds, 1
+    wrong: list[str] = []
+    total = {"acknowledged": 0, "order_requested": 0, "fills": 0, "order_doubted": 0}
+    slowest = 0.0
+    while left > 0:
+        with tempfile.TemporaryDirectory(prefix="bascule-soak-") as directory:
+            storm = Storm(Path(directory), seed=seed, faults=faults or [])
+            wrong += await run_storm(storm, min(ROUNDS, left), freeze=freeze)
+            counts = storm.counts()
+            for key in total:
+                total[key] += counts.get(key, 0)
+            slowest = max(slowest, *storm.starts_s)
+        left -= ROUNDS
+        seed += 1
+    took = time.monotonic() - began
+    row = [name, rounds, *total.values(), f"{slowest:.2f}", f"{took:.0f}", len(wrong)]
+    print(*row, flush=True)
+    return row, wrong
+
+
+async def main() -> int:
+    """Run everything and print the table."""
+    kills = int(sys.argv[1]) if len(sys.argv) > 1 else 200
+    freezes = int(sys.argv[2]) if len(sys.argv) > 2 else 50
+    rows, wrong = [], []
+    for row, found in (
+        await storms("kill -9", kills),
+        await storms("SIGSTOP and thaw", freezes, freeze=True),
+    ):
+        rows.append(row)
+        wrong += found
+    for fault in FAULTS:
+        row, found = await storms(
+            f"{fault} 3 %, and a kill", 1, faults=[{"name": fault, "probability": 0.03}]
+        )
+        rows.append(row)
+        wrong += found
+    table(
+        "Storms",
+        (
+            "storm", "rounds", "signals acknowledged", "orders", "fills", "in doubt",
+            "slowest start s", "took s", "wrong",
+        ),
+        rows,
+    )  # fmt: skip
+    for line in wrong:
+        print(line)
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(asyncio.run(main()))
