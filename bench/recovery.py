@@ -61,6 +61,7 @@ def settings() -> Settings:
     many = 10**9
     limits = RiskLimits(
         max_position_qty=Decimal(many),
+        max_open_orders=many,
         orders_per_second=many,
         orders_per_minute=many,
         orders_per_hour=many,
