@@ -73,7 +73,7 @@ def test_what_is_kept_is_enough_to_go_on(ledger: Ledger) -> None:
     assert kept.orders[2].cum_qty == 2
     assert [(held.quantity, held.key) for held in kept.positions] == [(5, "GOLD")]
     assert kept.balances == {LOGIN: house.books.balance}
-    assert kept.marks == house.broker.floor.marks
+    assert kept.marks == house.broker.floor.record.marks
 
 
 def test_a_new_broker_on_the_ledger_goes_on(ledger: Ledger) -> None:

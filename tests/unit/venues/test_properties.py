@@ -103,7 +103,7 @@ class Watched:
         if report.exec_type in (ExecType.NEW, ExecType.REPLACED):
             self.limits[number] = report.price
             self.orders.setdefault(
-                number, self.house.broker.floor.find(LOGIN, venue_order_id=number)
+                number, self.house.broker.floor.record.find(LOGIN, venue_order_id=number)
             )
         if report.exec_type not in (ExecType.TRADE, ExecType.TRADE_CANCEL):
             return

@@ -15,6 +15,8 @@ from bascule.venues.kit.accounts import Account, Accounts
 from bascule.venues.kit.matching import LIMITS, STOPS, Market
 
 CL_ORD_ID_MAX = 36
+INSTANT_MAX = 2**63
+"""Times are stored as 64-bit integers."""
 NUMBER_MAX = Decimal(10) ** 15
 """No price and no quantity is as large as this; sums stay exact below it."""
 
@@ -44,10 +46,6 @@ def refusal(order: NewOrder, desk: Desk) -> Refusal | None:
     return None
 
 
-INSTANT_MAX = 2**63
-"""Times are stored as 64-bit integers."""
-
-
 def bad_numbers(*numbers: Decimal | None) -> Refusal | None:
     """Refuse a number that is not finite, too large, or finer than 1e-15."""
     for number in numbers:
@@ -58,7 +56,12 @@ def bad_numbers(*numbers: Decimal | None) -> Refusal | None:
     return None
 
 
-def _numbers(order: NewOrder, desk: Desk) -> Refusal | None:
+def unreadable(order: NewOrder) -> Refusal | None:
+    """Refuse an order that could not even be kept on record."""
+    if not 0 < len(order.cl_ord_id) <= CL_ORD_ID_MAX:
+        return Refusal("bad_cl_ord_id", f"a ClOrdID has 1 to {CL_ORD_ID_MAX} characters")
+    if order.expire_at is not None and not 0 <= order.expire_at < INSTANT_MAX:
+        return Refusal("bad_expiry", "the expiry is no UTC time in nanoseconds")
     return bad_numbers(
         order.quantity, order.price, order.stop_price, order.trail_distance, order.stop_loss,
         order.take_profit,
@@ -89,7 +92,7 @@ def _shape(order: NewOrder, desk: Desk) -> Refusal | None:
     if (kind is OrdType.TRAILING_STOP) != (distance is not None and distance > 0):
         return Refusal("bad_trail", "a trailing stop, and only that, has a distance above zero")
     gtd = order.time_in_force is TimeInForce.GTD
-    if gtd and not (order.expire_at and desk.now < order.expire_at < INSTANT_MAX):
+    if gtd and (order.expire_at is None or order.expire_at <= desk.now):
         return Refusal("bad_expiry", "a good-till-date order needs an expiry in the future")
     return None
 
@@ -229,5 +232,5 @@ def _margin(order: NewOrder, desk: Desk) -> Refusal | None:
 
 
 _CHECKS: tuple[Callable[[NewOrder, Desk], Refusal | None], ...] = (
-    _numbers, _support, _shape, _quantity, _prices, _market, _distances, _position, _margin,
+    _support, _shape, _quantity, _prices, _market, _distances, _position, _margin,
 )  # fmt: skip

@@ -7,6 +7,7 @@ from bascule.model.order import AccountSnapshot, ExecutionReport, VenueOrder, Ve
 from bascule.model.values import Instant
 from bascule.venues.kit.contract import OrdersSnapshot, PositionsSnapshot
 from bascule.venues.kit.floor import Floor
+from bascule.venues.kit.ledger import Ledger
 from bascule.venues.kit.matching import Order
 from bascule.venues.kit.reports import fill_report, shown_order
 
@@ -14,8 +15,9 @@ from bascule.venues.kit.reports import fill_report, shown_order
 class Answers:
     """The floor as an account sees it, with the faults that a read can have."""
 
-    def __init__(self, floor: Floor) -> None:
+    def __init__(self, floor: Floor, ledger: Ledger) -> None:
         self._floor = floor
+        self._ledger = ledger
         self._hidden: dict[str, Instant] = {}
         self._before: dict[str, tuple[VenuePosition, ...]] = {}
 
@@ -25,7 +27,7 @@ class Answers:
 
     def order_status(self, login: str, cl_ord_id: str, now: Instant) -> VenueOrder | None:
         """Show one order, open or ended, by the client's id; None when there is none."""
-        order = self._floor.find(login, cl_ord_id=cl_ord_id)
+        order = self._floor.record.find(login, cl_ord_id=cl_ord_id)
         return None if order is None or self._is_hidden(order, now) else shown_order(order)
 
     def open_orders(self, login: str, now: Instant) -> OrdersSnapshot:
@@ -57,8 +59,8 @@ class Answers:
 
     def fills_since(self, login: str, since: Instant) -> tuple[ExecutionReport, ...]:
         """Show the fills of an account at or after an instant, oldest first, busted ones not."""
-        self._floor.flush()
-        return tuple(fill_report(fill) for fill in self._floor.ledger.fills_since(login, since))
+        self._floor.record.flush()
+        return tuple(fill_report(fill) for fill in self._ledger.fills_since(login, since))
 
     def account(self, login: str, now: Instant) -> AccountSnapshot:
         """Show the money of an account."""

@@ -61,13 +61,13 @@ class Broker:
         self.floor = Floor(terms, faults, rng, ledger)
         self._ledger = ledger
         self.hand = Hand(self.floor)
-        self.answers = Answers(self.floor)
+        self.answers = Answers(self.floor, ledger)
         self._restore(now)
 
     def _restore(self, now: Instant) -> None:
         kept = self._ledger.load()
         floor = self.floor
-        floor.marks = kept.marks
+        floor.record.marks = kept.marks
         for terms in self.terms.accounts:
             account = Account(terms, kept.balances.get(terms.login, ZERO))
             floor.accounts.by_login[terms.login] = account
@@ -80,14 +80,14 @@ class Broker:
             if order.login in floor.accounts.by_login and order.venue_symbol in floor.markets:
                 floor.index(order)
         last = kept.marks.rollover or now
-        floor.schedule(next_time_of_day(self.terms.rollover, last), "rollover")
-        floor.flush()
+        floor.agenda.note(next_time_of_day(self.terms.rollover, last), "rollover")
+        floor.record.flush()
 
     # --- time and prices ------------------------------------------------------------------------
 
     def next_due(self) -> Instant | None:
         """Give when the broker has something to do by itself, or None."""
-        return self.floor.next_due()
+        return self.floor.agenda.next_due()
 
     def advance(self, now: Instant) -> None:
         """Do what fell due up to ``now``: delayed matches and cancels, expiries, rollovers."""
@@ -143,12 +143,12 @@ class Broker:
 
     def take_reports(self) -> list[ExecutionReport]:
         """Take away what there is to tell. It may leave the house once the ledger has it all."""
-        reports, self.floor.reports = self.floor.reports, []
+        reports, self.floor.record.reports = self.floor.record.reports, []
         return reports
 
     def flush(self) -> None:
         """Tell the ledger all that changed; its owner makes that durable."""
-        self.floor.flush()
+        self.floor.record.flush()
 
     # --- commands -------------------------------------------------------------------------------
 
@@ -156,7 +156,8 @@ class Broker:
         """Take an order, or refuse it with proof. ``new.account`` is the login.
 
         A refused order is kept as rejected, so that its id is used and its status can be asked
-        for; a request with a used id, or over the rate limit, leaves no order.
+        for; a request with a used id, with a number that is none, or over the rate limit leaves
+        no order.
         """
         refused = self._not_taken(new)
         if refused is not None:
@@ -167,7 +168,7 @@ class Broker:
         order = self._order(new, account, now)
         if refused is not None:
             order.status, order.reason = OrdStatus.REJECTED, refused.reason
-            self.floor.touch(order)
+            self.floor.record.changed(order)
             return _refused(refused, now)
         struck = self.faults.fires("slow_status", new.account, new.venue_symbol)
         if struck:
@@ -183,11 +184,10 @@ class Broker:
     def _not_taken(self, new: NewOrder) -> Refusal | None:
         if new.account not in self.floor.accounts.by_login:
             return Refusal("unknown_account", f"there is no account {new.account}")
-        if not 0 < len(new.cl_ord_id) <= admission.CL_ORD_ID_MAX:
-            return Refusal(
-                "bad_cl_ord_id", f"a ClOrdID has 1 to {admission.CL_ORD_ID_MAX} characters"
-            )
-        if self.floor.find(new.account, cl_ord_id=new.cl_ord_id) is not None:
+        unreadable = admission.unreadable(new)
+        if unreadable is not None:
+            return unreadable
+        if self.floor.record.find(new.account, cl_ord_id=new.cl_ord_id) is not None:
             return Refusal("duplicate_cl_ord_id", f"ClOrdID {new.cl_ord_id} was used before")
         if new.venue_symbol not in self.floor.markets:
             return Refusal("unknown_symbol", f"{new.venue_symbol} is not listed here")
@@ -209,7 +209,7 @@ class Broker:
         return None
 
     def _order(self, new: NewOrder, account: Account, now: Instant) -> Order:
-        number = self.floor.new_order_id()
+        number = self.floor.record.new_order_id()
         return Order(
             venue_order_id=number,
             login=new.account,
@@ -236,7 +236,7 @@ class Broker:
     def cancel(self, request: CancelOrder, now: Instant) -> Outcome:
         """Take a cancel, or refuse it with proof; whether it wins is told by a report."""
         login, floor = request.account, self.floor
-        order = self.floor.find(
+        order = self.floor.record.find(
             login, cl_ord_id=request.cl_ord_id, venue_order_id=request.venue_order_id or ""
         )
         refused = self._cannot_change(login, order)
@@ -248,7 +248,7 @@ class Broker:
             return _refused(Refusal("cancel_pending", "a cancel is already under way"), now)
         number = VenueOrderId(order.venue_order_id)
         order.cancel_request = request.request_id or "cancel"
-        floor.touch(order)
+        floor.record.changed(order)
         if self.faults.fires("fill_during_cancel", login, order.venue_symbol):
             price = order.price or floor.markets[order.venue_symbol].touch(order.side)
             quantity = min(order.leaves, floor.closable(order)) if order.guards else order.leaves
@@ -258,7 +258,7 @@ class Broker:
                 return Accepted(number, now)
         if self.terms.cancel_delay_ns:
             order.cancel_at = Instant(now + self.terms.cancel_delay_ns)
-            floor.schedule(order.cancel_at, "cancel", order.venue_order_id)
+            floor.agenda.note(order.cancel_at, "cancel", order.venue_order_id)
         else:
             floor.end(order, OrdStatus.CANCELED, "requested", now, order.cancel_request)
         return Accepted(number, now)
@@ -278,7 +278,7 @@ class Broker:
         Raises:
             nothing: what cannot be changed is refused, and the order stands as it was.
         """
-        order = self.floor.find(
+        order = self.floor.record.find(
             request.account,
             cl_ord_id=request.cl_ord_id,
             venue_order_id=request.venue_order_id or request.position_id or "",
@@ -293,7 +293,7 @@ class Broker:
         )
         entry = order
         if bracket and order.parent_order:
-            entry = self.floor.find(order.login, venue_order_id=order.parent_order) or order
+            entry = self.floor.record.find(order.login, venue_order_id=order.parent_order) or order
         terms = any(v is not None for v in (request.quantity, request.price, request.stop_price))
         refused = admission.bad_numbers(
             request.quantity, request.price, request.stop_price, request.stop_loss,
@@ -310,9 +310,9 @@ class Broker:
             self._change_bracket(entry, request, now)
         if terms:
             self._change_terms(order, request, now)
-        for changed in {entry.venue_order_id: entry, order.venue_order_id: order}.values():
-            if changed is entry or terms:
-                self.floor.tell(changed, ExecType.REPLACED, now, request.request_id)
+        changed = [entry] if not terms or order is entry else [entry, order]
+        for each in changed:
+            self.floor.record.tell(each, ExecType.REPLACED, now, request_id=request.request_id)
         if not order.ended:
             self.floor.work(order, now)
         return Accepted(VenueOrderId(order.venue_order_id), now)
@@ -403,7 +403,7 @@ class Broker:
                 held.stop_price = level
             else:
                 held.price, held.resting = level, False
-            self.floor.tell(held, ExecType.REPLACED, now)
+            self.floor.record.tell(held, ExecType.REPLACED, now)
             placed.append(held)
         for order in placed:
             self.floor.work(order, now)

@@ -4,7 +4,6 @@ Sans I/O: time comes in with each call, chance from the generator given, and wha
 left in ``reports`` and in the ledger's ``Changes``.
 """
 
-import heapq
 from decimal import Decimal
 
 import msgspec
@@ -12,14 +11,14 @@ import msgspec
 from bascule.model.enums import ExecType, OrdStatus, OrdType, Side, TimeInForce
 from bascule.model.ids import VenueSymbol
 from bascule.model.instrument import Quote
-from bascule.model.order import ExecutionReport
 from bascule.model.values import ZERO, Instant, floor_to
 from bascule.venues.kit.accounts import Account, Accounts, Rates, Traded
+from bascule.venues.kit.agenda import Agenda
 from bascule.venues.kit.faults import Faults, Rng
-from bascule.venues.kit.ledger import Changes, Fill, Ledger, Marks
+from bascule.venues.kit.ledger import Fill, Ledger
 from bascule.venues.kit.matching import IMMEDIATE, LIMITS, STOPS, Market, Order, trail, triggers
-from bascule.venues.kit.orders import Orders
-from bascule.venues.kit.reports import fill_report, order_report, status_after
+from bascule.venues.kit.record import Record
+from bascule.venues.kit.reports import fill_report, status_after
 from bascule.venues.kit.terms import BrokerTerms, next_time_of_day
 
 
@@ -29,41 +28,22 @@ class Floor:
     def __init__(self, terms: BrokerTerms, faults: Faults, rng: Rng, ledger: Ledger) -> None:
         self.terms = terms
         self.faults = faults
-        self.ledger = ledger
         self.markets = {item.venue_symbol: Market(item) for item in terms.instruments}
         self.quotes: dict[str, Quote] = {}
         listed = {str(item.venue_symbol): item for item in terms.instruments}
         rates = Rates(terms.instruments, terms.rates, self.quotes)
         self.accounts = Accounts(listed, rates, self.quotes)
-        self.orders = Orders()
-        self.marks = Marks()
-        self.reports: list[ExecutionReport] = []
+        self.record = Record(ledger, self.accounts)
+        self.orders = self.record.orders
+        self.agenda = Agenda()
         self._rng = rng
-        self._due: list[tuple[Instant, int, str, str]] = []
-        self._dues = 0
-        self._dirty: dict[str, Order] = {}
-        self._fills: dict[str, Fill] = {}
-        self._moved: dict[tuple[str, str], Account] = {}
         self._exposed: dict[str, Account] = {}
 
     # --- time -----------------------------------------------------------------------------------
 
-    def next_due(self) -> Instant | None:
-        """Give when something falls due by itself, or None."""
-        return self._due[0][0] if self._due else None
-
-    def schedule(self, due: Instant, kind: str, ref: str = "") -> None:
-        """Have a thing done when its time has come: ``meet``, ``expire``, ``cancel``, ``rollover``.
-
-        A thing that has lost its point by then is passed over.
-        """
-        self._dues += 1
-        heapq.heappush(self._due, (due, self._dues, kind, ref))
-
     def advance(self, now: Instant) -> None:
         """Do all that fell due up to ``now``, each at its own time and in its order."""
-        while self._due and self._due[0][0] <= now:
-            due, _, kind, ref = heapq.heappop(self._due)
+        for due, kind, ref in self.agenda.due(now):
             if kind == "rollover":
                 self._roll_over(due)
                 continue
@@ -82,12 +62,12 @@ class Floor:
         for account in self.accounts.by_login.values():
             for held in account.positions.values():
                 self.accounts.charge_swap(account, held, now)
-                self._moved[held.login, held.key] = account
+                self.record.moved(account, held.key)
         for order in self.orders.working():
             if order.time_in_force is TimeInForce.DAY:
                 self.end(order, OrdStatus.EXPIRED, "end_of_day", now)
-        self.marks.rollover = now
-        self.schedule(next_time_of_day(self.terms.rollover, now), "rollover")
+        self.record.marks.rollover = now
+        self.agenda.note(next_time_of_day(self.terms.rollover, now), "rollover")
 
     # --- the market -----------------------------------------------------------------------------
 
@@ -109,14 +89,10 @@ class Floor:
             return
         market = self.markets[order.venue_symbol]
         is_open = market.is_open(now)
+        waits = order.ord_type in STOPS and not order.triggered
+        if waits and not (is_open and self._reached(order, market, now)):
+            return
         if is_open:
-            if order.ord_type in STOPS and not order.triggered:
-                if trail(order, market):
-                    self.touch(order)
-                if not triggers(order, market):
-                    return
-                order.triggered = True
-                self.tell(order, ExecType.TRIGGERED, now)
             self._match(order, market, now)
         if not order.leaves:
             return
@@ -124,6 +100,15 @@ class Floor:
             self.end(order, OrdStatus.EXPIRED, f"{order.time_in_force}_unfilled", now)
         else:
             order.resting = is_open
+
+    def _reached(self, order: Order, market: Market, now: Instant) -> bool:
+        if trail(order, market):
+            self.record.changed(order)
+        if not triggers(order, market):
+            return False
+        order.triggered = True
+        self.record.tell(order, ExecType.TRIGGERED, now)
+        return True
 
     def _match(self, order: Order, market: Market, now: Instant) -> None:
         wanted = order.leaves
@@ -156,15 +141,10 @@ class Floor:
 
     # --- orders ---------------------------------------------------------------------------------
 
-    def new_order_id(self) -> str:
-        """Give the next venue order id."""
-        self.marks.order += 1
-        return str(self.marks.order)
-
     def open(self, order: Order, now: Instant) -> None:
         """Take an order onto the floor and tell of it; it meets the market when it is due."""
         self.index(order)
-        self.tell(order, ExecType.NEW, now)
+        self.record.tell(order, ExecType.NEW, now)
         if order.due_at <= now:
             self.work(order, now)
 
@@ -172,54 +152,32 @@ class Floor:
         """Know an order as live, and schedule what falls due for it."""
         self.orders.add(order)
         if order.due_at > order.created_at:
-            self.schedule(order.due_at, "meet", order.venue_order_id)
+            self.agenda.note(order.due_at, "meet", order.venue_order_id)
         if order.expire_at is not None and order.time_in_force is TimeInForce.GTD:
-            self.schedule(order.expire_at, "expire", order.venue_order_id)
+            self.agenda.note(order.expire_at, "expire", order.venue_order_id)
         if order.cancel_at is not None:
-            self.schedule(order.cancel_at, "cancel", order.venue_order_id)
-
-    def touch(self, order: Order) -> None:
-        """Mark an order as changed, so that the ledger is told."""
-        self.orders.keep(order)
-        self._dirty[order.venue_order_id] = order
-
-    def find(self, login: str, *, cl_ord_id: str = "", venue_order_id: str = "") -> Order | None:
-        """Find an order, live or ended, by the broker's id, else by the client's."""
-        if venue_order_id:
-            live = self.orders.by_id(venue_order_id)
-        else:
-            live = self.orders.by_client(login, cl_ord_id)
-        if live is not None:
-            return live if live.login == login else None
-        # Whatever left the floor was told to the ledger when it left.
-        return self.ledger.order(login, cl_ord_id=cl_ord_id, venue_order_id=venue_order_id)
-
-    def tell(
-        self, order: Order, exec_type: ExecType, now: Instant, request_id: str = "",
-        reason: str = "",
-    ) -> None:  # fmt: skip
-        """Report a change of an order that is no trade."""
-        order.updated_at = now
-        self.touch(order)
-        self.reports.append(
-            order_report(
-                order, exec_type, self._new_exec_id(), now, request_id=request_id, reason=reason
-            )
-        )
+            self.agenda.note(order.cancel_at, "cancel", order.venue_order_id)
 
     def end(
         self, order: Order, status: OrdStatus, reason: str, now: Instant, request_id: str = ""
     ) -> None:
         """End an order that trades no more: canceled, expired or rejected."""
         order.status, order.reason = status, reason
-        self.tell(order, ExecType(status.value), now, request_id, reason)
+        kind = ExecType(status.value)
+        self.record.tell(order, kind, now, request_id=request_id, reason=reason)
         self._forget(order, now, answered=bool(request_id))
 
     def _forget(self, order: Order, now: Instant, *, answered: bool = False) -> None:
         self.orders.ended(order)
         if order.cancel_request and not answered:
             request, order.cancel_request = order.cancel_request, ""
-            self.tell(order, ExecType.CANCEL_REJECTED, now, request, "too_late_to_cancel")
+            self.record.tell(
+                order,
+                ExecType.CANCEL_REJECTED,
+                now,
+                request_id=request,
+                reason="too_late_to_cancel",
+            )
 
     def closable(self, order: Order) -> Decimal:
         """Give how much of the position an order could close, never negative."""
@@ -235,14 +193,14 @@ class Floor:
         last = quantity >= order.leaves and not order.guards
         if last and self.faults.fires("overfill", order.login, order.venue_symbol):
             quantity += terms.lot_step
-        exec_id = self._new_exec_id()
+        exec_id = self.record.new_exec_id()
         before = order.avg_price * order.cum_qty
         order.cum_qty += quantity
         order.avg_price = (before + price * quantity) / order.cum_qty
         order.status = status_after(order.cum_qty, order.quantity)
         order.updated_at = now
-        self.touch(order)
-        traded = self.trade(account, order, quantity * order.side.sign, price, now, exec_id)
+        self.record.changed(order)
+        traded = self._trade(account, order, quantity * order.side.sign, price, now, exec_id)
         cost = account.terms.commission_per_lot * quantity
         posted = self.accounts.post(account, "commission", -cost, now, exec_id) if cost else ZERO
         fill = Fill(
@@ -263,8 +221,7 @@ class Floor:
             parent=order.parent,
             leg=order.leg,
         )
-        self._fills[exec_id] = fill
-        self.reports.append(fill_report(fill, order=order))
+        self.record.tell_fill(fill, fill_report(fill, order=order))
         if order.ended:
             self._forget(order, now)
         self._guard(order, quantity, traded, now)
@@ -283,10 +240,10 @@ class Floor:
         the account's money as if the fill had never been.
         """
         account, sign = self.accounts.by_login[order.login], fill.side.sign
-        exec_id = self._new_exec_id()
-        self.trade(account, order, -fill.quantity * sign, fill.price, now, exec_id)
+        exec_id = self.record.new_exec_id()
+        self._trade(account, order, -fill.quantity * sign, fill.price, now, exec_id)
         if price is not None:
-            self.trade(account, order, quantity * sign, price, now, exec_id)
+            self._trade(account, order, quantity * sign, price, now, exec_id)
         cost = account.terms.commission_per_lot * quantity
         self.accounts.post(account, "commission", fill.commission - cost, now, exec_id)
         worth = order.avg_price * order.cum_qty - fill.price * fill.quantity
@@ -295,6 +252,8 @@ class Floor:
         order.avg_price = worth / order.cum_qty if order.cum_qty else ZERO
         if not order.ended:
             order.status = status_after(order.cum_qty, order.quantity)
+            if order.status is OrdStatus.FILLED:
+                self._forget(order, now)
         elif order.cum_qty < order.quantity:
             order.status = OrdStatus.CANCELED
         busted = price is None
@@ -305,24 +264,20 @@ class Floor:
             commission=fill.commission if price is None else cost,
             state="busted" if busted else "live",
         )
-        self.touch(order)
-        self._fills[fill.exec_id] = amended
+        self.record.changed(order)
         kind = ExecType.TRADE_CANCEL if busted else ExecType.TRADE_CORRECT
-        self.reports.append(
-            fill_report(amended, exec_type=kind, exec_id=exec_id, at=now, order=order)
-        )
+        report = fill_report(amended, exec_type=kind, exec_id=exec_id, at=now, order=order)
+        self.record.tell_fill(amended, report)
         self._guard(order, ZERO, Traded(ZERO, ZERO, ZERO), now)
 
-    def trade(
+    def _trade(
         self, account: Account, order: Order, signed: Decimal, price: Decimal, now: Instant,
         ref: str,
     ) -> Traded:  # fmt: skip
-        """Move an order's position and remember that it moved."""
         key = order.position_key
-        self._moved[order.login, key] = account
+        self.record.moved(account, key)
         self._exposed[order.login] = account
-        symbol: VenueSymbol = order.venue_symbol
-        return self.accounts.trade(account, symbol, key, signed, price, now, ref)
+        return self.accounts.trade(account, order.venue_symbol, key, signed, price, now, ref)
 
     # --- stops and targets ----------------------------------------------------------------------
 
@@ -350,7 +305,7 @@ class Floor:
             held = self.orders.leg(entry.venue_order_id, leg)
             if held is not None:
                 held.quantity += opened
-                self.tell(held, ExecType.REPLACED, now)
+                self.record.tell(held, ExecType.REPLACED, now)
             elif level is not None:
                 grown.append(self.new_leg(entry, leg, level, opened, now))
         for order in grown:
@@ -362,7 +317,7 @@ class Floor:
         """Place a stop or target for what an entry opened; it has yet to meet the market."""
         stop = leg == "s"
         order = Order(
-            venue_order_id=self.new_order_id(),
+            venue_order_id=self.record.new_order_id(),
             login=entry.login,
             venue_symbol=entry.venue_symbol,
             side=entry.side.opposite,
@@ -380,7 +335,7 @@ class Floor:
             leg=leg,
         )
         self.index(order)
-        self.tell(order, ExecType.NEW, now)
+        self.record.tell(order, ExecType.NEW, now)
         return order
 
     def resize(self, order: Order, leaves: Decimal, reason: str, now: Instant) -> None:
@@ -389,7 +344,7 @@ class Floor:
             self.end(order, OrdStatus.CANCELED, reason, now)
         elif leaves != order.leaves:
             order.quantity = order.cum_qty + leaves
-            self.tell(order, ExecType.REPLACED, now, reason=reason)
+            self.record.tell(order, ExecType.REPLACED, now, reason=reason)
 
     # --- margin ---------------------------------------------------------------------------------
 
@@ -416,7 +371,7 @@ class Floor:
         now: Instant,
     ) -> Order:  # fmt: skip
         """Trade at the market without a client: by hand or by the house. An IOC, so it may fail."""
-        number = self.new_order_id()
+        number = self.record.new_order_id()
         order = Order(
             venue_order_id=number,
             login=account.terms.login,
@@ -434,31 +389,3 @@ class Floor:
         )
         self.open(order, now)
         return order
-
-    # --- the ledger -----------------------------------------------------------------------------
-
-    def flush(self) -> None:
-        """Tell the ledger what changed, and let go of orders that have ended."""
-        postings = self.accounts.postings
-        if not (self._dirty or self._fills or self._moved or postings):
-            return
-        moved = {key: account.positions.get(key[1]) for key, account in self._moved.items()}
-        self.ledger.record(
-            Changes(
-                orders=list(self._dirty.values()),
-                fills=list(self._fills.values()),
-                postings=postings,
-                positions=[held for held in moved.values() if held is not None],
-                closed=[key for key, held in moved.items() if held is None],
-                marks=self.marks,
-            )
-        )
-        for order in self._dirty.values():
-            if order.ended:
-                self.orders.drop(order)
-        self._dirty, self._fills, self._moved = {}, {}, {}
-        self.accounts.postings = []
-
-    def _new_exec_id(self) -> str:
-        self.marks.report += 1
-        return str(self.marks.report)

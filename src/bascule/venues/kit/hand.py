@@ -87,9 +87,9 @@ class Hand:
     def _amend(
         self, login: str, exec_id: str, quantity: Decimal, price: Decimal | None, now: Instant
     ) -> None:
-        self._floor.flush()
-        fill = self._floor.ledger.fill(login, exec_id)
-        order = self._floor.find(login, venue_order_id=fill.venue_order_id) if fill else None
+        record = self._floor.record
+        fill = record.find_fill(login, exec_id)
+        order = record.find(login, venue_order_id=fill.venue_order_id) if fill else None
         if fill is None or order is None or fill.state != "live":
             raise UsageError(f"{login} has no live fill {exec_id}", code="unknown_fill")
         self._floor.amend(order, fill, quantity, price, now)

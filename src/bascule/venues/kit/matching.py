@@ -123,24 +123,19 @@ class Market:
         """
         side = order.side
         limit = order.price if order.ord_type in LIMITS else None
+        rests_at = limit if order.resting else None
         touch, size = self.touch(side), self.size(side)
-        if limit is not None and (touch - limit) * side.sign > 0:
-            return []
-        meets = limit if order.resting and limit is not None else touch
-        if not size:
-            return [(meets, wanted)]
         step = self.terms.tick_size * self.terms.level_ticks * side.sign
         found: list[tuple[Decimal, Decimal]] = []
         gone, left = self.taken[side], wanted
         for level in range(self.terms.levels):
-            here = size - min(gone, size)
-            gone -= size - here
-            price = meets if order.resting and limit is not None else touch + step * level
-            beyond = limit is not None and (touch + step * level - limit) * side.sign > 0
-            if beyond or not left:
+            price = touch + step * level
+            if not left or (limit is not None and (price - limit) * side.sign > 0):
                 break
+            here = size - min(gone, size) if size else left
+            gone = max(gone - size, ZERO)
             if here:
-                found.append((price, min(here, left)))
+                found.append((price if rests_at is None else rests_at, min(here, left)))
                 left -= min(here, left)
         return found
 
@@ -200,14 +195,14 @@ def low_first(bar: Bar, orders: list[Order]) -> bool:
     weight = ZERO
     stops: dict[tuple[str, str, Side], Decimal] = {}
     for order in orders:
-        if order.stop_price is not None and bar.low <= order.stop_price <= bar.high:
+        if order.stop_price is not None and order.ord_type is not OrdType.STOP_LIMIT:
             stops[order.login, order.position_key, order.side] = order.stop_price
     for order in orders:
-        target, stop, side = order.take_profit, order.stop_loss, order.side.opposite
+        target, stop = order.take_profit, order.stop_loss
+        if order.ord_type is OrdType.LIMIT and (target is None or stop is None):
+            target = order.price
+            stop = stops.get((order.login, order.position_key, order.side))
         if target is None or stop is None:
-            target, side = order.price, order.side
-            stop = stops.get((order.login, order.position_key, side))
-        if target is None or stop is None or order.ord_type is OrdType.STOP_LIMIT:
             continue
         if bar.low <= min(stop, target) and max(stop, target) <= bar.high:
             weight += (target - stop) * order.leaves
