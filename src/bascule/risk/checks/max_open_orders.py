@@ -9,7 +9,10 @@ CODE = "max_open_orders"
 
 
 def run(proposal: Proposal) -> Verdict:
-    """Refuse an entry when the account's open orders have reached their limit."""
+    """Refuse an entry when the account's open orders have reached their limit.
+
+    ``used`` and ``limit`` count orders, this one among them.
+    """
     limit = proposal.spec.limits.max_open_orders
     used = proposal.open_orders + 1
     if used <= limit:

@@ -9,7 +9,10 @@ _PASS = Verdict(CODE, True)
 
 
 def run(proposal: Proposal) -> Verdict:
-    """Refuse an entry larger than the account allows in one order."""
+    """Refuse an entry larger than the account allows in one order.
+
+    ``used`` and ``limit`` are quantities in the venue's unit.
+    """
     limits = proposal.spec.limits
     limit = limits.max_order_qty_by_symbol.get(proposal.listing.symbol, limits.max_order_qty)
     if limit is None:

@@ -10,7 +10,11 @@ CODE = "order_rate"
 
 
 def run(proposal: Proposal) -> Verdict:
-    """Refuse an entry that would pass one of the account's four rates."""
+    """Refuse an entry that would pass one of the account's four rates.
+
+    ``used`` and ``limit`` count entries sent before this one: within the span that refuses, or
+    within the minute when none does.
+    """
     limits = proposal.spec.limits
     rates, at = proposal.rates, proposal.at
     used = rates.within(at, SECOND)

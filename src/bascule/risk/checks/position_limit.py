@@ -13,7 +13,8 @@ def run(proposal: Proposal) -> Verdict:
     """Refuse an entry whose worst case passes the position limit.
 
     The worst case counts the position held, every entry on the same side that is working, in
-    flight or in doubt, and this order, each as if filled in full.
+    flight or in doubt, and this order, each as if filled in full. It is ``used``; like ``limit``
+    it is unsigned and in the venue's unit.
     """
     limits = proposal.spec.limits
     limit = limits.max_position_qty_by_symbol.get(proposal.listing.symbol, limits.max_position_qty)

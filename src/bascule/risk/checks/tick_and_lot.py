@@ -8,7 +8,10 @@ CODE = "tick_or_lot"
 
 
 def run(proposal: Proposal) -> Verdict:
-    """Refuse an order that the venue would have to round or reject."""
+    """Refuse an order that the venue would have to round or reject.
+
+    ``used`` is the quantity and ``limit`` the contract's lot step.
+    """
     listing = proposal.listing
     quantity = proposal.quantity
     if quantity < listing.min_qty:
