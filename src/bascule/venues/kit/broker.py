@@ -283,7 +283,7 @@ class Broker:
             cl_ord_id=request.cl_ord_id,
             venue_order_id=request.venue_order_id or request.position_id or "",
         )
-        if order is None:
+        if order is None or order.venue_symbol not in self.floor.markets:
             return _refused(_UNKNOWN_ORDER, now)
         bracket = (
             request.stop_loss is not None

@@ -92,6 +92,8 @@ class Hand:
         order = record.find(login, venue_order_id=fill.venue_order_id) if fill else None
         if fill is None or order is None or fill.state != "live":
             raise UsageError(f"{login} has no live fill {exec_id}", code="unknown_fill")
+        if fill.venue_symbol not in self._floor.markets:
+            raise UsageError(f"{fill.venue_symbol} is listed no more", code="unknown_symbol")
         self._floor.amend(order, fill, quantity, price, now)
 
     def _account(self, login: str) -> Account:

@@ -3,7 +3,7 @@
 import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar, cast
+from typing import Any, NamedTuple, TypeVar, cast
 
 import msgspec
 from msgspec import Struct
@@ -60,6 +60,19 @@ class _Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     reduce_only: bool = True
 
 
+class _Waiting(NamedTuple):
+    """Who waits for an answer, under which word it is logged, and how it is read."""
+
+    future: asyncio.Future[Any]
+    subject: str
+    read: Callable[[Struct], Any]
+
+    def answer(self, value: Any) -> None:
+        """Give the answer, unless whoever waited has gone."""
+        if not self.future.done():
+            self.future.set_result(value)
+
+
 class _Link(asyncio.Protocol):
     """One TCP connection and the requests that wait for an answer on it."""
 
@@ -69,7 +82,7 @@ class _Link(asyncio.Protocol):
         self._loop = asyncio.get_running_loop()
         self._lines = wire.Lines()
         self._transport: asyncio.Transport | None = None
-        self._waiting: dict[int, tuple[asyncio.Future[Struct], str]] = {}
+        self._waiting: dict[int, _Waiting] = {}
         self._deadlines: deque[tuple[float, int]] = deque()
         self._timer: asyncio.TimerHandle | None = None
         self._watch: asyncio.TimerHandle | None = None
@@ -94,9 +107,8 @@ class _Link(asyncio.Protocol):
                 timer.cancel()
         lost = Unknown(self._down, self._owner.now())
         waiting, self._waiting = self._waiting, {}
-        for future, _ in waiting.values():
-            if not future.done():
-                future.set_result(lost)
+        for asked in waiting.values():
+            asked.answer(lost)
         self._owner.link_lost(self, self._down)
 
     def data_received(self, data: bytes) -> None:
@@ -109,27 +121,21 @@ class _Link(asyncio.Protocol):
                 if answered is None:
                     self._owner.pushed(message, line)
                     continue
-                future, subject = answered
-                self._owner.wire_log("<", subject, line)
-                if not future.done():
-                    future.set_result(message)
+                self._owner.wire_log("<", answered.subject, line)
+                answered.answer(answered.read(message))
         except (msgspec.DecodeError, ValueError, KeyError, VenueProtocol):
             self.drop("unreadable")
 
-    def write(self, asked: Sequence[tuple[int, str, bytes]]) -> list[asyncio.Future[Struct]]:
-        """Send requests (id, subject, line) in one write; give the future answer of each."""
+    def write(self, asked: Sequence[tuple[int, "_Waiting", bytes]]) -> None:
+        """Send requests (id, who waits, line) in one write."""
         deadline = self._loop.time() + self._timeout_s
-        futures: list[asyncio.Future[Struct]] = []
-        for number, subject, _ in asked:
-            future: asyncio.Future[Struct] = self._loop.create_future()
-            self._waiting[number] = (future, subject)
+        for number, waiting, _ in asked:
+            self._waiting[number] = waiting
             self._deadlines.append((deadline, number))
-            futures.append(future)
         if self._timer is None:
             self._timer = self._loop.call_at(deadline, self._expire)
         if self._transport is not None:
             self._transport.write(b"".join([line for _, _, line in asked]))
-        return futures
 
     def _expire(self) -> None:
         self._timer = None
@@ -141,8 +147,8 @@ class _Link(asyncio.Protocol):
                 return
             self._deadlines.popleft()
             waiting = self._waiting.pop(number, None)
-            if waiting is not None and not waiting[0].done():
-                waiting[0].set_result(Unknown("timeout", self._owner.now()))
+            if waiting is not None:
+                waiting.answer(Unknown("timeout", self._owner.now()))
 
     def watch(self, heartbeat_s: float) -> None:
         """Drop the link when the broker has been silent for too long."""
@@ -303,39 +309,51 @@ class PaperVenue:
 
     # --- commands -------------------------------------------------------------------------------
 
-    async def submit(self, order: NewOrder) -> Outcome:
-        """Send one order, once."""
-        return (await self.submit_many((order,)))[0]
+    def submit(self, order: NewOrder) -> asyncio.Future[Outcome]:
+        """Send one order, once; it is on its way when this returns."""
+        asked = wire.Submit(self._requests + 1, renamed(order, self._logins))
+        return self._command([(order.cl_ord_id, asked)])[0]
 
     async def submit_many(self, orders: Sequence[NewOrder]) -> Sequence[Outcome]:
         """Send several orders in one write; one outcome each, same order."""
-        return await self._command(
-            [
-                (order.cl_ord_id, wire.Submit(number, renamed(order, self._logins)))
-                for number, order in enumerate(orders, self._requests + 1)
-            ]
-        )
+        asked = [
+            (order.cl_ord_id, wire.Submit(number, renamed(order, self._logins)))
+            for number, order in enumerate(orders, self._requests + 1)
+        ]
+        return [await answer for answer in self._command(asked)]
 
     async def replace(self, request: ReplaceOrder) -> Outcome:
         """Ask for new terms of a working order, or of a position's stop and target."""
         asked = wire.Replace(self._requests + 1, renamed(request, self._logins))
-        return (await self._command([(request.cl_ord_id, asked)]))[0]
+        return await self._command([(request.cl_ord_id, asked)])[0]
 
     async def cancel(self, request: CancelOrder) -> Outcome:
         """Ask for a working order back."""
         asked = wire.Cancel(self._requests + 1, renamed(request, self._logins))
-        return (await self._command([(request.cl_ord_id, asked)]))[0]
+        return await self._command([(request.cl_ord_id, asked)])[0]
 
-    async def _command(self, asked: Sequence[tuple[str, Any]]) -> Sequence[Outcome]:
-        link = self._link
+    def _command(self, asked: Sequence[tuple[str, Any]]) -> list[asyncio.Future[Outcome]]:
+        loop, link = asyncio.get_running_loop(), self._link
+        answers: list[asyncio.Future[Outcome]] = [loop.create_future() for _ in asked]
         if link is None or not link.up:
-            refused = Refused("not_connected", "", "the link is down; nothing was sent", self.now())
-            return [refused] * len(asked)
+            for answer in answers:
+                answer.set_result(
+                    Refused("not_connected", "", "the link is down; nothing was sent", self.now())
+                )
+            return answers
         self._requests += len(asked)
-        framed = [(message.id, subject, wire.encode(message)) for subject, message in asked]
-        for _, subject, line in framed:
+        framed = []
+        for answer, (subject, message) in zip(answers, asked, strict=True):
+            line = wire.encode(message)
             self.wire_log(">", subject, line)
-        return [_outcome(await future, self.now) for future in link.write(framed)]
+            framed.append((message.id, _Waiting(answer, subject, self._outcome), line))
+        link.write(framed)
+        return answers
+
+    def _outcome(self, said: Struct) -> Outcome:
+        if isinstance(said, wire.Taken | wire.NotTaken):
+            return outcome(said)
+        return Unknown("unreadable", self.now())
 
     # --- questions ------------------------------------------------------------------------------
 
@@ -410,8 +428,9 @@ class PaperVenue:
         if isinstance(message, wire.Logon):
             message = msgspec.structs.replace(message, token="***")
         self.wire_log(">", subject, wire.encode(message))
-        (future,) = link.write([(self._requests, subject, line)])
-        said = await future
+        answer: asyncio.Future[Struct] = asyncio.get_running_loop().create_future()
+        link.write([(self._requests, _Waiting(answer, subject, _as_it_is), line)])
+        said = await answer
         if isinstance(said, shown):
             return said
         if isinstance(said, Unknown):
@@ -422,12 +441,8 @@ class PaperVenue:
         raise VenueProtocol(f"the paper broker answered with a {type(said).__name__}")
 
 
-def _outcome(said: Struct, now: Callable[[], Instant]) -> Outcome:
-    if isinstance(said, Unknown):
-        return said
-    if isinstance(said, wire.Taken | wire.NotTaken):
-        return outcome(said)
-    return Unknown("unreadable", now())
+def _as_it_is(said: Struct) -> Struct:
+    return said
 
 
 def _read_settings(context: VenueContext) -> _Settings:
