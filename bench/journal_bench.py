@@ -281,9 +281,7 @@ def main() -> None:
     try:
         disk = fdatasync(folder)
         base = percentile(disk, 0.5)
-        print(
-            f"Python {sys.version.split()[0]}, switch interval {sys.getswitchinterval() * 1e3} ms"
-        )
+        print(f"Python {sys.version.split()[0]}, {os.cpu_count()} processors, {load()}")
         line("bare fdatasync of 16 KiB, overwriting", disk, base)
         asyncio.run(measure(folder / "empty.db", base, "empty"))
         if options.prefill:

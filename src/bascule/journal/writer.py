@@ -31,7 +31,7 @@ from bascule.model.errors import JournalError, JournalUnwritable
 
 COMMIT_ROWS_MAX = 1_000
 """No more appends join a commit that has this many rows; one append is never divided."""
-SWITCH_INTERVAL_S = 0.0002
+SWITCH_INTERVAL_S = 0.0001
 """How soon a busy loop gives the writer its turn; see the measurements in ``docs/journal.md``."""
 IDLE_S = 0.02
 """How long the queue must be empty before housekeeping is done for its own sake."""
