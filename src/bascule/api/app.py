@@ -12,7 +12,7 @@ from litestar.datastructures import State as AppState
 from litestar.exceptions import HTTPException
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
-from litestar.params import Parameter
+from litestar.params import FromPath, FromQuery, HeaderParameter, JSONBody, QueryParameter
 from litestar.response import ServerSentEvent
 
 from bascule import __version__
@@ -43,7 +43,8 @@ from bascule.execution.story import Story
 from bascule.model.enums import StopMode
 from bascule.model.errors import BasculeError, UsageError
 
-Limit = Annotated[int, Parameter(ge=1, le=1_000)]
+Limit = Annotated[int, QueryParameter(ge=1, le=1_000)]
+LastEventId = Annotated[str, HeaderParameter(name="Last-Event-ID")]
 
 
 def _served(state: AppState) -> Served:
@@ -60,9 +61,9 @@ async def status(state: AppState) -> StatusView:
 @get("/v1/orders", summary="Orders, the newest first")
 async def orders(
     state: AppState,
-    account: str = "",
-    strategy: str = "",
-    which: Literal["live", "all"] = "live",
+    account: FromQuery[str] = "",
+    strategy: FromQuery[str] = "",
+    which: FromQuery[Literal["live", "all"]] = "live",
     limit: Limit = 200,
 ) -> OrdersPage:
     """Orders that may still trade, or all that are remembered."""
@@ -75,7 +76,9 @@ async def orders(
 
 
 @get("/v1/positions", summary="Books by strategy, and nets by account")
-async def positions(state: AppState, account: str = "", strategy: str = "") -> PositionsView:
+async def positions(
+    state: AppState, account: FromQuery[str] = "", strategy: FromQuery[str] = ""
+) -> PositionsView:
     """Every book and net that is not flat, valued at the last quotes."""
     served = _served(state)
     runtime = served.runtime
@@ -88,8 +91,8 @@ async def positions(state: AppState, account: str = "", strategy: str = "") -> P
 @get("/v1/signals", summary="Signals: the refused ones first, with the reason")
 async def signals(
     state: AppState,
-    which: Literal["refused", "all"] = "all",
-    strategy: str = "",
+    which: FromQuery[Literal["refused", "all"]] = "all",
+    strategy: FromQuery[str] = "",
     limit: Limit = 50,
 ) -> list[SignalView]:
     """The last signals, read from the journal."""
@@ -99,7 +102,7 @@ async def signals(
 
 
 @get("/v1/explain/{name:str}", summary="The story of a signal, or of an order's signal")
-async def explain(state: AppState, name: str) -> Story:
+async def explain(state: AppState, name: FromPath[str]) -> Story:
     """Timeline, verdicts, sizing, fills, protection, and one closing sentence."""
     story = await asyncio.to_thread(reading.story, _served(state).journal, name)
     if story is None:
@@ -112,7 +115,7 @@ async def explain(state: AppState, name: str) -> Story:
 
 
 @get("/v1/account/{account:str}", summary="One account")
-async def one_account(state: AppState, account: str) -> AccountView:
+async def one_account(state: AppState, account: FromPath[str]) -> AccountView:
     """Link, reconciliation, money, open profit, stops."""
     served = _served(state)
     runtime = served.runtime
@@ -129,7 +132,9 @@ async def one_account(state: AppState, account: str) -> AccountView:
 
 
 @get("/v1/quotes", summary="The last quotes")
-async def quotes(state: AppState, account: str = "", symbol: str = "") -> list[QuoteView]:
+async def quotes(
+    state: AppState, account: FromQuery[str] = "", symbol: FromQuery[str] = ""
+) -> list[QuoteView]:
     """The last quote of each contract, by account."""
     runtime = _served(state).runtime
     now = runtime.clock.now()
@@ -147,43 +152,43 @@ async def quotes(state: AppState, account: str = "", symbol: str = "") -> list[Q
 
 
 @post("/v1/halt", status_code=200, summary="Nothing that adds risk passes")
-async def halt(state: AppState, data: StopRequest) -> Done:
+async def halt(state: AppState, data: JSONBody[StopRequest]) -> Done:
     """Put a halt in force; with ``until`` a lock."""
     return await actions.halt(_served(state).runtime, data, StopMode.HALT)
 
 
 @post("/v1/freeze", status_code=200, summary="Nothing at all passes")
-async def freeze(state: AppState, data: StopRequest) -> Done:
+async def freeze(state: AppState, data: JSONBody[StopRequest]) -> Done:
     """Put a freeze in force: exits and protection are held back too."""
     return await actions.halt(_served(state).runtime, data, StopMode.FREEZE)
 
 
 @post("/v1/arm", status_code=200, summary="Lift a stop")
-async def arm(state: AppState, data: ArmRequest) -> Done:
+async def arm(state: AppState, data: JSONBody[ArmRequest]) -> Done:
     """Lift a stop; ``typed`` must be the scope's name, whoever asks and from wherever."""
     return await actions.arm(_served(state).runtime, data)
 
 
 @post("/v1/cancel", status_code=200, summary="Cancel working entries")
-async def cancel(state: AppState, data: SweepRequest) -> Swept:
+async def cancel(state: AppState, data: JSONBody[SweepRequest]) -> Swept:
     """Cancel every working entry in a scope, and answer with what it touches."""
     return await actions.sweep(_served(state).runtime, data, close=False)
 
 
 @post("/v1/flatten", status_code=200, summary="Cancel working entries and close every book")
-async def flatten(state: AppState, data: SweepRequest) -> Swept:
+async def flatten(state: AppState, data: JSONBody[SweepRequest]) -> Swept:
     """Cancel entries, close books at the market, and answer with what it touches."""
     return await actions.sweep(_served(state).runtime, data, close=True)
 
 
 @post("/v1/resolve", status_code=200, summary="Settle an order in doubt by a person's word")
-async def resolve(state: AppState, data: ResolveRequest) -> Done:
+async def resolve(state: AppState, data: JSONBody[ResolveRequest]) -> Done:
     """Journal the word; ``absent`` ends the order, ``filled`` has the venue asked for its fill."""
     return await actions.resolve(_served(state).runtime, data)
 
 
 @post("/v1/reconcile/{account:str}", status_code=200, summary="Look at an account now")
-async def reconcile(state: AppState, account: str) -> Done:
+async def reconcile(state: AppState, account: FromPath[str]) -> Done:
     """Ask the venue for orders, positions and fills, and say whether they agree."""
     return await actions.reconcile(_served(state).runtime, account)
 
@@ -191,20 +196,20 @@ async def reconcile(state: AppState, account: str) -> Done:
 @get("/v1/events", summary="Events as they become durable (server-sent events)")
 async def events(
     state: AppState,
-    after: Annotated[int | None, Parameter(ge=0)] = None,
-    kinds: str = "",
-    last_event_id: Annotated[str | None, Parameter(header="Last-Event-ID")] = None,
+    after: Annotated[int | None, QueryParameter(ge=0)] = None,
+    kinds: FromQuery[str] = "",
+    last_event_id: LastEventId = "",
 ) -> ServerSentEvent:
     """Follow the journal.
 
     Each message has the journal's sequence as its ``id``, the event's kind as its ``event``, and
-    the event itself as its ``data``. It goes on after ``Last-Event-ID``, else after ``after``,
-    else from now. ``kinds`` is a list of kinds with commas, or ``all``.
+    the event itself as its ``data``. It goes on after the header ``Last-Event-ID``, else after
+    ``after``, else from now. ``kinds`` is a list of kinds with commas, or ``all``.
     """
     served = _served(state)
     served.streams.check_room()
     start = after if after is not None else served.runtime.head_seq
-    if last_event_id is not None and last_event_id.isdigit():
+    if last_event_id.isdecimal():
         start = int(last_event_id)
     wanted = frozenset(kinds.split(",")) if kinds else STREAMED
     follow = served.streams.follow(start, None if kinds == "all" else wanted)

@@ -26,7 +26,7 @@ from bascule.config.build import Config
 from bascule.config.private import write_private
 from bascule.config.secrets import Secrets
 from bascule.engine.runtime import Runtime
-from bascule.journal.wirelog import WireLog
+from bascule.journal.wirelog import Direction, WireLog
 from bascule.model.errors import ConfigError
 from bascule.signals.intake.http import HttpIntake
 from bascule.signals.intake.source import Source
@@ -151,8 +151,8 @@ async def _with_wire_log(
         if subject == MARKET_DATA:
             return
         assert runtime is not None
-        way = "out" if direction == ">" else "in"
-        wire.put(runtime.clock.now(), runtime.head_seq, "", "", subject, way, payload)  # type: ignore[arg-type]
+        way: Direction = "out" if direction == ">" else "in"
+        wire.put(runtime.clock.now(), runtime.head_seq, "", "", subject, way, payload)
 
     prepared = prepare(config, secrets, to_wire)
     with stop_signals() as ended:

@@ -1,0 +1,390 @@
+"""An engine on a venue in memory, and a caller of its ASGI application, for the API's tests."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import msgspec
+
+from bascule.api.dispatch import Asgi, build_asgi
+from bascule.api.served import Served
+from bascule.engine.runtime import Runtime, Setup, VenueSetup
+from bascule.model.account import (
+    AccountSpec,
+    Capabilities,
+    RiskLimits,
+    Route,
+    RouteLeg,
+    SizingRule,
+)
+from bascule.model.enums import (
+    AccountMode,
+    ExecType,
+    InstrumentKind,
+    OrdStatus,
+    PositionMode,
+    Side,
+)
+from bascule.model.ids import (
+    AccountId,
+    ClOrdID,
+    ExecID,
+    RouteId,
+    StrategyId,
+    Symbol,
+    VenueId,
+    VenueOrderId,
+    VenueSymbol,
+)
+from bascule.model.instrument import Listing, Quote
+from bascule.model.intent import ClosePosition, Intent, PlaceOrder, Receipt, Signal
+from bascule.model.order import (
+    Accepted,
+    AccountSnapshot,
+    CancelOrder,
+    ExecutionReport,
+    NewOrder,
+    Outcome,
+    Refused,
+    ReplaceOrder,
+    Unknown,
+    VenueOrder,
+    VenuePosition,
+)
+from bascule.model.values import Currency, Instant
+from bascule.venues.kit.contract import (
+    FillsSnapshot,
+    KeyScope,
+    LinkState,
+    OrdersSnapshot,
+    PositionsSnapshot,
+    VenueAccount,
+    VenueContext,
+)
+
+TOKEN = "operator-token-of-the-test"
+ACCOUNTS = ("one", "two")
+PRICE = Decimal("1.16000")
+ANSWER_S = 5.0
+
+
+class Market:
+    """A venue that fills at once, rests limits, and loses what it is told to lose."""
+
+    def __init__(self, context: VenueContext) -> None:
+        self.capabilities = Capabilities(reduce_only=True, absence_proof="never")
+        self.context = context
+        self.lose = False
+        self.deny = ""
+        self.foreign = Decimal(0)
+        self._working: dict[ClOrdID, NewOrder] = {}
+        self._held: dict[AccountId, Decimal] = {}
+        self._fills: list[ExecutionReport] = []
+        self._count = 0
+
+    def _now(self) -> Instant:
+        return Instant(self.context.clock())
+
+    async def connect(self) -> None:
+        self.context.sink(LinkState(True, "connected", self._now()))
+
+    async def disconnect(self) -> None:
+        pass
+
+    async def submit(self, order: NewOrder) -> Outcome:
+        if self.deny:
+            return Refused("denied", "E7", self.deny, self._now())
+        if self.lose:
+            return Unknown("timeout", self._now())
+        self._count += 1
+        number = VenueOrderId(f"V{self._count}")
+        self._tell(order, number, ExecType.NEW)
+        if order.price is not None:
+            self._working[order.cl_ord_id] = order
+        else:
+            self._fill(order, number)
+        return Accepted(number, self._now())
+
+    async def submit_many(self, orders: Sequence[NewOrder]) -> Sequence[Outcome]:
+        return [await self.submit(order) for order in orders]
+
+    async def replace(self, request: ReplaceOrder) -> Outcome:
+        return Refused("unsupported", "", "no replace here", self._now())
+
+    async def cancel(self, request: CancelOrder) -> Outcome:
+        order = self._working.pop(request.cl_ord_id, None)
+        if order is None:
+            return Refused("unknown_order", "", "there is no such order", self._now())
+        self._tell(order, request.venue_order_id or VenueOrderId(""), ExecType.CANCELED)
+        return Accepted(request.venue_order_id, self._now())
+
+    async def order_status(self, account: AccountId, cl_ord_id: ClOrdID) -> VenueOrder | None:
+        return None
+
+    async def open_orders(self, account: AccountId) -> OrdersSnapshot:
+        return OrdersSnapshot((), True, self._now())
+
+    async def positions(self, account: AccountId) -> PositionsSnapshot:
+        net = self._held.get(account, Decimal(0)) + self.foreign
+        held = VenuePosition(
+            account=account, venue_symbol=VenueSymbol("EURUSD"), quantity=net, avg_price=PRICE
+        )
+        return PositionsSnapshot((held,) if net else (), True, self._now())
+
+    async def fills_since(self, account: AccountId, since: Instant) -> FillsSnapshot:
+        own = tuple(fill for fill in self._fills if fill.account == account)
+        return FillsSnapshot(own, True, self._now())
+
+    async def account(self, account: AccountId) -> AccountSnapshot:
+        money = Decimal(10_000)
+        return AccountSnapshot(
+            account=account,
+            currency=Currency("USD"),
+            balance=money,
+            equity=money,
+            margin_used=Decimal(0),
+            free_margin=money,
+            at=self._now(),
+        )
+
+    async def identity(self, account: AccountId) -> VenueAccount:
+        return VenueAccount(account, "USD", PositionMode.NETTING, False)
+
+    async def instruments(self, account: AccountId) -> tuple[Listing, ...]:
+        return (
+            Listing(
+                symbol=Symbol("EURUSD"),
+                venue_symbol=VenueSymbol("EURUSD"),
+                kind=InstrumentKind.FX,
+                quote=Currency("USD"),
+                tick_size=Decimal("0.00001"),
+                multiplier=Decimal(100_000),
+                lot_step=Decimal("0.01"),
+                min_qty=Decimal("0.01"),
+                max_qty=Decimal(100),
+                session="simulated",
+            ),
+        )
+
+    async def subscribe(self, account: AccountId, symbols: Sequence[VenueSymbol]) -> None:
+        self.context.sink(
+            Quote(VenueSymbol("EURUSD"), PRICE, PRICE + Decimal("0.0001"), self._now())
+        )
+
+    async def keyscope_of(self) -> KeyScope:
+        return KeyScope(trade=True, withdraw=False)
+
+    def _tell(self, order: NewOrder, number: VenueOrderId, kind: ExecType) -> None:
+        self._count += 1
+        self.context.sink(
+            ExecutionReport(
+                account=order.account,
+                exec_id=ExecID(f"R{self._count}"),
+                exec_type=kind,
+                venue_order_id=number,
+                venue_symbol=order.venue_symbol,
+                side=order.side,
+                at=self._now(),
+                cl_ord_id=order.cl_ord_id,
+            )
+        )
+
+    def _fill(self, order: NewOrder, number: VenueOrderId) -> None:
+        self._count += 1
+        signed = order.quantity * order.side.sign
+        self._held[order.account] = self._held.get(order.account, Decimal(0)) + signed
+        fill = ExecutionReport(
+            account=order.account,
+            exec_id=ExecID(f"F{self._count}"),
+            exec_type=ExecType.TRADE,
+            venue_order_id=number,
+            venue_symbol=order.venue_symbol,
+            side=order.side,
+            at=self._now(),
+            cl_ord_id=order.cl_ord_id,
+            ord_status=OrdStatus.FILLED,
+            last_qty=order.quantity,
+            last_price=PRICE,
+        )
+        self._fills.append(fill)
+        self.context.sink(fill)
+
+
+def setup_of(directory: Path, markets: list[Market]) -> Setup:
+    """Two accounts at one venue in memory, and a route that both follow."""
+
+    def link(context: VenueContext) -> Market:
+        markets.append(Market(context))
+        return markets[-1]
+
+    accounts = tuple(
+        AccountSpec(
+            id=AccountId(name),
+            venue=VenueId("memory"),
+            login=name,
+            mode=AccountMode.PAPER,
+            currency=Currency("USD"),
+            firm="house" if name == "one" else "",
+            limits=RiskLimits(duplicate_window_ns=0),
+        )
+        for name in ACCOUNTS
+    )
+    sizing = SizingRule(quantity=Decimal("0.1"))
+    return Setup(
+        data_dir=directory,
+        mode=AccountMode.PAPER,
+        accounts=accounts,
+        routes=(
+            Route(
+                id=RouteId("fx"),
+                strategy=StrategyId("fx"),
+                legs=tuple(RouteLeg(account=spec.id, sizing=sizing) for spec in accounts),
+            ),
+        ),
+        venues=(VenueSetup(id=VenueId("memory"), kind="memory", settings={}, secrets={}),),
+        config_text="{}",
+        config_hash="0",
+        links={VenueId("memory"): link},
+    )
+
+
+class House:
+    """A running engine behind its ASGI application."""
+
+    def __init__(self, runtime: Runtime, market: Market) -> None:
+        self.runtime = runtime
+        self.market = market
+        self.served = Served(runtime)
+        self.intake_paths: list[str] = []
+        self.app: Asgi = build_asgi(self.served, self._intake, TOKEN)
+        self._signals = 0
+
+    async def _intake(self, scope: Any, receive: Any, send: Any) -> None:
+        self.intake_paths.append(scope["path"])
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"intake"})
+
+    async def signal(self, *intents: Intent, **more: Any) -> Receipt:
+        """Submit a signal, and wait until its orders have come to rest."""
+        self._signals += 1
+        now = self.runtime.clock.now()
+        words: dict[str, Any] = {
+            "source": "test",
+            "dialect": "native",
+            "received_at": now,
+            "body_hash": str(self._signals),
+            "raw": "{}",
+            "strategy": "fx",
+            "intents": intents,
+        }
+        receipt = await self.runtime.submit(Signal(**words | more))
+        for _ in range(3):
+            await asyncio.sleep(0)
+            await self.runtime.owner.durable()
+        return receipt
+
+    async def call(
+        self, method: str, url: str, body: object = None, *, token: str | None = TOKEN,
+        headers: Sequence[tuple[bytes, bytes]] = (),
+    ) -> "Answer":  # fmt: skip
+        """Make one request and give the whole answer."""
+        answer = Answer()
+        async with asyncio.timeout(ANSWER_S):
+            await self.app(scope_of(method, url, token, headers), _body(body), answer.take)
+        return answer
+
+    async def get(self, url: str) -> Any:
+        """Read something that must be there."""
+        answer = await self.call("GET", url)
+        assert answer.status == 200, answer.body
+        return answer.json()
+
+
+class Answer:
+    """What came back."""
+
+    def __init__(self) -> None:
+        self.status = 0
+        self.headers: dict[bytes, bytes] = {}
+        self.body = b""
+
+    async def take(self, message: Any) -> None:
+        """Be the ``send`` of an ASGI call."""
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            self.headers = dict(message["headers"])
+        else:
+            self.body += message.get("body", b"")
+
+    def json(self) -> Any:
+        """Read the body as JSON."""
+        return msgspec.json.decode(self.body)
+
+
+def scope_of(
+    method: str, url: str, token: str | None, headers: Sequence[tuple[bytes, bytes]]
+) -> dict[str, Any]:
+    """Give the ASGI scope of a request."""
+    at = urlsplit(url)
+    sent = [(b"host", b"localhost"), (b"content-type", b"application/json"), *headers]
+    if token is not None:
+        sent.append((b"authorization", f"Bearer {token}".encode()))
+    return {
+        "type": "http",
+        "asgi": {"version": "3.0"},
+        "http_version": "1.1",
+        "method": method,
+        "scheme": "http",
+        "path": at.path,
+        "raw_path": at.path.encode(),
+        "query_string": at.query.encode(),
+        "root_path": "",
+        "headers": sent,
+        "client": ("127.0.0.1", 50_000),
+        "server": ("127.0.0.1", 80),
+        "state": {},
+    }
+
+
+def _body(body: object) -> Any:
+    raw = body if isinstance(body, bytes) else msgspec.json.encode(body) if body else b""
+    sent = False
+
+    async def receive() -> dict[str, Any]:
+        nonlocal sent
+        if sent:
+            await asyncio.sleep(3_600)
+        sent = True
+        return {"type": "http.request", "body": raw, "more_body": False}
+
+    return receive
+
+
+def buy(**more: Any) -> PlaceOrder:
+    """An entry, sized by the route."""
+    return PlaceOrder(symbol="EURUSD", side=Side.BUY, **more)
+
+
+def close() -> ClosePosition:
+    """An exit of everything."""
+    return ClosePosition(symbol="EURUSD")
+
+
+@asynccontextmanager
+async def house(directory: Path) -> AsyncIterator[House]:
+    """Start an engine, wait until both accounts are reconciled, and end it in good order."""
+    markets: list[Market] = []
+    runtime = await Runtime.start(setup_of(directory, markets))
+    try:
+        async with asyncio.timeout(ANSWER_S):
+            while not all(one.reconciled for one in runtime.state.accounts.values()):
+                await asyncio.sleep(0.01)
+        built = House(runtime, markets[0])
+        yield built
+        built.served.streams.close()
+    finally:
+        await runtime.stop("the test is over")
