@@ -24,11 +24,15 @@ from bascule.signals.intake.http import HttpIntake
 from bascule.signals.intake.source import Rate, Source
 
 TOKEN = "bench-token-of-no-value"
+PAPER_TOKEN = "paper-token-of-no-value"
 _MANY = 10**9
 
 
-def setup(directory: Path, sink_port: int, accounts: int) -> Setup:
-    """Describe an installation whose limits are real checks with room for any load."""
+def setup(directory: Path, port: int, accounts: int, *, paper: bool = False) -> Setup:
+    """Describe an installation whose limits are real checks with room for any load.
+
+    Its venue is the recording sink at ``port``, or with ``paper`` a paper broker.
+    """
     limits = RiskLimits(
         max_order_qty=Decimal(100),
         max_position_qty=Decimal(_MANY),
@@ -64,11 +68,16 @@ def setup(directory: Path, sink_port: int, accounts: int) -> Setup:
         accounts=specs,
         routes=(route,),
         venues=(
-            VenueSetup(id=VenueId("sink"), kind="sink", settings={"port": sink_port}, secrets={}),
+            VenueSetup(
+                id=VenueId("sink"),
+                kind="paper" if paper else "sink",
+                settings={"port": port, "timeout_s": 60} if paper else {"port": port},
+                secrets={spec.login: PAPER_TOKEN for spec in specs},
+            ),
         ),
         config_text="bench",
         config_hash="bench",
-        links={VenueId("sink"): SinkVenue},
+        links={} if paper else {VenueId("sink"): SinkVenue},
     )
 
 

@@ -8,19 +8,24 @@ rows already in the journal, and with 10,000 orders open.
 """
 
 import asyncio
+import json
+import os
+import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from common import Control, child, fdatasync_p50_us, now, percentile, table
-from engine_process import setup
+from engine_process import PAPER_TOKEN, setup
 
 from bascule.engine.runtime import Runtime
 from bascule.journal.chain import encode
 from bascule.journal.sqlite import SqliteStore
 from bascule.journal.store import Value
 from bascule.model.enums import Side
-from bascule.model.event import EngineStopped, Event
+from bascule.model.event import EngineStopped, Event, OrderFilled
 from bascule.model.intent import Amount, PlaceOrder, Signal
 from bascule.model.values import Instant
 
@@ -116,6 +121,85 @@ async def measure(sink: int, count: int, rows: int, open_orders: int) -> tuple[f
         return percentile(taken, 0.5) / 1e6, percentile(taken, 0.99) / 1e6, rate
 
 
+def broker_settings(ledger: Path) -> dict[str, object]:
+    """Describe a paper broker with the hundred accounts and one contract."""
+    return {
+        "ledger": str(ledger),
+        "feed": {"kind": "walk", "ticks_per_second": 2},
+        "accounts": [
+            {
+                "login": str(number),
+                "currency": "USDT",
+                "balance": "100000000",
+                "leverage": "100",
+                "token_env": "BENCH_PAPER_TOKEN",
+            }
+            for number in range(ACCOUNTS)
+        ],
+        "instruments": [
+            {
+                "venue_symbol": "BTCUSDT",
+                "kind": "crypto_spot",
+                "quote": "USDT",
+                "tick_size": "0.1",
+                "multiplier": "1",
+                "lot_step": "0.0001",
+                "min_qty": "0.0001",
+                "max_qty": "1000",
+                "start_price": "64250.5",
+                "volatility_ticks": 5.0,
+            }
+        ],
+    }
+
+
+@contextmanager
+def paper_broker(directory: Path) -> Iterator[int]:
+    """Run a paper broker; gives its port."""
+    config = directory / "broker.json"
+    config.write_text(json.dumps(broker_settings(directory / "broker.db")))
+    process = subprocess.Popen(
+        [sys.executable, "-m", "bascule.venues.paper.emulator", "--config", str(config)],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "BENCH_PAPER_TOKEN": PAPER_TOKEN},
+    )
+    try:
+        assert process.stdout is not None
+        yield int(process.stdout.readline().rsplit(":", 1)[1])
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+async def into_paper(port: int, directory: Path, count: int) -> float:
+    """Give orders/s from the first signal to the last fill, through a broker that matches them."""
+    runtime = await Runtime.start(setup(directory, port, ACCOUNTS, paper=True))
+    while not all(account.reconciled for account in runtime.state.accounts.values()):
+        await asyncio.sleep(0.01)
+    filled = 0
+
+    def tally(events: Sequence[Event]) -> None:
+        nonlocal filled
+        filled += sum(isinstance(event, OrderFilled) for event in events)
+
+    runtime.owner.follow(tally)
+    gate = asyncio.Semaphore(4)
+
+    async def one(number: int) -> None:
+        async with gate:
+            # Odd numbers buy: every signal is one order and one fill an account.
+            await runtime.submit(signal(number, runtime.clock.now()))
+
+    began = now()
+    await asyncio.gather(*(one(number) for number in range(1, 2 * count, 2)))
+    while filled < count * ACCOUNTS and now() - began < 120e9:
+        await asyncio.sleep(0.01)
+    took = (now() - began) / 1e9
+    await runtime.stop("bench ended")
+    return filled / took
+
+
 def main() -> None:
     """Run the cases and print the table."""
     import uvloop
@@ -131,6 +215,11 @@ def main() -> None:
         disk = fdatasync_p50_us(Path(directory))
         for name, rows, open_orders in cases:
             got[name] = uvloop.run(measure(sink, count, rows, open_orders))
+    with (
+        tempfile.TemporaryDirectory(prefix="bascule-bench-") as name,
+        paper_broker(Path(name)) as port,
+    ):
+        paper = uvloop.run(into_paper(port, Path(name), max(count // 4, 10)))
     base = got["empty journal"]
     table(
         f"Fan-out, 1 signal to {ACCOUNTS} accounts (fdatasync p50 {disk:,.0f} us)",
@@ -154,6 +243,7 @@ def main() -> None:
             ("p50", f"{base[0]:.2f} ms", "<= 15 ms"),
             ("p99", f"{base[1]:.2f} ms", "<= 40 ms"),
             ("orders/s", f"{base[2]:,.0f}", ">= 8,000"),
+            ("orders/s into the paper venue, filled", f"{paper:,.0f}", "printed"),
         ),
     )
 

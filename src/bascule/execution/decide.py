@@ -106,7 +106,7 @@ def _money(turn: Turn, given: inp.MoneyReceived) -> None:
 
 
 def _ticked(turn: Turn, given: inp.Ticked) -> None:
-    """Time alone does two things: coalesced changes fall due, and engine-held GTD orders end."""
+    """Time alone makes coalesced changes fall due."""
     follow_all(turn)
 
 

@@ -48,7 +48,7 @@ class Link(asyncio.Protocol):
 
     def write(self, data: bytes) -> None:
         """Send bytes, or cut a link whose client has stopped reading."""
-        if self._transport is None:
+        if self._transport is None or self._transport.is_closing():
             return
         self._transport.write(data)
         if self._transport.get_write_buffer_size() > BACKLOG_MAX:
