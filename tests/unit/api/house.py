@@ -68,6 +68,7 @@ from bascule.venues.kit.contract import (
 
 TOKEN = "operator-token-of-the-test"
 ACCOUNTS = ("one", "two")
+STRATEGIES = ("fx", "swing")
 PRICE = Decimal("1.16000")
 ANSWER_S = 5.0
 
@@ -175,7 +176,7 @@ class Market:
             Quote(VenueSymbol("EURUSD"), PRICE, PRICE + Decimal("0.0001"), self._now())
         )
 
-    async def keyscope_of(self) -> KeyScope:
+    async def key_scope(self) -> KeyScope:
         return KeyScope(trade=True, withdraw=False)
 
     def _tell(self, order: NewOrder, number: VenueOrderId, kind: ExecType) -> None:
@@ -215,7 +216,7 @@ class Market:
 
 
 def setup_of(directory: Path, markets: list[Market]) -> Setup:
-    """Two accounts at one venue in memory, and a route that both follow."""
+    """Two accounts at one venue in memory, and two strategies that both follow."""
 
     def link(context: VenueContext) -> Market:
         markets.append(Market(context))
@@ -238,12 +239,13 @@ def setup_of(directory: Path, markets: list[Market]) -> Setup:
         data_dir=directory,
         mode=AccountMode.PAPER,
         accounts=accounts,
-        routes=(
+        routes=tuple(
             Route(
-                id=RouteId("fx"),
-                strategy=StrategyId("fx"),
+                id=RouteId(strategy),
+                strategy=StrategyId(strategy),
                 legs=tuple(RouteLeg(account=spec.id, sizing=sizing) for spec in accounts),
-            ),
+            )
+            for strategy in STRATEGIES
         ),
         venues=(VenueSetup(id=VenueId("memory"), kind="memory", settings={}, secrets={}),),
         config_text="{}",
