@@ -1,0 +1,152 @@
+"""Runs the command line as a user does: real processes, a directory of their own, free ports."""
+
+import http.client
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+
+WAIT_S = 20.0
+STEP_S = 0.05
+
+
+class Done(NamedTuple):
+    """How a command ended and what it printed."""
+
+    code: int
+    out: str
+    err: str
+
+    def json(self) -> Any:
+        """Read what was printed as JSON."""
+        return json.loads(self.out)
+
+
+def free_port() -> int:
+    """Give a port that nobody listens on at this moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def until(condition: Callable[[], Any], what: str) -> Any:
+    """Wait until something is so, and give it.
+
+    Raises:
+        AssertionError: it did not become so in time.
+    """
+    end = time.monotonic() + WAIT_S
+    while time.monotonic() < end:
+        if found := condition():
+            return found
+        time.sleep(STEP_S)
+    raise AssertionError(f"waited {WAIT_S:.0f} s for {what}")
+
+
+def environ_of(home: Path) -> dict[str, str]:
+    """Give the environment of a user whose data lies in ``home``."""
+    own = {name: value for name, value in os.environ.items() if not name.startswith("BASCULE_")}
+    return own | {"BASCULE_HOME": str(home), "PYTHONIOENCODING": "utf-8"}
+
+
+def bascule(home: Path, *words: str, given: str = "") -> Done:
+    """Run one command to its end, in the directory ``home``."""
+    ended = subprocess.run(
+        [sys.executable, "-m", "bascule", *words],
+        input=given,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        cwd=home,
+        env=environ_of(home),
+        timeout=60,
+        check=False,
+    )
+    return Done(ended.returncode, ended.stdout, ended.stderr)
+
+
+class Demo:
+    """`bascule demo` as a process of its own; as a context manager it is gone afterwards."""
+
+    def __init__(self, home: Path, port: int, broker_port: int) -> None:
+        self._home = home
+        self._words = ["--port", str(port), "--broker-port", str(broker_port)]
+        self._out = home / "demo.out"
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> "Demo":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.process is not None and self.process.poll() is None:
+            self.process.kill()
+            self.process.wait(10)
+
+    def start(self, *words: str) -> None:
+        """Start it, and wait until every account may take entries."""
+        command = [sys.executable, "-m", "bascule", "demo", "--no-sender", *self._words, *words]
+        with self._out.open("wb") as out:
+            self.process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                cwd=self._home,
+                env=environ_of(self._home),
+                **_OWN_GROUP,
+            )
+        until(lambda: "Try it" in self.said or self.process.poll() is not None, "the demo to start")
+        assert self.process.poll() is None, self.said
+        until(lambda: bascule(self._home, "status").code == 0, "the engine to be ready")
+
+    @property
+    def said(self) -> str:
+        """What it has printed so far."""
+        return self._out.read_text(encoding="utf-8")
+
+    @property
+    def webhook(self) -> str:
+        """The URL that it printed for alerts."""
+        return next(
+            word for line in self.said.splitlines() if "webhook" in line for word in line.split()
+            if word.startswith("http")
+        )  # fmt: skip
+
+    def interrupt(self) -> int:
+        """End it as Ctrl-C does; give its exit code."""
+        assert self.process is not None
+        ctrl_c = signal.SIGINT if sys.platform != "win32" else signal.CTRL_BREAK_EVENT
+        self.process.send_signal(ctrl_c)
+        return self.process.wait(WAIT_S)
+
+    def kill(self) -> None:
+        """End it as a power cut does."""
+        assert self.process is not None
+        self.process.kill()
+        self.process.wait(WAIT_S)
+
+
+_OWN_GROUP: dict[str, Any] = {}
+if sys.platform == "win32":
+    _OWN_GROUP = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
+
+
+def post(url: str, body: object) -> tuple[int, Any]:
+    """Post JSON as a webhook's sender does; give status and answer."""
+    at = urlsplit(url)
+    connection = http.client.HTTPConnection(at.hostname or "", at.port, timeout=10)
+    try:
+        headers = {"content-type": "application/json"}
+        connection.request("POST", at.path, json.dumps(body), headers)
+        response = connection.getresponse()
+        return response.status, json.loads(response.read())
+    finally:
+        connection.close()
