@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from bascule.model.enums import OrdStatus, Side
-from bascule.model.errors import JournalCorrupt, JournalLocked
+from bascule.model.errors import JournalCorrupt, JournalLocked, JournalUnwritable
 from bascule.model.values import Instant
 from bascule.venues.kit.ledger import Ledger, MemoryLedger, Request
 from bascule.venues.kit.ledger_sqlite import SqliteLedger
@@ -60,6 +60,22 @@ def test_fills_come_oldest_first_from_an_instant_on(ledger: Ledger) -> None:
     assert ledger.fills_since(LOGIN, house.now) == fills[2:]
     assert ledger.fill(LOGIN, fills[0].exec_id) == fills[0]
     assert ledger.fill("P2", fills[0].exec_id) is None
+
+
+def test_fills_are_read_by_the_page(ledger: Ledger) -> None:
+    """Going on behind the last one leaves none out and shows none twice, also in one instant."""
+    house = traded(ledger)
+    house.quote(100, 102, size=5)
+    house.wait(1)
+    house.quote(100, 102, size=5)
+    house.buy(1)
+    whole = ledger.fills_since(LOGIN, Instant(0))
+    assert len(whole) == 4
+    since, after, pages = Instant(0), -1, []
+    while page := ledger.fills_since(LOGIN, since, after=after, limit=1):
+        pages += page
+        since, after = page[-1].at, int(page[-1].exec_id)
+    assert pages == whole
 
 
 def test_what_is_kept_is_enough_to_go_on(ledger: Ledger) -> None:
@@ -186,6 +202,16 @@ def test_a_file_of_another_version_is_refused(tmp_path: Path) -> None:
         other.execute("PRAGMA user_version = 99")
     with pytest.raises(JournalCorrupt, match="version 99"):
         SqliteLedger(path)
+
+
+def test_what_is_no_ledger_is_refused(tmp_path: Path) -> None:
+    """Another file is not written over, and a folder that cannot be is told."""
+    path = tmp_path / "notes.txt"
+    path.write_text("these are notes, and no ledger, of more than a hundred bytes" * 20)
+    with pytest.raises(JournalCorrupt, match="no ledger"):
+        SqliteLedger(path)
+    with pytest.raises(JournalUnwritable, match="cannot be opened"):
+        SqliteLedger(path / "below" / "l.sqlite")
 
 
 def test_the_disk_is_asked_to_sync_every_commit(tmp_path: Path) -> None:

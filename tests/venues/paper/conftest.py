@@ -41,6 +41,19 @@ async def trader(broker: PaperProcess, control: Control) -> AsyncIterator[Trader
     client = Trader(broker)
     await client.venue.connect()
     yield client
+    await _leave(client, control)
+
+
+@pytest.fixture
+async def hasty(broker: PaperProcess, control: Control) -> AsyncIterator[Trader]:
+    """A client that waits a second for an answer and no longer."""
+    client = Trader(broker, timeout_s=1.0)
+    await client.venue.connect()
+    yield client
+    await _leave(client, control)
+
+
+async def _leave(client: Trader, control: Control) -> None:
     control.disarm()
     await client.until(lambda: client.links()[-1])
     await client.flat()

@@ -22,7 +22,7 @@ from bascule.venues.paper.control import PaperProcess
 GOLD = VenueSymbol("GOLD")
 MAIN, HEDGED = AccountId("main"), AccountId("hedged")
 LOGINS = {MAIN: "P1", HEDGED: "H1"}
-PATIENCE_S = 5.0
+PATIENCE_S = 10.0
 
 SETTINGS: dict[str, Any] = {
     "accounts": [
@@ -44,7 +44,7 @@ SETTINGS: dict[str, Any] = {
         }
     ],
     "feed": {"kind": "pushed"},
-    "heartbeat_s": 0.2,
+    "heartbeat_s": 2,
     "snapshot_s": 0.05,
 }
 
@@ -71,7 +71,7 @@ class Trader:
         self.venue: PaperVenue = create(
             VenueContext(
                 venue_id="paper",
-                settings={"port": process.port, "timeout_s": 1.0, **settings},
+                settings={"port": process.port, "timeout_s": 10.0, **settings},
                 accounts=accounts,
                 secrets=dict.fromkeys(LOGINS.values(), process.token),
                 sink=self.messages.append,

@@ -16,6 +16,7 @@ from bascule.venues.kit.contract import Venue, VenueAccount, VenueContext
 from bascule.venues.kit.registry import factory
 from bascule.venues.paper import create
 from bascule.venues.paper.control import Control, PaperProcess
+from bascule.venues.paper.protocol import FILLS_MAX
 from tests.venues.paper.desk import GOLD, HEDGED, MAIN, Trader, rows
 
 NEW, TRADE, REPLACED, CANCELED = (
@@ -50,6 +51,19 @@ async def test_fills_since_an_instant(trader: Trader) -> None:
     fills = (await trader.venue.fills_since(MAIN, at)).fills
     assert [fill.cl_ord_id for fill in fills] == [second.cl_ord_id]
     assert (await trader.venue.fills_since(MAIN, Instant(at + 1))).fills == ()
+
+
+async def test_more_fills_than_a_page_are_all_found(own: PaperProcess) -> None:
+    """A long history is read page by page, each fill once."""
+    trader = Trader(own)
+    await trader.venue.connect()
+    orders = [trader.order() for _ in range(FILLS_MAX + 500)]
+    for start in range(0, len(orders), 500):
+        await trader.venue.submit_many(orders[start : start + 500])
+    snapshot = await trader.venue.fills_since(MAIN, Instant(0))
+    assert snapshot.complete
+    assert [fill.cl_ord_id for fill in snapshot.fills] == [order.cl_ord_id for order in orders]
+    await trader.venue.disconnect()
 
 
 async def test_resting_order_is_shown_replaced_and_canceled(trader: Trader) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import TypeVar
 
 from bascule.model.enums import ExecType, OrdStatus, Side
@@ -11,7 +12,7 @@ from bascule.model.order import Accepted, Refused, Unknown
 from bascule.venues.paper.control import Control, PaperProcess
 from bascule.venues.paper.emulator_outbox import CRASHED
 from bascule.venues.paper.emulator_server import FAULTS
-from tests.venues.paper.desk import HEDGED, MAIN, Trader, rows
+from tests.venues.paper.desk import HEDGED, MAIN, SETTINGS, Trader, rows
 
 NEW, TRADE, CANCELED = ExecType.NEW, ExecType.TRADE, ExecType.CANCELED
 TESTED: set[str] = set()
@@ -36,28 +37,28 @@ def request_row(broker: PaperProcess, cl_ord_id: str) -> tuple[str, ...]:
 
 
 @of("drop_reply")
-async def test_drop_reply(trader: Trader, control: Control, broker: PaperProcess) -> None:
+async def test_drop_reply(hasty: Trader, control: Control, broker: PaperProcess) -> None:
     """The order lives and is reported; its sender never gets an answer."""
     control.arm("drop_reply", times=1)
-    order = trader.order()
-    outcome = await trader.venue.submit(order)
+    order = hasty.order()
+    outcome = await hasty.venue.submit(order)
     assert isinstance(outcome, Unknown)
     assert outcome.cause == "timeout"
-    assert trader.kinds(order) == [NEW, TRADE]
+    assert hasty.kinds(order) == [NEW, TRADE]
     assert request_row(broker, order.cl_ord_id) == ("accepted", "", "drop_reply")
 
 
 @of("drop_request")
-async def test_drop_request(trader: Trader, control: Control, broker: PaperProcess) -> None:
+async def test_drop_request(hasty: Trader, control: Control, broker: PaperProcess) -> None:
     """The order never lived; the ledger knows that it was sent, the broker's answers do not."""
     control.arm("drop_request", times=1)
-    order = trader.order()
-    outcome = await trader.venue.submit(order)
+    order = hasty.order()
+    outcome = await hasty.venue.submit(order)
     assert isinstance(outcome, Unknown)
     assert outcome.cause == "timeout"
-    assert await trader.venue.order_status(MAIN, order.cl_ord_id) is None
+    assert await hasty.venue.order_status(MAIN, order.cl_ord_id) is None
     assert request_row(broker, order.cl_ord_id) == ("lost", "", "drop_request")
-    assert isinstance(await trader.venue.submit(order), Accepted)
+    assert isinstance(await hasty.venue.submit(order), Accepted)
 
 
 @of("delay_reply")
@@ -298,19 +299,24 @@ async def test_incomplete_orders_page(trader: Trader, control: Control) -> None:
 
 
 @of("stall")
-async def test_stall(broker: PaperProcess, control: Control) -> None:
+async def test_stall(tmp_path: Path) -> None:
     """A frozen broker leaves orders unknown and the link is dropped as silent, then restored."""
-    trader = Trader(broker, timeout_s=0.3)
-    await trader.venue.connect()
-    control.arm("stall", times=1, seconds=0.9)
-    order = trader.order(price=90)
-    outcome = await trader.venue.submit(order)
-    assert isinstance(outcome, Unknown)
-    assert outcome.cause == "timeout"
-    await trader.until(lambda: trader.links() == [True, False, True])
-    assert await trader.venue.order_status(MAIN, order.cl_ord_id) is not None
-    await trader.flat()
-    await trader.venue.disconnect()
+    with PaperProcess({**SETTINGS, "heartbeat_s": 0.2}, tmp_path) as broker:
+        trader = Trader(broker, timeout_s=0.3)
+        await trader.venue.connect()
+        control = broker.control()
+        control.arm("stall", times=1, seconds=1.5)
+        control.close()
+        order = trader.order(price=90)
+        outcome = await trader.venue.submit(order)
+        assert isinstance(outcome, Unknown)
+        assert outcome.cause == "timeout"
+        await trader.until(lambda: trader.links()[:3] == [True, False, True])
+        fresh = Trader(broker)
+        await fresh.venue.connect()
+        assert await fresh.venue.order_status(MAIN, order.cl_ord_id) is not None
+        await fresh.venue.disconnect()
+        await trader.venue.disconnect()
 
 
 @of("refuse_logon")

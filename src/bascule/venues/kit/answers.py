@@ -7,7 +7,7 @@ from bascule.model.order import AccountSnapshot, ExecutionReport, VenueOrder, Ve
 from bascule.model.values import Instant
 from bascule.venues.kit.contract import OrdersSnapshot, PositionsSnapshot
 from bascule.venues.kit.floor import Floor
-from bascule.venues.kit.ledger import Ledger
+from bascule.venues.kit.ledger import ALL, Ledger
 from bascule.venues.kit.matching import Order
 from bascule.venues.kit.reports import fill_report, shown_order
 
@@ -57,10 +57,16 @@ class Answers:
         self._before[login] = tuple(shown)
         return PositionsSnapshot(tuple(shown), True, now)
 
-    def fills_since(self, login: str, since: Instant) -> tuple[ExecutionReport, ...]:
-        """Show the fills of an account at or after an instant, oldest first, busted ones not."""
+    def fills_since(
+        self, login: str, since: Instant, *, after: int = -1, limit: int = ALL
+    ) -> tuple[ExecutionReport, ...]:
+        """Show the fills of an account at or after an instant, oldest first, busted ones not.
+
+        To go on behind a page of ``limit``: ``since`` its last fill's time, ``after`` its exec id.
+        """
         self._floor.record.flush()
-        return tuple(fill_report(fill) for fill in self._ledger.fills_since(login, since))
+        fills = self._ledger.fills_since(login, since, after=after, limit=limit)
+        return tuple(fill_report(fill) for fill in fills)
 
     def account(self, login: str, now: Instant) -> AccountSnapshot:
         """Show the money of an account."""

@@ -17,6 +17,9 @@ from bascule.model.values import ZERO, Currency, Instant
 from bascule.venues.kit.accounts import Position, Posting
 from bascule.venues.kit.matching import Order
 
+ALL = 2**31
+"""More rows than anybody has."""
+
 
 class Fill(Struct, frozen=True, kw_only=True):
     """One trade. Quantity unsigned, commission a cost if positive, both money in ``currency``.
@@ -111,8 +114,14 @@ class Ledger(Protocol):
     def fill(self, login: str, exec_id: str) -> Fill | None:
         """Find a fill by its exec id."""
 
-    def fills_since(self, login: str, since: Instant) -> list[Fill]:
-        """Give the live fills at or after an instant, oldest first."""
+    def fills_since(
+        self, login: str, since: Instant, *, after: int = -1, limit: int = ALL
+    ) -> list[Fill]:
+        """Give the live fills at or after an instant, oldest first, then by number.
+
+        ``after`` leaves out those of that very instant up to an exec id, so that a reader who
+        takes ``limit`` at a time can go on behind the last.
+        """
 
     def load(self) -> Kept:
         """Give open orders, positions, balances and marks."""
@@ -160,13 +169,17 @@ class MemoryLedger:
         """Find a fill by its exec id."""
         return self.fills.get((login, exec_id))
 
-    def fills_since(self, login: str, since: Instant) -> list[Fill]:
-        """Give the live fills at or after an instant, oldest first."""
-        return [
-            fill
+    def fills_since(
+        self, login: str, since: Instant, *, after: int = -1, limit: int = ALL
+    ) -> list[Fill]:
+        """Give the live fills at or after an instant, oldest first, then by number."""
+        found = [
+            (fill.at, int(fill.exec_id), fill)
             for fill in self.fills.values()
-            if fill.login == login and fill.at >= since and fill.state == "live"
+            if fill.login == login and fill.state == "live"
         ]
+        found = [row for row in found if row[:2] > (since, after)]
+        return [fill for _, _, fill in sorted(found, key=lambda row: row[:2])[:limit]]
 
     def load(self) -> Kept:
         """Give open orders, positions, balances and marks."""

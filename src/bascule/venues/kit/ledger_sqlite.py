@@ -13,10 +13,10 @@ from typing import Any, Generic, TypeVar
 import apsw
 import msgspec
 
-from bascule.model.errors import JournalCorrupt, JournalLocked
+from bascule.model.errors import JournalCorrupt, JournalLocked, JournalUnwritable
 from bascule.model.values import ZERO, Instant, text
 from bascule.venues.kit.accounts import Position, Posting
-from bascule.venues.kit.ledger import Changes, Fill, Kept, Marks, Request
+from bascule.venues.kit.ledger import ALL, Changes, Fill, Kept, Marks, Request
 from bascule.venues.kit.matching import Order
 
 _T = TypeVar("_T", bound=msgspec.Struct)
@@ -73,30 +73,38 @@ class SqliteLedger:
 
     Raises:
         JournalLocked: another broker holds the file.
-        JournalCorrupt: the file was written by another version.
+        JournalUnwritable: it cannot be opened for writing.
+        JournalCorrupt: it is no ledger, or one of another version.
     """
 
     def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._db = apsw.Connection(str(path))
-        self._db.set_busy_timeout(1000)
         try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._db = apsw.Connection(str(path))
+            self._db.set_busy_timeout(1000)
             # An exclusive transaction on a file of its own says "in use" until the process ends,
             # however it ends; the ledger itself stays open to readers.
             self._guard = apsw.Connection(f"{path}.lock")
             self._guard.execute("BEGIN EXCLUSIVE")
+            version = self._db.pragma("user_version")
         except apsw.BusyError:
             raise JournalLocked(
                 f"the ledger {path} is in use by another broker; end that one or name another file"
             ) from None
-        self._db.pragma("journal_mode", "wal")
-        self._db.pragma("synchronous", "full")
-        version = self._db.pragma("user_version")
+        except (apsw.CantOpenError, apsw.ReadOnlyError, OSError):
+            raise JournalUnwritable(
+                f"the ledger {path} cannot be opened for writing; mend the folder's rights or name "
+                "another file"
+            ) from None
+        except apsw.NotADBError:
+            raise JournalCorrupt(f"{path} is no ledger; name another file") from None
         if version not in (0, _VERSION):
             raise JournalCorrupt(
                 f"the ledger {path} has version {version}, this broker writes {_VERSION}; "
                 "name another file or use the broker that wrote it"
             )
+        self._db.pragma("journal_mode", "wal")
+        self._db.pragma("synchronous", "full")
         self._create()
         self._open = False
         self._requests: list[Request] = []
@@ -197,13 +205,16 @@ class SqliteLedger:
         ).fetchone()
         return _FILLS.read([found])[0] if found else None
 
-    def fills_since(self, login: str, since: Instant) -> list[Fill]:
-        """Give the live fills at or after an instant, oldest first."""
+    def fills_since(
+        self, login: str, since: Instant, *, after: int = -1, limit: int = ALL
+    ) -> list[Fill]:
+        """Give the live fills at or after an instant, oldest first, then by number."""
+        number = "CAST(exec_id AS INTEGER)"
         return _FILLS.read(
             self._db.execute(
-                f"{_FILLS.select} WHERE login = ? AND at >= ? AND state = 'live' "
-                "ORDER BY at, CAST(exec_id AS INTEGER)",
-                (login, since),
+                f"{_FILLS.select} WHERE login = ? AND at >= ? AND (at > ? OR {number} > ?) "
+                f"AND state = 'live' ORDER BY at, {number} LIMIT ?",
+                (login, since, since, after, limit),
             )
         )
 

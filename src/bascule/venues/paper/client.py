@@ -21,6 +21,7 @@ from bascule.model.instrument import Listing
 from bascule.model.order import (
     AccountSnapshot,
     CancelOrder,
+    ExecutionReport,
     NewOrder,
     Outcome,
     Refused,
@@ -80,7 +81,7 @@ class _Link(asyncio.Protocol):
         self._owner = owner
         self._timeout_s = timeout_s
         self._loop = asyncio.get_running_loop()
-        self._lines = wire.Lines()
+        self._lines = wire.Lines(wire.ANSWER_MAX)
         self._transport: asyncio.Transport | None = None
         self._waiting: dict[int, _Waiting] = {}
         self._deadlines: deque[tuple[float, int]] = deque()
@@ -376,10 +377,15 @@ class PaperVenue:
         return PositionsSnapshot(held, said.complete, said.at)
 
     async def fills_since(self, account: AccountId, since: Instant) -> FillsSnapshot:
-        """All fills of an account at or after ``since``, oldest first."""
-        said = await self._ask(wire.FillsShown, wire.FillsSince, self._logins[account], since)
-        fills = tuple(renamed(fill, self._ids) for fill in said.fills)
-        return FillsSnapshot(fills, said.complete, said.at)
+        """All fills of an account at or after ``since``, oldest first, asked for by the page."""
+        login, after = self._logins[account], -1
+        fills: list[ExecutionReport] = []
+        while True:
+            said = await self._ask(wire.FillsShown, wire.FillsSince, login, since, after)
+            fills += [renamed(fill, self._ids) for fill in said.fills]
+            if said.complete or not fills:
+                return FillsSnapshot(tuple(fills), said.complete, said.at)
+            since, after = fills[-1].at, int(fills[-1].exec_id)
 
     async def account(self, account: AccountId) -> AccountSnapshot:
         """Money in an account."""

@@ -44,7 +44,7 @@ class Control:
             self._socket = socket.create_connection((host, port), timeout_s)
         except OSError as error:
             raise VenueTransient(f"no paper broker answers on {host}:{port} ({error})") from None
-        self._lines = wire.Lines()
+        self._lines = wire.Lines(wire.ANSWER_MAX)
         self._read: list[bytes] = []
         self._requests = 0
         try:

@@ -147,8 +147,15 @@ class _Requests:
         )
 
     def fills_since(self, link: Link, message: wire.FillsSince, line: bytes) -> None:
-        fills = self._broker.answers.fills_since(message.login, Instant(message.since))
-        self._out.send(link, wire.FillsShown(message.id, fills, True, self._server.clock.now()))
+        since, after = Instant(message.since), message.after
+        fills = self._broker.answers.fills_since(
+            message.login, since, after=after, limit=wire.FILLS_MAX + 1
+        )
+        complete = len(fills) <= wire.FILLS_MAX
+        shown = wire.FillsShown(
+            message.id, fills[: wire.FILLS_MAX], complete, self._server.clock.now()
+        )
+        self._out.send(link, shown)
 
     def account(self, link: Link, message: wire.AccountState, line: bytes) -> None:
         snapshot = self._broker.answers.account(message.login, self._server.clock.now())

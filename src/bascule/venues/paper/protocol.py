@@ -30,7 +30,11 @@ Stored = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
 """What the ledger's integers can hold."""
 VERSION = 1
 LINE_MAX = 1 << 20
-"""Bytes of the longest line; a longer one ends the link."""
+"""Bytes of the longest line that a client may send; a longer one ends the link."""
+ANSWER_MAX = 64 << 20
+"""Bytes of the longest line from the broker: some hundred thousand open orders."""
+FILLS_MAX = 1000
+"""Fills of one answer."""
 
 
 class _Message(Struct, frozen=True, tag_field="type", omit_defaults=True):
@@ -90,10 +94,14 @@ class Positions(_Request, frozen=True, tag="positions"):
 
 
 class FillsSince(_Request, frozen=True, tag="fills_since"):
-    """Ask for the fills at or after an instant."""
+    """Ask for the fills at or after an instant, at most ``FILLS_MAX`` of them.
+
+    To go on: ``since`` the last fill's time, ``after`` its exec id.
+    """
 
     login: str
     since: Stored
+    after: Annotated[int, msgspec.Meta(ge=-1, le=2**63 - 1)] = -1
 
 
 class AccountState(_Request, frozen=True, tag="account"):
@@ -280,7 +288,7 @@ class PositionsShown(_Request, frozen=True, tag="open_positions"):
 
 
 class FillsShown(_Request, frozen=True, tag="fills"):
-    """Fills, oldest first."""
+    """Fills, oldest first; ``complete`` is false when there are more to ask for."""
 
     fills: tuple[ExecutionReport, ...]
     complete: bool
@@ -371,18 +379,25 @@ def encode(message: Struct) -> bytes:
 class Lines:
     """Cuts a byte stream into lines; keeps the unfinished one."""
 
-    __slots__ = ("_rest",)
+    __slots__ = ("_limit", "_parts", "_size")
 
-    def __init__(self) -> None:
-        self._rest = b""
+    def __init__(self, limit: int = LINE_MAX) -> None:
+        self._limit = limit
+        self._parts: list[bytes] = []
+        self._size = 0
 
     def feed(self, data: bytes) -> list[bytes]:
         """Give the lines that this data completes, without their newlines.
 
         Raises:
-            ValueError: a line is longer than ``LINE_MAX``.
+            ValueError: a line is longer than the limit.
         """
-        *lines, self._rest = (self._rest + data).split(b"\n") if self._rest else data.split(b"\n")
-        if len(self._rest) > LINE_MAX:
-            raise ValueError(f"a line is longer than {LINE_MAX} bytes")
+        self._parts.append(data)
+        self._size += len(data)
+        lines: list[bytes] = []
+        if b"\n" in data:
+            *lines, rest = b"".join(self._parts).split(b"\n")
+            self._parts, self._size = [rest], len(rest)
+        if self._size > self._limit:
+            raise ValueError(f"a line is longer than {self._limit} bytes")
         return lines
