@@ -1,17 +1,20 @@
 """What an operator may do, and what is answered: what was done, and to what."""
 
 from decimal import Decimal
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from msgspec import Struct
 
 from bascule.api.scopes import accounts_within, check_scope
-from bascule.engine.runtime import Runtime
 from bascule.model import event as ev
 from bascule.model.enums import OrdStatus, StopMode
 from bascule.model.errors import UsageError
 from bascule.model.ids import AccountId, ClOrdID
 from bascule.model.values import Instant
+
+if TYPE_CHECKING:
+    # Commands read these structs too, and they start without an engine.
+    from bascule.engine.runtime import Runtime
 
 _TEXT_MAX = 500
 
@@ -101,7 +104,7 @@ def _said(by: str, reason: str) -> None:
             )
 
 
-async def halt(runtime: Runtime, asked: StopRequest, mode: StopMode) -> Done:
+async def halt(runtime: "Runtime", asked: StopRequest, mode: StopMode) -> Done:
     """Put a stop in force.
 
     Raises:
@@ -129,7 +132,7 @@ async def halt(runtime: Runtime, asked: StopRequest, mode: StopMode) -> Done:
     )
 
 
-async def arm(runtime: Runtime, asked: ArmRequest) -> Done:
+async def arm(runtime: "Runtime", asked: ArmRequest) -> Done:
     """Lift a stop.
 
     Raises:
@@ -145,7 +148,7 @@ async def arm(runtime: Runtime, asked: ArmRequest) -> Done:
     return Done("armed", f"{scope} is armed{still}")
 
 
-async def sweep(runtime: Runtime, asked: SweepRequest, *, close: bool) -> Swept:
+async def sweep(runtime: "Runtime", asked: SweepRequest, *, close: bool) -> Swept:
     """Cancel working entries in a scope and, with ``close``, close every book in it.
 
     Raises:
@@ -159,7 +162,7 @@ async def sweep(runtime: Runtime, asked: SweepRequest, *, close: bool) -> Swept:
     return _swept(runtime, events, close=close)
 
 
-def _preview(runtime: Runtime, scope: str, *, close: bool) -> Swept:
+def _preview(runtime: "Runtime", scope: str, *, close: bool) -> Swept:
     kind, _, name = scope.partition(":")
     only = name if kind == "strategy" else ""
     canceled: list[Touched] = []
@@ -185,7 +188,7 @@ def _preview(runtime: Runtime, scope: str, *, close: bool) -> Swept:
     return Swept("preview", text, canceled, closed, [])
 
 
-def _swept(runtime: Runtime, events: list[ev.Event], *, close: bool) -> Swept:
+def _swept(runtime: "Runtime", events: list[ev.Event], *, close: bool) -> Swept:
     canceled: list[Touched] = []
     closed: list[Touched] = []
     refused: list[Touched] = []
@@ -239,7 +242,7 @@ def _count(things: list[Touched], one: str, many: str) -> str:
     return f"{len(things)} {one if len(things) == 1 else many}"
 
 
-async def resolve(runtime: Runtime, asked: ResolveRequest) -> Done:
+async def resolve(runtime: "Runtime", asked: ResolveRequest) -> Done:
     """Settle an order in doubt by a person's word.
 
     Raises:
@@ -272,7 +275,7 @@ async def resolve(runtime: Runtime, asked: ResolveRequest) -> Done:
     )
 
 
-async def reconcile(runtime: Runtime, account: str) -> Done:
+async def reconcile(runtime: "Runtime", account: str) -> Done:
     """Look at an account now, and say what the look found.
 
     Raises:

@@ -2,15 +2,18 @@
 
 from collections.abc import Mapping
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
 from bascule.execution.state import Book
-from bascule.execution.turn import Market, Settings
 from bascule.model.ids import AccountId
 from bascule.model.instrument import Quote
 from bascule.model.values import MINUTE, Instant
 from bascule.reference.currency import NoRate, rate
+
+if TYPE_CHECKING:
+    from bascule.execution.turn import Market, Settings
 
 RATE_MAX_AGE = 10 * MINUTE
 CENT = Decimal("0.01")
@@ -33,7 +36,7 @@ class Value(Struct, frozen=True):
 class Pricing:
     """Values the books of one moment; exchange rates are looked up once an account."""
 
-    def __init__(self, settings: Settings, market: Market, now: Instant) -> None:
+    def __init__(self, settings: "Settings", market: "Market", now: Instant) -> None:
         self._settings = settings
         self._market = market
         self._now = now

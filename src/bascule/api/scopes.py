@@ -2,18 +2,21 @@
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from typing import TYPE_CHECKING
 
-from bascule.engine.runtime import Runtime
 from bascule.execution.state import AccountState, State
-from bascule.execution.turn import Settings
 from bascule.model.account import AccountSpec
 from bascule.model.errors import UsageError
+
+if TYPE_CHECKING:
+    from bascule.engine.runtime import Runtime
+    from bascule.execution.turn import Settings
 
 KINDS = ("account", "strategy", "venue", "firm")
 ALLOWED = "all, account:NAME, strategy:NAME, venue:NAME or firm:NAME"
 
 
-def check_scope(runtime: Runtime, scope: str) -> str:
+def check_scope(runtime: "Runtime", scope: str) -> str:
     """Give the scope back when it stands for something here.
 
     Raises:
@@ -41,7 +44,7 @@ def check_scope(runtime: Runtime, scope: str) -> str:
     return scope
 
 
-def _known(runtime: Runtime, kind: str) -> set[str]:
+def _known(runtime: "Runtime", kind: str) -> set[str]:
     specs = runtime.setup.accounts
     if kind == "account":
         return {str(spec.id) for spec in specs}
@@ -71,7 +74,7 @@ def within(spec: AccountSpec, scope: str) -> bool:
 
 
 def accounts_within(
-    state: State, settings: Settings, scope: str
+    state: State, settings: "Settings", scope: str
 ) -> Iterable[tuple[AccountState, AccountSpec]]:
     """Walk the configured accounts of a scope."""
     for spec in settings.accounts.values():

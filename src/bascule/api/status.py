@@ -2,17 +2,21 @@
 
 from collections.abc import Mapping
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
 from bascule import __version__
 from bascule.api.pricing import Pricing
 from bascule.api.views import in_doubt
-from bascule.engine.runtime import Runtime
 from bascule.execution.state import AccountState
 from bascule.model.account import AccountSpec
 from bascule.model.enums import OrdStatus
 from bascule.model.values import ZERO, Instant
+
+if TYPE_CHECKING:
+    # Commands read these structs too, and they start without an engine.
+    from bascule.engine.runtime import Runtime
 
 
 class StopView(Struct, frozen=True, omit_defaults=True):
@@ -86,7 +90,7 @@ class StatusView(Struct, frozen=True, kw_only=True, omit_defaults=True):
     data_dir: str = ""
 
 
-def status_view(runtime: Runtime, started_at: Instant, latch: Mapping[str, object]) -> StatusView:
+def status_view(runtime: "Runtime", started_at: Instant, latch: Mapping[str, object]) -> StatusView:
     """Show the engine as it stands.
 
     Args:
@@ -118,7 +122,7 @@ def status_view(runtime: Runtime, started_at: Instant, latch: Mapping[str, objec
     )
 
 
-def stop_views(runtime: Runtime) -> list[StopView]:
+def stop_views(runtime: "Runtime") -> list[StopView]:
     """Show every stop in force."""
     return [
         StopView(scope, stop.mode.value, stop.by, stop.reason, stop.at, stop.until)
@@ -127,7 +131,7 @@ def stop_views(runtime: Runtime) -> list[StopView]:
 
 
 def account_view(
-    runtime: Runtime, spec: AccountSpec, pricing: Pricing, latch: Mapping[str, object]
+    runtime: "Runtime", spec: AccountSpec, pricing: Pricing, latch: Mapping[str, object]
 ) -> AccountView:
     """Show one account."""
     known = runtime.state.accounts.get(spec.id) or _unknown(spec)
