@@ -21,7 +21,7 @@ from bascule.execution.state import dump as dump_state
 from bascule.journal.chain import GENESIS, encode
 from bascule.model.enums import OrdType, Side
 from bascule.model.event import OrderRequested
-from bascule.model.instrument import Listing
+from bascule.model.ids import Symbol
 from bascule.model.intent import PlaceOrder, Signal
 from bascule.model.values import SECOND, Instant
 from bascule.reference import resolve
@@ -51,7 +51,7 @@ def main() -> None:
     trader = Trader()
     events = trader.start()
     made = trader.round_trip()
-    listing: Listing = next(iter(trader.settings.listings.values()))["BTCUSDT"]  # type: ignore[index]
+    listing = next(iter(trader.settings.listings.values()))[Symbol("BTCUSDT")]
     spec = next(iter(trader.settings.accounts.values()))
     proposal = Proposal(
         at=at, signal="x", spec=spec, listing=listing, side=Side.BUY, quantity=Decimal(1),

@@ -224,6 +224,7 @@ class Dispatcher:
         return new_order(order, self._settings)
 
     def _spawn(self, coroutine: Coroutine[None, None, None]) -> None:
+        # tidy: allow bare_task - kept in _tasks, its failure ends the process, awaited in close
         task = self._loop.create_task(coroutine)
         self._tasks.add(task)
         task.add_done_callback(self._done)
