@@ -27,6 +27,9 @@ Effect = Literal["long", "short", "flat", "reduce", "unchanged"]
 Held = Literal["long", "short", "both"]
 """Which side of a position is meant."""
 
+Pending = Literal["buystop", "buylimit", "sellstop", "selllimit"]
+"""Which working orders a ``modify`` means."""
+
 
 class Hints(Struct, frozen=True):
     """What is known of a message besides its text.
@@ -42,12 +45,14 @@ class Measure(Struct, frozen=True):
     """A number with the unit in which the sender gave it.
 
     ``means`` narrows a loose unit for the second stage and is never printed: an ``amount`` is a
-    distance in price units unless it says ``cash``.
+    distance in price units unless it says ``cash``. ``unsure`` marks a unit that the sender's own
+    documents leave open; the source's profile must say it, as for ``account_setting``.
     """
 
     value: Decimal
     unit: str
     means: LevelUnit | None = None
+    unsure: bool = False
 
 
 class Target(Struct, frozen=True):
@@ -72,6 +77,7 @@ class Trailing(Struct, frozen=True):
     atr_timeframe: Decimal | None = None
     atr_period: Decimal | None = None
     atr_multiplier: Decimal | None = None
+    atr_shift: Decimal | None = None
 
 
 class MoveToEntry(Struct, frozen=True):
@@ -86,10 +92,13 @@ class Instruction(Struct, frozen=True, kw_only=True):
     """One instruction, as read. Which fields go with which intent is in docs/signals.md.
 
     ``qty`` is ``"all"`` where the sender said so or a close gave no size; it is never made up.
-    ``target`` is the signed position wanted afterwards, or the held side that a ``modify`` means.
+    ``target`` is the signed position wanted afterwards, or what a ``modify`` means: the held side,
+    or the working orders. ``option`` is how a sender describes a contract that is to be looked up.
     ``unset`` names fields that were there and hold no number; they print as null. ``unreadable``
     names those of them where a number was meant (``NaN``), which an entry does not survive.
     ``identity`` is what tells this fill from another at the same instant, for the key.
+    ``conditions`` are what the sender makes the order depend on and Bascule cannot keep: such an
+    instruction is read, and refused when it is mapped.
     """
 
     intent: IntentWord
@@ -109,7 +118,7 @@ class Instruction(Struct, frozen=True, kw_only=True):
     tp: Measure | tuple[Target, ...] | None = None
     trail: Trailing | None = None
     breakeven: MoveToEntry | None = None
-    target: Decimal | Held | None = None
+    target: Decimal | Held | Pending | None = None
     target_size: Decimal | None = None
     closes: Held | None = None
     position_effect: Effect | None = None
@@ -131,6 +140,7 @@ class Instruction(Struct, frozen=True, kw_only=True):
     exchange: str = ""
     asset: str = ""
     contract_month: str = ""
+    option: dict[str, str] | None = None
     multiplier: Decimal | None = None
     leverage: Decimal | None = None
     max_spread_pips: Decimal | None = None
@@ -148,6 +158,7 @@ class Instruction(Struct, frozen=True, kw_only=True):
     unset: tuple[str, ...] = ()
     unreadable: tuple[str, ...] = ()
     identity: tuple[str, ...] = ()
+    conditions: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
 

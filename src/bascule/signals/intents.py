@@ -64,6 +64,7 @@ def to_intents(
 
 
 def _map(instruction: Instruction, profile: Profile) -> list[Intent]:
+    _refuse_what_cannot_be_kept(instruction)
     match instruction.intent:
         case "open" | "add":
             return _entry(instruction, profile)
@@ -82,7 +83,9 @@ def _map(instruction: Instruction, profile: Profile) -> list[Intent]:
         case "replace_pending":
             symbol = symbol_of(instruction)
             return [
-                CancelOrders(symbol=symbol, side=instruction.side),
+                CancelOrders(
+                    symbol=symbol, side=instruction.side, label=instruction.client_order_id
+                ),
                 _order(instruction, profile),
             ]
         case "flatten_all":
@@ -92,11 +95,21 @@ def _map(instruction: Instruction, profile: Profile) -> list[Intent]:
             return _control(instruction)
         case "batch":
             return [intent for leg in instruction.legs for intent in _map(leg, profile)]
-        case "label":
+        case "label" | "delay":
             return []
         case "notify":
             raise Refuse("not_an_order", "it reports what happened and asks for nothing")
     raise Refuse("unsupported_field", f"Bascule has no way to {instruction.intent}")
+
+
+def _refuse_what_cannot_be_kept(instruction: Instruction) -> None:
+    if instruction.auth == "exchange_keys_in_body":
+        raise Refuse(
+            "keys_in_body",
+            "the message carries an exchange's API keys; revoke them, and send a webhook secret",
+        )
+    if instruction.conditions:
+        raise Refuse("unsupported_field", f"Bascule cannot keep {instruction.conditions[0]}")
 
 
 def _control(instruction: Instruction) -> list[Intent]:
@@ -112,7 +125,12 @@ def _control(instruction: Instruction) -> list[Intent]:
 def _entry(instruction: Instruction, profile: Profile) -> list[Intent]:
     if isinstance(instruction.target, Decimal) and not instruction.reduce_only:
         return [_target(instruction, profile, may_open=True)]
-    return [_order(instruction, profile)]
+    order = _order(instruction, profile)
+    if not instruction.reverse_closes_opposite:
+        return [order]
+    held = Direction.SHORT if order.side is Side.BUY else Direction.LONG
+    closes = None if instruction.closes == "both" else held
+    return [ClosePosition(symbol=order.symbol, held=closes), order]
 
 
 def _order(instruction: Instruction, profile: Profile) -> PlaceOrder:

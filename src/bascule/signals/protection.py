@@ -116,7 +116,7 @@ def _level(
     measure: Measure, unset: LevelUnit | None, setting: str, side: Side | None, *, favourable: bool
 ) -> Level:
     unit = measure.means or _UNITS.get(measure.unit)
-    if measure.unit == "account_setting":
+    if measure.unit == "account_setting" or measure.unsure:
         if unset is None:
             raise Refuse(
                 "unit_not_set",

@@ -2,7 +2,8 @@
 
 A dialect module has:
 
-    NAME: str                                   the name in settings, journal and docs
+    NAME: str                                   the name in settings, journal and docs; mostly the
+                                                module's own
     def detect(text: str) -> int                how sure it is, 0 (not mine) to 100 (nobody else's)
     def parse(text: str, hints: Hints) -> Parsed
 
@@ -31,21 +32,27 @@ class Dialect(Protocol):
 
 
 @cache
-def names() -> tuple[str, ...]:
-    """Name every dialect of this installation."""
-    return tuple(sorted(module.name for module in pkgutil.iter_modules(__path__)))
+def _all() -> dict[str, Dialect]:
+    modules = (
+        cast(Dialect, importlib.import_module(f"{__name__}.{module.name}"))
+        for module in pkgutil.iter_modules(__path__)
+    )
+    return {module.NAME: module for module in modules}
 
 
 @cache
+def names() -> tuple[str, ...]:
+    """Name every dialect of this installation."""
+    return tuple(sorted(_all()))
+
+
 def get(name: str) -> Dialect:
     """Give one dialect.
 
     Raises:
         KeyError: there is none of that name.
     """
-    if name not in names():
-        raise KeyError(name)
-    return cast(Dialect, importlib.import_module(f"{__name__}.{name}"))
+    return _all()[name]
 
 
 def detect(text: str) -> str | None:
