@@ -37,18 +37,24 @@ class Show:
         self._lines: deque[str] = deque(maxlen=LINES)
 
     async def run(self, running: Running) -> None:
-        """Show until cancelled."""
-        for line in intro(running):
-            typer.echo(line)
-        sys.stdout.flush()
+        """Show until cancelled. When nobody reads it any more, the demonstration is over."""
         leave = running.runtime.owner.follow(self._tell)
         try:
             async with asyncio.TaskGroup() as group:
                 if self._every_s:
                     group.create_task(self._send(running))
-                group.create_task(self._table(running) if self._live else self._print())
+                group.create_task(self._tell_all(running))
         finally:
             leave()
+
+    async def _tell_all(self, running: Running) -> None:
+        try:
+            for line in intro(running):
+                typer.echo(line)
+            sys.stdout.flush()
+            await (self._table(running) if self._live else self._print())
+        except OSError:
+            running.ended.set()
 
     def _tell(self, events: Sequence[Event]) -> None:
         for event in events:

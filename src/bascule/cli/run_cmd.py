@@ -1,6 +1,7 @@
 """``bascule run``: the engine, until it is told to end."""
 
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,9 +31,10 @@ def run(config: ConfigOption = None) -> None:
 
 
 async def _report(running: "Running") -> None:
-    for line in report_lines(running, reveal=sys.stdout.isatty()):
-        typer.echo(line)
-    sys.stdout.flush()
+    with suppress(OSError):  # nobody reads it: the engine runs all the same
+        for line in report_lines(running, reveal=sys.stdout.isatty()):
+            typer.echo(line)
+        sys.stdout.flush()
 
 
 def report_lines(running: "Running", *, reveal: bool) -> list[str]:

@@ -28,6 +28,7 @@ from bascule.config.secrets import Secrets
 from bascule.engine.runtime import Runtime
 from bascule.journal.wirelog import Direction, WireLog
 from bascule.model.errors import ConfigError
+from bascule.signals import dialects
 from bascule.signals.intake.http import HttpIntake
 from bascule.signals.intake.source import Source
 
@@ -179,11 +180,13 @@ async def _serve_runtime(
     ended: asyncio.Event,
 ) -> None:
     served = Served(runtime)
+    dialects.detect("")  # loads every dialect, so that the first signal need not wait for it
     intake = HttpIntake(
         prepared.sources,
         runtime,
         clock=runtime.clock.now,
         on_unauthenticated=served.turned.count,
+        trusted_proxies=config.server.trusted_proxies,
     )
     server = _Server(_uvicorn_config(build_asgi(served, intake, token)))
     async with asyncio.TaskGroup() as group:
