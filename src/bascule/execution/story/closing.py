@@ -25,7 +25,15 @@ _ADVICE = {
     "pyramiding_limit": "nothing, or raise the route's pyramiding",
     "no_reference_price": "wait for a quote, or send a price with the signal",
     "shadow_mode": "nothing: a shadow account never sends",
+    "no_stop": "send a stop with the entry, or size this account by a fixed quantity",
+    "below_min_lot": "nothing, or give this account more risk or a fixed quantity",
+    "session_closed": "send it when the session is open",
+    "symbol_not_allowed": "nothing, or let the route trade it",
+    "side_not_allowed": "nothing, or let the route take this side",
+    "opposite_held": "close what is held first, or let the route reverse",
 }
+_WOULD_PASS = "Would pass:"
+_PASS_ADVICE = "send what would pass as a new signal; it is not repeated by itself"
 _DEFAULT_ADVICE = "correct what it names and send the signal anew; it is not repeated by itself"
 
 
@@ -103,7 +111,8 @@ def _where(account: str) -> str:
 
 
 def _advice(line: RefusalLine) -> str:
-    return _ADVICE.get(line.code, _DEFAULT_ADVICE)
+    default = _PASS_ADVICE if _WOULD_PASS in line.text else _DEFAULT_ADVICE
+    return _ADVICE.get(line.code, default)
 
 
 def _idle(story: Story) -> str:
