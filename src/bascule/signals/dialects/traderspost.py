@@ -1,0 +1,62 @@
+"""TradersPost's JSON: ``{"ticker": "ES1!", "action": "sell", "sentiment": "flat"}``.
+
+`bascule.signals.traders_json` reads it. Not affiliated with TradersPost; read from its public
+webhook reference as of November 2026, verify. See docs/signals.md.
+"""
+
+import re
+
+from bascule.signals import lenient_json, traders_json
+from bascule.signals.instruction import Hints, Parsed, Rejection
+from bascule.signals.json_fields import collect
+from bascule.signals.traders_json import ACTIONS, CONTRACT, KEYS
+
+NAME = "traderspost"
+
+_COMMON = frozenset(
+    {"ticker", "action", "quantity", "price", "time", "interval", "extras", "cancel", "delay"}
+)
+"""Keys of TradersPost's that free-form alerts use too."""
+_CAMEL = re.compile(r"[a-z]+(?:[A-Z][a-z]+)*(?:Price|Percent|Amount|Type|Loss|Profit|Force|Hours)")
+_FOREIGN_ROLES = frozenset(
+    {
+        "credential", "now", "now_size", "before", "before_size", "target", "qty", "volume",
+        "risk", "reduce_only", "side", "symbol", "order_type", "metrics", "status", "report",
+    }
+)  # fmt: skip
+"""What other keys may not say: a message that says it is not only TradersPost's."""
+
+
+def detect(text: str) -> int:
+    """Claim JSON with a ticker and an action where keys or words of TradersPost's own show.
+
+    Left to free-form alerts is what both read alike (a ticker, a side, a size), and whatever has a
+    credential, a position or a size under a name that TradersPost ignores.
+    """
+    if text.lstrip("\ufeff \t\r\n")[:1] != "{" or '"ticker"' not in text:
+        return 0
+    read = lenient_json.decode(text)
+    if isinstance(read, Rejection) or not isinstance(read.value, dict):
+        return 0
+    message = read.value
+    action, ticker = message.get("action"), message.get("ticker")
+    if not isinstance(action, str) or not isinstance(ticker, str):
+        return 0
+    own = any(key in KEYS - _COMMON or _CAMEL.fullmatch(key) for key in message)
+    if not (own or action in ACTIONS - {"buy", "sell"} or CONTRACT.fullmatch(ticker)):
+        return 0
+    others = {key: value for key, value in message.items() if key not in KEYS}
+    if _says_more(others):
+        return 0
+    return 70 if own else 60
+
+
+def _says_more(others: dict[str, object]) -> bool:
+    flat = {key: one for key, one in others.items() if not isinstance(one, dict | list)}
+    roles = collect({key: "1" for key in flat})
+    return not _FOREIGN_ROLES.isdisjoint(roles)
+
+
+def parse(text: str, hints: Hints) -> Parsed:
+    """Read one message."""
+    return traders_json.parse(text, hints)
