@@ -88,6 +88,7 @@ class SourceSpec(Struct, frozen=True, kw_only=True):
             rate=Rate(own.rate.per_minute, own.rate.burst),
             profile=Profile(**dict(own.profile)),
             allow_from=own.allow_from,
+            client_certificate=own.client_certificate,
         )
         source.check()
         return source

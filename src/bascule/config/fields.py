@@ -11,10 +11,12 @@ from bascule.config.durations import format_duration, parse_duration
 from bascule.config.secrets import NAME, NAME_ALLOWED
 from bascule.model.ids import MANUAL_BOOK
 from bascule.model.values import text
+from bascule.signals.intake.senders import senders, wanted_certificate
 
 _WORD = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
 _CURRENCY = re.compile(r"[A-Z0-9]{2,10}")
 _STRATEGY_MAX = 64
+_PUBLIC_URL = re.compile(r"https://[a-z0-9.-]+(?::[0-9]{1,5})?")
 
 
 def _name(value: str) -> str:
@@ -55,6 +57,32 @@ def _network(value: str) -> str:
     return value
 
 
+def _allowed_from(value: str) -> str:
+    if value in senders():
+        return value
+    try:
+        return _network(value)
+    except ValueError as error:
+        raise ValueError(f"{error}, or a known sender: {', '.join(senders())}") from None
+
+
+def _client_certificate(value: str) -> str:
+    try:
+        if value:
+            wanted_certificate(value)
+    except ValueError as error:
+        raise ValueError(
+            f"is no certificate: {error}, and no known sender ({', '.join(senders())})"
+        ) from None
+    return value
+
+
+def _public_url(value: str) -> str:
+    if value and not _PUBLIC_URL.fullmatch(value):
+        raise ValueError('is not the root of a public URL; write "https://" and a host\'s name')
+    return value
+
+
 def _number(value: object) -> Decimal:
     if isinstance(value, Decimal | int | str) and not isinstance(value, bool):
         try:
@@ -87,6 +115,12 @@ Strategy = Annotated[str, AfterValidator(_strategy)]
 """A strategy as signals name it, or ``*``."""
 Network = Annotated[str, AfterValidator(_network)]
 """An address, or a network with its length."""
+AllowedFrom = Annotated[str, AfterValidator(_allowed_from)]
+"""A network, or the name of a known sender."""
+ClientCertificate = Annotated[str, AfterValidator(_client_certificate)]
+"""A known sender, or the names that a client certificate must bear; '' for none."""
+PublicUrl = Annotated[str, AfterValidator(_public_url)]
+"""Scheme and host, and a port where it is another than 443; '' for none."""
 DurationNs = Annotated[
     int, BeforeValidator(parse_duration), PlainSerializer(format_duration, when_used="json")
 ]

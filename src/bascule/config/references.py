@@ -58,10 +58,19 @@ def _accounts(table: Plain) -> Iterator[Problem]:
 
 
 def _sources(table: Plain) -> Iterator[Problem]:
+    found = table.get("server")
+    server = found if isinstance(found, Mapping) else {}
     for name, source in _tables(table, "sources"):
         dialect = source.get("dialect")
         if isinstance(dialect, str) and dialect and dialect not in dialects.names():
             yield _unknown(("sources", name, "dialect"), dialect, "dialect", dialects.names())
+        if source.get("client_certificate") and not _list(server, "trusted_proxies"):
+            yield Problem(
+                code="no_trusted_proxy",
+                key=("sources", name, "client_certificate"),
+                what="is verified by a proxy, and none is trusted: every signal would be refused",
+                allowed='the proxy under [server], such as trusted_proxies = ["127.0.0.1"]',
+            )
 
 
 def _routes(table: Plain) -> Iterator[Problem]:

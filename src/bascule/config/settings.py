@@ -16,6 +16,8 @@ from pydantic_settings import (
 )
 
 from bascule.config.fields import (
+    AllowedFrom,
+    ClientCertificate,
     Comment,
     Count,
     CurrencyCode,
@@ -26,6 +28,7 @@ from bascule.config.fields import (
     Number,
     Port,
     Positive,
+    PublicUrl,
     SecretName,
     Strategy,
     WholeNumber,
@@ -61,6 +64,8 @@ class ServerSettings(Table):
 
     host: str = "127.0.0.1"
     port: Port = 8420
+    public_url: PublicUrl = ""
+    trusted_proxies: tuple[Network, ...] = ()
 
 
 class JournalSettings(Table):
@@ -182,7 +187,8 @@ class SourceSettings(Table):
     body_fields: tuple[str, ...] = BODY_FIELDS
     hmac_secrets: tuple[SecretName, ...] = ()
     bearer_secret: SecretName = ""
-    allow_from: tuple[Network, ...] = ()
+    allow_from: tuple[AllowedFrom, ...] = ()
+    client_certificate: ClientCertificate = ""
     strategy: Strategy | None = None
     max_age: DurationNs = 0
     rate: RateSettings = RateSettings()

@@ -100,3 +100,12 @@ def test_one_installation_serves_one_owner() -> None:
 def test_malformed_tables_are_left_to_the_models(malformed: Table) -> None:
     """What is no table or no text is passed over without an error of its own."""
     assert codes(malformed) == []
+
+
+@pytest.mark.parametrize("trusted", [None, [], ["127.0.0.1"]])
+def test_a_client_certificate_needs_a_proxy_that_verifies_it(trusted: list[str] | None) -> None:
+    """Without one every signal of that source would be refused, so the configuration is."""
+    source = {"kind": "webhook", "client_certificate": "tradingview"}
+    server = {} if trusted is None else {"server": {"trusted_proxies": trusted}}
+    expected = [] if trusted else ["no_trusted_proxy"]
+    assert codes(table(sources={"s": source, "t": {"kind": "webhook"}}, **server)) == expected

@@ -9,8 +9,14 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 
 from bascule.model.values import SECOND, Instant
+from bascule.signals.intake.certificate import Certificate, read_header
 from bascule.signals.intake.source import FIRST_WORD, SECRET_CHARACTER, Source
 from bascule.signals.words import fold
+
+CLIENT_VERIFY = b"x-client-verify"
+CLIENT_CERT = b"x-client-cert"
+"""In these a trusted proxy says ``SUCCESS`` once it has verified a client's certificate, and passes
+that certificate on."""
 
 SIGNATURE_TOLERANCE = 300 * SECOND
 """How old, or how far ahead, the timestamp of a signed request may be."""
@@ -124,7 +130,8 @@ class Peers:
     """Tells who sent a request, behind proxies that are trusted, and whether they may.
 
     ``trusted`` are our own proxies: only what they add to ``X-Forwarded-For`` is believed, read
-    from the right up to the first address that is none of them.
+    from the right up to the first address that is none of them, and only what they say of a
+    client's certificate.
     """
 
     def __init__(self, trusted: Iterable[str] = ()) -> None:
@@ -144,6 +151,22 @@ class Peers:
             if not within(hop, self._trusted):
                 return hop
         return client
+
+    def certificate(self, client: str, headers: RawHeaders) -> Certificate | None:
+        """Give the certificate that a trusted proxy vouches for; None when there is none.
+
+        A header that is there twice is believed in neither form: one of them may be a stranger's.
+        """
+        if not within(client, self._trusted):
+            return None
+        verdicts = [value for key, value in headers if key == CLIENT_VERIFY]
+        passed_on = [value for key, value in headers if key == CLIENT_CERT]
+        if verdicts != [b"SUCCESS"] or len(passed_on) != 1:
+            return None
+        try:
+            return read_header(passed_on[0])
+        except ValueError:
+            return None
 
 
 def networks(texts: Iterable[str]) -> tuple[Network, ...]:

@@ -30,6 +30,7 @@ from bascule.signals.intake.auth import (
 )
 from bascule.signals.intake.port import OnUnauthenticated, SubmitPort
 from bascule.signals.intake.ratelimit import TokenBucket
+from bascule.signals.intake.senders import addresses, wanted_certificate
 from bascule.signals.intake.source import Source
 from bascule.signals.strike import Struck
 
@@ -59,7 +60,9 @@ class _Gate:
         self.bucket = TokenBucket(source.rate, now)
         self.body_secret = BodySecret(source) if source.body_secret else None
         self.signatures = Signatures(source.hmac_secrets) if source.hmac_secrets else None
-        self.allowed = networks(source.allow_from)
+        self.allowed = networks(addresses(source.allow_from))
+        named = source.client_certificate
+        self.certificate = wanted_certificate(named) if named else None
         self.only_bearer = not (source.path_token or self.body_secret or self.signatures)
 
 
@@ -74,7 +77,8 @@ class HttpIntake:
         body_limit: bytes of a body.
         read_timeout_s: how long a body may take to arrive.
         max_in_flight: requests at once; above it the answer is 503 and nothing is kept.
-        trusted_proxies: our own proxies, whose ``X-Forwarded-For`` is believed.
+        trusted_proxies: our own proxies, whose ``X-Forwarded-For`` and whose word on a client's
+            certificate are believed.
 
     Raises:
         ConfigError: a source's settings are not safe, or two have one name.
@@ -138,7 +142,7 @@ class HttpIntake:
             self._in_flight -= 1
 
     def _hook(self, scope: Scope, rest: str) -> _Gate | None:
-        """Find the source of a path. A wrong name, token and address are not told apart."""
+        """Find the source of a path. Wrong name, token, address, certificate: not told apart."""
         name, _, token = rest.partition("/")
         gate = self._gates.get(name)
         if gate is not None and gate.only_bearer:
@@ -162,11 +166,15 @@ class HttpIntake:
         if gate.allowed and not within(self._peer(scope), gate.allowed):
             self._tell(gate.source.name, self._peer(scope), "address")
             return False
+        if gate.certificate is not None:
+            shown = self._peers.certificate(_client(scope), scope["headers"])
+            if shown is None or not gate.certificate.met_by(shown):
+                self._tell(gate.source.name, self._peer(scope), "certificate")
+                return False
         return True
 
     def _peer(self, scope: Scope) -> str:
-        client = scope.get("client")
-        return self._peers.of(str(client[0]) if client else "", scope["headers"])
+        return self._peers.of(_client(scope), scope["headers"])
 
     async def _body(self, headers: Headers, receive: Receive) -> bytes | Reply | None:
         """Read the body within its limits; None when the sender went away."""
@@ -217,6 +225,12 @@ class HttpIntake:
         except BasculeError as error:
             return answers.unavailable(error.code, error.message)
         return answers.answer(signal, receipt)
+
+
+def _client(scope: Scope) -> str:
+    """Give the address at the other end of the connection; empty when it is not known."""
+    client = scope.get("client")
+    return str(client[0]) if client else ""
 
 
 def _unproven(

@@ -19,5 +19,5 @@ class SubmitPort(Protocol):
 
 OnUnauthenticated = Callable[[str, str, str], None]
 """(source name or "" when there is none of that name, peer address, why). Called for every request
-that is turned away; ``why`` is ``token``, ``address``, ``secret``, ``signature`` or ``bearer``. It
-counts, and never waits."""
+that is turned away; ``why`` is ``token``, ``address``, ``certificate``, ``secret``, ``signature``
+or ``bearer``. It counts, and never waits."""

@@ -8,6 +8,8 @@ from msgspec import Struct
 from bascule.model.errors import ConfigError
 from bascule.model.values import Duration
 from bascule.signals import dialects
+from bascule.signals.intake.certificate import FORMS
+from bascule.signals.intake.senders import addresses, senders, wanted_certificate
 from bascule.signals.profile import Profile
 from bascule.signals.reading import Reader
 from bascule.signals.strike import Finder
@@ -42,7 +44,8 @@ class Source(Struct, frozen=True, kw_only=True):
     Each way to authenticate that is set must be passed: ``path_token`` in the URL, ``body_secret``
     in one of ``body_fields``, one of ``hmac_secrets`` as the key of a Standard Webhooks signature;
     ``bearer`` is for ``/v1/intents`` alone. ``dialect`` empty means: find it by content.
-    ``allow_from`` are addresses or networks, and empty allows any.
+    ``allow_from`` are addresses, networks or names of known senders, and empty allows any.
+    ``client_certificate`` is what a trusted proxy must have verified, as ``senders`` reads it.
     """
 
     name: str
@@ -57,6 +60,7 @@ class Source(Struct, frozen=True, kw_only=True):
     rate: Rate = Rate()
     profile: Profile = Profile()
     allow_from: tuple[str, ...] = ()
+    client_certificate: str = ""
 
     @property
     def secrets(self) -> tuple[str, ...]:
@@ -114,14 +118,28 @@ class Source(Struct, frozen=True, kw_only=True):
                 f"there is no dialect {self.dialect!r}; there are {', '.join(dialects.names())}",
             ),
             (self.rate.per_minute < 1 or self.rate.burst < 1, "a rate is at least 1"),
-            (not _are_networks(self.allow_from), "allow_from holds addresses or networks"),
+            (
+                not _are_networks(self.allow_from),
+                f"allow_from holds addresses, networks, or {', '.join(senders())}",
+            ),
+            (
+                not _is_certificate(self.client_certificate),
+                f"client_certificate is {FORMS}, or {', '.join(senders())}",
+            ),
         ]
 
 
 def _are_networks(texts: tuple[str, ...]) -> bool:
     try:
-        for text in texts:
+        for text in addresses(texts):
             ipaddress.ip_network(text, strict=False)
     except ValueError:
         return False
     return True
+
+
+def _is_certificate(text: str) -> bool:
+    try:
+        return not text or bool(wanted_certificate(text))
+    except ValueError:
+        return False
