@@ -97,7 +97,7 @@ async def main() -> None:
     clock = SystemClock()
     runtime = await Runtime.start(setup(Path(sys.argv[1]), int(sys.argv[2])), clock)
     many = Rate(per_minute=10**6, burst=10**6)
-    source = Source(name="storm", path_token=PATH_TOKEN, rate=many)
+    source = Source(name="storm", path_token=PATH_TOKEN, rate=many, dialect="tradingview_json")
     intake = HttpIntake([source], runtime, clock=clock.now)
     config = uvicorn.Config(
         intake, port=int(sys.argv[3]), log_level="critical", lifespan="off", access_log=False

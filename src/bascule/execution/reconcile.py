@@ -1,9 +1,9 @@
 """What a venue shows, held against what we know. Evidence only; the second run emits nothing.
 
 The order is: fills first (each once, by exec id), then the orders shown, then the answers for the
-orders that were asked after, then positions. A difference in positions is drift only when two
-looks in a row show the same one: orders, fills and positions are three questions, and the market
-does not stand still between them.
+orders that were asked after, then positions. A difference in positions is drift only when
+a second look shows the same and nothing has moved in between: orders, fills and positions are
+three questions, and the market does not stand still between them.
 """
 
 from decimal import Decimal
@@ -19,7 +19,7 @@ from bascule.execution.reports import (
     on_report,
 )
 from bascule.execution.state import AccountState, Order
-from bascule.execution.turn import Turn
+from bascule.execution.turn import Suspect, Turn
 from bascule.model.enums import ExecType, OrdStatus
 from bascule.model.event import (
     AccountMarked,
@@ -36,6 +36,8 @@ from bascule.model.values import SECOND, ZERO, text
 
 _CHANGE_PATIENCE = 3 * SECOND
 """A cancel or replace that a look still does not show after this long has not happened."""
+MOVING_LOOKS = 5
+"""A difference that stays the same while the position moves is drift after so many looks."""
 _MONEY_INTERVAL = 60 * SECOND
 
 _FACTS = {
@@ -270,7 +272,8 @@ def _compare_positions(turn: Turn, account: AccountState, look: Looked, *, first
                 signed = fill.last_qty * fill.side.sign
                 theirs[symbol] = theirs.get(symbol, ZERO) + signed
     symbols = list(theirs) + [s for s, e in account.exposure.items() if e.net and s not in theirs]
-    suspects: dict[Symbol, Decimal] = {}
+    earlier = turn.market.suspects.get(account.id, {})
+    suspects: dict[Symbol, Suspect] = {}
     for symbol in symbols:
         exposure = account.exposure.get(symbol)
         ours = exposure.net if exposure is not None else ZERO
@@ -292,24 +295,26 @@ def _compare_positions(turn: Turn, account: AccountState, look: Looked, *, first
                         )
                     )
             continue
-        suspects[symbol] = difference
-    earlier = turn.market.suspects.get(account.id, {})
+        known = earlier.get(symbol)
+        again = known is not None and known.theirs - known.ours == difference
+        looks = known.looks + 1 if known is not None and again else 1
+        suspects[symbol] = Suspect(ours, ours + difference, looks)
     turn.market.suspects[account.id] = suspects
-    for symbol, difference in suspects.items():
-        if earlier.get(symbol) == difference and symbol not in account.drift:
-            ours = theirs.get(symbol, ZERO) - difference
-            turn.emit(
-                DriftFound(
-                    at=turn.at,
-                    account=account.id,
-                    symbol=symbol,
-                    ours=ours,
-                    theirs=theirs.get(symbol, ZERO),
-                    text=f"{symbol} on {account.id}: the venue holds "
-                    f"{text(theirs.get(symbol, ZERO))}, the journal {text(ours)}; entries in it "
-                    "are refused until they agree",
-                )
+    for symbol, suspect in suspects.items():
+        still = symbol in earlier and earlier[symbol].ours == suspect.ours and suspect.looks > 1
+        if symbol in account.drift or not (still or suspect.looks >= MOVING_LOOKS):
+            continue
+        turn.emit(
+            DriftFound(
+                at=turn.at,
+                account=account.id,
+                symbol=symbol,
+                ours=suspect.ours,
+                theirs=suspect.theirs,
+                text=f"{symbol} on {account.id}: the venue holds {text(suspect.theirs)}, the "
+                f"journal {text(suspect.ours)}; entries in it are refused until they agree",
             )
-    if suspects and earlier != suspects:
+        )
+    if any(symbol not in account.drift for symbol in suspects):
         turn.market.looks.setdefault(account.id, "positions differ")
     return not suspects

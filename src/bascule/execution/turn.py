@@ -35,13 +35,21 @@ class Settings(Struct, kw_only=True):
     max_intents: int = 50
 
 
+class Suspect(Struct, frozen=True):
+    """A difference in positions: what we and the venue had, and in how many looks in a row."""
+
+    ours: Decimal
+    theirs: Decimal
+    looks: int
+
+
 class Market(Struct):
     """What is known but not journaled: latest quotes, peaks of trailing orders, looks wanted.
 
     ``refused`` holds when a guard's order was last refused by our own checks, so that it is tried
     again once an interval and not at every event. ``looks`` names accounts whose venue should be
-    asked soon, and why; ``suspects`` holds differences seen once, which are drift when they are
-    seen again.
+    asked soon, and why; ``suspects`` holds differences in positions that are
+    not yet drift.
 
     After a restart a peak starts again from the level that was last asked of the venue, which
     only ever ratchets, so nothing that was gained is given back.
@@ -51,7 +59,7 @@ class Market(Struct):
     peaks: dict[ClOrdID, Decimal] = field(default_factory=dict)
     looks: dict[AccountId, str] = field(default_factory=dict)
     refused: dict[str, Instant] = field(default_factory=dict)
-    suspects: dict[AccountId, dict[Symbol, Decimal]] = field(default_factory=dict)
+    suspects: dict[AccountId, dict[Symbol, Suspect]] = field(default_factory=dict)
 
     def quote(self, account: AccountId, venue_symbol: VenueSymbol) -> Quote | None:
         """Give the latest quote, if there is one."""
