@@ -10,11 +10,16 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 from urllib.parse import urlsplit
 
 WAIT_S = 20.0
 STEP_S = 0.05
+
+
+_OWN_GROUP: dict[str, Any] = {}
+if sys.platform == "win32":
+    _OWN_GROUP = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
 
 
 class Done(NamedTuple):
@@ -73,44 +78,57 @@ def bascule(home: Path, *words: str, given: str = "") -> Done:
     return Done(ended.returncode, ended.stdout, ended.stderr)
 
 
-class Demo:
-    """`bascule demo` as a process of its own; as a context manager it is gone afterwards."""
+class Started:
+    """A command that runs until it is ended; as a context manager it is gone afterwards."""
 
-    def __init__(self, home: Path, port: int, broker_port: int) -> None:
+    def __init__(self, home: Path, *words: str) -> None:
         self._home = home
-        self._words = ["--port", str(port), "--broker-port", str(broker_port)]
-        self._out = home / "demo.out"
-        self.process: subprocess.Popen[bytes] | None = None
-
-    def __enter__(self) -> "Demo":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self.process is not None and self.process.poll() is None:
-            self.process.kill()
-            self.process.wait(10)
-
-    def start(self, *words: str) -> None:
-        """Start it, and wait until every account may take entries."""
-        command = [sys.executable, "-m", "bascule", "demo", "--no-sender", *self._words, *words]
+        self._out = home / f"{words[0]}.out"
         with self._out.open("wb") as out:
             self.process = subprocess.Popen(
-                command,
+                [sys.executable, "-m", "bascule", *words],
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=subprocess.STDOUT,
-                cwd=self._home,
-                env=environ_of(self._home),
+                cwd=home,
+                env=environ_of(home),
                 **_OWN_GROUP,
             )
-        until(lambda: "Try it" in self.said or self.process.poll() is not None, "the demo to start")
-        assert self.process.poll() is None, self.said
-        until(lambda: bascule(self._home, "status").code == 0, "the engine to be ready")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait(10)
 
     @property
     def said(self) -> str:
         """What it has printed so far."""
         return self._out.read_text(encoding="utf-8")
+
+    def interrupt(self) -> int:
+        """End it as Ctrl-C does; give its exit code."""
+        ctrl_c = signal.SIGINT if sys.platform != "win32" else signal.CTRL_BREAK_EVENT
+        self.process.send_signal(ctrl_c)
+        return self.process.wait(WAIT_S)
+
+    def kill(self) -> None:
+        """End it as a power cut does."""
+        self.process.kill()
+        self.process.wait(WAIT_S)
+
+
+class Demo(Started):
+    """`bascule demo`, ready: every account may take entries."""
+
+    def __init__(self, home: Path, port: int, broker_port: int, *words: str) -> None:
+        ports = ("--port", str(port), "--broker-port", str(broker_port))
+        super().__init__(home, "demo", *(words or ("--no-sender",)), *ports)
+        until(lambda: "Try it" in self.said or self.process.poll() is not None, "the demo to start")
+        assert self.process.poll() is None, self.said
+        until(lambda: bascule(home, "status").code == 0, "the engine to be ready")
 
     @property
     def webhook(self) -> str:
@@ -119,24 +137,6 @@ class Demo:
             word for line in self.said.splitlines() if "webhook" in line for word in line.split()
             if word.startswith("http")
         )  # fmt: skip
-
-    def interrupt(self) -> int:
-        """End it as Ctrl-C does; give its exit code."""
-        assert self.process is not None
-        ctrl_c = signal.SIGINT if sys.platform != "win32" else signal.CTRL_BREAK_EVENT
-        self.process.send_signal(ctrl_c)
-        return self.process.wait(WAIT_S)
-
-    def kill(self) -> None:
-        """End it as a power cut does."""
-        assert self.process is not None
-        self.process.kill()
-        self.process.wait(WAIT_S)
-
-
-_OWN_GROUP: dict[str, Any] = {}
-if sys.platform == "win32":
-    _OWN_GROUP = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
 
 
 def post(url: str, body: object) -> tuple[int, Any]:

@@ -5,7 +5,6 @@ to a request without it is the same, whatever path it asked for.
 """
 
 import hmac
-import ipaddress
 import secrets
 from pathlib import Path
 
@@ -51,13 +50,3 @@ class TokenCheck:
         scheme, _, token = (given[0] if len(given) == 1 else b"").partition(b" ")
         right = hmac.compare_digest(token.strip(), self._expected)
         return right and scheme.lower() == b"bearer"
-
-
-def is_loopback(peer: str) -> bool:
-    """Tell whether an address is this machine's own."""
-    try:
-        read = ipaddress.ip_address(peer)
-    except ValueError:
-        return False
-    mapped = read.ipv4_mapped if isinstance(read, ipaddress.IPv6Address) else None
-    return (mapped or read).is_loopback

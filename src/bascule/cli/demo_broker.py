@@ -1,6 +1,6 @@
-"""The demonstration's paper broker: a process of its own that ends with this one, however it ends.
+"""A paper broker as a child: a process of its own that ends with this one, however it ends.
 
-Its standard input is a pipe from here, so that even a killed demonstration leaves none behind.
+Its standard input is a pipe from here, so that even a killed parent leaves none behind.
 """
 
 import os
@@ -36,6 +36,18 @@ class Broker:
         self._launch = launch
         self._directory = directory
         self._process: subprocess.Popen[bytes] | None = None
+        self.port = 0
+
+    @property
+    def alive(self) -> bool:
+        """Whether it runs."""
+        return self._process is not None and self._process.poll() is None
+
+    @property
+    def words(self) -> str:
+        """The end of what it said when something went wrong."""
+        said = (self._directory / "broker.log").read_text(encoding="utf-8", errors="replace")
+        return said.strip()[-500:] or "it said nothing"
 
     def __enter__(self) -> Self:
         make_private_directory(self._directory)
@@ -56,13 +68,12 @@ class Broker:
     def _start(self, config: Path) -> str:
         """Start it; give what it said when it did not come up, else ''."""
         ready = self._directory / "ready"
-        said = self._directory / "broker.log"
         ready.unlink(missing_ok=True)
         command = [
             sys.executable, "-m", "bascule.venues.paper.emulator", "--config", str(config),
             "--ready-file", str(ready), "--with-parent",
         ]  # fmt: skip
-        with said.open("wb") as log:
+        with (self._directory / "broker.log").open("wb") as log:
             self._process = process = subprocess.Popen(
                 command,
                 stdin=subprocess.PIPE,
@@ -77,10 +88,9 @@ class Broker:
         while not ready.exists():
             if process.poll() is not None or time.monotonic() > deadline:
                 self._end()
-                return (
-                    said.read_text(encoding="utf-8", errors="replace").strip()[-500:] or "no word"
-                )
+                return self.words
             time.sleep(0.02)
+        self.port = int(ready.read_text(encoding="ascii"))
         return ""
 
     def __exit__(

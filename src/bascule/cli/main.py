@@ -19,6 +19,7 @@ from bascule.model.errors import BasculeError
 COMMANDS = (
     "demo_cmd",
     "run_cmd",
+    "paper_cmd",
     "init_cmd",
     "check_cmd",
     "status_cmd",

@@ -2,9 +2,7 @@ import os
 import stat
 from pathlib import Path
 
-import pytest
-
-from bascule.api.auth import TokenCheck, is_loopback, known_token, operator_token
+from bascule.api.auth import TokenCheck, known_token, operator_token
 
 from .house import TOKEN, House
 
@@ -68,18 +66,3 @@ def test_an_empty_token_never_passes() -> None:
     for headers in ([], [(b"authorization", b"")], [(b"authorization", b"Bearer ")]):
         assert not check.passes(headers)
     assert check.passes([(b"authorization", b"bearer secret")])
-
-
-@pytest.mark.parametrize(
-    ("peer", "own"),
-    [
-        ("127.0.0.1", True),
-        ("::1", True),
-        ("::ffff:127.0.0.1", True),
-        ("10.0.0.1", False),
-        ("", False),
-    ],
-)
-def test_what_counts_as_this_machine(peer: str, own: bool) -> None:
-    """Loopback in either family, mapped or not."""
-    assert is_loopback(peer) is own
