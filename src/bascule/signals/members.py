@@ -270,20 +270,23 @@ class Members:
             raise Refuse("bad_number", f"{name}: {read} is below zero")
         return Measure(read, unit) if read else None
 
-    def unset(self, **names: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """Say which of these were there without a level, and which of them were no number.
+    def holes(self, **fields: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Say which fields were named and hold no level, and which of them hold no number at all.
 
         Args:
-            names: an instruction's field for each name, as ``sl="stop_loss"``.
+            fields: the names that can give an instruction's field, as ``sl=("sl", "dollar_sl")``.
+
+        Returns:
+            What goes into an instruction's ``unset`` and ``unreadable``.
         """
-        nothing, unreadable = [], []
-        for field, name in names.items():
-            if name in self.values and self.level(name) is None:
-                nothing.append(field)
-                value = self.values[name]
-                if value not in (None, "") and is_unreadable(value):
+        unset, unreadable = [], []
+        for field, names in fields.items():
+            named = [name for name in names if name in self.values]
+            if named and not any(self.level(name) for name in named):
+                unset.append(field)
+                if any(self.has(name) and is_unreadable(self.values[name]) for name in named):
                     unreadable.append(field)
-        return tuple(nothing), tuple(unreadable)
+        return tuple(unset), tuple(unreadable)
 
     def credential(self, *names: str, outside: str, where: str) -> str:
         """Say where the credential sits: in one of these fields, or outside as the source vouches.
@@ -415,9 +418,7 @@ def exit_size(
     measure: Measure | None,
 ) -> tuple[Literal["close", "reduce"], Measure | Literal["all"]]:
     """Say whether an exit of that size closes or reduces; no size, and 100 %, are all."""
-    if measure is None or (
-        measure.unit == "percent_of_position" and measure.value == _HUNDRED
-    ):
+    if measure is None or (measure.unit == "percent_of_position" and measure.value == _HUNDRED):
         return "close", "all"
     return "reduce", measure
 
