@@ -168,6 +168,7 @@ class ProfileSettings(Table):
 
     volume: QtyUnit | None = None
     percent: QtyUnit | None = None
+    lot_size: Positive | None = None
     stop: LevelUnit | None = None
     target: LevelUnit | None = None
     trail: LevelUnit | None = None

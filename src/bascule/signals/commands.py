@@ -32,6 +32,7 @@ from bascule.signals.instruction import (
     Refuse,
 )
 from bascule.signals.json_measures import Guards, check_sides
+from bascule.signals.numbers import shown
 from bascule.signals.positions import long_of, side_closing, side_opening
 
 
@@ -198,7 +199,8 @@ def _entry(command: Command, symbol: str, fields: Fields, auth: str, sized: bool
         auth=auth,
         unset=guards.unset,
         unreadable=guards.unreadable,
-        notes=(*notes, *_left_aside(fields, size)),
+        conditions=_conditions(fields),
+        notes=(*notes, *_notes_on(size)),
     )
 
 
@@ -229,13 +231,17 @@ def _order_price(
     return None, price.value, None
 
 
-def _left_aside(fields: Fields, size: Size) -> list[str]:
-    notes: list[str] = []
-    if "account_filter" in fields:
-        notes.append(f"{fields['account_filter'].key} is not applied: Bascule's own limits stand")
-    if size.risk is not None and size.risk.unit.startswith("percent"):
-        notes.append("a percentage at risk is taken of the basis that the route names")
-    return notes
+def _conditions(fields: Fields) -> tuple[str, ...]:
+    if "account_filter" not in fields:
+        return ()
+    given = fields["account_filter"]
+    return (f"{given.key}={shown(given.value)}, a floor under the sender's own account",)
+
+
+def _notes_on(size: Size) -> tuple[str, ...]:
+    if size.risk is None or not size.risk.unit.startswith("percent"):
+        return ()
+    return ("a percentage at risk is taken of the basis that the route names",)
 
 
 def _exit(command: Command, symbol: str, fields: Fields, auth: str) -> Instruction:

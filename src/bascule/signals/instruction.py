@@ -93,7 +93,7 @@ class Instruction(Struct, frozen=True, kw_only=True):
 
     ``qty`` is ``"all"`` where the sender said so or a close gave no size; it is never made up.
     ``target`` is the signed position wanted afterwards, or what a ``modify`` means: the held side,
-    or the working orders. ``option`` is how a sender describes a contract that is to be looked up.
+    or the working orders.
     ``unset`` names fields that were there and hold no number; they print as null. ``unreadable``
     names those of them where a number was meant (``NaN``), which an entry does not survive.
     ``identity`` is what tells this fill from another at the same instant, for the key.
@@ -140,7 +140,6 @@ class Instruction(Struct, frozen=True, kw_only=True):
     exchange: str = ""
     asset: str = ""
     contract_month: str = ""
-    option: dict[str, str] | None = None
     multiplier: Decimal | None = None
     leverage: Decimal | None = None
     max_spread_pips: Decimal | None = None

@@ -6,6 +6,7 @@ without a size is refused.
 """
 
 from decimal import Decimal
+from typing import get_args
 
 from bascule.model.enums import Direction, OrdType, QtyUnit, Side, TimeInForce
 from bascule.model.intent import (
@@ -24,6 +25,7 @@ from bascule.model.values import ONE
 from bascule.signals.instruction import (
     Instruction,
     Measure,
+    Pending,
     Refuse,
     Rejection,
 )
@@ -35,8 +37,16 @@ _QTY = {
     "lots": QtyUnit.LOTS, "quote": QtyUnit.CURRENCY,
     "percent_of_equity": QtyUnit.EQUITY_PERCENT, "percent_of_balance": QtyUnit.BALANCE_PERCENT,
     "percent_of_position": QtyUnit.POSITION_PERCENT,
+    "dollar_amount": QtyUnit.CURRENCY, "amount_per_position": QtyUnit.CURRENCY,
+    "risk_dollar_amount": QtyUnit.RISK_CURRENCY, "risk_per_position": QtyUnit.RISK_CURRENCY,
+    "risk_percent": QtyUnit.RISK_PERCENT,
 }  # fmt: skip
-_RISK = {"percent_equity": QtyUnit.RISK_PERCENT, "amount": QtyUnit.RISK_CURRENCY}
+_RISK = {
+    "percent_equity": QtyUnit.RISK_PERCENT, "percent_balance": QtyUnit.RISK_PERCENT,
+    "amount": QtyUnit.RISK_CURRENCY,
+}  # fmt: skip
+LONGEST_DELAY = Decimal(5)
+"""Seconds that a sender may ask to wait and Bascule does not: longer is another order."""
 _MONTHS = "FGHJKMNQUVXZ"
 _HUNDRED = Decimal(100)
 
@@ -110,6 +120,11 @@ def _refuse_what_cannot_be_kept(instruction: Instruction) -> None:
         )
     if instruction.conditions:
         raise Refuse("unsupported_field", f"Bascule cannot keep {instruction.conditions[0]}")
+    delay = instruction.delay_s
+    if delay is not None and delay > LONGEST_DELAY:
+        raise Refuse(
+            "unsupported_field", f"Bascule does not wait {delay} s; send the order when it is due"
+        )
 
 
 def _control(instruction: Instruction) -> list[Intent]:
@@ -123,20 +138,26 @@ def _control(instruction: Instruction) -> list[Intent]:
 
 
 def _entry(instruction: Instruction, profile: Profile) -> list[Intent]:
+    before = _cancels_before(instruction)
     if isinstance(instruction.target, Decimal) and not instruction.reduce_only:
-        return [_target(instruction, profile, may_open=True)]
+        return [*before, _target(instruction, profile, may_open=True)]
     order = _order(instruction, profile)
     if not instruction.reverse_closes_opposite:
-        return [order]
+        return [*before, order]
     held = Direction.SHORT if order.side is Side.BUY else Direction.LONG
     closes = None if instruction.closes == "both" else held
-    return [ClosePosition(symbol=order.symbol, held=closes), order]
+    return [*before, ClosePosition(symbol=order.symbol, held=closes), order]
+
+
+def _cancels_before(instruction: Instruction) -> list[Intent]:
+    """Take back the symbol's working entries first, where the sender says so."""
+    if not instruction.cancel_open_orders:
+        return []
+    return [CancelOrders(symbol=symbol_of(instruction))]
 
 
 def _order(instruction: Instruction, profile: Profile) -> PlaceOrder:
     side = _side(instruction)
-    if instruction.delay_s:
-        raise Refuse("unsupported_field", "Bascule does not delay orders; send it when it is due")
     kind = instruction.order_type or OrdType.MARKET
     price = _absolute(instruction.limit, profile)
     stop_price = _absolute(instruction.stop, profile)
@@ -220,9 +241,7 @@ def _reversal(instruction: Instruction, profile: Profile) -> list[Intent]:
 
 
 def _exit(instruction: Instruction, profile: Profile) -> list[Intent]:
-    before: list[Intent] = (
-        [CancelOrders(symbol=symbol_of(instruction))] if instruction.cancel_open_orders else []
-    )
+    before = _cancels_before(instruction)
     if instruction.order_type not in (None, OrdType.MARKET):
         return [*before, _exit_order(instruction, profile)]
     if isinstance(instruction.target, Decimal):
@@ -295,10 +314,15 @@ def _modify(instruction: Instruction, profile: Profile) -> list[Intent]:
                 stop_price=stop_price, quantity=quantity,
             )
         ]  # fmt: skip
+    held = instruction.target
+    if held in get_args(Pending):
+        raise Refuse(
+            "unsupported_field",
+            "the stop of a working order is not changed; cancel the order and place it anew",
+        )
     protection = protection_of(instruction, profile)
     if protection is None:
         raise Refuse("missing_field", "a change that says nothing to change")
-    held = instruction.target
     about = Direction(held) if isinstance(held, str) and held != "both" else None
     return [ModifyProtection(symbol=symbol, protection=protection, held=about)]
 
@@ -348,11 +372,22 @@ def _quantity(measure: Measure, profile: Profile) -> Amount:
         unit = _from_profile(profile.volume, "volume")
     elif measure.unit == "percent":
         unit = _from_profile(profile.percent, "percent")
+    elif measure.unit == "base_units":
+        return _in_lots(measure.value, profile)
     elif measure.unit == "portfolio_ratio":
         return Amount(measure.value * _HUNDRED, QtyUnit.EQUITY_PERCENT)
     if unit is None:
         raise Refuse("unsupported_unit", f"a size in {measure.unit}")
     return Amount(measure.value, unit)
+
+
+def _in_lots(units: Decimal, profile: Profile) -> Amount:
+    if profile.lot_size is None:
+        raise Refuse(
+            "unit_not_set",
+            "the size counts units of the base currency; set profile.lot_size for this source",
+        )
+    return Amount(units / profile.lot_size, QtyUnit.LOTS)
 
 
 def _risk(measure: Measure, profile: Profile) -> Amount:

@@ -153,5 +153,7 @@ def _note_not_applied(leg: Instruction, notes: list[str]) -> None:
         notes.append(f"account {named} is not applied: the route names the accounts")
     if leg.sl_limit is not None:
         notes.append("the stop's limit price is not applied: the stop is a stop market order")
+    if leg.delay_s is not None:
+        notes.append(f"a delay of {leg.delay_s} s is not waited for")
     if leg.max_spread_pips is not None:
         notes.append("the spread limit is not applied")

@@ -89,7 +89,7 @@ def _read(message: Message, auth: str) -> Instruction:
         read = Instruction(
             intent="cancel", symbol=symbol, scope="symbol", position_effect="unchanged", auth=auth
         )
-        return _labelled(read, message, ())
+        return _labelled(read, message)
     wanted = _sentiment(message)
     if action in ("buy", "sell"):
         side = Side(action)
@@ -187,7 +187,7 @@ def _entry(
         unset=guard.unset,
         unreadable=guard.unreadable,
     )
-    return _labelled(read, message, _option_of(message))
+    return _labelled(read, message)
 
 
 def _exit(message: Message, symbol: str, auth: str, *, whole: bool) -> Instruction:
@@ -223,7 +223,7 @@ def _exit(message: Message, symbol: str, auth: str, *, whole: bool) -> Instructi
         asset="option" if CONTRACT.fullmatch(symbol) else "",
         auth=auth,
     )
-    return _labelled(read, message, _option_of(message))
+    return _labelled(read, message)
 
 
 def _order(
@@ -423,16 +423,8 @@ def _cancels(message: Message, *, default: bool | None) -> bool | None:
     return flag
 
 
-def _option_of(message: Message) -> tuple[tuple[str, str], ...]:
-    return tuple(
-        (key, str(message[key])) for key in _OPTION_KEYS if message.get(key) not in (None, "")
-    )
-
-
-def _labelled(
-    read: Instruction, message: Message, option: tuple[tuple[str, str], ...]
-) -> Instruction:
-    """Add time in force, delay, time and the contract that is to be looked up."""
+def _labelled(read: Instruction, message: Message) -> Instruction:
+    """Add time in force, delay, time and the option's contract that is to be looked up."""
     more: dict[str, object] = {}
     notes: list[str] = []
     raw = message.get("timeInForce")
@@ -445,8 +437,10 @@ def _labelled(
     if message.get("time") not in (None, ""):
         more["fired_at"], note = read_time(message["time"])
         notes += [note] if note else []
-    if option:
-        more |= {"option": dict(option), "asset": "option"}
+    chosen = [key for key in _OPTION_KEYS if message.get(key) not in (None, "")]
+    if chosen and read.intent != "cancel":
+        look_up = f"the choice of an option's contract by {', '.join(chosen)}"
+        more |= {"asset": "option", "conditions": (look_up,)}
     if message.get("cancelOrderType") not in (None, "", "all"):
         notes.append("cancelOrderType is not applied: every working entry is meant")
     return structs.replace(read, **more, notes=tuple(notes))

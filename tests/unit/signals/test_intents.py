@@ -219,11 +219,11 @@ def test_a_number_without_a_unit_needs_the_profile(
     ("fields", "error"),
     [
         ({"qty": Measure(D(1), "units"), "risk": Measure(D(1), "percent_equity")}, "conflict"),
-        ({"qty": Measure(D(1), "base_units")}, "unsupported_unit"),
+        ({"qty": Measure(D(1), "base_units")}, "unit_not_set"),
         ({"order_type": OrdType.STOP, "entry": Measure(D(20), "pips")}, "unsupported_unit"),
         ({"order_type": OrdType.LIMIT}, "missing_field"),
         ({"tif": "opg"}, "unsupported_field"),
-        ({"delay_s": D(3)}, "unsupported_field"),
+        ({"delay_s": D(6)}, "unsupported_field"),
         ({"trail": Trailing("pips", atr_period=D(14))}, "unsupported_unit"),
         ({"sl": Measure(D(2), "ratio")}, "unsupported_unit"),
         ({"sl": Measure(D(-5), "price")}, "conflict"),
