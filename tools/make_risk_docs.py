@@ -15,7 +15,11 @@ from bascule.risk.proposal import Check
 
 PAGE = Path(__file__).resolve().parents[1] / "docs/risk/README.md"
 SOURCES = "../../src/bascule/risk/checks"
-MEETS = {"entry": "what may add risk", "any": "every order"}
+MEETS = {
+    "entry": "what may add risk",
+    "unproven": "what is not proven to reduce",
+    "any": "every order",
+}
 
 HEAD = """\
 # Risk checks
@@ -28,8 +32,10 @@ the limit, and what would have passed.
 
 An order that is proven to reduce the account's position meets only those marked "every order".
 The proof counts exits that are already in flight as filled; a hedging account's exit must name its
-position and be no larger than it. A check that fails by a bug of its own refuses an entry and lets
-a proven reduction pass.
+position and be no larger than it. An exit can lack that proof where another book stands against
+its own in one account: it then meets the checks marked "not proven to reduce" as well, but no limit
+on new risk. A check that fails by a bug of its own refuses an entry and lets a proven reduction
+pass.
 
 The limits are keys of `[risk]` and of an account's `limits`, explained in
 [configuration](../configuration.md#risk). A limit that is not set refuses nothing.

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from bascule.execution import inputs as inp
+from bascule.execution.guards import mend
 from bascule.execution.operators import arm, begin, end, link, resolve, stop, sweep
 from bascule.execution.order_table import Fact
 from bascule.execution.planner import plan_signal
@@ -44,13 +45,16 @@ def _signal(turn: Turn, given: inp.SignalReceived) -> None:
 
 def _written(turn: Turn, given: inp.OrdersWritten) -> None:
     accounts = turn.state.accounts
-    fresh = [
-        (account, name)
-        for account, name in zip(given.accounts, given.orders, strict=True)
-        if account in accounts
-        and (order := accounts[account].orders.get(name)) is not None
-        and order.status is OrdStatus.NEW_REQUESTED
-    ]
+    fresh = []
+    for owner, name in zip(given.accounts, given.orders, strict=True):
+        account = accounts.get(owner)
+        order = account.order(name) if account is not None else None
+        if account is None or order is None:
+            continue
+        if order.status is OrdStatus.NEW_REQUESTED:
+            fresh.append((owner, name))
+        elif order.status is OrdStatus.EXPIRED_UNSENT:
+            learn(turn, account, order, Fact.SENT, reason="sent_after_all")
     if fresh:
         names = tuple(account for account, _ in fresh)
         turn.emit(
@@ -106,8 +110,9 @@ def _money(turn: Turn, given: inp.MoneyReceived) -> None:
 
 
 def _ticked(turn: Turn, given: inp.Ticked) -> None:
-    """Time alone makes coalesced changes fall due."""
+    """Time alone makes coalesced changes fall due, and what was refused be tried again."""
     follow_all(turn)
+    mend(turn)
 
 
 _DECIDERS: dict[type, Callable[[Turn, Any], None]] = {

@@ -17,7 +17,6 @@ from bascule.execution.state import (
     body_key,
 )
 from bascule.model import event as ev
-from bascule.model.ids import ClOrdID
 
 _Fold = Callable[[State, ev.Event], None]
 
@@ -112,7 +111,7 @@ def _link_changed(state: State, event: ev.LinkChanged) -> None:
 
 def _reconcile_passed(state: State, event: ev.ReconcilePassed) -> None:
     account = state.accounts[event.account]
-    account.reconciled = True
+    account.reconciled = account.known = True
     account.drift.clear()
 
 
@@ -134,7 +133,7 @@ def _foreign_order(state: State, event: ev.ForeignOrderSeen) -> None:
 def _foreign_fill(state: State, event: ev.ForeignFill) -> None:
     account = state.accounts[event.account]
     foreign_fill(account, event)
-    account.exec_ids[event.exec_id] = ClOrdID("")
+    orders.uncounted(account, event)
     if event.traded_at > account.last_fill_at:
         account.last_fill_at = event.traded_at
     account.foreign.pop(event.venue_order_id, None)
@@ -178,9 +177,9 @@ _FOLDS: dict[type, object] = {
     ev.SignalDuplicate: _signal_duplicate,
     ev.IntentRefused: _nothing,
     ev.IntentIdle: _nothing,
-    ev.OrderRefused: _nothing,
+    ev.OrderRefused: _on_account(orders.refused),  # type: ignore[arg-type]
     ev.ArmRefused: _nothing,
-    ev.ReportIgnored: _nothing,
+    ev.ReportIgnored: _on_account(orders.uncounted),  # type: ignore[arg-type]
     ev.OrderRequested: _requested,
     ev.AccountMarked: _account_marked,
     ev.LinkChanged: _link_changed,

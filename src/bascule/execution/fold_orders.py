@@ -6,12 +6,21 @@ else.
 
 from decimal import Decimal
 
-from bascule.execution.positions import apply_fill, book_of, drop_idle_guard, exposure_of
+from bascule.execution.fold_guards import (
+    drop_idle,
+    guard_again,
+    make_guard,
+    slot_of,
+    unwatch,
+    watch,
+)
+from bascule.execution.positions import apply_fill, book_of, exposure_of
 from bascule.execution.state import (
     ENDED_ORDERS_MAX,
     EXEC_IDS_MAX,
     SAME_ENTRIES_MAX,
     AccountState,
+    Book,
     Execution,
     Guard,
     LastSame,
@@ -19,9 +28,9 @@ from bascule.execution.state import (
     State,
 )
 from bascule.model import event as ev
-from bascule.model.enums import ENDED, OrdStatus, OrdType, Side
-from bascule.model.ids import ClOrdID, ExecID, VenueSymbol, base36
-from bascule.model.values import text
+from bascule.model.enums import ENDED, ExecType, OrdStatus, OrdType, Side
+from bascule.model.ids import ClOrdID, ExecID
+from bascule.model.values import MINUTE, text
 
 NEVER_THERE = ("absent", "resolved_by_hand")
 """Ends in which the venue never had the order, and so has refused nothing."""
@@ -53,21 +62,6 @@ def _weigh(account: AccountState, order: Order, sign: int) -> None:
         book.open_sell += leaves * sign
 
 
-def _watch(account: AccountState, venue_symbol: VenueSymbol, cl_ord_id: ClOrdID) -> None:
-    ids = account.watched.setdefault(venue_symbol, [])
-    if cl_ord_id not in ids:
-        ids.append(cl_ord_id)
-
-
-def _unwatch(account: AccountState, venue_symbol: VenueSymbol, cl_ord_id: ClOrdID) -> None:
-    """Stop following the price for an order or guard that is gone."""
-    ids = account.watched.get(venue_symbol)
-    if ids is not None and cl_ord_id in ids and cl_ord_id not in account.guards:
-        ids.remove(cl_ord_id)
-        if not ids:
-            del account.watched[venue_symbol]
-
-
 def _wait_no_more(account: AccountState, order: Order) -> None:
     order.waiting = False
     waiters = account.waiters.get(order.after) if order.after is not None else None
@@ -83,28 +77,51 @@ def _settle(account: AccountState, order: Order, status: OrdStatus) -> None:
     cl_ord_id = order.cl_ord_id
     if status not in ENDED:
         if account.ended.pop(cl_ord_id, None) is not None:
-            account.orders[cl_ord_id] = order
+            _wake(account, order)
         return
     if account.orders.pop(cl_ord_id, None) is None:
         return
-    order.pending = ""
+    order.pending = order.pending_id = order.doubt = ""
+    order.pending_qty = order.pending_price = order.pending_stop = None
     _wait_no_more(account, order)
     account.ended[cl_ord_id] = order
     if len(account.ended) > ENDED_ORDERS_MAX:
-        oldest = account.ended.pop(next(iter(account.ended)))
-        if oldest.venue_order_id is not None:
-            account.by_venue_id.pop(oldest.venue_order_id, None)
+        _forget(account, account.ended.pop(next(iter(account.ended))))
     parent = order.parent
     if parent is not None and (guard := account.guards.get(parent)) is not None:
         if cl_ord_id in guard.children:
             guard.children.remove(cl_ord_id)
-        _drop(account, guard)
+        drop_idle(account, guard)
     else:
         own = account.guards.get(cl_ord_id)
         if own is not None:
             own.entry_done = True
-            _drop(account, own)
-        _unwatch(account, order.venue_symbol, cl_ord_id)
+            drop_idle(account, own)
+        unwatch(account, order.venue_symbol, cl_ord_id)
+
+
+def _wake(account: AccountState, order: Order) -> None:
+    """An ended order lives after all: it is guarded, or guards, as before."""
+    account.orders[order.cl_ord_id] = order
+    if order.leg in "st":
+        guard = guard_again(account, order.parent)
+        if guard is not None and order.cl_ord_id not in guard.children:
+            guard.children.append(order.cl_ord_id)
+    elif order.leg == "e":
+        own = guard_again(account, order.cl_ord_id)
+        if own is not None:
+            own.entry_done = False
+        if order.trail_distance is not None:
+            watch(account, order.venue_symbol, order.cl_ord_id)
+
+
+def _forget(account: AccountState, order: Order) -> None:
+    if order.changes:
+        # A venue may have given it another id with each change.
+        for venue_id in [k for k, name in account.by_venue_id.items() if name == order.cl_ord_id]:
+            del account.by_venue_id[venue_id]
+    elif order.venue_order_id is not None:
+        account.by_venue_id.pop(order.venue_order_id, None)
 
 
 def requested(account: AccountState, event: ev.OrderRequested, number: int) -> None:
@@ -144,39 +161,51 @@ def requested(account: AccountState, event: ev.OrderRequested, number: int) -> N
     _weigh(account, order, 1)
     if event.after is not None:
         account.waiters.setdefault(event.after, []).append(order.cl_ord_id)
-    if event.leg == "e":
-        account.rates.record(event.at)
-        account.same[same_key(event.symbol, event.side, event.quantity)] = LastSame(
-            event.signal, event.at
-        )
-        if len(account.same) > SAME_ENTRIES_MAX:
-            del account.same[next(iter(account.same))]
-        if event.after is None:
-            book_of(account, event.strategy, event.symbol, event.venue_symbol).entries += 1
-        if event.bracket is not None:
-            _guard(account, event, event.bracket)
-        if event.trail_distance is not None:
-            _watch(account, event.venue_symbol, event.cl_ord_id)
-    elif event.parent is not None and (guard := account.guards.get(event.parent)) is not None:
+    if event.leg in "ex":
+        book = book_of(account, event.strategy, event.symbol, event.venue_symbol)
+        book.target = event.target
+        if event.leg == "e":
+            _entry_requested(account, order, book)
+            return
+    if event.parent is not None and (guard := account.guards.get(event.parent)) is not None:
         guard.children.append(event.cl_ord_id)
-        slot = f"{event.leg}{event.label}"
+        slot = slot_of(order)
         guard.made[slot] = guard.made.get(slot, 0) + 1
+        guard.denied.pop(denied_key(event.leg, event.cl_ord_id), None)
+        if event.leg == "x":
+            guard.tried_at = event.at
 
 
-def _guard(account: AccountState, event: ev.OrderRequested, bracket: ev.Bracket) -> None:
-    account.guards[event.cl_ord_id] = Guard(
-        event.cl_ord_id,
-        event.signal,
-        event.strategy,
-        event.symbol,
-        event.venue_symbol,
-        event.side,
-        bracket,
-        event.intent,
-        event.cl_ord_id.rsplit("-", 1)[1][len(base36(account.number)) + 1 :].split(".")[0],
-    )
-    if bracket.follows_price:
-        _watch(account, event.venue_symbol, event.cl_ord_id)
+def _entry_requested(account: AccountState, entry: Order, book: Book) -> None:
+    account.rates.record(entry.requested_at)
+    key = same_key(entry.symbol, entry.side, entry.quantity)
+    account.same[key] = LastSame(entry.signal, entry.requested_at)
+    if len(account.same) > SAME_ENTRIES_MAX:
+        del account.same[next(iter(account.same))]
+    if _is_first_part(account, entry):
+        book.entries += 1
+    if entry.bracket is not None:
+        make_guard(account, entry, entry.bracket)
+    if entry.trail_distance is not None:
+        watch(account, entry.venue_symbol, entry.cl_ord_id)
+
+
+def _is_first_part(account: AccountState, entry: Order) -> bool:
+    """Whether it is an entry by itself, and not a later part of a split."""
+    before = account.order(entry.after) if entry.after is not None else None
+    return before is None or before.leg != "e"
+
+
+def denied_key(leg: str, cl_ord_id: ClOrdID) -> str:
+    """Name what was refused for a guard: a close has another id with each try."""
+    return leg if leg == "x" else cl_ord_id
+
+
+def refused(account: AccountState, event: ev.OrderRefused) -> None:
+    """Our own checks refused an order; a guard's is not told again for the same reason."""
+    guard = account.guards.get(event.parent) if event.parent is not None else None
+    if guard is not None:
+        guard.denied[denied_key(event.leg, event.cl_ord_id)] = event.code
 
 
 def sent(state: State, event: ev.OrdersSent) -> None:
@@ -223,9 +252,9 @@ def filled(account: AccountState, event: ev.OrderFilled) -> None:
     order.notional += event.quantity * event.price
     order.fills[event.exec_id] = Execution(event.quantity, event.price)
     order.doubt = ""
-    account.exec_ids[event.exec_id] = order.cl_ord_id
-    if len(account.exec_ids) > EXEC_IDS_MAX:
-        del account.exec_ids[next(iter(account.exec_ids))]
+    _counted(account, event.exec_id, order.cl_ord_id)
+    if order.leg == "e" and event.position_id is not None:
+        order.position_id = event.position_id
     if event.traded_at > account.last_fill_at:
         account.last_fill_at = event.traded_at
     signed = event.quantity * event.side.sign
@@ -234,21 +263,36 @@ def filled(account: AccountState, event: ev.OrderFilled) -> None:
     book.commission += event.commission
     _settle(account, order, event.status)
     _weigh(account, order, 1)
-    _drop_guard_of(account, order)
+    _drop_guards_of(account, order)
 
 
-def _drop_guard_of(account: AccountState, order: Order) -> None:
+def _counted(account: AccountState, exec_id: ExecID, cl_ord_id: ClOrdID) -> None:
+    """Know an exec id from now on, so that what it tells is counted once at most."""
+    account.exec_ids[exec_id] = cl_ord_id
+    if len(account.exec_ids) > EXEC_IDS_MAX:
+        del account.exec_ids[next(iter(account.exec_ids))]
+
+
+def uncounted(account: AccountState, event: ev.ReportIgnored | ev.ForeignFill) -> None:
+    """Know the exec ids of a fill of no order of ours, or of one that is not to be counted.
+
+    A bust may overtake its fill, which then never was.
+    """
+    if isinstance(event, ev.ForeignFill):
+        _counted(account, event.exec_id, ClOrdID(""))
+        return
+    report = event.report
+    if report.exec_type is ExecType.TRADE or report.exec_type is ExecType.TRADE_CANCEL:
+        for exec_id in (report.exec_id, report.ref_exec_id):
+            if exec_id is not None and exec_id not in account.exec_ids:
+                _counted(account, exec_id, ClOrdID(""))
+
+
+def _drop_guards_of(account: AccountState, order: Order) -> None:
     """A fill may have emptied the guard it belongs to, or (an exit) any guard of its book."""
-    if order.leg == "x":
-        for guard in [g for g in account.guards.values() if g.strategy == order.strategy]:
-            _drop(account, guard)
-    elif order.parent is not None and order.parent in account.guards:
-        _drop(account, account.guards[order.parent])
-
-
-def _drop(account: AccountState, guard: Guard) -> None:
-    if drop_idle_guard(account, guard):
-        _unwatch(account, guard.venue_symbol, guard.cl_ord_id)
+    guard = account.guards.get(order.parent or order.cl_ord_id)
+    if guard is not None:
+        drop_idle(account, guard)
 
 
 def _undo(account: AccountState, order: Order, exec_id: ExecID) -> None:
@@ -266,11 +310,12 @@ def busted(account: AccountState, event: ev.FillBusted) -> None:
     if order is None:
         return
     order.heard_at = event.at
-    account.exec_ids[event.exec_id] = order.cl_ord_id
+    _counted(account, event.exec_id, order.cl_ord_id)
     _weigh(account, order, -1)
     _undo(account, order, event.ref_exec_id)
     _settle(account, order, event.status)
     _weigh(account, order, 1)
+    _drop_guards_of(account, order)
 
 
 def corrected(account: AccountState, event: ev.FillCorrected) -> None:
@@ -279,7 +324,7 @@ def corrected(account: AccountState, event: ev.FillCorrected) -> None:
     if order is None:
         return
     order.heard_at = event.at
-    account.exec_ids[event.exec_id] = order.cl_ord_id
+    _counted(account, event.exec_id, order.cl_ord_id)
     _weigh(account, order, -1)
     _undo(account, order, event.ref_exec_id)
     order.cum_qty += event.quantity
@@ -289,6 +334,7 @@ def corrected(account: AccountState, event: ev.FillCorrected) -> None:
     apply_fill(account, order, signed, event.price, order.position_id)
     _settle(account, order, event.status)
     _weigh(account, order, 1)
+    _drop_guards_of(account, order)
 
 
 def ended(account: AccountState, event: ev.OrderEnded) -> None:
@@ -296,17 +342,33 @@ def ended(account: AccountState, event: ev.OrderEnded) -> None:
     order = account.order(event.cl_ord_id)
     if order is None:
         return
+    guard = account.guards.get(order.parent) if order.parent is not None else None
     _weigh(account, order, -1)
     order.end_reason = event.text or event.reason
     _settle(account, order, event.status)
-    refused = event.status is OrdStatus.REJECTED and event.reason not in NEVER_THERE
-    if order.leg == "s" and refused and order.parent is not None:
-        guard = account.guards.get(order.parent)
-        if guard is not None:
-            guard.refused += 1
-    book = account.book(order.strategy, order.symbol)
-    if book is not None and not book.quantity and not book.open_buy and not book.open_sell:
-        book.entries = 0
+    order.heard_at = event.at
+    if guard is not None:
+        _count_refusal(guard, order, event)
+        drop_idle(account, guard)
+    if order.cum_qty or order.leg in "st":
+        return
+    book = book_of(account, order.strategy, order.symbol, order.venue_symbol)
+    book.target = None
+    if order.leg == "e" and _is_first_part(account, order):
+        book.entries = max(book.entries - 1, 0)
+    if event.status is OrdStatus.EXPIRED_UNSENT:
+        key = same_key(order.symbol, order.side, order.quantity)
+        if (same := account.same.get(key)) is not None and same.signal == order.signal:
+            del account.same[key]
+
+
+def _count_refusal(guard: Guard, order: Order, event: ev.OrderEnded) -> None:
+    """Count what the venue refused, or took and ended at once, of a guard's orders in a row."""
+    if order.asked_back or order.cum_qty or event.reason in NEVER_THERE:
+        return
+    slot = slot_of(order)
+    at_once = event.at - order.requested_at < MINUTE
+    guard.refused[slot] = guard.refused.get(slot, 0) + 1 if at_once else 1
 
 
 def doubted(account: AccountState, event: ev.OrderDoubted) -> None:
@@ -326,6 +388,7 @@ def cancel_requested(account: AccountState, event: ev.CancelRequested) -> None:
     if order is None:
         return
     order.pending = "cancel"
+    order.asked_back = True
     order.pending_id = event.request_id
     order.changes += 1
     order.changed_at = event.at
@@ -361,6 +424,8 @@ def replaced(account: AccountState, event: ev.OrderReplaced) -> None:
     if order is None:
         return
     order.heard_at = event.at
+    order.doubt = ""
+    order.refusals = 0
     _weigh(account, order, -1)
     _clear_pending(order, event.request_id)
     if event.quantity is not None:
@@ -379,7 +444,8 @@ def replaced(account: AccountState, event: ev.OrderReplaced) -> None:
 def change_rejected(account: AccountState, event: ev.ChangeRejected) -> None:
     """A cancel or replace was refused; the order stands as it was.
 
-    With an unknown outcome both terms go on counting until the venue's evidence picks one.
+    With an unknown outcome both terms go on counting until the venue's evidence picks one. An
+    order that only the larger quantity asked for kept open has filled.
     """
     order = account.order(event.cl_ord_id)
     if order is None or event.unknown:
@@ -387,6 +453,9 @@ def change_rejected(account: AccountState, event: ev.ChangeRejected) -> None:
     order.heard_at = event.at
     _weigh(account, order, -1)
     _clear_pending(order, event.request_id)
+    order.refusals += 1
+    if order.live and order.pending_qty is None and order.cum_qty >= order.quantity:
+        _settle(account, order, OrdStatus.FILLED)
     _weigh(account, order, 1)
 
 
@@ -420,7 +489,6 @@ def child_reported(account: AccountState, event: ev.ChildReported) -> None:
     guard = account.guards.get(event.parent)
     if guard is not None:
         guard.children.append(order.cl_ord_id)
-        guard.made[order.leg] = guard.made.get(order.leg, 0) + 1
         order.trail_distance = guard.bracket.trail_distance if event.leg == "s" else None
 
 
@@ -429,11 +497,19 @@ def protection_changed(account: AccountState, event: ev.ProtectionChanged) -> No
     guard = account.guards.get(event.cl_ord_id)
     if guard is None:
         return
+    entry = account.order(event.cl_ord_id)
+    if entry is not None:
+        entry.bracket = event.bracket
+    if event.reason == "signal":
+        guard.refused.clear()
+        guard.moved = guard.moved and (
+            event.bracket.break_even_trigger == guard.bracket.break_even_trigger
+        )
     guard.bracket = event.bracket
     if event.reason == "break_even":
         guard.moved = True
     if event.bracket.follows_price:
-        _watch(account, guard.venue_symbol, guard.cl_ord_id)
+        watch(account, guard.venue_symbol, guard.cl_ord_id)
     for cl_ord_id in guard.children:
         child = account.orders.get(cl_ord_id)
         if child is not None and child.leg == "s":

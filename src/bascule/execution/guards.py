@@ -7,21 +7,46 @@ Orders that a venue runs natively are tended the same way once the venue has sho
 """
 
 from decimal import Decimal
+from typing import NamedTuple
 
+from bascule.execution.fold_guards import guards_of
 from bascule.execution.placing import Draft, place
-from bascule.execution.plan_exit import close_quantity
-from bascule.execution.planning import request_cancel
-from bascule.execution.state import AccountState, Guard, Order
+from bascule.execution.plan_exit import close_quantity, exits_are_safe
+from bascule.execution.planning import may_change, request_cancel
+from bascule.execution.state import KNOWN, AccountState, Guard, Order
 from bascule.execution.turn import Turn
 from bascule.model.account import AccountSpec, Capabilities
 from bascule.model.enums import OrdType
 from bascule.model.event import ReplaceRequested
 from bascule.model.instrument import Listing
-from bascule.model.values import ZERO, floor_to
+from bascule.model.values import SECOND, ZERO, floor_to
 
-REFUSED_MAX = 10_000
-STOP_REFUSALS_MAX = 2
-"""After so many refusals of its stop a position is closed: it must not stand unprotected."""
+REFUSALS_MAX = 2
+"""After so many refusals of its stop a position is closed, and of a target it has none."""
+CLOSE_INTERVAL = 5 * SECOND
+"""How long after a close that was refused the next is tried; twice as long after each more."""
+_CLOSE_DOUBLINGS = 5
+
+
+class _Duty(NamedTuple):
+    """A guard, and all that tending it needs."""
+
+    turn: Turn
+    account: AccountState
+    spec: AccountSpec
+    capabilities: Capabilities
+    guard: Guard
+    listing: Listing
+    children: list[Order]
+
+    def of(self, leg: str, label: str) -> list[Order]:
+        """Give its live orders of one leg and label, oldest first."""
+        return [child for child in self.children if child.leg == leg and child.label == label]
+
+    def take_back(self, child: Order, reason: str) -> None:
+        """Ask for a child back, but not in a tight loop where the venue goes on refusing."""
+        if not child.refusals or may_change(self.turn, child):
+            request_cancel(self.turn, self.account, child.cl_ord_id, reason)
 
 
 def tend(turn: Turn, account: AccountState, guard: Guard) -> None:
@@ -32,98 +57,119 @@ def tend(turn: Turn, account: AccountState, guard: Guard) -> None:
         return
     capabilities = turn.settings.capabilities[account.id]
     children = [account.orders[name] for name in guard.children if name in account.orders]
+    duty = _Duty(turn, account, spec, capabilities, guard, listing, children)
     if guard.held <= 0:
         for child in children:
-            request_cancel(turn, account, child.cl_ord_id, "what it protected is closed")
+            duty.take_back(child, "what it protected is closed")
         return
     if guard.bracket.native:
         # The venue resizes its own; only levels that were changed since are asked for.
         for child in children:
-            _move(turn, account, child, _level(guard, child), None, listing)
+            level = _native_level(guard, child)
+            if level is not None:
+                _move(duty, child, level, None)
         return
-    if not capabilities.reduce_only:
-        book = account.book(guard.strategy, guard.symbol)
-        if book is not None and book.exiting:
-            # Without reduce-only a stop beside an exit could open the other side: the exit's end
-            # brings us back here.
-            return
-    _tend_stop(turn, account, spec, capabilities, guard, listing, children)
-    _tend_targets(turn, account, spec, guard, listing, children)
+    wanted = guard.held - _leaving(duty)
+    _tend_stop(duty, wanted)
+    _tend_targets(duty, wanted)
 
 
-def _level(guard: Guard, child: Order) -> Decimal | None:
+def mend(turn: Turn) -> None:
+    """Look again at every guard that something was refused for: another try may be due."""
+    for account in turn.accounts():
+        for guard in list(account.guards.values()):
+            if guard.refused or guard.denied or _any_refused(account, guard):
+                tend(turn, account, guard)
+
+
+def _any_refused(account: AccountState, guard: Guard) -> bool:
+    return any(
+        child.refusals for name in guard.children if (child := account.orders.get(name)) is not None
+    )
+
+
+def _native_level(guard: Guard, child: Order) -> Decimal | None:
     if child.leg == "s":
         return guard.bracket.stop_loss
     return guard.bracket.take_profits[0][0] if guard.bracket.take_profits else None
 
 
-def _tend_stop(
-    turn: Turn,
-    account: AccountState,
-    spec: AccountSpec,
-    capabilities: Capabilities,
-    guard: Guard,
-    listing: Listing,
-    children: list[Order],
-) -> None:
+def _leaving(duty: _Duty) -> Decimal:
+    """How much of what the guard holds exits in flight take away, the oldest guards' first.
+
+    Zero where an exit and a stop cannot both fill: then the stop stays until flat is proven.
+    """
+    guard, account = duty.guard, duty.account
+    book = account.book(guard.strategy, guard.symbol)
+    if book is None or not book.exiting:
+        return ZERO
+    if exits_are_safe(account, duty.spec, duty.capabilities, book):
+        return ZERO
+    leaving = book.exiting
+    for other in guards_of(account, guard.strategy, guard.symbol, guard.side):
+        if other is guard:
+            break
+        leaving -= max(other.held, ZERO)
+    return min(max(leaving, ZERO), guard.held)
+
+
+def _tend_stop(duty: _Duty, wanted: Decimal) -> None:
+    guard = duty.guard
     level = guard.bracket.stop_loss
     if level is None:
         return
-    for child in children:
-        if child.leg == "s":
-            _move(turn, account, child, level, child.cum_qty + guard.held, listing)
-            return
-    if guard.refused >= STOP_REFUSALS_MAX:
-        book = account.book(guard.strategy, guard.symbol)
-        if book is not None and not book.exiting and _may_try(turn, f"{guard.cl_ord_id} x"):
-            close_quantity(
-                turn,
-                account,
-                spec,
-                capabilities,
-                book,
-                listing,
-                min(guard.held, abs(book.quantity)),
-                signal=guard.signal,
-                sizing="the venue refused its stop, so the position is closed",
-                late=True,
-            )
+    if guard.refused.get("s", 0) >= REFUSALS_MAX and not duty.of("s", ""):
+        _close_unprotected(duty)
+    else:
+        _tend_slot(duty, "s", "", wanted, level)
+
+
+def _close_unprotected(duty: _Duty) -> None:
+    """Close a position whose stop the venue will not have: it must not stand unprotected."""
+    turn, guard = duty.turn, duty.guard
+    book = duty.account.book(guard.strategy, guard.symbol)
+    if book is None or book.exiting or book.quantity * guard.side.sign <= 0:
         return
-    _protect(turn, account, spec, guard, listing, "s", "", guard.held, level)
+    pause = CLOSE_INTERVAL << min(guard.refused.get("x", 0), _CLOSE_DOUBLINGS)
+    if guard.tried_at and turn.at < guard.tried_at + pause:
+        return
+    close_quantity(
+        turn,
+        duty.account,
+        duty.spec,
+        duty.capabilities,
+        book,
+        duty.listing,
+        min(guard.held, abs(book.quantity)),
+        signal=guard.signal,
+        intent=guard.intent,
+        sizing="the venue refused its stop, so the position is closed",
+        parent=guard.cl_ord_id,
+        late=True,
+    )
 
 
-def _tend_targets(
-    turn: Turn,
-    account: AccountState,
-    spec: AccountSpec,
-    guard: Guard,
-    listing: Listing,
-    children: list[Order],
-) -> None:
-    shares = _shares(guard, listing)
+def _tend_targets(duty: _Duty, wanted: Decimal) -> None:
+    guard, listing = duty.guard, duty.listing
+    shares = _shares(guard, wanted, listing)
     for index, ((level, _portion), share) in enumerate(
         zip(guard.bracket.take_profits, shares, strict=True)
     ):
-        slot = chr(ord("a") + index)
-        due = share - guard.taken.get(f"t{slot}", ZERO)
-        child = next((c for c in children if c.leg == "t" and c.label == slot), None)
-        if child is not None:
-            if due > 0:
-                _move(turn, account, child, level, child.cum_qty + due, listing)
-            else:
-                request_cancel(turn, account, child.cl_ord_id, "its share is taken")
-        elif due >= listing.min_qty:
-            _protect(turn, account, spec, guard, listing, "t", slot, due, level)
+        label = chr(ord("a") + index)
+        due = share - guard.taken.get(f"t{label}", ZERO)
+        there = bool(duty.of("t", label))
+        if there or (due >= listing.min_qty and guard.refused.get(f"t{label}", 0) < REFUSALS_MAX):
+            _tend_slot(duty, "t", label, due, level)
 
 
-def _shares(guard: Guard, listing: Listing) -> list[Decimal]:
+def _shares(guard: Guard, wanted: Decimal, listing: Listing) -> list[Decimal]:
     """Share what was filled among the targets, in lots; the last takes the rest.
 
-    Never more in sum than is held, counting what targets have already taken.
+    Never more in sum than is wanted, counting what targets have already taken.
     """
     shares: list[Decimal] = []
-    taken = sum((quantity for slot, quantity in guard.taken.items() if slot.startswith("t")), ZERO)
-    left = min(guard.held + taken, guard.filled)
+    taken = sum((quantity for slot, quantity in guard.taken.items() if slot[0] == "t"), ZERO)
+    left = min(wanted + taken, guard.filled)
     portions = [portion for _, portion in guard.bracket.take_profits]
     for index, portion in enumerate(portions):
         if index == len(portions) - 1 and sum(portions, ZERO) >= 1:
@@ -135,84 +181,85 @@ def _shares(guard: Guard, listing: Listing) -> list[Decimal]:
     return shares
 
 
-def _protect(
-    turn: Turn,
-    account: AccountState,
-    spec: AccountSpec,
-    guard: Guard,
-    listing: Listing,
-    leg: str,
-    slot: str,
-    quantity: Decimal,
-    level: Decimal,
-) -> None:
-    """Place a stop or a target for what is held."""
-    if not _may_try(turn, f"{guard.cl_ord_id} {leg}{slot}"):
+def _tend_slot(duty: _Duty, leg: str, label: str, wanted: Decimal, level: Decimal) -> None:
+    """Have orders of one leg and label work for ``wanted`` at ``level``.
+
+    One order, resized and moved, where the venue can change it. Where it cannot, more of the
+    position is covered by one more order, and a move is a cancel and a new order.
+    """
+    mine = duty.of(leg, label)
+    if wanted <= 0:
+        for child in mine:
+            duty.take_back(child, "its share is closed, or on its way out")
         return
-    name = place(
-        turn,
-        Draft(
-            account=account,
-            spec=spec,
-            listing=listing,
-            signal=guard.signal,
-            intent=guard.intent,
-            strategy=guard.strategy,
-            leg=leg,
-            slot=f"{slot}{guard.slot}",
-            attempt=guard.made.get(f"{leg}{slot}", 0),
-            side=guard.side.opposite,
-            quantity=quantity,
-            ord_type=OrdType.STOP if leg == "s" else OrdType.LIMIT,
-            price=None if leg == "s" else level,
-            stop_price=level if leg == "s" else None,
-            trail_distance=guard.bracket.trail_distance if leg == "s" else None,
-            reducing=True,
-            position_id=guard.position_id,
-            parent=guard.cl_ord_id,
-            label=slot,
-            sizing="protects what the entry has filled",
-        ),
+    if not mine:
+        _protect(duty, leg, label, wanted, level)
+        return
+    if duty.capabilities.replace:
+        _move(duty, mine[0], level, mine[0].cum_qty + wanted)
+        return
+    covered = sum((child.leaves for child in mine), ZERO)
+    for child in mine:
+        if level != _level(child) and may_change(duty.turn, child):
+            duty.take_back(child, "this venue cannot move it")
+    if covered > wanted:
+        duty.take_back(mine[-1], "this venue cannot resize it")
+    elif covered < wanted and all(level == _level(child) for child in mine):
+        _protect(duty, leg, label, wanted - covered, level)
+
+
+def _level(child: Order) -> Decimal | None:
+    return child.stop_price if child.leg == "s" else child.price
+
+
+def _protect(duty: _Duty, leg: str, label: str, quantity: Decimal, level: Decimal) -> None:
+    """Place a stop or a target for what is held."""
+    guard = duty.guard
+    draft = Draft(
+        account=duty.account,
+        spec=duty.spec,
+        listing=duty.listing,
+        signal=guard.signal,
+        intent=guard.intent,
+        strategy=guard.strategy,
+        leg=leg,
+        slot=f"{label}{guard.slot}",
+        attempt=guard.made.get(f"{leg}{label}", 0),
+        side=guard.side.opposite,
+        quantity=quantity,
+        ord_type=OrdType.STOP if leg == "s" else OrdType.LIMIT,
+        price=None if leg == "s" else level,
+        stop_price=level if leg == "s" else None,
+        trail_distance=guard.bracket.trail_distance if leg == "s" else None,
+        reducing=True,
+        position_id=guard.position_id,
+        parent=guard.cl_ord_id,
+        label=label,
+        sizing="protects what the entry has filled",
     )
-    if name is not None:
-        turn.market.refused.pop(f"{guard.cl_ord_id} {leg}{slot}", None)
+    while duty.account.order(draft.name()) is not None:
+        # The guard was forgotten and made anew; what it sent before keeps its ids.
+        draft.attempt += 1
+    place(duty.turn, draft)
 
 
-def _may_try(turn: Turn, what: str) -> bool:
-    """Hold what our own checks refused a moment ago to one try an interval."""
-    last = turn.market.refused.get(what)
-    if last is not None and turn.at - last < turn.settings.change_interval_ns:
-        return False
-    turn.market.refused[what] = turn.at
-    if len(turn.market.refused) > REFUSED_MAX:
-        del turn.market.refused[next(iter(turn.market.refused))]
-    return True
-
-
-def _move(
-    turn: Turn,
-    account: AccountState,
-    child: Order,
-    level: Decimal | None,
-    quantity: Decimal | None,
-    listing: Listing,
-) -> None:
+def _move(duty: _Duty, child: Order, level: Decimal, quantity: Decimal | None) -> None:
     """Ask for another level or size of a child, one change in flight at a time."""
-    if child.pending or level is None or child.doubt or child.cl_ord_id in account.waiters:
+    turn = duty.turn
+    if child.pending or child.status not in KNOWN:
         return
     is_stop = child.leg == "s"
-    moved = level != (child.stop_price if is_stop else child.price)
+    moved = level != _level(child)
     resized = quantity is not None and quantity != child.quantity
     if not moved and not resized:
         return
-    # A pure move is paced: latest wins, at least one interval apart. A resize never waits.
-    due = child.changed_at + turn.settings.change_interval_ns
-    if moved and not resized and child.changes and turn.at < due:
+    # A pure move is paced: the latest wins, one interval apart. A resize waits only if refused.
+    if (not resized or child.refusals) and not may_change(turn, child):
         return
     turn.emit(
         ReplaceRequested(
             at=turn.at,
-            account=account.id,
+            account=duty.account.id,
             cl_ord_id=child.cl_ord_id,
             request_id=f"{child.cl_ord_id}.r{child.changes + 1}",
             reason="bracket",

@@ -5,11 +5,12 @@ from collections.abc import Iterator
 from bascule.execution import inputs as inp
 from bascule.execution.order_table import Fact
 from bascule.execution.plan_exit import close_quantity
-from bascule.execution.planning import cancel_entries
+from bascule.execution.planning import cancel_entries, remaining
 from bascule.execution.reports import aftermath, learn
 from bascule.execution.state import AccountState, Book
+from bascule.execution.stops import set_stop
 from bascule.execution.turn import Turn
-from bascule.model.enums import OrdStatus, StopMode
+from bascule.model.enums import OrdStatus
 from bascule.model.event import (
     AccountOpened,
     ArmRefused,
@@ -21,10 +22,10 @@ from bascule.model.event import (
     OrderResolved,
     SignalAccepted,
     StopCleared,
-    StopSet,
 )
 from bascule.model.ids import SignalId, StrategyId, signal_id
 from bascule.model.intent import Flatten
+from bascule.model.values import floor_to
 
 _OPERATOR = "operator"
 
@@ -100,19 +101,7 @@ def link(turn: Turn, given: inp.LinkReported) -> None:
 
 def stop(turn: Turn, given: inp.StopAsked) -> None:
     """Put a stop in force; a stricter one that already stands is kept."""
-    known = turn.state.stops.get(given.scope)
-    if known is not None and known.mode is StopMode.LOCK and given.mode is StopMode.HALT:
-        return
-    turn.emit(
-        StopSet(
-            at=turn.at,
-            scope=given.scope,
-            mode=given.mode,
-            by=given.by,
-            reason=given.reason,
-            until=given.until,
-        )
-    )
+    set_stop(turn, given.scope, given.mode, given.by, given.reason, given.until)
 
 
 def arm(turn: Turn, given: inp.ArmAsked) -> None:
@@ -192,7 +181,7 @@ def _close_book(turn: Turn, account: AccountState, book: Book, name: SignalId) -
             signal=name,
         )
     )
-    quantity = abs(book.quantity) - book.exiting
+    quantity = floor_to(abs(remaining(book)), listing.lot_step)
     if quantity > 0:
         close_quantity(
             turn,

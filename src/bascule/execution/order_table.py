@@ -17,7 +17,9 @@ class Fact(StrEnum):
     ACCEPTED = "accepted"
     """The outcome of a submit: the venue took it."""
     NEW = "new"
-    """The venue shows it working."""
+    """The venue tells that it works."""
+    FOUND = "found"
+    """A look at the venue shows it working, now."""
     PARTIAL = "partial"
     """A fill that leaves some of the order open."""
     FULL = "full"
@@ -65,20 +67,21 @@ _IGNORE = {
 }
 
 # A fill is a fact in every row: after a cancel it is the fill that won the race, after a full
-# fill an overfill, after a rejection the proof that the rejection was wrong.
+# fill an overfill, after a rejection the proof that the rejection was wrong. A report may come
+# late and so never wakes an ended order; a look speaks of now, and may.
 _GRID = """
-      sent  accepted  new   partial  full  canceled  rejected  expired  doubt  unsent  absent
-new   sub   ack       wrk   prt      fil   can       rej       exp      dbt    uns     rej
-sub   -dup  ack       wrk   prt      fil   can       rej       exp      dbt    -snt    rej
-ack   -dup  -dup      wrk   prt      fil   can       rej       exp      -spk   -spk    -spk
-wrk   -dup  -dup      -dup  prt      fil   can       rej       exp      -spk   -spk    -spk
-prt   -dup  -dup      -bck  prt      fil   can       can       exp      -spk   -spk    -spk
-fil   -dup  -dup      -bck  fil      fil   -end      -end      -end     -spk   -spk    -spk
-can   -dup  -dup      -bck  can      fil   -dup      -end      -end     -spk   -spk    -spk
-rej   -dup  -bck      -bck  prt      fil   -end      -dup      -end     -spk   -end    -dup
-exp   -dup  -dup      -bck  exp      fil   -end      -end      -dup     -spk   -end    -spk
-uns   dbt   ack       wrk   prt      fil   can       rej       exp      dbt    -dup    -dup
-dbt   -dup  ack       wrk   prt      fil   can       rej       exp      -dup   -snt    rej
+      sent  accepted  new   found  partial  full  canceled  rejected  expired  doubt  unsent  absent
+new   sub   ack       wrk   wrk    prt      fil   can       rej       exp      dbt    uns     rej
+sub   -dup  ack       wrk   wrk    prt      fil   can       rej       exp      dbt    -snt    rej
+ack   -dup  -dup      wrk   wrk    prt      fil   can       rej       exp      -spk   -spk    -spk
+wrk   -dup  -dup      -dup  -dup   prt      fil   can       rej       exp      -spk   -spk    -spk
+prt   -dup  -dup      -bck  -dup   prt      fil   can       can       exp      -spk   -spk    -spk
+fil   -dup  -dup      -bck  -bck   fil      fil   -end      -end      -end     -spk   -spk    -spk
+can   -dup  -dup      -bck  wrk    can      fil   -dup      -end      -end     -spk   -spk    -spk
+rej   -dup  -bck      -bck  wrk    prt      fil   -end      -dup      -end     -spk   -end    -dup
+exp   -dup  -dup      -bck  wrk    exp      fil   -end      -end      -dup     -spk   -end    -spk
+uns   dbt   ack       wrk   wrk    prt      fil   can       rej       exp      dbt    -dup    -dup
+dbt   -dup  ack       wrk   wrk    prt      fil   can       rej       exp      -dup   -snt    rej
 """
 
 

@@ -4,21 +4,28 @@ from decimal import Decimal
 
 from msgspec import Struct
 
-from bascule.execution.fold_orders import same_key
-from bascule.execution.state import AccountState, Exposure
+from bascule.execution.fold_orders import denied_key, same_key
+from bascule.execution.state import AccountState, Exposure, Order
+from bascule.execution.stops import stop_in_force
 from bascule.execution.turn import Turn
 from bascule.model.account import AccountSpec
-from bascule.model.enums import AccountMode, OrdType, PositionMode, Side, StopMode, TimeInForce
+from bascule.model.enums import (
+    AccountMode,
+    OrdStatus,
+    OrdType,
+    PositionMode,
+    Side,
+    TimeInForce,
+)
 from bascule.model.event import Bracket, OrderRefused, OrderRequested, Verdict
 from bascule.model.ids import ClOrdID, PositionId, SignalId, StrategyId, cl_ord_id
 from bascule.model.instrument import Listing
-from bascule.model.values import Instant, text
+from bascule.model.values import ZERO, Instant, text
 from bascule.reference import sessions
 from bascule.risk.chain import judge
-from bascule.risk.proposal import Proposal, StopInForce
+from bascule.risk.proposal import Proposal
 
 _NO_EXPOSURE = Exposure()
-_SAME_NEVER = ("", Instant(0))
 
 
 class Draft(Struct, kw_only=True):
@@ -56,6 +63,7 @@ class Draft(Struct, kw_only=True):
     reference: str = ""
     not_before: Instant | None = None
     expires_unsent: Instant | None = None
+    target: Decimal | None = None
 
     def name(self) -> ClOrdID:
         """Its ClOrdID, from its cause."""
@@ -68,34 +76,12 @@ class Draft(Struct, kw_only=True):
         )
 
 
-def stop_in_force(turn: Turn, spec: AccountSpec, strategy: str) -> StopInForce | None:
-    """Find the strictest stop whose scope covers an order of this account and strategy."""
-    stops = turn.state.stops
-    found: StopInForce | None = None
-    if stops:
-        scopes = (
-            "all",
-            f"account:{spec.id}",
-            f"strategy:{strategy}",
-            f"venue:{spec.venue}",
-            f"firm:{spec.firm}",
-        )
-        for scope in scopes:
-            stop = stops.get(scope)
-            if stop is None:
-                continue
-            if found is None or stop.mode is StopMode.FREEZE:
-                found = StopInForce(scope, stop.mode, stop.reason, stop.by)
-    if found is None and turn.state.reduce_only:
-        return StopInForce("all", StopMode.HALT, "a restored journal starts reduce-only", "bascule")
-    return found
-
-
-def proven_to_reduce(draft: Draft) -> bool:
+def proven_to_reduce(turn: Turn, draft: Draft) -> bool:
     """Whether filling the draft in full can only bring the account's position nearer to flat.
 
-    Exits already in flight are counted as filled. On a hedging account an order that addresses a
-    position and is no larger than it reduces.
+    Exits already in flight are counted as filled, and so are entries in doubt on the draft's side
+    unless the venue itself holds the order to reduce-only. On a hedging account an order that
+    addresses a position and is no larger than it reduces.
     """
     account = draft.account
     if not draft.reducing:
@@ -110,16 +96,48 @@ def proven_to_reduce(draft: Draft) -> bool:
         for book in account.books.values():
             if book.symbol == draft.listing.symbol and book.quantity * draft.side.sign < 0:
                 held -= book.exiting
-    return held >= draft.quantity
+    if held < draft.quantity:
+        return False
+    same_side = exposure.open_buy if draft.side is Side.BUY else exposure.open_sell
+    if not same_side or turn.settings.capabilities[account.id].reduce_only:
+        return True
+    return held - _in_doubt(draft) >= draft.quantity
 
 
-def judge_draft(turn: Turn, draft: Draft) -> tuple[Verdict, ...]:
-    """Run the risk chain over a draft."""
+def _in_doubt(draft: Draft) -> Decimal:
+    """Sum what entries in doubt on the draft's side may have traded already."""
+    return sum(
+        (
+            order.leaves
+            for order in draft.account.orders.values()
+            if order.status is OrdStatus.IN_DOUBT
+            and order.leg == "e"
+            and order.symbol == draft.listing.symbol
+            and order.side is draft.side
+        ),
+        ZERO,
+    )
+
+
+def judge_draft(
+    turn: Turn, draft: Draft, *, replacing: Order | None = None, reducing: bool | None = None
+) -> tuple[Verdict, ...]:
+    """Run the risk chain over a draft.
+
+    Args:
+        turn: the decision that this is part of.
+        draft: the order; for new terms of a working one, the order as it would then be.
+        replacing: the working order whose terms these would be, and which counts no more then.
+        reducing: whether it is proven to reduce, where that is known already.
+    """
     account = draft.account
     listing = draft.listing
     exposure = account.exposure.get(listing.symbol, _NO_EXPOSURE)
     book = account.book(draft.strategy, listing.symbol)
-    reducing = proven_to_reduce(draft)
+    if reducing is None:
+        reducing = proven_to_reduce(turn, draft)
+    is_buy = draft.side is Side.BUY
+    counted = replacing.quantity if replacing is not None else ZERO
     session = "open" if reducing else sessions.state(listing.session or "always", turn.at).phase
     last = account.same.get(same_key(listing.symbol, draft.side, draft.quantity))
     return judge(
@@ -132,11 +150,14 @@ def judge_draft(turn: Turn, draft: Draft) -> tuple[Verdict, ...]:
             quantity=draft.quantity,
             ord_type=draft.ord_type,
             reducing=reducing,
+            closing=draft.leg != "e",
             net=exposure.net,
-            book=book.quantity if book is not None else exposure.net * 0,
-            open_buy=exposure.open_buy,
-            open_sell=exposure.open_sell,
-            open_orders=len(account.orders),
+            book=book.quantity if book is not None else ZERO,
+            long=exposure.long,
+            short=exposure.short,
+            open_buy=exposure.open_buy - counted if is_buy else exposure.open_buy,
+            open_sell=exposure.open_sell if is_buy else exposure.open_sell - counted,
+            open_orders=len(account.orders) - (replacing is not None),
             rates=account.rates,
             stop=stop_in_force(turn, draft.spec, draft.strategy),
             session=session,
@@ -144,7 +165,7 @@ def judge_draft(turn: Turn, draft: Draft) -> tuple[Verdict, ...]:
             stop_price=draft.stop_price,
             has_stop_loss=draft.bracket is not None and draft.bracket.stop_loss is not None,
             reconciled=account.reconciled,
-            drift=account.drift.get(listing.symbol, ""),
+            drift=account.drift.get(listing.symbol) or next(iter(account.drift.values()), ""),
             last_same_signal=last.signal if last is not None else "",
             last_same_at=last.at if last is not None else Instant(0),
         )
@@ -155,15 +176,18 @@ def place(turn: Turn, draft: Draft) -> ClOrdID | None:
     """Judge a draft and emit what became of it.
 
     Returns:
-        The ClOrdID when the order is requested, None when it was refused (the event says why).
+        The ClOrdID when the order is requested, None when it was refused (the event says why;
+        for an order of a guard that goes on being refused for one reason, it says so once).
     """
-    verdicts = judge_draft(turn, draft)
+    reducing = proven_to_reduce(turn, draft)
+    verdicts = judge_draft(turn, draft, reducing=reducing)
     name = draft.name()
     last = verdicts[-1]
     if not last.ok or draft.spec.mode is AccountMode.SHADOW:
-        _refuse(turn, draft, name, verdicts)
+        guard = draft.account.guards.get(draft.parent) if draft.parent is not None else None
+        if guard is None or guard.denied.get(denied_key(draft.leg, name)) != last.code:
+            _refuse(turn, draft, name, verdicts)
         return None
-    reduce_only = draft.leg != "e" and draft.reducing
     turn.emit(
         OrderRequested(
             at=turn.at,
@@ -184,7 +208,9 @@ def place(turn: Turn, draft: Draft) -> ClOrdID | None:
             trail_distance=draft.trail_distance,
             time_in_force=draft.time_in_force,
             expire_at=draft.expire_at,
-            reduce_only=reduce_only,
+            # Two books may stand against each other in one account: then a close of one does not
+            # reduce the account, and a venue would refuse it as reduce-only.
+            reduce_only=reducing,
             position_id=draft.position_id,
             bracket=draft.bracket,
             parent=draft.parent,
@@ -195,6 +221,7 @@ def place(turn: Turn, draft: Draft) -> ClOrdID | None:
             reference=draft.reference,
             not_before=draft.not_before,
             expires_unsent=draft.expires_unsent,
+            target=draft.target,
             verdicts=verdicts,
         )
     )

@@ -1,15 +1,18 @@
 """Cancels, modifies and changes of protection."""
 
+from decimal import Decimal
+
+from bascule.execution.guards import tend
 from bascule.execution.levels import LevelRefused, bracket_of
 from bascule.execution.placing import Draft, judge_draft
 from bascule.execution.plan_entry import rounded
-from bascule.execution.planning import Plan, cancel_entries
-from bascule.execution.state import Guard, Order
-from bascule.model.enums import Direction, QtyUnit, Side
+from bascule.execution.planning import Plan, cancel_entries, in_units
+from bascule.execution.state import KNOWN, Guard, Order
+from bascule.model.enums import Direction, Side
 from bascule.model.event import Bracket, ProtectionChanged, ReplaceRequested
 from bascule.model.instrument import Listing
-from bascule.model.intent import CancelOrders, ModifyOrder, ModifyProtection, Protection
-from bascule.model.values import ZERO, floor_to
+from bascule.model.intent import Amount, CancelOrders, ModifyOrder, ModifyProtection, Protection
+from bascule.model.values import floor_to, text
 
 
 def plan_cancel(plan: Plan, intent: CancelOrders) -> None:
@@ -55,53 +58,38 @@ def plan_modify(plan: Plan, intent: ModifyOrder) -> None:
     order = matches[0]
     if not plan.capabilities.replace:
         plan.refuse("capability_absent", "this venue cannot change a working order", order.symbol)
-        return
-    if order.pending:
+    elif order.pending:
         plan.refuse(
             "change_in_flight", f"a {order.pending} of that order is in flight", order.symbol
         )
-        return
-    _replace(plan, intent, order, listing)
+    elif order.status not in KNOWN:
+        plan.refuse(
+            "order_not_working",
+            f"that order is {order.status.value}: the venue has not shown it working yet",
+            order.symbol,
+        )
+    else:
+        _replace(plan, intent, order, listing)
 
 
 def _replace(plan: Plan, intent: ModifyOrder, order: Order, listing: Listing) -> None:
-    quantity = None
+    quantity = order.quantity
     if intent.quantity is not None:
-        if intent.quantity.unit not in (QtyUnit.UNITS, QtyUnit.LOTS):
-            plan.refuse("quantity_unit_unsupported", "give the new quantity in units", order.symbol)
+        asked = _new_quantity(plan, intent.quantity, order, listing)
+        if asked is None:
             return
-        sizing = plan.leg.sizing
-        if sizing.method not in ("multiplier", "signal"):
-            plan.refuse(
-                "quantity_unit_unsupported",
-                f"account {plan.account.id} sizes by itself ({sizing.method}); a quantity in the "
-                "signal cannot change its orders",
-                order.symbol,
-            )
-            return
-        factor = sizing.factor if sizing.method == "multiplier" else 1
-        quantity = floor_to(intent.quantity.value * factor, listing.lot_step)
-    price = rounded(intent.price, listing, order.side, "limit")
-    stop = rounded(intent.stop_price, listing, order.side, "stop")
-    if quantity is None and price is None and stop is None:
+        quantity = asked
+    price = rounded(intent.price, listing, order.side, "limit") if order.price else None
+    stop = rounded(intent.stop_price, listing, order.side, "stop") if order.stop_price else None
+    same = price in (None, order.price) and stop in (None, order.stop_price)
+    if same and quantity == order.quantity:
         plan.idle("nothing to change was named", order.symbol)
         return
-    draft = Draft(
-        account=plan.account,
-        spec=plan.spec,
-        listing=listing,
-        signal=order.signal,
-        strategy=order.strategy,
-        leg="e",
-        side=order.side,
-        quantity=ZERO if quantity is None else max(quantity - order.quantity, ZERO),
-        price=price,
-        stop_price=stop,
-        bracket=order.bracket,
-    )
-    # Only what is added must pass; a smaller order or another price adds nothing.
-    if draft.quantity > 0:
-        last = judge_draft(plan.turn, draft)[-1]
+    # A smaller order at the same price adds nothing; anything else is judged like an entry.
+    if quantity > order.quantity or price is not None or stop is not None:
+        last = judge_draft(
+            plan.turn, _as_draft(plan, order, listing, quantity, price, stop), replacing=order
+        )[-1]
         if not last.ok:
             plan.refuse(last.code, last.text, order.symbol)
             return
@@ -112,12 +100,65 @@ def _replace(plan: Plan, intent: ModifyOrder, order: Order, listing: Listing) ->
             cl_ord_id=order.cl_ord_id,
             request_id=f"{order.cl_ord_id}.r{order.changes + 1}",
             reason="signal",
-            quantity=quantity,
+            quantity=quantity if quantity != order.quantity else None,
             price=price,
             stop_price=stop,
             signal=plan.signal,
         )
     )
+
+
+def _as_draft(
+    plan: Plan,
+    order: Order,
+    listing: Listing,
+    quantity: Decimal,
+    price: Decimal | None,
+    stop: Decimal | None,
+) -> Draft:
+    """Give the order as it would be with its new terms."""
+    return Draft(
+        account=plan.account,
+        spec=plan.spec,
+        listing=listing,
+        signal=order.signal,
+        strategy=order.strategy,
+        leg="e",
+        side=order.side,
+        quantity=quantity,
+        ord_type=order.ord_type,
+        price=price,
+        stop_price=stop,
+        bracket=order.bracket,
+    )
+
+
+def _new_quantity(plan: Plan, amount: Amount, order: Order, listing: Listing) -> Decimal | None:
+    """Give the new total in lots of this account; None after a refusal."""
+    sizing = plan.leg.sizing
+    units = in_units(amount, listing)
+    if units is None:
+        plan.refuse("quantity_unit_unsupported", "give the new quantity in units", order.symbol)
+        return None
+    if sizing.method not in ("multiplier", "signal"):
+        plan.refuse(
+            "quantity_unit_unsupported",
+            f"account {plan.account.id} sizes by itself ({sizing.method}); a quantity in the "
+            "signal cannot change its orders",
+            order.symbol,
+        )
+        return None
+    factor = sizing.factor if sizing.method == "multiplier" else 1
+    quantity = floor_to(units * factor, listing.lot_step)
+    if quantity <= order.cum_qty:
+        plan.refuse(
+            "below_filled",
+            f"{text(quantity)} is not more than the {text(order.cum_qty)} that has filled; "
+            "cancel the order to end it",
+            order.symbol,
+        )
+        return None
+    return quantity
 
 
 def plan_protection(plan: Plan, intent: ModifyProtection) -> None:
@@ -170,6 +211,14 @@ def _change(plan: Plan, guard: Guard, protection: Protection, listing: Listing) 
         return
     trails = new.trail_distance is not None
     evens = new.break_even_trigger is not None
+    if old.native and not _venue_holds(plan, guard, new):
+        plan.refuse(
+            "capability_absent",
+            "the venue runs this position's stop and target itself and was sent none of that "
+            "kind with the entry; close it, or enter anew with both",
+            guard.symbol,
+        )
+        return
     merged = Bracket(
         stop_loss=new.stop_loss if new.stop_loss is not None else old.stop_loss,
         take_profits=new.take_profits or old.take_profits,
@@ -190,3 +239,13 @@ def _change(plan: Plan, guard: Guard, protection: Protection, listing: Listing) 
             signal=plan.signal,
         )
     )
+    tend(plan.turn, plan.account, guard)
+
+
+def _venue_holds(plan: Plan, guard: Guard, new: Bracket) -> bool:
+    """Whether the venue runs an order for each kind of level that is to be changed."""
+    orders = plan.account.orders
+    legs = {orders[name].leg for name in guard.children if name in orders}
+    if guard.filled and (new.stop_loss is not None or new.follows_price) and "s" not in legs:
+        return False
+    return not new.take_profits or (len(new.take_profits) == 1 and "t" in legs)

@@ -1,24 +1,45 @@
-"""Entries and targets: from an intent to sized, checked child orders of one account."""
+"""Entries: from an intent to sized, checked child orders of one account."""
 
 from decimal import Decimal
 
+from msgspec import Struct
+from msgspec.structs import replace
+
 from bascule.execution.levels import LevelRefused, bracket_of, distance
 from bascule.execution.placing import Draft, place
-from bascule.execution.plan_exit import exit_book, plan_close
-from bascule.execution.planning import Plan, cancel_entries, direction_of, expected, held_side
+from bascule.execution.plan_exit import exit_book, is_of, plan_close
+from bascule.execution.planning import (
+    Plan,
+    cancel_entries,
+    expected,
+    held_side,
+    remaining,
+)
+from bascule.execution.positions import open_entries
 from bascule.execution.state import Book
-from bascule.model.enums import AccountMode, Direction, OrdType, QtyUnit, Side
+from bascule.model.account import SizingRule
+from bascule.model.enums import AccountMode, Direction, OrdType, Side
 from bascule.model.event import Bracket
+from bascule.model.ids import ClOrdID
 from bascule.model.instrument import Listing
-from bascule.model.intent import Amount, ClosePosition, PlaceOrder, TargetPosition
-from bascule.model.values import ZERO, floor_to, nearest_to, text
+from bascule.model.intent import Amount, ClosePosition, PlaceOrder
+from bascule.model.values import floor_to, nearest_to, text
 from bascule.reference.rounding import Purpose, round_price
 from bascule.sizing import SizeRefused, size_order
+from bascule.sizing.case import Sized
 
 
 def plan_place(plan: Plan, intent: PlaceOrder) -> None:
     """Plan an entry, or a partial exit when it is marked reduce-only."""
     if intent.reduce_only:
+        if intent.ord_type is not OrdType.MARKET:
+            plan.refuse(
+                "exit_must_be_market",
+                f"a reduce-only {intent.ord_type.value} order is not placed as an exit: send a "
+                "market exit, or change the position's target or stop",
+                intent.symbol,
+            )
+            return
         held = Direction.SHORT if intent.side is Side.BUY else Direction.LONG
         plan_close(
             plan,
@@ -30,13 +51,20 @@ def plan_place(plan: Plan, intent: PlaceOrder) -> None:
     listing = plan.find(intent.symbol, entry=True)
     if listing is None:
         return
-    book = plan.account.book(plan.strategy, listing.symbol)
-    if _may_enter(plan, intent.side, listing, book):
-        enter(plan, intent, listing, intent.quantity)
+    enter_by_rules(plan, intent, listing, intent.quantity)
 
 
-def _may_enter(plan: Plan, side: Side, listing: Listing, book: Book | None) -> bool:
-    """Apply the route's rules on sides, reversals and pyramids; may close the other side first."""
+class _Way(Struct, frozen=True):
+    """An entry may go; ``after`` is the exit that it waits for."""
+
+    after: ClOrdID | None = None
+
+
+def _way_in(plan: Plan, side: Side, listing: Listing, book: Book | None) -> _Way | None:
+    """Apply the route's rules on sides, reversals and pyramids; may close the other side first.
+
+    None after a refusal, or where only the close was wanted.
+    """
     route = plan.route
     if side not in route.allowed_sides:
         plan.refuse(
@@ -44,33 +72,36 @@ def _may_enter(plan: Plan, side: Side, listing: Listing, book: Book | None) -> b
             f"route {route.id} allows {', '.join(s.value for s in route.allowed_sides)} entries",
             listing.symbol,
         )
-        return False
-    standing = held_side(book)
-    if book is None or (standing is Direction.FLAT and not book.entries):
-        return True
-    if standing in (Direction.FLAT, direction_of(side)):
-        if book.entries >= route.pyramiding:
-            plan.refuse(
-                "pyramiding_limit",
-                f"{plan.strategy} already has {book.entries} of {route.pyramiding} entries in "
-                f"{listing.symbol}",
-                listing.symbol,
-            )
-            return False
-        return True
+        return None
+    if book is None:
+        return _Way()
+    left = remaining(book)
+    if left * side.sign < 0:
+        return _reverse(plan, side, listing, book)
+    leaving = bool(book.quantity) and not left
+    entries = open_entries(plan.account, book) if leaving else book.entries
+    if entries >= route.pyramiding and (entries or left):
+        plan.refuse(
+            "pyramiding_limit",
+            f"{plan.strategy} already has {entries} of {route.pyramiding} entries in "
+            f"{listing.symbol}",
+            listing.symbol,
+        )
+        return None
+    return _Way(_last_exit(plan, book)) if leaving else _Way()
+
+
+def _reverse(plan: Plan, side: Side, listing: Listing, book: Book) -> _Way | None:
+    """Close the other side; the entry waits until that is done."""
+    route = plan.route
     if route.reverse == "refuse":
         plan.refuse(
             "opposite_held",
-            f"{plan.strategy} is {standing.value} {listing.symbol} and route {route.id} does "
-            "not reverse",
+            f"{plan.strategy} is {held_side(book).value} {listing.symbol} and route {route.id} "
+            "does not reverse",
             listing.symbol,
         )
-        return False
-    _close_all(plan, book, listing)
-    return route.reverse == "close_then_open"
-
-
-def _close_all(plan: Plan, book: Book, listing: Listing) -> None:
+        return None
     cancel_entries(
         plan.turn,
         plan.account,
@@ -79,152 +110,130 @@ def _close_all(plan: Plan, book: Book, listing: Listing) -> None:
         symbol=listing.symbol,
         signal=plan.signal,
     )
-    exit_book(plan, book, listing, abs(book.quantity), whole=True)
+    exits = exit_book(plan, book, listing, abs(book.quantity), whole=True)
+    if route.reverse == "close_only":
+        return None
+    if not exits:
+        plan.refuse(
+            "not_closed_first",
+            f"the {held_side(book).value} {listing.symbol} could not be closed, so no "
+            f"{side.value} was opened",
+            listing.symbol,
+        )
+        return None
+    return _Way(exits[-1])
 
 
-def plan_target(plan: Plan, intent: TargetPosition) -> None:
-    """Drive the book to be long, short or flat by this much."""
-    listing = plan.find(intent.symbol, entry=intent.may_open)
-    if listing is None:
-        return
+def _last_exit(plan: Plan, book: Book) -> ClOrdID | None:
+    exits = [o for o in plan.account.orders.values() if o.leg == "x" and is_of(o, book)]
+    return exits[-1].cl_ord_id if exits else None
+
+
+def enter_by_rules(
+    plan: Plan,
+    intent: PlaceOrder,
+    listing: Listing,
+    amount: Amount | None,
+    *,
+    sizing: SizingRule | None = None,
+    target: Decimal | None = None,
+) -> None:
+    """Enter where the route's rules allow it."""
     book = plan.account.book(plan.strategy, listing.symbol)
-    zero = intent.quantity is not None and intent.quantity.value == 0
-    if intent.direction is Direction.FLAT or zero:
-        plan_close(plan, ClosePosition(symbol=intent.symbol, label=intent.label))
-        return
-    side = Side.BUY if intent.direction is Direction.LONG else Side.SELL
-    standing = held_side(book)
-    if standing not in (Direction.FLAT, intent.direction):
-        if not intent.may_open:
-            plan.idle(
-                f"the book is {standing.value} while the signal reduces a {intent.direction.value}",
-                listing.symbol,
-            )
-            return
-        if _may_enter(plan, side, listing, book):
-            enter(plan, _entry_of(intent, side), listing, intent.quantity)
-        return
-    if plan.leg.sizing.method in ("multiplier", "signal") and intent.quantity is not None:
-        _to_exact_target(plan, intent, listing, book, side)
-    else:
-        _to_own_size(plan, intent, listing, book, side)
+    way = _way_in(plan, intent.side, listing, book)
+    if way is not None:
+        rule = plan.leg.sizing if sizing is None else sizing
+        enter(plan, intent, listing, amount, rule, after=way.after, target=target)
 
 
-def _to_exact_target(
-    plan: Plan, intent: TargetPosition, listing: Listing, book: Book | None, side: Side
+def enter(
+    plan: Plan,
+    intent: PlaceOrder,
+    listing: Listing,
+    amount: Amount | None,
+    rule: SizingRule,
+    *,
+    after: ClOrdID | None = None,
+    target: Decimal | None = None,
 ) -> None:
-    """The account follows the sender's size: order the difference."""
-    factor = plan.leg.sizing.factor if plan.leg.sizing.method == "multiplier" else Decimal(1)
-    amount = intent.quantity
-    if amount is None or amount.unit not in (QtyUnit.UNITS, QtyUnit.LOTS):
-        plan.refuse(
-            "quantity_unit_unsupported",
-            "a target position is given in units of the contract",
-            listing.symbol,
-        )
-        return
-    wanted = floor_to(amount.value * factor, listing.lot_step)
-    delta = wanted - expected(book) * side.sign
-    if delta < 0 and book is not None:
-        words = f"{text(amount.value)} x {text(factor)} = {text(wanted)} is the target"
-        exit_book(plan, book, listing, -delta, whole=wanted == 0, sizing=words)
-    elif delta > 0 and intent.may_open:
-        if _may_enter(plan, side, listing, book):
-            step = Amount(delta / factor, QtyUnit.UNITS)
-            enter(plan, _entry_of(intent, side), listing, step)
-    else:
-        plan.idle(f"already at the target of {text(wanted)} {listing.symbol}", listing.symbol)
-
-
-def _to_own_size(
-    plan: Plan, intent: TargetPosition, listing: Listing, book: Book | None, side: Side
-) -> None:
-    """The account sizes by itself: enter, add, reduce by the sender's share, or stay."""
-    order = intent.order_quantity
-    target = intent.quantity
-    held = abs(book.quantity) if book is not None else ZERO
-    reduces = intent.side is not None and intent.side is not side
-    if reduces and book is not None and held:
-        if order is None or target is None:
-            plan.refuse(
-                "partial_exit_unsized",
-                "a partial exit without sizes cannot be read by an account that sizes by itself",
-                listing.symbol,
-            )
-            return
-        share = order.value / (order.value + target.value)
-        part = floor_to(held * share, listing.lot_step)
-        words = f"the sender closed {text(order.value)} of {text(order.value + target.value)}"
-        if part >= listing.min_qty:
-            exit_book(plan, book, listing, part, whole=False, sizing=words)
-        else:
-            plan.refuse(
-                "below_min_lot",
-                f"{words}, which is {text(held * share)} here, below the smallest order",
-                listing.symbol,
-            )
-        return
-    if reduces or not intent.may_open:
-        plan.idle(f"nothing of {listing.symbol} is held to reduce", listing.symbol)
-        return
-    adds = order is not None and target is not None and order.value < target.value
-    if (held or expected(book)) and not adds:
-        plan.idle(f"already {intent.direction.value} {listing.symbol}", listing.symbol)
-        return
-    if _may_enter(plan, side, listing, book):
-        enter(plan, _entry_of(intent, side), listing, order)
-
-
-def _entry_of(intent: TargetPosition, side: Side) -> PlaceOrder:
-    return PlaceOrder(
-        symbol=intent.symbol,
-        label=intent.label,
-        reference_price=intent.reference_price,
-        side=side,
-        protection=intent.protection,
-    )
-
-
-def enter(plan: Plan, intent: PlaceOrder, listing: Listing, amount: Amount | None) -> None:
     """Size, bracket and place an entry; every way out says why."""
-    capabilities = plan.capabilities
-    if listing.kind not in capabilities.kinds or (
-        intent.ord_type not in capabilities.ord_types
-        and intent.ord_type is not OrdType.TRAILING_STOP
-    ):
-        plan.refuse(
-            "capability_absent",
-            f"the venue of account {plan.account.id} has no {intent.ord_type.value} orders for "
-            f"{listing.kind.value}",
-            listing.symbol,
-        )
+    if not _venue_can(plan, intent, listing):
         return
-    tif = intent.time_in_force
-    if tif not in capabilities.time_in_force:
-        plan.refuse(
-            "capability_absent",
-            f"the venue of account {plan.account.id} has no {tif.value} orders",
-            listing.symbol,
-        )
+    prices = _prices(plan, intent, listing)
+    if prices is None:
         return
-    price = rounded(intent.price, listing, intent.side, "limit")
-    stop = rounded(intent.stop_price, listing, intent.side, "stop")
-    if not _prices_fit(plan, intent, listing, price, stop):
-        return
+    price, stop = prices
     reference, said = plan.entry_reference(
         listing, intent.side, price if price is not None else stop, intent.reference_price
     )
+    levels = _levels(plan, intent, listing, reference)
+    if levels is None:
+        return
+    bracket, trail = levels
+    sized = _size(plan, intent, listing, amount, rule, reference, bracket)
+    if sized is None:
+        return
+    if trail is not None and stop is None and reference is not None:
+        stop = nearest_to(reference + trail * intent.side.sign, listing.tick_size)
+    engine_trails = trail is not None and not plan.capabilities.native_trailing
+    draft = Draft(
+        account=plan.account,
+        spec=plan.spec,
+        listing=listing,
+        signal=plan.signal,
+        intent=plan.intent,
+        strategy=plan.strategy,
+        leg="e",
+        side=intent.side,
+        quantity=sized.lots,
+        ord_type=OrdType.STOP if engine_trails else intent.ord_type,
+        price=price,
+        stop_price=stop,
+        trail_distance=trail,
+        time_in_force=intent.time_in_force,
+        expire_at=intent.expire_at,
+        bracket=bracket,
+        after=after,
+        label=intent.label,
+        sizing=sized.words,
+        reference=said,
+        not_before=plan.not_before,
+        expires_unsent=plan.expires_unsent,
+        target=target,
+    )
+    _place_within_limit(plan, draft)
+
+
+def _levels(
+    plan: Plan, intent: PlaceOrder, listing: Listing, reference: Decimal | None
+) -> tuple[Bracket | None, Decimal | None] | None:
+    """Give the bracket and the trail distance in prices; None after a refusal."""
     bracket = bracket_of(intent.protection, intent.side, listing, reference)
     if isinstance(bracket, LevelRefused):
         plan.refuse(bracket.code, bracket.text, listing.symbol)
-        return
-    if bracket is not None:
-        fitted = _fit_bracket(plan, bracket, listing)
-        if fitted is None:
-            return
-        bracket = fitted
+        return None
+    trail = _trail_distance(intent, listing, reference)
+    if isinstance(trail, LevelRefused):
+        plan.refuse(trail.code, trail.text, listing.symbol)
+        return None
+    if bracket is None:
+        return None, trail
+    fitted = _fit_bracket(plan, bracket, listing)
+    return None if fitted is None else (fitted, trail)
+
+
+def _size(
+    plan: Plan,
+    intent: PlaceOrder,
+    listing: Listing,
+    amount: Amount | None,
+    rule: SizingRule,
+    reference: Decimal | None,
+    bracket: Bracket | None,
+) -> Sized | None:
+    """Size the entry; None after a refusal."""
     sized = size_order(
-        plan.leg.sizing,
+        rule,
         listing,
         side=intent.side,
         entry=reference,
@@ -237,38 +246,30 @@ def enter(plan: Plan, intent: PlaceOrder, listing: Listing, amount: Amount | Non
     )
     if isinstance(sized, SizeRefused):
         plan.refuse(sized.code, sized.text, listing.symbol)
-        return
-    trail = _trail_distance(plan, intent, listing, reference)
-    if isinstance(trail, LevelRefused):
-        plan.refuse(trail.code, trail.text, listing.symbol)
-        return
-    if trail is not None and stop is None and reference is not None:
-        stop = nearest_to(reference + trail * intent.side.sign, listing.tick_size)
-    native_trail = trail is not None and capabilities.native_trailing
-    draft = Draft(
-        account=plan.account,
-        spec=plan.spec,
-        listing=listing,
-        signal=plan.signal,
-        intent=plan.intent,
-        strategy=plan.strategy,
-        leg="e",
-        side=intent.side,
-        quantity=sized.lots,
-        ord_type=(OrdType.STOP if trail is not None and not native_trail else intent.ord_type),
-        price=price,
-        stop_price=stop,
-        trail_distance=trail,
-        time_in_force=tif,
-        expire_at=intent.expire_at,
-        bracket=bracket,
-        label=intent.label,
-        sizing=sized.words,
-        reference=said,
-        not_before=plan.not_before,
-        expires_unsent=plan.expires_unsent,
-    )
-    _place_within_limit(plan, draft)
+        return None
+    return sized
+
+
+def _venue_can(plan: Plan, intent: PlaceOrder, listing: Listing) -> bool:
+    """Hold the entry against the manifest; a trail that the venue lacks is run with stops."""
+    capabilities = plan.capabilities
+    missing = ""
+    if listing.kind not in capabilities.kinds:
+        missing = listing.kind.value
+    elif intent.ord_type is OrdType.TRAILING_STOP and not capabilities.native_trailing:
+        if OrdType.STOP not in capabilities.ord_types or not capabilities.replace:
+            missing = "trailing stop orders, nor stops that can be moved,"
+    elif intent.ord_type not in capabilities.ord_types:
+        missing = f"{intent.ord_type.value} orders"
+    if not missing and intent.time_in_force not in capabilities.time_in_force:
+        missing = f"{intent.time_in_force.value} orders"
+    if missing:
+        plan.refuse(
+            "capability_absent",
+            f"the venue of account {plan.account.id} has no {missing} for {listing.symbol}",
+            listing.symbol,
+        )
+    return not missing
 
 
 def rounded(
@@ -280,32 +281,55 @@ def rounded(
     return round_price(price, listing.tick_size, side=side, purpose=purpose)
 
 
-def _prices_fit(
-    plan: Plan,
-    intent: PlaceOrder,
-    listing: Listing,
-    price: Decimal | None,
-    stop: Decimal | None,
-) -> bool:
-    needs_price = intent.ord_type in (OrdType.LIMIT, OrdType.STOP_LIMIT)
-    needs_stop = intent.ord_type in (OrdType.STOP, OrdType.STOP_LIMIT)
-    if (needs_price and price is None) or (needs_stop and stop is None):
+def _prices(
+    plan: Plan, intent: PlaceOrder, listing: Listing
+) -> tuple[Decimal | None, Decimal | None] | None:
+    """Give the order's own limit and stop price on tick; None after a refusal.
+
+    A price that the order's type has no use for is not sent along.
+    """
+    has_price = intent.ord_type in (OrdType.LIMIT, OrdType.STOP_LIMIT)
+    has_stop = intent.ord_type in (OrdType.STOP, OrdType.STOP_LIMIT)
+    may_stop = has_stop or intent.ord_type is OrdType.TRAILING_STOP
+    price = rounded(intent.price, listing, intent.side, "limit") if has_price else None
+    stop = rounded(intent.stop_price, listing, intent.side, "stop") if may_stop else None
+    if (has_price and price is None) or (has_stop and stop is None):
         plan.refuse(
             "price_missing",
             f"a {intent.ord_type.value} order needs its price",
             listing.symbol,
         )
-        return False
+        return None
     if any(value is not None and value <= 0 for value in (price, stop)):
         plan.refuse("bad_price", "a price must be above zero", listing.symbol)
-        return False
-    return True
+        return None
+    return price, stop
 
 
 def _fit_bracket(plan: Plan, bracket: Bracket, listing: Listing) -> Bracket | None:
     """Decide who runs the bracket: the venue where it can, else the engine where it may."""
-    native = plan.capabilities.native_bracket and len(bracket.take_profits) <= 1
-    engine_stop = not native and bracket.stop_loss is not None
+    capabilities = plan.capabilities
+    stops = bracket.stop_loss is not None or bracket.follows_price
+    # A venue holds natively what goes with the entry; a stop that comes later is the engine's.
+    native = (
+        capabilities.native_bracket
+        and len(bracket.take_profits) <= 1
+        and (bracket.stop_loss is not None or not bracket.follows_price)
+    )
+    lacks = ""
+    if not native and stops and OrdType.STOP not in capabilities.ord_types:
+        lacks = "stop"
+    elif not native and bracket.take_profits and OrdType.LIMIT not in capabilities.ord_types:
+        lacks = "limit"
+    if lacks:
+        plan.refuse(
+            "capability_absent",
+            f"the venue of account {plan.account.id} has no {lacks} orders to protect a position "
+            "with; nothing was opened",
+            listing.symbol,
+        )
+        return None
+    engine_stop = not native and stops
     live = plan.spec.mode is AccountMode.LIVE
     if engine_stop and live and plan.route.engine_stops == "refuse_live":
         plan.refuse(
@@ -315,20 +339,11 @@ def _fit_bracket(plan: Plan, bracket: Bracket, listing: Listing) -> Bracket | No
             listing.symbol,
         )
         return None
-    return Bracket(
-        stop_loss=bracket.stop_loss,
-        take_profits=bracket.take_profits,
-        trail_distance=bracket.trail_distance,
-        trail_trigger=bracket.trail_trigger,
-        trail_step=bracket.trail_step,
-        break_even_trigger=bracket.break_even_trigger,
-        break_even_offset=bracket.break_even_offset,
-        native=native,
-    )
+    return replace(bracket, native=native)
 
 
 def _trail_distance(
-    plan: Plan, intent: PlaceOrder, listing: Listing, reference: Decimal | None
+    intent: PlaceOrder, listing: Listing, reference: Decimal | None
 ) -> Decimal | LevelRefused | None:
     if intent.ord_type is not OrdType.TRAILING_STOP:
         return None

@@ -1,18 +1,37 @@
 """Closing what a strategy's book holds. No close can open the other side."""
 
+from collections.abc import Iterator
 from decimal import Decimal
 
+from msgspec.structs import replace
+
 from bascule.execution.placing import Draft, judge_draft, place
-from bascule.execution.planning import Plan, cancel_entries, held_side, request_cancel
+from bascule.execution.planning import (
+    Plan,
+    cancel_entries,
+    held_side,
+    in_units,
+    remaining,
+    request_cancel,
+)
 from bascule.execution.state import AccountState, Book, Order
 from bascule.execution.turn import Turn
 from bascule.model.account import AccountSpec, Capabilities
-from bascule.model.enums import Direction, PositionMode, QtyUnit, Side
+from bascule.model.enums import (
+    Direction,
+    OrdType,
+    PositionMode,
+    QtyUnit,
+    Side,
+    TimeInForce,
+)
 from bascule.model.event import BookClosing
-from bascule.model.ids import ClOrdID, PositionId, SignalId, base36, cl_ord_id
+from bascule.model.ids import MANUAL_BOOK, ClOrdID, PositionId, SignalId, base36, cl_ord_id
 from bascule.model.instrument import Listing
 from bascule.model.intent import Amount, ClosePosition, Flatten
 from bascule.model.values import ZERO, Instant, floor_to, text
+
+_AT_ONCE = (TimeInForce.IOC, TimeInForce.FOK)
 
 
 def plan_close(plan: Plan, intent: ClosePosition) -> None:
@@ -23,8 +42,8 @@ def plan_close(plan: Plan, intent: ClosePosition) -> None:
     book = plan.account.book(plan.strategy, listing.symbol)
     standing = held_side(book)
     whole = intent.quantity is None and intent.fraction is None
+    side = _entry_side(intent.held)
     if whole and plan.route.flat_cancels:
-        side = _entry_side(intent.held)
         cancel_entries(
             plan.turn,
             plan.account,
@@ -35,7 +54,7 @@ def plan_close(plan: Plan, intent: ClosePosition) -> None:
             signal=plan.signal,
         )
     if book is None or standing is Direction.FLAT:
-        if whole:
+        if whole and (book is None or side is None or _open_on(book, side)):
             _mark_closing(plan, book)
         plan.idle(f"nothing of {listing.symbol} is held for {plan.strategy}", listing.symbol)
         return
@@ -92,31 +111,44 @@ def exit_book(
     whole: bool,
     label: str = "",
     sizing: str = "",
-) -> None:
-    """Place the exits of a book for up to ``quantity``, less what exits in flight already take."""
-    free = abs(book.quantity) - book.exiting
-    quantity = min(quantity, free)
-    if not whole:
-        quantity = floor_to(quantity, listing.lot_step)
-    if quantity <= 0:
-        plan.idle("exits in flight already cover it", listing.symbol)
-        return
+    target: Decimal | None = None,
+) -> list[ClOrdID]:
+    """Place the exits of a book for up to ``quantity``, less what exits in flight already take.
+
+    Returns:
+        The exits that were requested; none when there is nothing left to close, or all were
+        refused (the events say which).
+    """
     if whole:
         _mark_closing(plan, book)
+    quantity = min(quantity, abs(remaining(book)))
+    if quantity <= 0:
+        plan.idle("exits in flight already cover it", listing.symbol)
+        return []
+    lots = floor_to(quantity, listing.lot_step)
+    if lots < listing.min_qty:
+        plan.refuse(
+            "below_min_lot",
+            f"{text(quantity)} is below the smallest order {text(listing.min_qty)}; nothing was "
+            "closed",
+            listing.symbol,
+        )
+        return []
     words = sizing or (f"closes {'all' if whole else 'part'} of {text(abs(book.quantity))} held")
-    close_quantity(
+    return close_quantity(
         plan.turn,
         plan.account,
         plan.spec,
         plan.capabilities,
         book,
         listing,
-        quantity,
+        lots,
         signal=plan.signal,
         intent=plan.intent,
         sizing=words,
         label=label,
         not_before=plan.not_before,
+        target=target,
     )
 
 
@@ -134,81 +166,139 @@ def close_quantity(
     intent: int = 0,
     label: str = "",
     not_before: Instant | None = None,
+    parent: ClOrdID | None = None,
+    target: Decimal | None = None,
     late: bool = False,
-) -> None:
-    """Place market exits for a quantity of a book: one, or one a position where the venue hedges.
+) -> list[ClOrdID]:
+    """Place market exits for a quantity of a book, and name those that were requested.
 
-    Where the venue knows no reduce-only, an exit waits until the stop it would race is taken
-    back, and is then made for what is still held.
+    One, or one a position where the venue hedges, each within the venue's largest order. Where an
+    exit and a stop could both fill, the exits wait until the stops are taken back, and are then
+    made for what is still held.
     """
-    side = Side.SELL if book.quantity > 0 else Side.BUY
-    drafts: list[Draft] = []
+    draft = Draft(
+        account=account,
+        spec=spec,
+        listing=listing,
+        signal=signal,
+        intent=intent,
+        strategy=book.strategy,
+        leg="x",
+        side=Side.SELL if book.quantity > 0 else Side.BUY,
+        quantity=quantity,
+        reducing=True,
+        parent=parent,
+        label=label,
+        sizing=sizing,
+        not_before=not_before,
+        target=target,
+    )
     # A late exit is numbered by the count of all requests: its signal may be so old that an exit
     # of it is forgotten here, and the venue would know the id.
     mark = f"z{base36(turn.state.requests)}" if late else ""
-    first = _free_slot(account, signal, intent, mark)
-    for index, (position_id, part) in enumerate(_parts(spec, book, quantity), first):
-        drafts.append(
-            Draft(
-                account=account,
-                spec=spec,
-                listing=listing,
-                signal=signal,
-                intent=intent,
-                strategy=book.strategy,
-                leg="x",
-                slot=f"{mark}{index if index else ''}",
-                side=side,
-                quantity=part,
-                reducing=True,
-                position_id=position_id,
-                label=label,
-                sizing=sizing,
-                not_before=not_before,
-            )
+    drafts = [
+        replace(draft, slot=_slot(mark, index), position_id=position_id, quantity=part)
+        for index, (position_id, part) in enumerate(
+            _parts(account, spec, book, listing, quantity),
+            _free_slot(account, signal, intent, mark),
         )
+    ]
     after: ClOrdID | None = None
-    if not capabilities.reduce_only and any(judge_draft(turn, d)[-1].ok for d in drafts):
+    if not exits_are_safe(account, spec, capabilities, book) and any(
+        judge_draft(turn, draft)[-1].ok for draft in drafts
+    ):
         # Only for an exit that will go: a refused one must not cost the position its stop.
         after = _take_back_stops(turn, account, book)
-    for draft in drafts:
-        draft.after = after
-        place(turn, draft)
+    placed = [place(turn, replace(draft, after=after)) for draft in drafts]
+    return [name for name in placed if name is not None]
+
+
+def exits_are_safe(
+    account: AccountState, spec: AccountSpec, capabilities: Capabilities, book: Book
+) -> bool:
+    """Whether an exit and a stop of a book cannot both fill and so open the other side.
+
+    On a hedging account each addresses its position. Else the venue must know reduce-only, which
+    looks at the account's net: so the contract must be this book's alone.
+    """
+    if spec.position_mode is PositionMode.HEDGING and book.lots:
+        return True
+    return capabilities.reduce_only and not any(
+        other.symbol == book.symbol
+        and other is not book
+        and (other.strategy != MANUAL_BOOK or other.quantity)
+        for other in account.books.values()
+    )
 
 
 def _parts(
-    spec: AccountSpec, book: Book, quantity: Decimal
+    account: AccountState, spec: AccountSpec, book: Book, listing: Listing, quantity: Decimal
+) -> Iterator[tuple[PositionId | None, Decimal]]:
+    """Share an exit among the positions it closes, none larger than the venue's largest order."""
+    if spec.position_mode is PositionMode.HEDGING and book.lots:
+        shares = _by_position(account, book, quantity)
+    else:
+        shares = [(None, quantity)]
+    largest = floor_to(listing.max_qty, listing.lot_step)
+    for position_id, share in shares:
+        left = share
+        while left > 0:
+            part = min(left, largest) if largest > 0 else left
+            yield position_id, part
+            left -= part
+
+
+def _by_position(
+    account: AccountState, book: Book, quantity: Decimal
 ) -> list[tuple[PositionId | None, Decimal]]:
-    if spec.position_mode is not PositionMode.HEDGING or not book.lots:
-        return [(None, quantity)]
-    parts: list[tuple[PositionId | None, Decimal]] = []
+    """Take from each position of the book's side what no exit in flight takes already."""
+    shares: list[tuple[PositionId | None, Decimal]] = []
     for position_id, lot in book.lots.items():
-        if quantity <= 0:
-            break
-        part = min(abs(lot), quantity)
-        parts.append((position_id, part))
-        quantity -= part
-    return parts
+        if (lot > 0) is not (book.quantity > 0):
+            continue
+        leaving = sum(
+            order.leaves
+            for order in account.orders.values()
+            if order.leg == "x" and order.position_id == position_id
+        )
+        share = min(abs(lot) - leaving, quantity)
+        if share > 0:
+            shares.append((position_id, share))
+            quantity -= share
+    return shares
+
+
+def _slot(mark: str, index: int) -> str:
+    return f"{mark}{index if index else ''}"
 
 
 def _free_slot(account: AccountState, signal: SignalId, intent: int, mark: str) -> int:
     """Number the exits of one signal on one account, so that each has an id of its own."""
     index = 0
     while True:
-        slot = f"{mark}{index if index else ''}"
-        if account.order(cl_ord_id(signal, intent, account.number, f"x{slot}")) is None:
+        leg = f"x{_slot(mark, index)}"
+        if account.order(cl_ord_id(signal, intent, account.number, leg)) is None:
             return index
         index += 1
 
 
 def _take_back_stops(turn: Turn, account: AccountState, book: Book) -> ClOrdID | None:
-    """Ask for the book's stops and targets back; the exit waits for the last of them."""
+    """Ask for the stops and targets that we run for a book back; a venue's own end by themselves.
+
+    Returns:
+        The last of them; the exit goes when none is left that it could race.
+    """
     last: ClOrdID | None = None
     for order in list(account.orders.values()):
-        if order.leg in "st" and order.strategy == book.strategy and order.symbol == book.symbol:
-            request_cancel(turn, account, order.cl_ord_id, "exit without reduce-only")
+        if order.leg in "st" and is_of(order, book) and not order.native_child:
+            request_cancel(turn, account, order.cl_ord_id, "an exit waits for it")
             last = order.cl_ord_id
     return last
+
+
+def is_of(order: Order, book: Book) -> bool:
+    """Whether an order acts on a book."""
+    return order.strategy == book.strategy and order.symbol == book.symbol
 
 
 def _asked(plan: Plan, intent: ClosePosition, book: Book, listing: Listing) -> Decimal | None:
@@ -227,7 +317,7 @@ def _asked(plan: Plan, intent: ClosePosition, book: Book, listing: Listing) -> D
         return _at_least_a_lot(plan, held * intent.fraction, listing)
     if intent.quantity is None:
         return held
-    found = exit_quantity(plan, intent.quantity, held)
+    found = exit_quantity(plan, intent.quantity, held, listing)
     if found is None:
         plan.refuse(
             "quantity_unit_unsupported",
@@ -239,7 +329,7 @@ def _asked(plan: Plan, intent: ClosePosition, book: Book, listing: Listing) -> D
     return found if found >= held else _at_least_a_lot(plan, found, listing)
 
 
-def exit_quantity(plan: Plan, amount: Amount, held: Decimal) -> Decimal | None:
+def exit_quantity(plan: Plan, amount: Amount, held: Decimal, listing: Listing) -> Decimal | None:
     """Give the quantity an exit's amount asks of this account; None for a unit it cannot have.
 
     The sender's units are the sender's own position, so an account that multiplies the signal
@@ -247,11 +337,12 @@ def exit_quantity(plan: Plan, amount: Amount, held: Decimal) -> Decimal | None:
     """
     if amount.unit is QtyUnit.POSITION_PERCENT:
         return held * amount.value / 100
-    if amount.unit in (QtyUnit.UNITS, QtyUnit.LOTS):
-        if plan.leg.sizing.method == "multiplier":
-            return amount.value * plan.leg.sizing.factor
-        return amount.value if plan.leg.sizing.method == "signal" else held
-    return None
+    units = in_units(amount, listing)
+    if units is None:
+        return None
+    if plan.leg.sizing.method == "multiplier":
+        return units * plan.leg.sizing.factor
+    return units if plan.leg.sizing.method == "signal" else held
 
 
 def _at_least_a_lot(plan: Plan, quantity: Decimal, listing: Listing) -> Decimal | None:
@@ -271,6 +362,10 @@ def _entry_side(held: Direction | None) -> Side | None:
     if held is Direction.LONG:
         return Side.BUY
     return Side.SELL if held is Direction.SHORT else None
+
+
+def _open_on(book: Book, side: Side) -> bool:
+    return bool(book.open_buy if side is Side.BUY else book.open_sell)
 
 
 def _mark_closing(plan: Plan, book: Book | None) -> None:
@@ -297,13 +392,19 @@ def close_late_fill(
     entry: Order,
     filled: Decimal,
 ) -> None:
-    """Close what an entry filled after its book was told to be flat."""
+    """Close what an entry filled after its book was told to be flat.
+
+    A resting entry that nobody asked back was meant to stay (a route may keep those).
+    """
     book = account.book(entry.strategy, entry.symbol)
     if book is None or book.closing is None or entry.number > book.closed_to:
         return
+    rests = entry.ord_type is not OrdType.MARKET and entry.time_in_force not in _AT_ONCE
+    if rests and not entry.asked_back:
+        return
     if book.quantity * entry.side.sign <= 0:
         return
-    quantity = min(filled, abs(book.quantity) - book.exiting)
+    quantity = min(filled, abs(remaining(book)))
     if quantity <= ZERO:
         return
     close_quantity(

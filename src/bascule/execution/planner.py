@@ -4,14 +4,17 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from bascule.execution.plan_change import plan_cancel, plan_modify, plan_protection
-from bascule.execution.plan_entry import plan_place, plan_target
+from bascule.execution.plan_entry import plan_place
 from bascule.execution.plan_exit import plan_close, plan_flatten
+from bascule.execution.plan_target import plan_target
 from bascule.execution.planning import Plan
 from bascule.execution.state import body_key
+from bascule.execution.stops import set_stop
 from bascule.execution.turn import Turn
 from bascule.model.account import Route, RouteLeg
 from bascule.model.enums import Direction, OrdStatus, StopMode
 from bascule.model.event import (
+    IntentIdle,
     IntentRefused,
     OrderEnded,
     OrderRefused,
@@ -19,9 +22,8 @@ from bascule.model.event import (
     SignalAccepted,
     SignalDuplicate,
     SignalRefused,
-    StopSet,
 )
-from bascule.model.ids import SignalId, StrategyId, signal_id
+from bascule.model.ids import AccountId, RouteId, SignalId, StrategyId, signal_id
 from bascule.model.intent import (
     CancelOrders,
     ClosePosition,
@@ -62,6 +64,8 @@ def plan_signal(turn: Turn, signal: Signal) -> None:
     routes = [route for route in turn.settings.routes if _follows(route, strategy, signal.source)]
     max_age = _max_age(turn, signal, routes)
     fired = signal.fired_at if signal.fired_at is not None else signal.received_at
+    # A sender's clock that runs ahead must not make its signals live longer.
+    fired = min(fired, turn.at)
     refusal = (
         _nothing_to_do(turn, signal)
         or _nobody_follows(signal, strategy, routes)
@@ -75,10 +79,11 @@ def plan_signal(turn: Turn, signal: Signal) -> None:
     for index, intent in enumerate(signal.intents):
         if isinstance(intent, StopTrading):
             scope = "all" if intent.scope == "all" else f"strategy:{strategy}"
-            set_stop(turn, scope, f"signal {name}", "asked for by a signal")
+            set_stop(turn, scope, StopMode.HALT, f"signal {name}", "asked for by a signal")
             continue
+        served: dict[AccountId, RouteId] = {}
         for route in routes:
-            _run_route(turn, name, index, intent, strategy, route, deadline)
+            _run_route(turn, name, index, intent, strategy, route, deadline, served)
 
 
 def _stops_only(signal: Signal) -> bool:
@@ -170,11 +175,6 @@ def _answer_resend(turn: Turn, name: SignalId, signal: Signal) -> bool:
     return True
 
 
-def set_stop(turn: Turn, scope: str, by: str, reason: str) -> None:
-    """Put a halt in force."""
-    turn.emit(StopSet(at=turn.at, scope=scope, mode=StopMode.HALT, by=by, reason=reason))
-
-
 def _follows(route: Route, strategy: StrategyId, source: str) -> bool:
     return (route.strategy == "*" or route.strategy == strategy) and (
         "*" in route.sources or source in route.sources
@@ -215,9 +215,24 @@ def _run_route(
     strategy: StrategyId,
     route: Route,
     deadline: Instant,
+    served: dict[AccountId, RouteId],
 ) -> None:
+    """Plan an intent on each account of a route, but once an account whatever routes name it."""
     start = len(turn.events)
     for leg in route.legs:
+        first = served.setdefault(leg.account, route.id)
+        if first != route.id:
+            turn.emit(
+                IntentIdle(
+                    at=turn.at,
+                    signal=name,
+                    intent=index,
+                    account=leg.account,
+                    text=f"route {first} acts on this account already, so route {route.id} does "
+                    "not",
+                )
+            )
+            continue
         plan_leg(turn, name, index, intent, strategy, route, leg, deadline)
     if route.on_refusal == "all" and _opens(intent):
         _withdraw_if_any_refused(turn, name, index, start, route)

@@ -5,20 +5,26 @@ from decimal import Decimal
 
 from msgspec import Struct
 
-from bascule.execution.state import AccountState, Book
+from bascule.execution.state import AccountState, Book, Order
 from bascule.execution.turn import Turn
 from bascule.model.account import AccountSpec, Capabilities, Route, RouteLeg
-from bascule.model.enums import Direction, Side
-from bascule.model.event import CancelRequested, IntentIdle, IntentRefused
+from bascule.model.enums import Direction, InstrumentKind, OrdStatus, QtyUnit, Side
+from bascule.model.event import CancelRequested, IntentIdle, IntentRefused, OrderEnded
 from bascule.model.ids import SignalId, StrategyId, Symbol
 from bascule.model.instrument import Listing
+from bascule.model.intent import Amount
 from bascule.model.values import MINUTE, ONE, ZERO, Instant
 from bascule.reference.currency import NoRate, rate
 from bascule.reference.refusal import Refusal
 from bascule.reference.resolver import resolve
+from bascule.sizing.order import FX_LOT
 
 _RATE_MAX_AGE = 5 * MINUTE
 """An older quote converts nothing: the entry is refused."""
+_QUOTE_MAX_AGE = MINUTE
+"""An entry is not measured from an older quote."""
+_BACKOFF_DOUBLINGS = 7
+_HAS_LOTS = (InstrumentKind.CFD, InstrumentKind.FUTURE, InstrumentKind.OPTION)
 
 
 class Plan(Struct, kw_only=True):
@@ -75,7 +81,7 @@ class Plan(Struct, kw_only=True):
         if theirs is not None:
             listing = self.turn.listing(self.account.id, Symbol(name))
             if listing is not None:
-                return listing
+                return listing if self._allowed(listing.symbol, name) else None
         # An override to a continuous name, such as US500 to MES1!, rolls as that name does.
         symbols = None if theirs is not None else self.spec.symbols
         found = resolve(theirs or name, self.turn.at, held=held, symbols=symbols)
@@ -83,12 +89,7 @@ class Plan(Struct, kw_only=True):
             self.refuse(found.code, found.text, name)
             return None
         symbol = found.instrument.symbol
-        if self.route.symbols and not {symbol, name} & {*self.route.symbols}:
-            self.refuse(
-                "symbol_not_allowed",
-                f"route {self.route.id} trades {', '.join(self.route.symbols)}, not {symbol}",
-                symbol,
-            )
+        if not self._allowed(symbol, name):
             return None
         listing = self.turn.listing(self.account.id, symbol)
         if listing is None:
@@ -102,6 +103,17 @@ class Plan(Struct, kw_only=True):
             )
         return listing
 
+    def _allowed(self, symbol: Symbol, name: str) -> bool:
+        allowed = self.route.symbols
+        if not allowed or symbol in allowed or name in allowed:
+            return True
+        self.refuse(
+            "symbol_not_allowed",
+            f"route {self.route.id} trades {', '.join(allowed)}, not {symbol}",
+            symbol,
+        )
+        return False
+
     def entry_reference(
         self,
         listing: Listing,
@@ -113,7 +125,7 @@ class Plan(Struct, kw_only=True):
         if price is not None:
             return price, "the order's own price"
         quote = self.turn.market.quote(self.account.id, listing.venue_symbol)
-        if quote is not None:
+        if quote is not None and self.turn.at - quote.at <= _QUOTE_MAX_AGE:
             return (quote.ask if side is Side.BUY else quote.bid), "the venue's quote"
         if signal_price is not None:
             return signal_price, "the price in the signal"
@@ -137,9 +149,22 @@ def held_side(book: Book | None) -> Direction:
     return Direction.LONG if book.quantity > 0 else Direction.SHORT
 
 
-def direction_of(side: Side) -> Direction:
-    """Say where an entry on this side leads."""
-    return Direction.LONG if side is Side.BUY else Direction.SHORT
+def remaining(book: Book | None) -> Decimal:
+    """Give the signed quantity that exits in flight will leave of what a book holds."""
+    if book is None or not book.exiting:
+        return book.quantity if book is not None else ZERO
+    held = book.quantity
+    return max(held - book.exiting, ZERO) if held > 0 else min(held + book.exiting, ZERO)
+
+
+def heading(book: Book | None) -> Direction:
+    """Say where a book is heading: by what exits will leave of it, else by its open entries."""
+    left = remaining(book)
+    if book is not None and not left:
+        left = ZERO if book.open_buy and book.open_sell else book.open_buy - book.open_sell
+    if not left:
+        return Direction.FLAT
+    return Direction.LONG if left > 0 else Direction.SHORT
 
 
 def cancel_entries(
@@ -169,10 +194,26 @@ def cancel_entries(
 def request_cancel(
     turn: Turn, account: AccountState, cl_ord_id: str, reason: str, signal: SignalId | None = None
 ) -> int:
-    """Ask for one order back unless that is already under way. Returns 1 when asked."""
+    """Ask for one order back unless that is already under way. Returns 1 when asked.
+
+    One that is still held back here has not left, and ends at once.
+    """
     order = account.orders.get(cl_ord_id)  # type: ignore[call-overload]
     if order is None or order.pending == "cancel":
         return 0
+    if order.waiting:
+        turn.emit(
+            OrderEnded(
+                at=turn.at,
+                account=account.id,
+                cl_ord_id=order.cl_ord_id,
+                status=OrdStatus.EXPIRED_UNSENT,
+                reason="taken_back",
+                text=f"it was held back and never left: {reason}",
+                evidence="never sent",
+            )
+        )
+        return 1
     turn.emit(
         CancelRequested(
             at=turn.at,
@@ -190,7 +231,22 @@ def expected(book: Book | None) -> Decimal:
     """Give the signed quantity a book is heading for: held, less exits in flight, plus entries."""
     if book is None:
         return ZERO
-    held = book.quantity
-    if book.exiting:
-        held = max(held - book.exiting, ZERO) if held > 0 else min(held + book.exiting, ZERO)
-    return held + book.open_buy - book.open_sell
+    return remaining(book) + book.open_buy - book.open_sell
+
+
+def may_change(turn: Turn, order: Order) -> bool:
+    """Whether another change of an order may go: one interval apart, more after refusals."""
+    pause = turn.settings.change_interval_ns << min(order.refusals, _BACKOFF_DOUBLINGS)
+    return turn.at >= max(order.changed_at, order.requested_at) + pause
+
+
+def in_units(amount: Amount, listing: Listing) -> Decimal | None:
+    """Give an amount in what the venue counts; None for a unit that is no such quantity."""
+    if amount.unit is QtyUnit.UNITS:
+        return amount.value
+    if amount.unit is QtyUnit.LOTS:
+        if listing.kind is InstrumentKind.FX:
+            return amount.value * FX_LOT / listing.multiplier
+        if listing.kind in _HAS_LOTS:
+            return amount.value
+    return None

@@ -1,9 +1,15 @@
-"""Books, net positions and guards, as fills change them."""
+"""Books and net positions, as fills change them."""
 
 from decimal import Decimal
 
-from bascule.execution.state import AccountState, Book, Exposure, Guard, Order
-from bascule.model.enums import Side
+from bascule.execution.fold_guards import (
+    entry_filled,
+    guard_again,
+    hold_again,
+    release_guards,
+    slot_of,
+)
+from bascule.execution.state import AccountState, Book, Exposure, Order
 from bascule.model.event import ForeignFill, PositionAdopted
 from bascule.model.ids import MANUAL_BOOK, PositionId, StrategyId, Symbol, VenueSymbol
 from bascule.model.values import ZERO
@@ -54,7 +60,46 @@ def move_book(
             book.lots.pop(position_id, None)
     if not after:
         book.avg_price = ZERO
-        book.entries = 0
+        book.target = None
+
+
+def move(
+    account: AccountState,
+    book: Book,
+    signed: Decimal,
+    price: Decimal,
+    position_id: PositionId | None = None,
+) -> None:
+    """Move a book, and the account's exposure with it."""
+    exposure = exposure_of(account, book.symbol)
+    _weigh_book(exposure, book, -1)
+    move_book(book, signed, price, position_id)
+    _weigh_book(exposure, book, 1)
+    if not book.quantity:
+        book.entries = open_entries(account, book)
+
+
+def _weigh_book(exposure: Exposure, book: Book, sign: int) -> None:
+    if book.quantity > 0:
+        exposure.long += book.quantity * sign
+    else:
+        exposure.short -= book.quantity * sign
+
+
+def open_entries(account: AccountState, book: Book) -> int:
+    """Count the entries of a book that may still fill; the parts of a split are one."""
+    if not book.open_buy and not book.open_sell:
+        return 0
+    return len(
+        {
+            (order.signal, order.intent)
+            for order in account.orders.values()
+            if order.leg == "e"
+            and order.strategy == book.strategy
+            and order.symbol == book.symbol
+            and order.leaves
+        }
+    )
 
 
 def apply_fill(
@@ -66,59 +111,27 @@ def apply_fill(
 ) -> None:
     """Move the order's book, the account's net and the guards by one fill (or its undoing)."""
     book = book_of(account, order.strategy, order.symbol, order.venue_symbol)
-    move_book(book, signed, price, position_id)
-    exposure_of(account, order.symbol).net += signed
+    before = book.quantity
+    position_id = position_id or order.position_id
+    move(account, book, signed, price, position_id)
     quantity = signed * order.side.sign
     if order.leg == "e":
-        guard = account.guards.get(order.cl_ord_id)
-        if guard is not None:
-            guard.filled += quantity
-            guard.held += quantity
-            guard.position_id = position_id or guard.position_id
-            if order.cum_qty:
-                guard.entry_price = order.notional / order.cum_qty
-    elif order.parent is not None and order.parent in account.guards:
-        guard = account.guards[order.parent]
+        # On a hedging account the other side is another position, and keeps its guard.
+        nets = position_id is None and before * signed < 0
+        closed = min(abs(before), quantity) if nets else ZERO
+        entry_filled(account, order, quantity, closed, position_id)
+        return
+    guard = account.guards.get(order.parent) if order.parent is not None else None
+    if guard is None and quantity < 0:
+        guard = guard_again(account, order.parent)
+    if guard is not None:
         guard.held -= quantity
-        slot = f"{order.leg}{order.label}"
+        slot = slot_of(order)
         guard.taken[slot] = guard.taken.get(slot, ZERO) + quantity
-    else:
+    elif quantity > 0:
         release_guards(account, order.strategy, order.symbol, order.side, quantity, position_id)
-
-
-def release_guards(
-    account: AccountState,
-    strategy: StrategyId,
-    symbol: Symbol,
-    closing_side: Side,
-    quantity: Decimal,
-    position_id: PositionId | None = None,
-) -> None:
-    """Take a closed quantity off the guards of a book, its own position first, then the oldest."""
-    guards = [
-        guard
-        for guard in account.guards.values()
-        if guard.strategy == strategy
-        and guard.symbol == symbol
-        and guard.side is not closing_side
-        and guard.held > 0
-    ]
-    if position_id is not None:
-        guards.sort(key=lambda guard: guard.position_id != position_id)
-    for guard in guards:
-        if quantity <= 0:
-            return
-        taken = min(guard.held, quantity)
-        guard.held -= taken
-        quantity -= taken
-
-
-def drop_idle_guard(account: AccountState, guard: Guard) -> bool:
-    """Forget a guard whose entry has ended, that holds nothing and has no child left."""
-    if not guard.entry_done or guard.held > 0 or guard.children:
-        return False
-    account.guards.pop(guard.cl_ord_id, None)
-    return True
+    else:
+        hold_again(account, order, -quantity)
 
 
 def foreign_fill(account: AccountState, event: ForeignFill) -> None:
@@ -129,7 +142,6 @@ def foreign_fill(account: AccountState, event: ForeignFill) -> None:
     the rest opens in the manual book.
     """
     sign = event.side.sign
-    exposure_of(account, event.symbol).net += event.quantity * sign
     left = event.quantity
     books = [
         book
@@ -147,17 +159,16 @@ def foreign_fill(account: AccountState, event: ForeignFill) -> None:
             return
         taken = min(left, abs(book.quantity))
         named = event.position_id if event.position_id in book.lots else None
-        move_book(book, taken * sign, event.price, named)
+        move(account, book, taken * sign, event.price, named)
         release_guards(account, book.strategy, book.symbol, event.side, taken, named)
         left -= taken
     if left > 0:
         manual = book_of(account, MANUAL_BOOK, event.symbol, VenueSymbol(event.symbol))
-        move_book(manual, left * sign, event.price, event.position_id)
+        move(account, manual, left * sign, event.price, event.position_id)
 
 
 def adopt(account: AccountState, event: PositionAdopted) -> None:
     """Put a difference that a person or a first start explains into the manual book."""
-    exposure_of(account, event.symbol).net += event.quantity
     manual = book_of(account, MANUAL_BOOK, event.symbol, VenueSymbol(event.symbol))
-    move_book(manual, event.quantity, event.price, event.position_id)
+    move(account, manual, event.quantity, event.price, event.position_id)
     account.drift.pop(event.symbol, None)

@@ -14,13 +14,14 @@ from bascule.execution.order_table import Fact
 from bascule.execution.reports import (
     adopt_child,
     aftermath,
-    ask_back_again,
+    ignore,
     learn,
     on_report,
+    release_waiting,
 )
 from bascule.execution.state import AccountState, Order
 from bascule.execution.turn import Suspect, Turn
-from bascule.model.enums import ExecType, OrdStatus
+from bascule.model.enums import ENDED, ExecType, OrdStatus
 from bascule.model.event import (
     AccountMarked,
     ChangeRejected,
@@ -31,7 +32,7 @@ from bascule.model.event import (
     ReconcilePassed,
 )
 from bascule.model.ids import ExecID, Symbol
-from bascule.model.order import ExecutionReport, VenueOrder
+from bascule.model.order import ExecutionReport, VenueOrder, VenuePosition
 from bascule.model.values import SECOND, ZERO, text
 
 _CHANGE_PATIENCE = 3 * SECOND
@@ -41,9 +42,9 @@ MOVING_LOOKS = 5
 _MONEY_INTERVAL = 60 * SECOND
 
 _FACTS = {
-    OrdStatus.ACKNOWLEDGED: Fact.NEW,
-    OrdStatus.WORKING: Fact.NEW,
-    OrdStatus.PARTIALLY_FILLED: Fact.NEW,
+    OrdStatus.ACKNOWLEDGED: Fact.FOUND,
+    OrdStatus.WORKING: Fact.FOUND,
+    OrdStatus.PARTIALLY_FILLED: Fact.FOUND,
     OrdStatus.CANCELED: Fact.CANCELED,
     OrdStatus.REJECTED: Fact.REJECTED,
     OrdStatus.EXPIRED: Fact.EXPIRED,
@@ -56,8 +57,8 @@ def on_look(turn: Turn, look: Looked) -> None:
     if account is None:
         return
     before = len(turn.events)
-    first = account.last_fill_at == 0 and not account.books and not account.reconciled
-    applied = _apply_fills(turn, account, look, skip_foreign=first)
+    first = not account.known
+    applied = _apply_fills(turn, account, look, first=first)
     for shown in look.orders:
         _on_shown(turn, account, shown, look)
     if look.complete:
@@ -98,18 +99,20 @@ def on_look(turn: Turn, look: Looked) -> None:
                     cause=look.cause,
                 )
             )
-    ask_back_again(turn, account)
     for guard in list(account.guards.values()):
         tend(turn, account, guard)
+    release_waiting(turn, account)
 
 
-def _apply_fills(turn: Turn, account: AccountState, look: Looked, *, skip_foreign: bool) -> int:
+def _apply_fills(turn: Turn, account: AccountState, look: Looked, *, first: bool) -> int:
     applied = 0
     for fill in look.fills:
         if fill.exec_id in account.exec_ids:
             continue
         # A first look at an account takes the position as it stands, not how it came about.
-        if skip_foreign and not _ours(account, fill):
+        in_position = look.positions_at is None or fill.at <= look.positions_at
+        if first and in_position and not _ours(account, fill):
+            ignore(turn, account, None, fill, "it was before Bascule's first look at the account")
             continue
         on_report(turn, fill)
         applied += 1
@@ -180,21 +183,24 @@ def _on_found(
 ) -> None:
     """Apply what the venue shows under one of our ids."""
     fact = _FACTS.get(shown.ord_status)
+    if fact is Fact.FOUND and _heard_since(order, look):
+        return
+    status_before = order.status
     if fact is not None:
-        status_before = order.status
+        report = _as_report(shown) if fact is Fact.FOUND and order.venue_order_id is None else None
         learn(
             turn,
             account,
             order,
             fact,
-            report=_as_report(shown) if fact is Fact.NEW and order.venue_order_id is None else None,
+            report=report if order.live or order.status is OrdStatus.REJECTED else None,
             reason=shown.reason,
             evidence=f"look: {look.cause}",
         )
-        if order.status is not status_before:
-            aftermath(turn, account, order)
     if order.live and not _heard_since(order, look):
         _settle_change(turn, account, order, shown)
+    if order.status is not status_before:
+        aftermath(turn, account, order)
 
 
 def _settle_change(turn: Turn, account: AccountState, order: Order, shown: VenueOrder) -> None:
@@ -204,7 +210,11 @@ def _settle_change(turn: Turn, account: AccountState, order: Order, shown: Venue
         or (shown.price is not None and shown.price != order.price)
         or (shown.stop_price is not None and shown.stop_price != order.stop_price)
     )
-    if differs:
+    if shown.ord_status in ENDED:
+        # Only a fill that has not been told yet is missing; a change of it came too late.
+        if order.pending and order.cum_qty >= order.quantity:
+            _reject_change(turn, account, order, "the order has filled")
+    elif differs:
         turn.emit(
             OrderReplaced(
                 at=turn.at,
@@ -218,15 +228,19 @@ def _settle_change(turn: Turn, account: AccountState, order: Order, shown: Venue
             )
         )
     elif order.pending and turn.at - order.changed_at > _CHANGE_PATIENCE:
-        turn.emit(
-            ChangeRejected(
-                at=turn.at,
-                account=account.id,
-                cl_ord_id=order.cl_ord_id,
-                request_id=order.pending_id,
-                reason="the venue shows the order unchanged",
-            )
+        _reject_change(turn, account, order, "the venue shows the order unchanged")
+
+
+def _reject_change(turn: Turn, account: AccountState, order: Order, why: str) -> None:
+    turn.emit(
+        ChangeRejected(
+            at=turn.at,
+            account=account.id,
+            cl_ord_id=order.cl_ord_id,
+            request_id=order.pending_id,
+            reason=why,
         )
+    )
 
 
 def _as_report(shown: VenueOrder) -> ExecutionReport:
@@ -259,18 +273,19 @@ def _mark(turn: Turn, account: AccountState, look: Looked) -> None:
 def _compare_positions(turn: Turn, account: AccountState, look: Looked, *, first: bool) -> bool:
     """Hold our net positions against the venue's. True when they agree or are now adopted."""
     names = turn.settings.symbols.get(account.id, {})
+
+    def named(one: VenuePosition | ExecutionReport) -> Symbol:
+        return names.get(one.venue_symbol, Symbol(one.venue_symbol))
+
     theirs: dict[Symbol, Decimal] = {}
-    prices: dict[Symbol, Decimal] = {}
     for position in look.positions:
-        symbol = names.get(position.venue_symbol, Symbol(position.venue_symbol))
+        symbol = named(position)
         theirs[symbol] = theirs.get(symbol, ZERO) + position.quantity
-        prices[symbol] = position.avg_price
     if look.positions_at is not None:
         for fill in look.fills:
             if fill.at > look.positions_at:
-                symbol = names.get(fill.venue_symbol, Symbol(fill.venue_symbol))
-                signed = fill.last_qty * fill.side.sign
-                theirs[symbol] = theirs.get(symbol, ZERO) + signed
+                symbol = named(fill)
+                theirs[symbol] = theirs.get(symbol, ZERO) + fill.last_qty * fill.side.sign
     symbols = list(theirs) + [s for s, e in account.exposure.items() if e.net and s not in theirs]
     earlier = turn.market.suspects.get(account.id, {})
     suspects: dict[Symbol, Suspect] = {}
@@ -281,19 +296,9 @@ def _compare_positions(turn: Turn, account: AccountState, look: Looked, *, first
         if not difference:
             continue
         if first:
-            for position in look.positions:
-                if names.get(position.venue_symbol, position.venue_symbol) == symbol:
-                    turn.emit(
-                        PositionAdopted(
-                            at=turn.at,
-                            account=account.id,
-                            symbol=symbol,
-                            quantity=position.quantity,
-                            price=position.avg_price,
-                            reason="held at the venue when the account was first seen",
-                            position_id=position.position_id,
-                        )
-                    )
+            _adopt(
+                turn, account, symbol, difference, [p for p in look.positions if named(p) == symbol]
+            )
             continue
         known = earlier.get(symbol)
         again = known is not None and known.theirs - known.ours == difference
@@ -312,9 +317,34 @@ def _compare_positions(turn: Turn, account: AccountState, look: Looked, *, first
                 ours=suspect.ours,
                 theirs=suspect.theirs,
                 text=f"{symbol} on {account.id}: the venue holds {text(suspect.theirs)}, the "
-                f"journal {text(suspect.ours)}; entries in it are refused until they agree",
+                f"journal {text(suspect.ours)}; entries are refused until they agree",
             )
         )
     if any(symbol not in account.drift for symbol in suspects):
         turn.market.looks.setdefault(account.id, "positions differ")
     return not suspects
+
+
+def _adopt(
+    turn: Turn,
+    account: AccountState,
+    symbol: Symbol,
+    difference: Decimal,
+    positions: list[VenuePosition],
+) -> None:
+    """Take over what an account held before Bascule knew it, one event a position."""
+    shares = [(p.quantity, p.avg_price, p.position_id) for p in positions]
+    if sum((quantity for quantity, _, _ in shares), ZERO) != difference:
+        shares = [(difference, positions[0].avg_price if positions else ZERO, None)]
+    for quantity, price, position_id in shares:
+        turn.emit(
+            PositionAdopted(
+                at=turn.at,
+                account=account.id,
+                symbol=symbol,
+                quantity=quantity,
+                price=price,
+                reason="held at the venue when the account was first seen",
+                position_id=position_id,
+            )
+        )

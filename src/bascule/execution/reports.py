@@ -2,11 +2,12 @@
 
 from decimal import Decimal
 
+from bascule.execution.fold_guards import guards_of
 from bascule.execution.guards import tend
 from bascule.execution.order_table import Fact, Ignore, step
-from bascule.execution.plan_exit import close_late_fill
-from bascule.execution.planning import request_cancel
-from bascule.execution.state import AccountState, Order
+from bascule.execution.plan_exit import close_late_fill, is_of
+from bascule.execution.positions import book_of
+from bascule.execution.state import AccountState, Book, Order
 from bascule.execution.turn import Turn
 from bascule.model.enums import ENDED, ExecType, OrdStatus
 from bascule.model.event import (
@@ -27,9 +28,6 @@ from bascule.model.event import (
 from bascule.model.ids import AccountId, ClOrdID, Symbol
 from bascule.model.order import Accepted, ExecutionReport, Outcome, Refused
 from bascule.model.values import ZERO
-
-CANCEL_TRIES_MAX = 50
-"""How often a stop that an exit waits for is asked back; a look in between says if it is gone."""
 
 _SIMPLE = {
     ExecType.PENDING_NEW: Fact.ACCEPTED,
@@ -82,14 +80,15 @@ def adopt_child(turn: Turn, account: AccountState, report: ExecutionReport) -> O
     parent = account.order(report.parent) if report.parent is not None else None
     if parent is None:
         return None
-    guard = account.guards.get(parent.cl_ord_id)
-    made = guard.made.get(report.leg, 0) if guard is not None else 0
-    suffix = f".{made}" if made else ""
+    name, made = ClOrdID(f"{parent.cl_ord_id}:{report.leg}"), 0
+    while account.order(name) is not None:
+        made += 1
+        name = ClOrdID(f"{parent.cl_ord_id}:{report.leg}.{made}")
     turn.emit(
         ChildReported(
             at=turn.at,
             account=account.id,
-            cl_ord_id=ClOrdID(f"{parent.cl_ord_id}:{report.leg}{suffix}"),
+            cl_ord_id=name,
             parent=parent.cl_ord_id,
             leg=report.leg,
             signal=parent.signal,
@@ -104,26 +103,29 @@ def adopt_child(turn: Turn, account: AccountState, report: ExecutionReport) -> O
             stop_price=report.stop_price,
         )
     )
-    name = account.by_venue_id.get(report.venue_order_id)
-    return account.order(name) if name is not None else None
+    return account.order(name)
 
 
 def _on_trade(
     turn: Turn, account: AccountState, order: Order | None, report: ExecutionReport
 ) -> None:
     if report.exec_id in account.exec_ids:
-        _ignore(turn, account, order, report, "this fill is already counted")
+        ignore(turn, account, order, report, "this fill is already counted")
         return
     if report.last_qty <= 0:
-        _ignore(turn, account, order, report, "a fill of nothing")
+        ignore(turn, account, order, report, "a fill of nothing")
         return
     if order is None:
         _foreign_trade(turn, account, report)
         return
+    if order.venue_order_id is None and report.venue_order_id:
+        _acknowledge(turn, account, order, order.status, report, "")
     total = order.cum_qty + report.last_qty
-    fact = Fact.FULL if total >= order.quantity else Fact.PARTIAL
-    status = step(order.status, fact)
-    over = total - order.quantity
+    # While a larger quantity is asked for, what fills the old one may leave some of the new.
+    asked = max(order.quantity, order.pending_qty or ZERO)
+    done = total >= asked or report.ord_status is OrdStatus.FILLED
+    status = step(order.status, Fact.FULL if done else Fact.PARTIAL)
+    over = total - asked
     note = ""
     if over > 0:
         note = f"overfill: {over} more than was asked for"
@@ -172,6 +174,8 @@ def _foreign_trade(turn: Turn, account: AccountState, report: ExecutionReport) -
     )
     for guard in list(account.guards.values()):
         tend(turn, account, guard)
+    if account.waiters:
+        release_waiting(turn, account)
 
 
 def _flag_foreign(turn: Turn, account: AccountState, report: ExecutionReport) -> None:
@@ -195,7 +199,7 @@ def _on_correction(
 ) -> None:
     known = order.fills.get(report.ref_exec_id) if report.ref_exec_id is not None else None
     if known is None or report.exec_id in account.exec_ids or report.ref_exec_id is None:
-        _ignore(turn, account, order, report, "it corrects no fill that is counted")
+        ignore(turn, account, order, report, "it corrects no fill that is counted")
         return
     if report.exec_type is ExecType.TRADE_CANCEL:
         left = order.cum_qty - known.quantity
@@ -237,25 +241,23 @@ def _after_correction(order: Order, cum: Decimal, report: ExecutionReport) -> Or
 
 
 def _on_replaced(turn: Turn, account: AccountState, order: Order, report: ExecutionReport) -> None:
-    if order.status in ENDED:
-        _ignore(turn, account, order, report, Ignore.ENDED)
-        return
     quantity = report.order_qty
-    full = quantity is not None and order.cum_qty >= quantity > 0
-    status = OrdStatus.FILLED if full else order.status
-    if not full and status in (
-        OrdStatus.NEW_REQUESTED,
-        OrdStatus.SUBMITTED,
-        OrdStatus.ACKNOWLEDGED,
-        OrdStatus.IN_DOUBT,
-    ):
-        status = OrdStatus.WORKING
+    # The old quantity may have filled before the larger one was granted: the order lives on.
+    reopened = order.status is OrdStatus.FILLED and (quantity or ZERO) > order.cum_qty
+    if order.status in ENDED and not reopened:
+        ignore(turn, account, order, report, Ignore.ENDED)
+        return
+    if quantity is not None and order.cum_qty >= quantity > 0:
+        status = OrdStatus.FILLED
+    else:
+        status = OrdStatus.PARTIALLY_FILLED if order.cum_qty else OrdStatus.WORKING
     turn.emit(
         OrderReplaced(
             at=turn.at,
             account=account.id,
             cl_ord_id=order.cl_ord_id,
-            request_id=report.request_id or order.pending_id,
+            request_id=report.request_id
+            or (order.pending_id if order.pending == "replace" else "unsolicited"),
             status=status,
             quantity=quantity,
             price=report.price,
@@ -270,8 +272,9 @@ def _on_replaced(turn: Turn, account: AccountState, order: Order, report: Execut
 def _on_change_rejected(
     turn: Turn, account: AccountState, order: Order, report: ExecutionReport
 ) -> None:
-    if not order.pending or (report.request_id and report.request_id != order.pending_id):
-        _ignore(turn, account, order, report, "no such change is in flight")
+    kind = "cancel" if report.exec_type is ExecType.CANCEL_REJECTED else "replace"
+    if order.pending != kind or report.request_id not in ("", order.pending_id):
+        ignore(turn, account, order, report, "no such change is in flight")
         return
     turn.emit(
         ChangeRejected(
@@ -300,10 +303,12 @@ def learn(
     """Apply a fact that is no fill; what the table ignores is journaled when a report told it."""
     result = step(order.status, fact)
     if isinstance(result, Ignore):
-        if report is not None and result is not Ignore.DUPLICATE:
-            _ignore(turn, account, order, report, result)
-        elif report is not None and order.venue_order_id is None:
+        if report is None:
+            return
+        if order.live and order.venue_order_id is None:
             _acknowledge(turn, account, order, order.status, report, evidence)
+        elif result is not Ignore.DUPLICATE:
+            ignore(turn, account, order, report, result)
         return
     if result is OrdStatus.IN_DOUBT:
         turn.emit(
@@ -324,6 +329,8 @@ def learn(
             )
         )
     else:
+        if result is OrdStatus.WORKING and order.cum_qty:
+            result = OrdStatus.PARTIALLY_FILLED
         _acknowledge(turn, account, order, result, report, evidence)
 
 
@@ -357,6 +364,8 @@ def on_submit_outcome(
         return
     if isinstance(outcome, Accepted):
         result = step(order.status, Fact.ACCEPTED)
+        if isinstance(result, Ignore) and order.live and order.venue_order_id is None:
+            result = order.status
         if isinstance(result, OrdStatus):
             turn.emit(
                 OrderAcknowledged(
@@ -407,6 +416,7 @@ def on_change_outcome(
         )
     )
     turn.market.looks.setdefault(account_id, "a change failed")
+    aftermath(turn, account, order)
 
 
 def aftermath(turn: Turn, account: AccountState, order: Order) -> None:
@@ -415,44 +425,62 @@ def aftermath(turn: Turn, account: AccountState, order: Order) -> None:
     if guard is not None:
         tend(turn, account, guard)
     if order.leg == "x":
-        for other in list(account.guards.values()):
-            if other.strategy == order.strategy and other.symbol == order.symbol:
+        for other in guards_of(account, order.strategy, order.symbol, order.side.opposite):
+            if other is not guard:
                 tend(turn, account, other)
-    if order.status in ENDED:
-        turn.market.peaks.pop(order.cl_ord_id, None)
-        for name in list(account.waiters.get(order.cl_ord_id, ())):
+    if account.waiters:
+        release_waiting(turn, account)
+
+
+def release_waiting(turn: Turn, account: AccountState) -> None:
+    """Let each order go whose wait is over, for what is still to be done, or end it unsent."""
+    for names in list(account.waiters.values()):
+        for name in list(names):
             waiting = account.orders.get(name)
-            if waiting is not None:
-                _let_go(turn, account, waiting, order)
+            if waiting is None or not waiting.waiting:
+                continue  # the end of one before it in this very loop has let it go
+            book = book_of(account, waiting.strategy, waiting.symbol, waiting.venue_symbol)
+            if waiting.leg == "e":
+                _entry_turn(turn, account, waiting, book)
+            elif not _stop_may_race(account, book):
+                _exit_turn(turn, account, waiting, book)
 
 
-def ask_back_again(turn: Turn, account: AccountState) -> None:
-    """Ask again for each stop or target that an exit waits for and whose cancel was refused.
-
-    Called once a look, so that a venue that goes on refusing is not asked in a tight loop.
-    """
-    for name in list(account.waiters):
-        order = account.orders.get(name)
-        if order is None or order.leg not in "st" or order.pending:
-            continue
-        if order.changes < CANCEL_TRIES_MAX:
-            request_cancel(turn, account, name, "an exit waits for it")
-
-
-def _let_go(turn: Turn, account: AccountState, waiting: Order, before: Order) -> None:
-    """Release an order that waited, for what is still to be done, or end it unsent."""
-    quantity = waiting.quantity
-    why = ""
-    if waiting.leg == "e":
-        if before.status is not OrdStatus.FILLED:
-            why = f"the part before it ended {before.status.value}"
+def _entry_turn(turn: Turn, account: AccountState, entry: Order, book: Book) -> None:
+    """An entry waits for the part before it to fill, or for the other side to be closed."""
+    before = account.order(entry.after) if entry.after is not None else None
+    if before is not None and before.live:
+        return
+    if before is not None and before.leg == "e":
+        filled = before.status is OrdStatus.FILLED
+        why = "" if filled else f"the part before it ended {before.status.value}"
     else:
-        book = account.book(waiting.strategy, waiting.symbol)
-        held = -book.quantity * waiting.side.sign if book is not None else ZERO
-        others = (book.exiting if book is not None else ZERO) - waiting.leaves
-        quantity = min(quantity, held - others)
-        if quantity <= 0:
-            why = "nothing is left to close"
+        against = book.quantity * entry.side.sign < 0
+        if against and book.exiting:
+            return
+        why = "the position that was to be closed first is still held" if against else ""
+    _go_or_end(turn, account, entry, entry.quantity, why)
+
+
+def _exit_turn(turn: Turn, account: AccountState, waiting: Order, book: Book) -> None:
+    held = -book.quantity * waiting.side.sign
+    quantity = min(waiting.quantity, held - (book.exiting - waiting.leaves))
+    _go_or_end(turn, account, waiting, quantity, "" if quantity > 0 else "nothing is left to close")
+
+
+def _stop_may_race(account: AccountState, book: Book) -> bool:
+    """Whether stops or targets still work that could close what exits in flight close."""
+    works = {"s": ZERO, "t": ZERO}
+    for order in account.orders.values():
+        if order.leg in works and is_of(order, book) and not order.native_child:
+            works[order.leg] += order.leaves
+    most = max(works.values())
+    return most > 0 and most + book.exiting > abs(book.quantity)
+
+
+def _go_or_end(
+    turn: Turn, account: AccountState, waiting: Order, quantity: Decimal, why: str
+) -> None:
     if why:
         learn(turn, account, waiting, Fact.UNSENT, reason="not_needed", text=why)
         aftermath(turn, account, waiting)
@@ -464,13 +492,14 @@ def _let_go(turn: Turn, account: AccountState, waiting: Order, before: Order) ->
     )
 
 
-def _ignore(
+def ignore(
     turn: Turn,
     account: AccountState,
     order: Order | None,
     report: ExecutionReport,
     why: str,
 ) -> None:
+    """Keep a report that is not applied; a fill in it is not counted later either."""
     turn.emit(
         ReportIgnored(
             at=turn.at,

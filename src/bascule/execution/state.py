@@ -34,6 +34,10 @@ SIGNAL_KEYS_MAX = 100_000
 SAME_ENTRIES_MAX = 1_000
 
 
+KNOWN = (OrdStatus.ACKNOWLEDGED, OrdStatus.WORKING, OrdStatus.PARTIALLY_FILLED)
+"""Where a live order stands that its venue has taken: only such a one can be changed."""
+
+
 class Execution(Struct, array_like=True):
     """One counted fill of an order."""
 
@@ -45,10 +49,11 @@ class Order(Struct, kw_only=True, omit_defaults=True):
     """An order of ours (or a venue's native child of one) from request to end.
 
     ``pending`` is ``cancel`` or ``replace`` while one is in flight; the terms asked for stand in
-    ``pending_*`` until the venue has answered. ``waiting`` holds an order back until the one
-    named in ``after`` has ended. ``number`` counts all requests of the installation, ``changes``
-    this order's cancel and replace requests; ``changed_at`` is the last of them, ``heard_at`` the
-    last news from the venue.
+    ``pending_*`` until the venue has answered. ``asked_back`` stays set once a cancel was asked
+    for. ``waiting`` holds an order back until the one named in ``after`` has ended. ``number``
+    counts all requests of the installation, ``changes`` this order's cancel and replace requests;
+    ``changed_at`` is the last of them, ``heard_at`` the last news from the venue. ``refusals``
+    counts the changes that were refused in a row.
     """
 
     cl_ord_id: ClOrdID
@@ -91,7 +96,9 @@ class Order(Struct, kw_only=True, omit_defaults=True):
     pending_qty: Decimal | None = None
     pending_price: Decimal | None = None
     pending_stop: Decimal | None = None
+    asked_back: bool = False
     changes: int = 0
+    refusals: int = 0
     changed_at: Instant = Instant(0)
     heard_at: Instant = Instant(0)
     doubt: str = ""
@@ -122,11 +129,12 @@ class Order(Struct, kw_only=True, omit_defaults=True):
 class Book(Struct, omit_defaults=True):
     """A strategy's own share of an account's position in one contract.
 
-    ``quantity`` is signed. ``lots`` keeps it by position id where the venue hedges. ``open_qty``
-    is what entries may still add (unsigned, at the worst), ``exiting`` what exits in flight will
-    still take away. ``entries`` counts entry orders since it was last flat. ``closing`` is the
-    last signal that closed everything: an entry with a number up to ``closed_to`` that still
-    fills is closed at once.
+    ``quantity`` is signed. ``lots`` keeps it by position id where the venue hedges. ``open_buy``
+    and ``open_sell`` are what entries may still add (unsigned, at the worst), ``exiting`` what
+    exits in flight will still take away. ``entries`` counts entry orders since it was last flat,
+    but for those that ended without a fill. ``target`` is the sender's own position as last acted
+    on, where the account sizes by itself. ``closing`` is the last signal that closed everything:
+    an entry with a number up to ``closed_to`` that still fills is closed at once.
     """
 
     strategy: StrategyId
@@ -140,6 +148,7 @@ class Book(Struct, omit_defaults=True):
     open_sell: Decimal = ZERO
     exiting: Decimal = ZERO
     entries: int = 0
+    target: Decimal | None = None
     closing: SignalId | None = None
     closed_to: int = 0
     lots: dict[PositionId, Decimal] = field(default_factory=dict)
@@ -149,8 +158,11 @@ class Guard(Struct, omit_defaults=True):
     """What protects one filled entry: its bracket, and how much of the fill is still held.
 
     ``slot`` is the entry's own among the children of a split. ``children`` are the stop and
-    target orders, engine-run or native, live ones only.
-    ``refused`` counts stop orders that the venue refused. ``moved`` is set once break-even acted.
+    target orders, engine-run or native, live ones only; ``made`` and ``taken`` are by leg and
+    label. ``refused`` counts, by leg and label, the orders in a row that the venue refused or
+    ended at once; ``tried_at`` is when a close was last tried instead. ``denied`` holds the codes
+    with which our own checks refused an order, by its id (a close: ``x``), so that it is said
+    once. ``moved`` is set once break-even acted.
     """
 
     cl_ord_id: ClOrdID
@@ -168,7 +180,9 @@ class Guard(Struct, omit_defaults=True):
     taken: dict[str, Decimal] = field(default_factory=dict)
     children: list[ClOrdID] = field(default_factory=list)
     made: dict[str, int] = field(default_factory=dict)
-    refused: int = 0
+    refused: dict[str, int] = field(default_factory=dict)
+    denied: dict[str, str] = field(default_factory=dict)
+    tried_at: Instant = Instant(0)
     moved: bool = False
     position_id: PositionId | None = None
     entry_done: bool = False
@@ -185,11 +199,20 @@ class Stop(Struct, frozen=True):
 
 
 class Exposure(Struct):
-    """An account's position in one contract, and what open entries may still do to it."""
+    """An account's position in one contract, and what open entries may still do to it.
 
-    net: Decimal = ZERO
+    ``long`` and ``short`` (both unsigned) are the sums of its books on either side.
+    """
+
+    long: Decimal = ZERO
+    short: Decimal = ZERO
     open_buy: Decimal = ZERO
     open_sell: Decimal = ZERO
+
+    @property
+    def net(self) -> Decimal:
+        """The account's signed position."""
+        return self.long - self.short
 
 
 class LastSame(Struct, array_like=True):
@@ -203,7 +226,8 @@ class AccountState(Struct, kw_only=True):
     """Everything known of one account.
 
     ``waiters`` lists, by the order waited for, the orders held back for it. ``watched`` lists, by
-    venue symbol, the trailing orders and the guards that follow the price.
+    venue symbol, the trailing orders and the guards that follow the price. ``known`` is set by the
+    first reconciliation, which takes over whatever the account held before.
     """
 
     id: AccountId
@@ -225,6 +249,7 @@ class AccountState(Struct, kw_only=True):
     same: dict[str, LastSame] = field(default_factory=dict)
     money: AccountSnapshot | None = None
     link_up: bool = False
+    known: bool = False
     reconciled: bool = False
     drift: dict[Symbol, str] = field(default_factory=dict)
     last_fill_at: Instant = Instant(0)

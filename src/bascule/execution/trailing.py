@@ -10,9 +10,10 @@ import msgspec
 
 from bascule.execution.guards import tend
 from bascule.execution.levels import away_from
-from bascule.execution.state import AccountState, Guard, Order
+from bascule.execution.planning import may_change
+from bascule.execution.state import KNOWN, AccountState, Guard, Order
 from bascule.execution.turn import Turn
-from bascule.model.enums import OrdStatus, Side
+from bascule.model.enums import Side
 from bascule.model.event import Bracket, ProtectionChanged, ReplaceRequested
 from bascule.model.ids import VenueSymbol
 from bascule.model.instrument import Listing, Quote
@@ -41,6 +42,20 @@ def follow_all(turn: Turn) -> None:
     for account in turn.accounts():
         for venue_symbol in list(account.watched):
             follow(turn, account, venue_symbol)
+    _forget_peaks(turn)
+
+
+def _forget_peaks(turn: Turn) -> None:
+    """Keep the peaks of what still follows a price, and no others."""
+    if turn.market.peaks:
+        watched = {
+            name
+            for account in turn.accounts()
+            for names in account.watched.values()
+            for name in names
+        }
+        for name in [name for name in turn.market.peaks if name not in watched]:
+            del turn.market.peaks[name]
 
 
 def _follow_guard(turn: Turn, account: AccountState, guard: Guard, quote: Quote) -> None:
@@ -65,7 +80,7 @@ def _follow_guard(turn: Turn, account: AccountState, guard: Guard, quote: Quote)
         return
     level = _behind(peak, bracket.trail_distance, guard.side, listing)
     child = _stop_of(account, guard)
-    if child is not None and (child.pending or _too_soon(turn, child)):
+    if child is not None and not _may_move(turn, child):
         return
     if _better(level, bracket.stop_loss, sign, bracket.trail_step or listing.tick_size):
         _set_stop(turn, account, guard, level, "trail")
@@ -108,9 +123,7 @@ def _follow_order(turn: Turn, account: AccountState, order: Order, quote: Quote)
     distance = order.trail_distance
     if listing is None or distance is None or capabilities is None:
         return
-    if capabilities.native_trailing or order.cum_qty or order.pending:
-        return
-    if order.status not in (OrdStatus.WORKING, OrdStatus.ACKNOWLEDGED):
+    if capabilities.native_trailing or order.cum_qty:
         return
     # A sell stop trails below a rising bid, a buy stop above a falling ask.
     held = order.side.opposite
@@ -119,7 +132,8 @@ def _follow_order(turn: Turn, account: AccountState, order: Order, quote: Quote)
     if peak is None or (price - peak) * held.sign > 0:
         peak = turn.market.peaks[order.cl_ord_id] = price
     level = _behind(peak, distance, held, listing)
-    if _too_soon(turn, order) or not _better(level, order.stop_price, held.sign, listing.tick_size):
+    better = _better(level, order.stop_price, held.sign, listing.tick_size)
+    if not better or not _may_move(turn, order):
         return
     turn.emit(
         ReplaceRequested(
@@ -141,8 +155,9 @@ def _stop_of(account: AccountState, guard: Guard) -> Order | None:
     return None
 
 
-def _too_soon(turn: Turn, order: Order) -> bool:
-    return bool(order.changes) and turn.at < order.changed_at + turn.settings.change_interval_ns
+def _may_move(turn: Turn, order: Order) -> bool:
+    """Whether the venue has the order, no change of it is in flight, and its pace allows one."""
+    return order.status in KNOWN and not order.pending and may_change(turn, order)
 
 
 def _behind(peak: Decimal, distance: Decimal, held: Side, listing: Listing) -> Decimal:

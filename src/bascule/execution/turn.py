@@ -46,10 +46,8 @@ class Suspect(Struct, frozen=True):
 class Market(Struct):
     """What is known but not journaled: latest quotes, peaks of trailing orders, looks wanted.
 
-    ``refused`` holds when a guard's order was last refused by our own checks, so that it is tried
-    again once an interval and not at every event. ``looks`` names accounts whose venue should be
-    asked soon, and why; ``suspects`` holds differences in positions that are
-    not yet drift.
+    ``looks`` names accounts whose venue should be asked soon, and why; ``suspects`` holds
+    differences in positions that are not yet drift.
 
     After a restart a peak starts again from the level that was last asked of the venue, which
     only ever ratchets, so nothing that was gained is given back.
@@ -58,7 +56,6 @@ class Market(Struct):
     quotes: dict[AccountId, dict[VenueSymbol, Quote]] = field(default_factory=dict)
     peaks: dict[ClOrdID, Decimal] = field(default_factory=dict)
     looks: dict[AccountId, str] = field(default_factory=dict)
-    refused: dict[str, Instant] = field(default_factory=dict)
     suspects: dict[AccountId, dict[Symbol, Suspect]] = field(default_factory=dict)
 
     def quote(self, account: AccountId, venue_symbol: VenueSymbol) -> Quote | None:

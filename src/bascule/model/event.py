@@ -176,7 +176,9 @@ class OrderRequested(_Event, frozen=True, tag="order_requested"):
     ``leg``: e entry, x exit, s stop loss, t take profit. ``parent`` is the entry it protects.
     ``sizing`` says in words how the quantity came about. ``not_before`` is a stagger.
     ``expires_unsent`` is when it must no longer leave. ``after``: held until that order has ended
-    (a later child of a split, or an exit that waits for its stop to be taken back).
+    (a later child of a split, an exit that waits for its stop to be taken back, an entry that
+    waits for the other side to be closed). ``target`` is the sender's own position once this has
+    filled, where the account sizes by itself and the signal told it.
     """
 
     cl_ord_id: ClOrdID
@@ -207,6 +209,7 @@ class OrderRequested(_Event, frozen=True, tag="order_requested"):
     reference: str = ""
     not_before: Instant | None = None
     expires_unsent: Instant | None = None
+    target: Decimal | None = None
     verdicts: tuple[Verdict, ...] = ()
 
 

@@ -19,6 +19,7 @@ def _discover() -> tuple[Check, ...]:
 CHECKS: tuple[Check, ...] = _discover()
 """Every check of this installation, in the order in which an entry meets them."""
 
+_CLOSING = tuple(check for check in CHECKS if check.applies_to != "entry")
 _REDUCING = tuple(check for check in CHECKS if check.applies_to == "any")
 
 
@@ -31,8 +32,11 @@ def judge(proposal: Proposal) -> tuple[Verdict, ...]:
     Returns:
         One verdict a check that was run; the order may go only if the last one is ``ok``.
     """
+    met = CHECKS
+    if proposal.reducing or proposal.closing:
+        met = _REDUCING if proposal.reducing else _CLOSING
     verdicts = []
-    for check in _REDUCING if proposal.reducing else CHECKS:
+    for check in met:
         try:
             verdict = check.run(proposal)
         except (ArithmeticError, LookupError, TypeError, ValueError, AttributeError) as error:

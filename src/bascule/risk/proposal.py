@@ -10,7 +10,7 @@ from bascule.model.account import AccountSpec
 from bascule.model.enums import OrdType, Side, StopMode
 from bascule.model.event import Verdict
 from bascule.model.instrument import Listing
-from bascule.model.values import Instant
+from bascule.model.values import ZERO, Instant
 from bascule.risk.rates import RateWindow
 
 
@@ -26,10 +26,12 @@ class StopInForce(Struct, frozen=True):
 class Proposal(Struct, kw_only=True):
     """One child order as it would be sent, and the account as it would stand at its worst.
 
-    Quantities are in the venue's unit. ``net`` is the account's signed position in the contract;
-    ``book`` the strategy's own. ``open_buy`` and ``open_sell`` sum what working, in-flight and
-    in-doubt entries can still fill, a replace at the larger of old and new. ``reducing`` is True
-    only when the order is proven to reduce; ``session`` is ``open``, ``break`` or ``closed``.
+    Quantities are in the venue's unit. ``net`` is the account's signed position in the contract,
+    ``long`` and ``short`` (unsigned) what its books hold on either side; ``book`` is the
+    strategy's own. ``open_buy`` and ``open_sell`` sum what working, in-flight and in-doubt entries
+    can still fill, a replace at the larger of old and new. ``reducing`` is True only when the
+    order is proven to reduce the account, ``closing`` when it closes (or protects) its own book;
+    ``session`` is ``open``, ``break`` or ``closed``.
     """
 
     at: Instant
@@ -46,6 +48,9 @@ class Proposal(Struct, kw_only=True):
     open_sell: Decimal
     open_orders: int
     rates: RateWindow
+    closing: bool = False
+    long: Decimal = ZERO
+    short: Decimal = ZERO
     stop: StopInForce | None = None
     session: str = "open"
     session_text: str = ""
@@ -61,11 +66,13 @@ class Proposal(Struct, kw_only=True):
 class Check(Struct, frozen=True):
     """A check as the chain sees it; each file in ``checks`` offers one as ``CHECK``.
 
-    ``place`` is its place in the chain (numbers leave gaps for later checks). With ``applies_to``
-    entry a proven reduction never meets it.
+    ``place`` is its place in the chain (numbers leave gaps for later checks). ``applies_to`` says
+    which orders meet it: ``any`` every order; ``unproven`` all but a proven reduction; ``entry``
+    only what opens or adds, so that a close which cannot be proven (another book stands against
+    it) is not held to limits on new risk.
     """
 
     code: str
     place: int
-    applies_to: Literal["entry", "any"]
+    applies_to: Literal["entry", "unproven", "any"]
     run: Callable[[Proposal], Verdict]

@@ -25,4 +25,4 @@ def run(proposal: Proposal) -> Verdict:
     )
 
 
-CHECK = Check(CODE, 200, "entry", run)
+CHECK = Check(CODE, 200, "unproven", run)

@@ -31,4 +31,4 @@ def run(proposal: Proposal) -> Verdict:
     return _PASS
 
 
-CHECK = Check(CODE, 300, "entry", run)
+CHECK = Check(CODE, 300, "unproven", run)

@@ -12,18 +12,19 @@ _PASS = Verdict(CODE, True)
 def run(proposal: Proposal) -> Verdict:
     """Refuse an entry whose worst case passes the position limit.
 
-    The worst case counts the position held, every entry on the same side that is working, in
-    flight or in doubt, and this order, each as if filled in full. It is ``used``; like ``limit``
-    it is unsigned and in the venue's unit.
+    The worst case counts what the account's books hold on the order's side (whatever stands
+    against it may be closed first), every entry on that side that is working, in flight or in
+    doubt, and this order, each as if filled in full. It is ``used``; like ``limit`` it is unsigned
+    and in the venue's unit.
     """
     limits = proposal.spec.limits
     limit = limits.max_position_qty_by_symbol.get(proposal.listing.symbol, limits.max_position_qty)
     if limit is None:
         return _PASS
     if proposal.side is Side.BUY:
-        before = proposal.net + proposal.open_buy
+        before = proposal.long + proposal.open_buy
     else:
-        before = proposal.open_sell - proposal.net
+        before = proposal.short + proposal.open_sell
     worst = before + proposal.quantity
     if worst <= limit:
         return Verdict(CODE, True, worst, limit)

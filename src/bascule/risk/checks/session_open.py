@@ -21,4 +21,4 @@ def run(proposal: Proposal) -> Verdict:
     )
 
 
-CHECK = Check(CODE, 400, "entry", run)
+CHECK = Check(CODE, 400, "unproven", run)

@@ -1,0 +1,152 @@
+"""How fills and ends of orders change what guards them: made, filled, released, forgotten."""
+
+from decimal import Decimal
+
+from bascule.execution.state import AccountState, Guard, Order
+from bascule.model.enums import ENDED, Side
+from bascule.model.event import Bracket
+from bascule.model.ids import ClOrdID, PositionId, StrategyId, Symbol, VenueSymbol, base36
+from bascule.model.values import ZERO
+
+
+def slot_of(order: Order) -> str:
+    """Name a guard's order by leg and label: ``s``, ``ta``, ``tb``, ``x``."""
+    return f"{order.leg}{order.label}" if order.leg in "st" else order.leg
+
+
+def make_guard(account: AccountState, entry: Order, bracket: Bracket) -> Guard:
+    """Guard an entry from now on; what it filled before is counted as filled and not as held."""
+    own_part = entry.cl_ord_id.rsplit("-", 1)[1][len(base36(account.number)) + 1 :]
+    guard = Guard(
+        entry.cl_ord_id,
+        entry.signal,
+        entry.strategy,
+        entry.symbol,
+        entry.venue_symbol,
+        entry.side,
+        bracket,
+        entry.intent,
+        own_part.split(".")[0],
+        entry_price=entry.avg_price or ZERO,
+        filled=entry.cum_qty,
+        position_id=entry.position_id,
+        entry_done=entry.status in ENDED,
+    )
+    account.guards[entry.cl_ord_id] = guard
+    if bracket.follows_price:
+        watch(account, entry.venue_symbol, entry.cl_ord_id)
+    return guard
+
+
+def guard_again(account: AccountState, entry: ClOrdID | None) -> Guard | None:
+    """Find an entry's guard, or make one anew for an entry that has a bracket."""
+    if entry is None:
+        return None
+    guard = account.guards.get(entry)
+    order = account.order(entry) if guard is None else None
+    if order is not None and order.bracket is not None:
+        return make_guard(account, order, order.bracket)
+    return guard
+
+
+def entry_filled(
+    account: AccountState,
+    entry: Order,
+    quantity: Decimal,
+    closed: Decimal,
+    position_id: PositionId | None,
+) -> None:
+    """Hold what an entry filled, less what of it closed the other side of its own book.
+
+    A fill may come after the guard was forgotten (it won the race with a cancel): it is guarded
+    all the same.
+    """
+    if closed > 0:
+        release_guards(account, entry.strategy, entry.symbol, entry.side, closed)
+    guard = account.guards.get(entry.cl_ord_id)
+    if guard is None and entry.bracket is not None and quantity > 0:
+        guard = make_guard(account, entry, entry.bracket)
+        guard.filled -= quantity
+    if guard is None:
+        return
+    guard.filled += quantity
+    guard.held += quantity - closed
+    guard.position_id = position_id or guard.position_id
+    if entry.avg_price is not None:
+        guard.entry_price = entry.avg_price
+
+
+def release_guards(
+    account: AccountState,
+    strategy: StrategyId,
+    symbol: Symbol,
+    closing_side: Side,
+    quantity: Decimal,
+    position_id: PositionId | None = None,
+) -> None:
+    """Take a closed quantity off the guards of a book, its own position first, then the oldest."""
+    guards = guards_of(account, strategy, symbol, closing_side.opposite)
+    if position_id is not None:
+        guards.sort(key=lambda guard: guard.position_id != position_id)
+    for guard in guards:
+        taken = min(guard.held, quantity)
+        if taken > 0:
+            guard.held -= taken
+            quantity -= taken
+            drop_idle(account, guard)
+
+
+def hold_again(account: AccountState, undone: Order, quantity: Decimal) -> None:
+    """An exit was undone: what it had closed stands again and is guarded again, newest first."""
+    entries = [
+        order
+        for order in (*account.ended.values(), *account.orders.values())
+        if order.leg == "e"
+        and order.strategy == undone.strategy
+        and order.symbol == undone.symbol
+        and order.side is not undone.side
+    ]
+    for entry in reversed(entries):
+        guard = account.guards.get(entry.cl_ord_id)
+        room = entry.cum_qty - (guard.held if guard is not None else ZERO)
+        again = min(room, quantity)
+        if again <= 0:
+            continue
+        guard = guard_again(account, entry.cl_ord_id)
+        if guard is not None:
+            guard.held += again
+        quantity -= again
+
+
+def guards_of(
+    account: AccountState, strategy: StrategyId, symbol: Symbol, side: Side
+) -> list[Guard]:
+    """List what guards one side of a book, oldest first."""
+    return [
+        guard
+        for guard in account.guards.values()
+        if guard.strategy == strategy and guard.symbol == symbol and guard.side is side
+    ]
+
+
+def drop_idle(account: AccountState, guard: Guard) -> None:
+    """Forget a guard whose entry has ended, that holds nothing and has no child left."""
+    if guard.entry_done and guard.held <= 0 and not guard.children:
+        account.guards.pop(guard.cl_ord_id, None)
+        unwatch(account, guard.venue_symbol, guard.cl_ord_id)
+
+
+def watch(account: AccountState, venue_symbol: VenueSymbol, cl_ord_id: ClOrdID) -> None:
+    """Follow the price for an order or guard."""
+    ids = account.watched.setdefault(venue_symbol, [])
+    if cl_ord_id not in ids:
+        ids.append(cl_ord_id)
+
+
+def unwatch(account: AccountState, venue_symbol: VenueSymbol, cl_ord_id: ClOrdID) -> None:
+    """Stop following the price for an order or guard that is gone."""
+    ids = account.watched.get(venue_symbol)
+    if ids is not None and cl_ord_id in ids and cl_ord_id not in account.guards:
+        ids.remove(cl_ord_id)
+        if not ids:
+            del account.watched[venue_symbol]
