@@ -15,6 +15,7 @@ from msgspec import Struct
 from bascule.api.pricing import Pricing
 from bascule.execution.state import AccountState, Book, Guard, Order, State
 from bascule.model.enums import OrdStatus
+from bascule.model.ids import ClOrdID
 from bascule.model.values import ZERO, Instant
 
 ROLES = {"e": "entry", "x": "exit", "s": "stop_loss", "t": "take_profit"}
@@ -53,7 +54,7 @@ class OrderView(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class OrdersPage(Struct, frozen=True):
-    """Orders, the newest first; ``more`` says that there are others which were not looked at."""
+    """Orders: live ones first; ``more`` says that there are others which were not looked at."""
 
     orders: list[OrderView]
     more: bool
@@ -161,9 +162,12 @@ def orders_page(
     which: Literal["live", "all"] = "live",
     limit: int = 200,
 ) -> OrdersPage:
-    """Show orders, the newest first; with ``live`` only those that may still trade."""
+    """Show the orders that may still trade, the newest first; with ``all`` then the ended ones."""
+    accounts = [one for one in state.accounts.values() if not account or one.id == account]
+    walk = _newest_first(one.orders for one in accounts)
+    if which == "all":
+        walk = chain(walk, _newest_first(one.ended for one in accounts))
     found: list[OrderView] = []
-    walk = _newest_first(_accounts(state, account), with_ended=which == "all")
     for seen, order in enumerate(walk):
         if len(found) >= limit or seen >= SCAN_MAX:
             return OrdersPage(found, more=True)
@@ -172,23 +176,12 @@ def orders_page(
     return OrdersPage(found, more=False)
 
 
-def _accounts(state: State, account: str) -> Iterator[AccountState]:
-    return (one for one in state.accounts.values() if not account or one.id == account)
+def _newest_first(kept: Iterable[dict[ClOrdID, Order]]) -> Iterator[Order]:
+    """Merge the orders of many accounts, each dict from its end; nothing is sorted or copied.
 
-
-def _newest_first(accounts: Iterable[AccountState], *, with_ended: bool) -> Iterator[Order]:
-    """Walk orders by their number, downwards; each dict is in the order of its making."""
-    walks: list[Iterator[Order]] = []
-    for one in accounts:
-        walks.append(reversed(one.orders.values()))
-        if with_ended:
-            # Ended orders stand in the order of their ending: near enough to be merged sorted.
-            walks.append(iter(sorted(one.ended.values(), key=_number, reverse=True)))
-    return heapq.merge(*walks, key=lambda order: -order.number)
-
-
-def _number(order: Order) -> int:
-    return order.number
+    Ended orders stand in the order of their ending, so there the merge is near enough.
+    """
+    return heapq.merge(*(reversed(one.values()) for one in kept), key=lambda one: -one.number)
 
 
 def positions_view(
@@ -197,7 +190,9 @@ def positions_view(
     """Show every book and net that is not flat."""
     books: list[BookView] = []
     nets: list[NetView] = []
-    for one in _accounts(state, account):
+    for one in state.accounts.values():
+        if account and one.id != account:
+            continue
         books += [
             book_view(one, book, pricing)
             for book in one.books.values()

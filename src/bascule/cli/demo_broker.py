@@ -62,7 +62,8 @@ class Broker:
         raise VenueTransient(
             f"The paper broker did not start: {words}",
             code="paper_broker",
-            hint="If its port is taken, name another: `bascule demo --broker-port PORT`.",
+            hint="If its port is taken, choose another: the venue's `port`, or --broker-port for"
+            " the demonstration.",
         )
 
     def _start(self, config: Path) -> str:

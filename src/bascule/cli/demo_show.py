@@ -92,7 +92,8 @@ class Show:
     async def _table(self, running: Running) -> None:
         with Live(console=Console(), auto_refresh=False) as live:
             while True:
-                live.update(await self._picture(running), refresh=True)
+                picture = await self._picture(running)
+                await asyncio.to_thread(live.update, picture, refresh=True)
                 await asyncio.sleep(REFRESH_S)
 
     async def _picture(self, running: Running) -> Group:

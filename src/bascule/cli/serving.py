@@ -27,7 +27,7 @@ from bascule.config.private import write_private
 from bascule.config.secrets import Secrets
 from bascule.engine.runtime import Runtime
 from bascule.journal.wirelog import Direction, WireLog
-from bascule.model.errors import ConfigError
+from bascule.model.errors import ConfigError, invariant
 from bascule.signals import dialects
 from bascule.signals.intake.http import HttpIntake
 from bascule.signals.intake.source import Source
@@ -201,6 +201,9 @@ async def _serve_runtime(
         server.should_exit = True
         stopped.cancel()
         shown.cancel()
+        invariant(
+            ended.is_set() or runtime.fatal.done(), "the web server ends only when it is told to"
+        )
 
 
 def _uvicorn_config(app: Asgi) -> uvicorn.Config:

@@ -7,7 +7,7 @@ from bascule.execution.evolve import evolve
 from bascule.execution.state import State, load
 from bascule.journal.journal import Journal
 from bascule.model.enums import OrdStatus
-from bascule.model.values import MILLISECOND
+from bascule.model.values import MILLISECOND, text
 
 
 class Recovered(Struct, frozen=True):
@@ -76,11 +76,11 @@ def report(found: Recovered) -> RestartReport:
             unsure = (OrdStatus.NEW_REQUESTED, OrdStatus.SUBMITTED, OrdStatus.IN_DOUBT)
             if order.status in unsure and not order.waiting:
                 doubt.append(
-                    f"{order.cl_ord_id} {order.side.value} {order.quantity} {order.symbol} "
+                    f"{order.cl_ord_id} {order.side.value} {text(order.quantity)} {order.symbol} "
                     f"on {account.id}"
                 )
         held += [
-            f"{symbol} {exposure.net} on {account.id}"
+            f"{symbol} {text(exposure.net)} on {account.id}"
             for symbol, exposure in account.exposure.items()
             if exposure.net
         ]

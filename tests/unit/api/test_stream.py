@@ -65,7 +65,7 @@ async def test_events_come_as_they_become_durable(api: House) -> None:
     await api.signal(buy())
     heard = await listener.until("order_filled", 2)
     kinds = [kind for _, kind in heard]
-    assert kinds[0] == "signal_accepted"
+    assert kinds.index("signal_accepted") < kinds.index("order_requested")
     assert kinds.count("order_requested") == 2
     assert [seq for seq, _ in heard] == sorted(seq for seq, _ in heard)
     await listener.leave()
