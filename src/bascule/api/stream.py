@@ -13,6 +13,7 @@ from litestar.response import ServerSentEventMessage
 from bascule.api.reading import events_after
 from bascule.engine.owner import Owner
 from bascule.journal.follower import Follower
+from bascule.journal.store import Row
 from bascule.model.errors import UsageError
 from bascule.model.event import Event
 
@@ -96,16 +97,14 @@ class Streams:
 
         self._open.add(news)
         leave = self._owner.follow(tell)
-        follower = await asyncio.to_thread(Follower, self._journal)
+        reader = _Reader(self._journal)
         reached = after_seq
         try:
             while not self._closing:
                 news.clear()
                 while True:
                     before = reached
-                    rows, reached = await asyncio.to_thread(
-                        events_after, follower, reached, kinds, BATCH
-                    )
+                    rows, reached = await reader.read(reached, kinds)
                     for row in rows:
                         yield ServerSentEventMessage(data=row.data, event=row.kind, id=str(row.seq))
                     if reached == before:
@@ -117,4 +116,36 @@ class Streams:
         finally:
             leave()
             self._open.discard(news)
-            follower.close()
+            reader.close()
+
+
+class _Reader:
+    """A follower that is used in threads, one at a time, and let go of when no thread has it."""
+
+    def __init__(self, journal: Path) -> None:
+        self._journal = journal
+        self._follower: Follower | None = None
+        self._reading: asyncio.Future[tuple[list[Row], int]] | None = None
+
+    async def read(self, after_seq: int, kinds: frozenset[str] | None) -> tuple[list[Row], int]:
+        """Give the next rows, and how far was read."""
+        loop = asyncio.get_running_loop()
+        self._reading = loop.run_in_executor(None, self._read, after_seq, kinds)
+        # A listener that hangs up cancels its stream, and a thread cannot be cancelled.
+        return await asyncio.shield(self._reading)
+
+    def _read(self, after_seq: int, kinds: frozenset[str] | None) -> tuple[list[Row], int]:
+        if self._follower is None:
+            self._follower = Follower(self._journal)
+        return events_after(self._follower, after_seq, kinds, BATCH)
+
+    def close(self) -> None:
+        """Let go of the journal, as soon as the thread that reads it is done."""
+        if self._reading is not None and not self._reading.done():
+            self._reading.add_done_callback(lambda _: self._close())
+        else:
+            self._close()
+
+    def _close(self) -> None:
+        if self._follower is not None:
+            self._follower.close()
