@@ -38,7 +38,8 @@ $(STAMP): requirements-dev.lock pyproject.toml
 run: setup ## Start the demo on paper (DEMO=0: without its signal sender)
 	@$(PY) -m bascule demo $(if $(filter 0,$(DEMO)),--no-sender)
 
-test: setup ## Run every test (WORKERS=2)
+test: setup ## Run every test (WORKERS=2); as root it first installs the programs that some need
+	@$(PY) tools/system_packages.py || true
 	@$(PY) -m pytest -n $(WORKERS)
 
 test-core: setup ## Run the tests that need nothing but Python
