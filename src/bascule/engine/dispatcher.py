@@ -21,11 +21,13 @@ from bascule.execution.inputs import (
     SubmitAnswered,
 )
 from bascule.execution.state import Order, State
+from bascule.execution.stops import stop_in_force
 from bascule.execution.turn import Settings
-from bascule.model.enums import OrdStatus
+from bascule.model.enums import OrdStatus, StopMode
 from bascule.model.ids import AccountId, VenueId
-from bascule.model.order import CancelOrder, NewOrder, Outcome, ReplaceOrder
+from bascule.model.order import CancelOrder, NewOrder, Outcome, Refused, ReplaceOrder
 from bascule.model.values import SECOND, Instant
+from bascule.risk.proposal import StopInForce
 from bascule.venues.kit.contract import Venue
 
 QUEUE_MAX = 10_000
@@ -182,6 +184,9 @@ class Dispatcher:
         spec = self._settings.accounts[effect.account]
         if order is None:
             return  # it ended while it waited: there is nothing to send or to change
+        stop = stop_in_force(self._state, spec, order.strategy)
+        if stop is not None and self._held_back(effect, order, stop):
+            return
         if isinstance(effect, Submit):
             new = self._ready(effect, order, now)
             if new is not None:
@@ -192,6 +197,23 @@ class Dispatcher:
             self._changes.append(self._cancel(self._links[spec.venue], effect, order))
         else:
             self._changes.append(self._replace(self._links[spec.venue], effect, order))
+
+    def _held_back(self, effect: Effect, order: Order, stop: StopInForce) -> bool:
+        """Hold back what a stop that came meanwhile forbids: entries, or under a freeze all."""
+        frozen = stop.mode is StopMode.FREEZE
+        why = f"a {stop.mode.value} on {stop.scope} came before it was sent"
+        if isinstance(effect, Submit):
+            if frozen or order.leg == "e":
+                if order.status is OrdStatus.NEW_REQUESTED:
+                    self._never(effect, why)
+                return True
+            return False
+        if not frozen:
+            return False
+        request = effect.request_id if isinstance(effect, Cancel) else effect.request.request_id
+        now = self._clock.now()
+        self._changed(effect, request, Refused("frozen", "", why, now))
+        return True
 
     def _take_back_unsent(self, effect: Cancel, order: Order) -> bool:
         """Cancel here what has not left yet; the venue must not be asked for an order it lacks."""

@@ -14,6 +14,7 @@ from bascule.execution.placing import Draft, place
 from bascule.execution.plan_exit import close_quantity, exits_are_safe
 from bascule.execution.planning import may_change, request_cancel
 from bascule.execution.state import KNOWN, AccountState, Guard, Order
+from bascule.execution.stops import is_frozen
 from bascule.execution.turn import Turn
 from bascule.model.account import AccountSpec, Capabilities
 from bascule.model.enums import OrdType
@@ -54,6 +55,8 @@ def tend(turn: Turn, account: AccountState, guard: Guard) -> None:
     spec = turn.settings.accounts.get(account.id)
     listing = turn.listing(account.id, guard.symbol)
     if spec is None or listing is None:
+        return
+    if is_frozen(turn.state, spec, guard.strategy):
         return
     capabilities = turn.settings.capabilities[account.id]
     children = [account.orders[name] for name in guard.children if name in account.orders]

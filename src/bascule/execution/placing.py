@@ -159,7 +159,7 @@ def judge_draft(
             open_sell=exposure.open_sell if is_buy else exposure.open_sell - counted,
             open_orders=len(account.orders) - (replacing is not None),
             rates=account.rates,
-            stop=stop_in_force(turn, draft.spec, draft.strategy),
+            stop=stop_in_force(turn.state, draft.spec, draft.strategy),
             session=session,
             price=draft.price,
             stop_price=draft.stop_price,

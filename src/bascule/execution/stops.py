@@ -1,5 +1,6 @@
 """Stops: halt, lock and freeze. One never loosens another; only arming does."""
 
+from bascule.execution.state import State
 from bascule.execution.turn import Turn
 from bascule.model.account import AccountSpec
 from bascule.model.enums import StopMode
@@ -23,9 +24,9 @@ def set_stop(
     turn.emit(StopSet(at=turn.at, scope=scope, mode=mode, by=by, reason=reason, until=until))
 
 
-def stop_in_force(turn: Turn, spec: AccountSpec, strategy: str) -> StopInForce | None:
+def stop_in_force(state: State, spec: AccountSpec, strategy: str) -> StopInForce | None:
     """Find the strictest stop whose scope covers an order of this account and strategy."""
-    stops = turn.state.stops
+    stops = state.stops
     found: StopInForce | None = None
     if stops:
         scopes = (
@@ -41,6 +42,12 @@ def stop_in_force(turn: Turn, spec: AccountSpec, strategy: str) -> StopInForce |
                 continue
             if found is None or _STRICTNESS[stop.mode] > _STRICTNESS[found.mode]:
                 found = StopInForce(scope, stop.mode, stop.reason, stop.by)
-    if found is None and turn.state.reduce_only:
+    if found is None and state.reduce_only:
         return StopInForce("all", StopMode.HALT, "a restored journal starts reduce-only", "bascule")
     return found
+
+
+def is_frozen(state: State, spec: AccountSpec, strategy: str) -> bool:
+    """Whether nothing at all may leave for this account and strategy."""
+    stop = stop_in_force(state, spec, strategy) if state.stops else None
+    return stop is not None and stop.mode is StopMode.FREEZE

@@ -12,6 +12,7 @@ from bascule.execution.guards import tend
 from bascule.execution.levels import away_from
 from bascule.execution.planning import may_change
 from bascule.execution.state import KNOWN, AccountState, Guard, Order
+from bascule.execution.stops import is_frozen
 from bascule.execution.turn import Turn
 from bascule.model.enums import Side
 from bascule.model.event import Bracket, ProtectionChanged, ReplaceRequested
@@ -123,7 +124,10 @@ def _follow_order(turn: Turn, account: AccountState, order: Order, quote: Quote)
     distance = order.trail_distance
     if listing is None or distance is None or capabilities is None:
         return
+    spec = turn.settings.accounts[account.id]
     if capabilities.native_trailing or order.cum_qty:
+        return
+    if is_frozen(turn.state, spec, order.strategy):
         return
     # A sell stop trails below a rising bid, a buy stop above a falling ask.
     held = order.side.opposite
