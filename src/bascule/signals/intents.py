@@ -8,6 +8,8 @@ without a size is refused.
 from decimal import Decimal
 from typing import get_args
 
+from msgspec import structs
+
 from bascule.model.enums import Direction, OrdType, QtyUnit, Side, TimeInForce
 from bascule.model.intent import (
     Amount,
@@ -104,12 +106,17 @@ def _map(instruction: Instruction, profile: Profile) -> list[Intent]:
         case "control":
             return _control(instruction)
         case "batch":
-            return [intent for leg in instruction.legs for intent in _map(leg, profile)]
+            return [intent for leg in _legs(instruction) for intent in _map(leg, profile)]
         case "label" | "delay":
             return []
         case "notify":
             raise Refuse("not_an_order", "it reports what happened and asks for nothing")
     raise Refuse("unsupported_field", f"Bascule has no way to {instruction.intent}")
+
+
+def _legs(batch: Instruction) -> list[Instruction]:
+    """Give the legs of a batch, each with the symbol that the batch is about."""
+    return [leg if leg.symbol else structs.replace(leg, symbol=batch.symbol) for leg in batch.legs]
 
 
 def _refuse_what_cannot_be_kept(instruction: Instruction) -> None:
