@@ -87,6 +87,8 @@ class Dispatcher:
                     self._never(effect, "the account's queue is full")
                     continue
                 lane.later.append(effect)
+            elif isinstance(effect, Cancel) and self._take_back_unsent(effect):
+                continue  # it costs the venue nothing, and so none of the pace
             else:
                 lane.first.append(effect)
             self._dirty[effect.account] = None
@@ -192,8 +194,6 @@ class Dispatcher:
             if new is not None:
                 batches.setdefault(spec.venue, []).append(new)
         elif isinstance(effect, Cancel):
-            if self._take_back_unsent(effect, order):
-                return
             self._changes.append(self._cancel(self._links[spec.venue], effect, order))
         else:
             self._changes.append(self._replace(self._links[spec.venue], effect, order))
@@ -215,9 +215,10 @@ class Dispatcher:
         self._changed(effect, request, Refused("frozen", "", why, now))
         return True
 
-    def _take_back_unsent(self, effect: Cancel, order: Order) -> bool:
+    def _take_back_unsent(self, effect: Cancel) -> bool:
         """Cancel here what has not left yet; the venue must not be asked for an order it lacks."""
-        if order.status is not OrdStatus.NEW_REQUESTED:
+        order = self._order(effect)
+        if order is None or order.status is not OrdStatus.NEW_REQUESTED:
             return False
         later = self._lanes[effect.account].later
         queued = next((item for item in later if item.cl_ord_id == effect.cl_ord_id), None)
