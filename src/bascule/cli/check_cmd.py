@@ -31,10 +31,11 @@ def check(
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Check configuration, secrets, venues and accounts, and plan a sample entry by each route.
+    """Check configuration, secrets, venues, routes.
 
-    Every problem is told, not the first only. Nothing is sent and nothing is changed. Ends with 3
-    when the configuration is at fault, with 6 when a venue or an account is.
+    Every problem is told, not the first only, and a sample entry is planned by each route. Nothing
+    is sent and nothing is changed. Ends with 3 when the configuration is at fault, with 6 when a
+    venue or an account is.
     """
     settings = configured(config)
     problems = findings(settings, secrets_of(settings))

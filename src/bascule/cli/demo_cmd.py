@@ -36,9 +36,10 @@ def demo(
     ] = None,
     plain: Annotated[bool, typer.Option("--plain", help="Print lines and no live table.")] = False,
 ) -> None:
-    """Start a paper broker, the engine, and a sender of sample alerts. Ctrl-C ends all of it.
+    """Run everything on paper, with sample alerts.
 
-    What happened is kept: the next start goes on from there.
+    It starts a paper broker, the engine, and a sender. Ctrl-C ends all of it, and what happened is
+    kept: the next start goes on from there.
     """
     from bascule.cli.demo_broker import Broker
     from bascule.cli.demo_show import Show

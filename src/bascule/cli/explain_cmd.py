@@ -28,7 +28,10 @@ def explain(
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Tell what came of a signal: each stage with its time, each check, each fill, and the end."""
+    """Tell the whole story of a signal or order.
+
+    Each stage with its time, each check, each fill, and one sentence on what to do.
+    """
     import msgspec
 
     from bascule.cli.remote import (

@@ -64,7 +64,8 @@ def init(
     config = load(path)
     if names := provide_secrets(config, secrets_of(config)):
         typer.echo(f"Made up the secrets {', '.join(names)} and kept them; see `bascule secrets`.")
-    typer.echo("Now check it with `bascule check --config-only`, then start it: `bascule run`.")
+    typer.echo("Now check it with `bascule check --config-only`, then start its broker with")
+    typer.echo("`bascule paper-broker`, and beside it the engine: `bascule run`.")
 
 
 def _ask_mode() -> AccountMode:

@@ -106,7 +106,7 @@ def cancel(
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Cancel every working entry in a scope; protection stays."""
+    """Cancel every entry in a scope; protection stays."""
     _sweep("cancel", scope, reason, by, preview, config, as_json)
 
 
@@ -119,9 +119,10 @@ def flatten(
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Cancel every working entry in a scope and close every position at the market.
+    """Cancel every entry and close every position.
 
-    In a terminal it shows what it touches and asks; elsewhere it acts at once.
+    Positions in the scope are closed at the market. In a terminal it shows what it touches and
+    asks; elsewhere it acts at once.
     """
     if not preview and not yes and sys.stdin.isatty():
         _sweep("flatten", scope, reason, by, True, config, False)
@@ -183,7 +184,10 @@ def resolve(
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Settle an order in doubt by your word; the journal keeps it with your evidence."""
+    """Settle an order in doubt by your word.
+
+    The journal keeps it with your evidence.
+    """
     body = {"order": order, "outcome": outcome, "evidence": evidence, "by": by or _user()}
     _do("/v1/resolve", body, config, as_json)
 
@@ -193,7 +197,10 @@ def reconcile(
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Ask an account's venue for everything now, and say whether it agrees. Ends with 1 if not."""
+    """Ask an account's venue for everything now.
+
+    Ends with 1 unless orders, positions and fills agree.
+    """
     from bascule.cli.remote import quoted
 
     done = _do(f"/v1/reconcile/{quoted(account)}", None, config, as_json)

@@ -25,9 +25,10 @@ def paper_broker(
         str, typer.Option("--venue", help="Which venue; else the first.", show_default=False)
     ] = "",
 ) -> None:
-    """Start the paper broker of a paper configuration, for `bascule run` to trade at.
+    """Run the broker of a paper configuration.
 
-    Every market has made-up prices. Ctrl-C ends it; its ledger stays, and the next start goes on.
+    It is what `bascule run` trades at. Every market has made-up prices. Ctrl-C ends it; its ledger
+    stays, and the next start goes on.
     """
     from bascule.cli.demo_broker import Broker
     from bascule.config.demo import paper_broker as launch_of

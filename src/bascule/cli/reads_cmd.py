@@ -33,7 +33,10 @@ def orders(
     limit: Annotated[int, typer.Option("--limit", min=1, max=1_000)] = 50,
     as_json: JsonOption = False,
 ) -> None:
-    """List orders, the newest first: those that may still trade, or all."""
+    """List orders: the open ones, or all.
+
+    The newest stand first. While no engine runs, its journal is read.
+    """
     import msgspec
 
     from bascule.api.views import OrdersPage, orders_page
@@ -97,7 +100,10 @@ def positions(
     strategy: StrategyOption = "",
     as_json: JsonOption = False,
 ) -> None:
-    """Show each strategy's book on each account, and the accounts' whole positions."""
+    """Show what each strategy holds on each account.
+
+    Whole positions are shown where they are not one strategy's alone.
+    """
     import msgspec
 
     from bascule.api.views import PositionsView, positions_view
@@ -164,7 +170,10 @@ def signals(
     limit: Annotated[int, typer.Option("--limit", min=1, max=1_000)] = 20,
     as_json: JsonOption = False,
 ) -> None:
-    """List the last signals: the refused ones first, with the reason."""
+    """List the last signals, refused ones first.
+
+    Each has the reason why it, or an order of it, was not carried out.
+    """
     import msgspec
 
     from bascule.api.reading import SignalView

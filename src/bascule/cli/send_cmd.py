@@ -32,7 +32,9 @@ def send(
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Post a native intent, or any text that a webhook's source may send. Ends with 1 if refused.
+    """Post a message to the engine.
+
+    A native intent, or with --source any text that this webhook may send. Ends with 1 if refused.
 
     Example: bascule send '{"strategy":"fx","intent":"close_position","symbol":"EURUSD"}'
     """

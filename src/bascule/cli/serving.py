@@ -25,6 +25,7 @@ from bascule.cli.setup import Prepared, prepare
 from bascule.config.build import Config
 from bascule.config.private import write_private
 from bascule.config.secrets import Secrets
+from bascule.engine.clock import SystemClock
 from bascule.engine.runtime import Runtime
 from bascule.journal.wirelog import Direction, WireLog
 from bascule.model.errors import ConfigError, invariant
@@ -146,19 +147,18 @@ async def _with_wire_log(
     listener: socket.socket,
     show: Show,
 ) -> None:
+    clock = SystemClock()
     runtime: Runtime | None = None
 
     def to_wire(direction: str, subject: str, payload: bytes) -> None:
-        if subject == MARKET_DATA:
-            return
-        assert runtime is not None
-        way: Direction = "out" if direction == ">" else "in"
-        wire.put(runtime.clock.now(), runtime.head_seq, "", "", subject, way, payload)
+        if subject != MARKET_DATA:
+            way: Direction = "out" if direction == ">" else "in"
+            head = runtime.head_seq if runtime is not None else 0
+            wire.put(clock.now(), head, "", "", subject, way, payload)
 
     prepared = prepare(config, secrets, to_wire)
     with stop_signals() as ended:
-        # The links connect from tasks, so none writes to the wire log before this has returned.
-        runtime = await Runtime.start(prepared.setup)
+        runtime = await Runtime.start(prepared.setup, clock)
         reason = "ended by its own fault"
         try:
             await _serve_runtime(config, runtime, prepared, token, listener, show, ended)
