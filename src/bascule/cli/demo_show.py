@@ -25,6 +25,9 @@ from bascule.model.instrument import Quote
 
 REFRESH_S = 0.5
 LINES = 12
+SEND_AGAIN = (0, 429, 503)
+"""No answer, too many, or overloaded: nothing was kept, so a sender sends it again."""
+AGAIN_S = 1.0
 ORDERS = 10
 
 
@@ -86,7 +89,8 @@ class Show:
         while not all(account.reconciled for account in runtime.state.accounts.values()):
             await asyncio.sleep(0.1)
         for body in alerts(price_of, runtime.clock.now):
-            await asyncio.to_thread(post, url, body)
+            while await asyncio.to_thread(post, url, body) in SEND_AGAIN:
+                await asyncio.sleep(AGAIN_S)
             await asyncio.sleep(self._every_s)
 
     async def _table(self, running: Running) -> None:
