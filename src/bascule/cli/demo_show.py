@@ -25,6 +25,9 @@ from bascule.model.instrument import Quote
 
 REFRESH_S = 0.5
 LINES = 12
+"""Events under the table."""
+PRINTED_MAX = 100_000
+"""Lines that may wait to be printed, where there is no table."""
 SEND_AGAIN = (0, 429, 503)
 """No answer, too many, or overloaded: nothing was kept, so a sender sends it again."""
 AGAIN_S = 1.0
@@ -37,7 +40,7 @@ class Show:
     def __init__(self, *, live: bool, every_s: float) -> None:
         self._live = live
         self._every_s = every_s
-        self._lines: deque[str] = deque(maxlen=LINES)
+        self._lines: deque[str] = deque(maxlen=LINES if live else PRINTED_MAX)
 
     async def run(self, running: Running) -> None:
         """Show until cancelled. When nobody reads it any more, the demonstration is over."""
