@@ -89,8 +89,7 @@ def read_alert(text: str, keys: Mapping[str, str], auth: str) -> Parsed:
 
 
 def _whole(legs: list[Instruction], named: list[Members], auth: str) -> Instruction:
-    account = next((one.text("a") for one in named if one.has("a")), "")
-    exchange = next((one.text("e") for one in named if one.has("e")), "")
+    account, exchange = _one(named, "a"), _one(named, "e")
     if len(legs) == 1 and legs[0].intent != "delay":
         only = legs[0]
         if only.intent == "label":
@@ -111,6 +110,14 @@ def _whole(legs: list[Instruction], named: list[Members], auth: str) -> Instruct
         auth=auth,
         notes=tuple(dict.fromkeys(notes)),
     )
+
+
+def _one(named: list[Members], name: str) -> str:
+    """Give what all commands name alike: orders for two places are two alerts."""
+    said = {one.text(name) for one in named if one.has(name)}
+    if len(said) > 1:
+        raise Refuse("conflict", f"the commands name more than one {name}; send an alert for each")
+    return said.pop() if said else ""
 
 
 def _label(command: str, place: int) -> Instruction:
