@@ -94,7 +94,7 @@ def collect(pairs: Iterable[tuple[str, object]], keys: Keys) -> dict[str, Given]
         if isinstance(value, str) and not value.strip() and role not in ("comment", "secret"):
             raise Refuse("malformed_command", f"{shown(key)} has no value")
         if role in fields:
-            raise Refuse("conflict", f"{shown(fields[role].key)} and {shown(key)} say the same")
+            raise Refuse("conflict", f"{shown(fields[role].key)} and {shown(key)} are both given")
         fields[role] = Given(key, value, unit)
     sizes = [fields[role].key for role in _SIZES if role in fields]
     if len(sizes) > 1:

@@ -96,14 +96,13 @@ def _read(message: Message, auth: str) -> Instruction:
         fill = read_fill(side, wanted, None)
         if fill.intent == "open":
             return _entry(message, symbol, auth, side, "open")
-        exits = _exit(message, symbol, auth, whole=wanted == "flat")
-        return structs.replace(
-            exits, intent=fill.intent, side=side, closes=fill.closes, position_effect=fill.effect
-        )
+        after: _After = "flat" if fill.intent == "close" else "less"
+        exits = _exit(message, symbol, auth, after)
+        return structs.replace(exits, side=side, closes=fill.closes)
     if action == "exit":
         if wanted not in (None, "flat"):
             raise Refuse("conflict", f"an exit that leaves the position {wanted}")
-        return _exit(message, symbol, auth, whole=wanted == "flat")
+        return _exit(message, symbol, auth, "flat" if wanted == "flat" else "")
     if wanted == "flat":
         raise Refuse("conflict", "an addition that leaves the position flat")
     return _entry(message, symbol, auth, side_opening(wanted) if wanted else None, "add")
@@ -182,6 +181,7 @@ def _entry(
         breakeven=guard.breakeven,
         position_effect=long_of(side) if side is not None else None,
         cancel_open_orders=_cancels(message, default=True if intent == "open" else None),
+        reverse_closes_opposite=True if intent == "open" and kind is OrdType.MARKET else None,
         asset="option" if contract else "",
         auth=auth,
         unset=guard.unset,
@@ -190,20 +190,20 @@ def _entry(
     return _labelled(read, message)
 
 
-def _exit(message: Message, symbol: str, auth: str, *, whole: bool) -> Instruction:
+_After = Literal["flat", "less", ""]
+"""What an exit leaves, as its sentiment says: nothing, some, or as its quantity says."""
+
+
+def _exit(message: Message, symbol: str, auth: str, after: _After) -> Instruction:
     """Read an exit. Prices, stops and targets that it does not need cannot block it."""
-    qty = _quantity(message)
-    if qty is not None and qty.unit in _SIZED_BY_STOP:
-        raise Refuse("conflict", f"{qty.unit} sizes entries, and this is an exit")
-    if qty is not None and qty.unit == "percent_of_position":
-        if qty.value > _HUNDRED:
-            raise Refuse("bad_number", f"quantity: {qty.value} % is more than the position")
-        qty = None if qty.value == _HUNDRED else qty
+    qty = _exit_quantity(message)
     kind, limit, stop = _order(message, exits=True)
     trail = _own_trail(message, kind)
     if kind is OrdType.TRAILING_STOP and trail is None:
         raise Refuse("missing_field", "a trailing_stop needs trailAmount or trailPercent")
-    reduces = qty is not None and not whole
+    if after == "less" and qty == "all":
+        raise Refuse("conflict", "all of the position, and a sentiment that keeps some of it")
+    reduces = after == "less" or (not after and qty not in (None, "all"))
     try:
         ref = _reference(message)
     except Refuse:
@@ -212,18 +212,31 @@ def _exit(message: Message, symbol: str, auth: str, *, whole: bool) -> Instructi
         intent="reduce" if reduces else "close",
         symbol=symbol,
         order_type=kind,
-        qty=qty if qty is not None else "all",
+        qty=qty if reduces else qty or "all",
         limit=limit,
         stop=stop,
         trail=trail,
         ref_price=ref,
-        target=ZERO if whole else None,
+        target=ZERO if after == "flat" else None,
         position_effect="reduce" if reduces else "flat",
         cancel_open_orders=_cancels(message, default=True),
         asset="option" if CONTRACT.fullmatch(symbol) else "",
         auth=auth,
     )
     return _labelled(read, message)
+
+
+def _exit_quantity(message: Message) -> Measure | Literal["all"] | None:
+    qty = _quantity(message)
+    if qty is None:
+        return None
+    if qty.unit in _SIZED_BY_STOP:
+        raise Refuse("conflict", f"{qty.unit} sizes entries, and this is an exit")
+    if qty.unit == "percent_of_position" and qty.value >= _HUNDRED:
+        if qty.value > _HUNDRED:
+            raise Refuse("bad_number", f"quantity: {qty.value} % is more than the position")
+        return "all"
+    return qty
 
 
 def _order(

@@ -112,9 +112,11 @@ def parse(text: str, hints: Hints) -> Parsed:
 
 
 def _pairs(text: str) -> list[tuple[str, object]]:
+    if text[:2] == "{{" and has_placeholder(text):
+        raise Refuse("unresolved_placeholder", f"it is {shown(text)}")
     if text[:1] != "{":
-        if has_placeholder(text) and "=" not in text:
-            raise Refuse("unresolved_placeholder", f"it is {shown(text)}")
+        if "=" not in text:
+            raise Refuse("missing_field", "no signal= field: it is an alert of another kind")
         return pairs_of(parts_of(text))
     read = lenient_json.decode(text)
     if isinstance(read, Rejection):

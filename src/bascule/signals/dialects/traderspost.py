@@ -13,9 +13,7 @@ from bascule.signals.traders_json import ACTIONS, CONTRACT, KEYS
 
 NAME = "traderspost"
 
-_COMMON = frozenset(
-    {"ticker", "action", "quantity", "price", "time", "interval", "extras", "cancel", "delay"}
-)
+_COMMON = frozenset({"ticker", "action", "quantity", "price", "time", "interval"})
 """Keys of TradersPost's that free-form alerts use too."""
 _CAMEL = re.compile(r"[a-z]+(?:[A-Z][a-z]+)*(?:Price|Percent|Amount|Type|Loss|Profit|Force|Hours)")
 _FOREIGN_ROLES = frozenset(
