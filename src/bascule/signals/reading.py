@@ -1,5 +1,6 @@
 """From a text to a `Signal`: strike secrets, find the dialect, read, map, key. Pure."""
 
+import re
 from decimal import Decimal
 
 from msgspec import Struct
@@ -11,6 +12,7 @@ from bascule.signals.freshness import check_not_ahead
 from bascule.signals.instruction import Direct, Hints, Instruction, Parsed, Rejection
 from bascule.signals.intents import to_intents
 from bascule.signals.keys import body_hash, signal_key
+from bascule.signals.message_map import MessageMap
 from bascule.signals.profile import Profile
 from bascule.signals.strike import Finder, Struck, strike
 
@@ -22,6 +24,10 @@ UNREADABLE = frozenset(
     }
 )  # fmt: skip
 """Codes that say the message itself is at fault. Resending it unchanged changes nothing."""
+
+
+_HIGH, _LOW = r"\\u[dD][89abAB][0-9a-fA-F]{2}", r"\\u[dD][c-fC-F][0-9a-fA-F]{2}"
+_HALF_CHARACTER = re.compile(rf"{_HIGH}(?!{_LOW})|(?<!{_HIGH}){_LOW}")
 
 
 def parse(text: str, dialect: str = "", hints: Hints | None = None) -> tuple[str, Parsed]:
@@ -43,6 +49,9 @@ def parse(text: str, dialect: str = "", hints: Hints | None = None) -> tuple[str
         if not text.strip(" \t\r\n\0\ufeff"):
             return "", Rejection("empty_body", "there is nothing in it")
         return "", Rejection("unknown_format", "no dialect knows it")
+    if "\\u" in text and _HALF_CHARACTER.search(text):
+        # It would be read into a text that no file, journal or venue can hold.
+        return name, Rejection("bad_encoding", "it holds half a character (a lone surrogate)")
     return name, dialects.get(name).parse(text, hints or Hints())
 
 
@@ -59,8 +68,14 @@ class Reader(Struct, frozen=True, kw_only=True):
     strategy: str = ""
     max_age_ns: int = 0
     profile: Profile = Profile()
+    mapping: MessageMap | None = None
     secrets: tuple[str, ...] = ()
     finder: Finder = Finder()
+
+    @property
+    def hints(self) -> Hints:
+        """What is known of every message of this source."""
+        return Hints(self.auth, self.mapping)
 
     def strike(self, text: str) -> Struck:
         """Strike this source's secrets out of a body."""
@@ -74,7 +89,7 @@ class Reader(Struct, frozen=True, kw_only=True):
             received_at: when it arrived.
             delivery: the id that the transport gave it, the same on a resend.
         """
-        name, parsed = parse(raw, self.dialect, Hints(auth=self.auth))
+        name, parsed = parse(raw, self.dialect, self.hints)
         if isinstance(parsed, Rejection):
             return self._refused(raw, name, parsed, received_at)
         read = parsed if isinstance(parsed, (Direct, tuple)) else (parsed,)
