@@ -34,11 +34,11 @@ def certificates(folder: Path) -> None:
     """Make two authorities, the server's certificate and the clients', each with its key."""
     for name in ("ca", "other_ca"):
         _openssl(
-            *("req", "-x509", "-days", "2", *_NEW_KEY),
+            *("req", "-x509", "-days", "60", *_NEW_KEY),
             *("-subj", f"/CN=Test {name}", "-keyout", f"{folder}/{name}.key"),
             *("-out", f"{folder}/{name}.pem"),
         )
-    wanted = {"server": (f"/CN={HOST}", f"DNS:{HOST}", "ca")} | CLIENTS
+    wanted = {"server": (f"/CN={HOST}", f"DNS:{HOST},DNS:localhost", "ca")} | CLIENTS
     for name, (subject, alternative, authority) in wanted.items():
         _openssl(
             *("req", "-new", *_NEW_KEY),
@@ -48,7 +48,7 @@ def certificates(folder: Path) -> None:
         _openssl(
             *("x509", "-req", "-in", f"{folder}/{name}.csr", "-copy_extensions", "copyall"),
             *("-CA", f"{folder}/{authority}.pem", "-CAkey", f"{folder}/{authority}.key"),
-            *("-days", "2", "-out", f"{folder}/{name}.pem"),
+            *("-days", "60", "-out", f"{folder}/{name}.pem"),
         )
 
 

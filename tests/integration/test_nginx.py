@@ -1,29 +1,23 @@
 """The configuration that `bascule expose nginx` writes, run by nginx itself on loopback."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from urllib.parse import quote
 
 import pytest
 
-from bascule.cli.expose_nginx import nginx
-from bascule.cli.expose_site import ClientCertificates, Site
+from bascule.cli.expose_site import ClientCertificates
 from bascule.signals.intake.source import Source
+from tests.integration.nginx import running
 from tests.integration.proxied import (
     CLIENTS,
-    HOST,
     SENDER,
-    Got,
-    answering,
     certificates,
-    free_port,
     published,
     send,
 )
 from tests.unit.signals.asgi import ALERT, TOKEN, Sender
-from tools.system_packages import needed
 
 OPEN = f"/hooks/open/{TOKEN}"
 CERTIFIED = f"/hooks/tv/{TOKEN}"
@@ -42,19 +36,6 @@ FORGED = {
     "X-Client-Verify": "SUCCESS",
 }
 """What somebody sends who wants to pass for TradingView; its certificate is no secret."""
-MAIN = """\
-pid {folder}/nginx.pid;
-error_log {folder}/logs/main.log crit;
-events {{ }}
-http {{
-    client_body_temp_path {folder}/tmp;
-    proxy_temp_path {folder}/tmp;
-    fastcgi_temp_path {folder}/tmp;
-    uwsgi_temp_path {folder}/tmp;
-    scgi_temp_path {folder}/tmp;
-    include {folder}/bascule.conf;
-}}
-"""
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +43,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Give a folder with an authority's certificates."""
     made = tmp_path_factory.mktemp("nginx")
     certificates(made)
-    (made / "logs").mkdir()
     return made
 
 
@@ -70,59 +50,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def sender() -> Sender:
     """Give an intake that trusts the proxy on this machine."""
     return Sender(SOURCES, trusted_proxies=["127.0.0.1"])
-
-
-class Proxy:
-    """A running nginx: where it listens, and what stands behind it."""
-
-    def __init__(self, folder: Path, site: Site) -> None:
-        self.folder = folder
-        self.site = site
-        self.upstream = int(site.upstream.rpartition(":")[2])
-
-    async def post(
-        self, path: str, body: object = ALERT, certificate: str = "", **more: object
-    ) -> Got:
-        """Send over TLS, as TradingView would."""
-        return await send(
-            self.site.https_port, path, body, folder=self.folder, certificate=certificate, **more
-        )  # type: ignore[arg-type]
-
-
-@asynccontextmanager
-async def running(folder: Path, **changes: object) -> AsyncIterator[Proxy]:
-    """Run nginx with what is generated for a site; every log must be without the secret."""
-    site = Site(
-        host=HOST,
-        upstream=f"127.0.0.1:{free_port()}",
-        **{
-            "allow": (SENDER,),
-            "http_port": free_port(),
-            "https_port": free_port(),
-            "tls_certificate": f"{folder}/server.pem",
-            "tls_key": f"{folder}/server.key",
-            "authorities": f"{folder}/ca.pem",
-            "logs": f"{folder}/logs",
-            "answer_ms": 300,
-        }
-        | changes,  # type: ignore[arg-type]
-    )
-    (folder / "bascule.conf").write_text(nginx(site), encoding="utf-8")
-    (folder / "nginx.conf").write_text(MAIN.format(folder=folder), encoding="utf-8")
-    process = await asyncio.create_subprocess_exec(
-        *(needed("nginx"), "-p", str(folder), "-c", f"{folder}/nginx.conf"),
-        *("-e", f"{folder}/logs/main.log", "-g", "daemon off;"),
-    )
-    try:
-        await answering(site.https_port, process)
-        yield Proxy(folder, site)
-    finally:
-        if process.returncode is None:
-            process.terminate()
-            await process.wait()
-    logs = [path.read_text(encoding="utf-8") for path in (folder / "logs").iterdir()]
-    assert any(" POST " in log for log in logs)
-    assert not any(TOKEN in log for log in logs)
 
 
 async def test_the_right_certificate_lets_an_alert_in(folder: Path, sender: Sender) -> None:

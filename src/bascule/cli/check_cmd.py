@@ -29,16 +29,23 @@ def check(
     latency: Annotated[
         bool, typer.Option("--latency", help="Measure the way to each venue.")
     ] = False,
+    public: Annotated[
+        bool, typer.Option("--public", help="Look at the public address, not at venues.")
+    ] = False,
+    url: Annotated[str, typer.Option("--url", help="That address; else [server] public_url.")] = "",
     as_json: JsonOption = False,
 ) -> None:
     """Check configuration, secrets, venues, routes.
 
     Every problem is told, not the first only, and a sample entry is planned by each route. Nothing
     is sent and nothing is changed. Ends with 3 when the configuration is at fault, with 6 when a
-    venue or an account is.
+    venue or an account is, and with 1 when the public address is not as it should be.
     """
     settings = configured(config)
     problems = findings(settings, secrets_of(settings))
+    if public and not problems:
+        _public(settings, url or settings.server.public_url, as_json=as_json)
+        return
     notes = remarks(settings)
     report = None if config_only or problems else _links(settings, latency)
     if as_json:
@@ -74,6 +81,33 @@ def check(
         raise typer.Exit(Exit.CONFIGURATION)
     if report and not report.ok:
         raise typer.Exit(Exit.VENUE)
+
+
+def _public(config: "Config", url: str, *, as_json: bool) -> None:
+    """Look at the public address, print what was found, and end with 1 where it is not well."""
+    import msgspec
+
+    from bascule.cli.check_public import check_public, door_of
+    from bascule.engine.clock import SystemClock
+    from bascule.model.values import SECOND
+
+    door = door_of(url)
+    secrets = secrets_of(config)
+    sources = [source.source(secrets.get) for source in config.sources]
+    found = check_public(door, sources, SystemClock().now() // SECOND)
+    well = not any(one.state == "problem" for one in found)
+    if as_json:
+        print_json({"ok": well, "url": url, "public": msgspec.to_builtins(found)})
+    else:
+        typer.echo(f"Public         {url}, seen from this machine")
+        colours = {"ok": "green", "problem": "red", "untested": "yellow"}
+        for one in found:
+            word = one.state.upper() if one.state == "problem" else one.state
+            typer.secho(f"{word:<10}", fg=colours[one.state], nl=False)
+            typer.echo(f"{one.what}: {one.text}")
+        typer.echo("What could be tested is in order." if well else "Not in order.")
+    if not well:
+        raise typer.Exit(Exit.NO)
 
 
 def _links(config: "Config", latency: bool) -> "Report":

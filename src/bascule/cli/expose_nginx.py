@@ -23,6 +23,7 @@ def nginx(site: Site) -> str:
             "HTTP": site.http_port,
             "HTTPS": site.https_port,
             "UPSTREAM": site.upstream,
+            "PROXY": site.proxy_address,
             "CERTIFICATE": site.tls_certificate or f"{live}/fullchain.pem",
             "KEY": site.tls_key or f"{live}/privkey.pem",
             "LOGS": site.logs or "/var/log/nginx",
@@ -53,7 +54,7 @@ _CONFIGURATION = """\
 # Bascule's webhooks behind nginx, written by `bascule expose nginx`. docs/exposing.md explains it.
 #   1. keep it as /etc/nginx/conf.d/bascule.conf
 #   2. nginx -t && systemctl reload nginx
-#   3. in bascule.toml, under [server]:  trusted_proxies = ["127.0.0.1"]
+#   3. in bascule.toml, under [server]:  trusted_proxies = ["@PROXY@"]
 
 # The URL is the sender's secret, so it is in no log.
 log_format bascule '$remote_addr [$time_iso8601] $request_method $status $request_length '

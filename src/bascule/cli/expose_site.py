@@ -59,6 +59,15 @@ class Site(Struct, frozen=True, kw_only=True):
         """The addresses and networks that may send; empty for everybody."""
         return () if ANYBODY in self.allow else addresses(self.allow)
 
+    @property
+    def proxy_address(self) -> str:
+        """The address from which a proxy on this machine connects to Bascule."""
+        host = self.upstream.rpartition(":")[0].strip("[]")
+        try:
+            return str(ipaddress.ip_address(host))
+        except ValueError:
+            return "127.0.0.1"
+
     def check(self) -> None:
         """Hold it to what can stand in a configuration as it is.
 
