@@ -256,6 +256,9 @@ def _entry(words: Members) -> Instruction:
         stated = (OrdType.LIMIT, "")
     kind, tif = stated
     _hold(kind, limit)
+    size = _size(words, "percent")
+    if size is None:
+        raise Refuse("missing_field", "no q: an entry needs its size")
     reduces = words.flag("ro")
     sl, tp, trail = (_offset(words, f"&{name}") for name in ("sl", "tp", "ts"))
     if reduces and (sl is not None or trail is not None):
@@ -265,7 +268,7 @@ def _entry(words: Members) -> Instruction:
         side=side,
         symbol=words.symbol("s") if words.has("s") else "",
         order_type=kind,
-        qty=_size(words, "percent"),
+        qty=size,
         limit=limit,
         sl=sl,
         tp=tp,

@@ -372,7 +372,7 @@ def read_pairs(pieces: Iterable[str]) -> Members:
         if not stripped:
             continue
         key, equals, value = (part.strip() for part in stripped.partition("="))
-        if not equals or not key or not key.replace("_", "").isalnum() or "\n" in value:
+        if not equals or not key.replace("_", "").isalnum() or "=" in value or "\n" in value:
             raise Refuse("malformed_command", f"{shown(stripped)} is not key=value")
         folded = key.lower()
         if values.setdefault(folded, value) != value:

@@ -75,7 +75,7 @@ def parse(text: str, hints: Hints) -> Parsed:
         if said is None:
             raise Refuse("invalid_action", "it does not begin with ENTER- or EXIT- and a side")
         read = _entry(Members({}), said) if said.enters else _exit(said)
-        return structs.replace(read, auth="code_as_text", order_type=OrdType.MARKET)
+        return structs.replace(read, auth="code_in_body", order_type=OrdType.MARKET)
     except Refuse as refused:
         return refused.rejection
 
