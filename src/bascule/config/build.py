@@ -32,6 +32,7 @@ from bascule.model.ids import AccountId, RouteId, SourceId, StrategyId, VenueId
 from bascule.model.values import ONE, ZERO, Currency, Duration
 from bascule.signals.intake.source import Rate, Source
 from bascule.signals.profile import Profile
+from bascule.signals.reading import Reader
 
 Resolve = Callable[[str], str]
 """Gives the value of a named secret, or raises SecretError."""
@@ -70,12 +71,23 @@ class SourceSpec(Struct, frozen=True, kw_only=True):
             SecretError: one is missing.
             ConfigError: one is too short, or of letters that its place cannot carry.
         """
+        source = self._source(resolve)
+        source.check()
+        return source
+
+    def reader(self) -> Reader:
+        """Give the reader of its messages, for which no secret is needed and none is known."""
+        source = self._source(lambda name: name)
+        dialect = "native" if self.kind == "intents" else self.settings.dialect
+        return msgspec.structs.replace(source.reader(dialect), secrets=())
+
+    def _source(self, resolve: Resolve) -> Source:
         own = self.settings
 
         def value(name: str) -> str:
             return resolve(name) if name else ""
 
-        source = Source(
+        return Source(
             name=self.id,
             path_token=value(own.path_secret),
             body_secret=value(own.body_secret),
@@ -87,11 +99,10 @@ class SourceSpec(Struct, frozen=True, kw_only=True):
             max_age_ns=Duration(own.max_age),
             rate=Rate(own.rate.per_minute, own.rate.burst),
             profile=Profile(**dict(own.profile)),
+            mapping=own.mapping.map() if own.mapping is not None else None,
             allow_from=own.allow_from,
             client_certificate=own.client_certificate,
         )
-        source.check()
-        return source
 
 
 class Config(Struct, frozen=True, kw_only=True):

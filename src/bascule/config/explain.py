@@ -2,14 +2,16 @@
 
 import json
 from decimal import Decimal
+from enum import StrEnum
 from types import UnionType
-from typing import Annotated, Any, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from bascule.config.problems import KeyPath, Problem, did_you_mean, listed
-from bascule.config.settings import AT_KEY, Settings
+from bascule.config.settings import Settings
+from bascule.config.table import AT_KEY
 from bascule.model.values import text
 
 _SHOWN_MAX = 60
@@ -51,7 +53,7 @@ def _problem(detail: ErrorDetails) -> Problem:
     key = tuple(part for part in detail["loc"] if part != "[key]")
     kind = detail["type"]
     if kind == "missing":
-        return Problem(code="missing_key", key=key, what="is missing", allowed=_shape(key))
+        return Problem(code="missing_key", key=key, what="is missing", allowed=_allowed(key))
     if kind == "extra_forbidden":
         known = sorted(_keys_beside(key))
         near = did_you_mean(str(key[-1]), known)
@@ -91,18 +93,25 @@ def _shown(value: object) -> str:
     return "this"
 
 
-def _shape(key: KeyPath) -> str:
-    """Say what a missing top-level table or key is for."""
-    return {"mode": "paper, shadow, live"}.get(str(key[-1]), "") if len(key) == 1 else ""
+def _allowed(key: KeyPath) -> str:
+    """List what a missing key may be, where that is a list of words."""
+    kind = _inner(_table_of(key), key[-1])
+    if isinstance(kind, type) and issubclass(kind, StrEnum):
+        return listed(kind)
+    return listed(get_args(kind)) if get_origin(kind) is Literal else ""
 
 
 def _keys_beside(key: KeyPath) -> set[str]:
     """Give the keys that the table of this key may have."""
+    model = _model(_table_of(key))
+    return set(model.model_fields) if model else set()
+
+
+def _table_of(key: KeyPath) -> Any:
     kind: Any = Settings
     for part in key[:-1]:
         kind = _inner(kind, part)
-    model = _model(kind)
-    return set(model.model_fields) if model else set()
+    return kind
 
 
 def _inner(kind: Any, part: int | str) -> Any:

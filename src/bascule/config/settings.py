@@ -4,11 +4,11 @@ These models check one value at a time; what must agree between tables is in ``r
 Durations are nanoseconds here and ``"60s"`` in the file; numbers are exact.
 """
 
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
-from pydantic_core import PydanticCustomError
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -33,6 +33,8 @@ from bascule.config.fields import (
     Strategy,
     WholeNumber,
 )
+from bascule.config.mapping import MappingSettings
+from bascule.config.table import Table, wrong
 from bascule.model.enums import (
     AccountMode,
     LevelUnit,
@@ -43,20 +45,6 @@ from bascule.model.enums import (
 )
 from bascule.model.values import SECOND, ZERO
 from bascule.signals.intake.source import BODY_FIELDS
-
-AT_KEY = "at_key"
-"""Type of an error that a whole table raises about one of its keys; see ``wrong``."""
-
-
-def wrong(key: str, what: str, allowed: str = "") -> PydanticCustomError:
-    """Make the error of a table whose ``key`` does not go with the others."""
-    return PydanticCustomError(AT_KEY, "{what}", {"key": key, "what": what, "allowed": allowed})
-
-
-class Table(BaseModel):
-    """A table of the file: frozen, and any key that is not listed is refused."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class ServerSettings(Table):
@@ -102,17 +90,17 @@ class SymbolSettings(Table):
 
     prefix: str = ""
     suffix: str = ""
-    overrides: dict[str, str] = {}
+    overrides: Mapping[str, str] = {}
 
 
 class LimitSettings(Table):
     """Limits of an account; one that is not set is taken from ``[risk]``."""
 
     max_order_qty: Positive | None = None
-    max_order_qty_by_symbol: dict[str, Positive] = {}
+    max_order_qty_by_symbol: Mapping[str, Positive] = {}
     on_oversize: Literal["reject", "split"] = "reject"
     max_position_qty: Positive | None = None
-    max_position_qty_by_symbol: dict[str, Positive] = {}
+    max_position_qty_by_symbol: Mapping[str, Positive] = {}
     max_open_orders: Count = 100
     orders_per_second: Count = 10
     orders_per_minute: Count = 60
@@ -194,6 +182,15 @@ class SourceSettings(Table):
     max_age: DurationNs = 0
     rate: RateSettings = RateSettings()
     profile: ProfileSettings = ProfileSettings()
+    mapping: MappingSettings | None = None
+
+    @model_validator(mode="after")
+    def _mapping_goes_with_its_dialect(self) -> Self:
+        if self.dialect == "mapping" and self.mapping is None:
+            raise wrong("mapping", 'dialect = "mapping" needs it')
+        if self.mapping is not None and self.dialect != "mapping":
+            raise wrong("mapping", 'belongs to dialect = "mapping"')
+        return self
 
     @model_validator(mode="after")
     def _has_its_own_proof(self) -> Self:

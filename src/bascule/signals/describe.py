@@ -6,6 +6,7 @@ from decimal import Decimal
 
 import msgspec
 
+from bascule.model.values import Instant
 from bascule.signals.freshness import iso
 from bascule.signals.instruction import (
     Direct,
@@ -18,7 +19,7 @@ from bascule.signals.instruction import (
     Target,
     Trailing,
 )
-from bascule.signals.reading import parse
+from bascule.signals.reading import Reader, parse
 from bascule.signals.strike import strike
 
 _PRIVATE = frozenset({"legs", "unset", "unreadable", "identity", "fired_at"})
@@ -45,6 +46,29 @@ def parse_text(
     name, parsed = parse(strike(text).text, dialect or "", Hints(auth=auth))
     described: dict[str, object] = {"dialect": name} if name else {}
     return described | describe(parsed)
+
+
+def parse_for(reader: Reader, text: str, at: Instant) -> dict[str, object]:
+    """Read one body as a source would, and say what the engine would be asked for.
+
+    Args:
+        reader: the source's own.
+        text: the body as sent. Credentials in it are struck out first.
+        at: when it arrives, for judging the time in it.
+
+    Returns:
+        As `parse_text`, with ``becomes``: the intents in the words of native JSON, or with
+        ``error`` and ``why`` where it is read and refused.
+    """
+    struck = reader.strike(text).text
+    name, parsed = parse(struck, reader.dialect, reader.hints)
+    described: dict[str, object] = ({"dialect": name} if name else {}) | describe(parsed)
+    signal = reader.read(struck, at)
+    if signal.refused_code:
+        return described | {"error": signal.refused_code, "why": signal.refused_text}
+    if signal.strategy:
+        described["strategy"] = signal.strategy
+    return described | {"becomes": list(msgspec.to_builtins(signal.intents))}
 
 
 def parse_lines(lines: Iterable[str]) -> Iterator[dict[str, object]]:

@@ -13,6 +13,7 @@ from msgspec import Struct
 from bascule.model.enums import LevelUnit, OrdType, Side
 from bascule.model.intent import Intent
 from bascule.model.values import Instant
+from bascule.signals.message_map import MessageMap
 
 IntentWord = Literal[
     "open", "close", "reduce", "reverse", "reopen", "add", "cancel", "modify", "replace_pending",
@@ -36,9 +37,11 @@ class Hints(Struct, frozen=True):
 
     ``auth`` says how the sender was authenticated when the message itself does not show it
     (``url_path``, ``header_secret``, ``hmac``...); empty when nobody vouches for the message.
+    ``mapping`` is the user's own description of the format, for the dialect of that name.
     """
 
     auth: str = ""
+    mapping: MessageMap | None = None
 
 
 class Measure(Struct, frozen=True):

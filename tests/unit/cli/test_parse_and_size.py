@@ -1,6 +1,7 @@
 """``bascule parse``, ``size`` and ``calc``: text in, JSON out."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -44,6 +45,46 @@ def test_the_dialect_can_be_named(bascule: Bascule) -> None:
     wrong = bascule("parse", "--dialect", "nonsense", stdin=ALERT)
     assert wrong.code == 2
     assert "tradingview_json" in wrong.err
+
+
+CONFIG = """
+mode = "paper"
+venues.v.kind = "paper"
+accounts.a = { venue = "v", login = "1", currency = "USD" }
+
+[sources.make]
+kind = "webhook"
+path_secret = "make_path"
+dialect = "mapping"
+
+[sources.make.mapping]
+action = { path = "do", values = { long = "buy" } }
+symbol = { path = "what" }
+qty = { path = "n", unit = "lots" }
+"""
+
+
+def test_a_message_is_read_as_a_source_would(bascule: Bascule) -> None:
+    """What it becomes is shown, without any secret of the source; a refusal ends with 1."""
+    Path("bascule.toml").write_text(CONFIG, encoding="utf-8")
+    done = bascule("parse", "--source", "make", stdin='{"do": "long", "what": "ES1!", "n": 2}')
+    told = json.loads(done.out)
+    assert (done.code, told["dialect"], told["becomes"][0]["intent"]) == (
+        0, "mapping", "place_order",
+    )  # fmt: skip
+    refused = bascule("parse", "--source", "make", stdin='{"do": "flip", "what": "ES1!"}')
+    assert (refused.code, json.loads(refused.out)["error"]) == (1, "invalid_action")
+    assert "There are: make." in bascule("parse", "--source", "none", stdin="{}").err
+    assert bascule("parse", "--source", "make", "--jsonl", stdin="{}").code == 2
+
+
+def test_a_number_without_its_unit_is_told_with_file_line_and_units(bascule: Bascule) -> None:
+    """The message names where, and every unit that is allowed."""
+    Path("bascule.toml").write_text(CONFIG.replace(', unit = "lots"', ""), encoding="utf-8")
+    done = bascule("parse", "--source", "make", stdin="{}")
+    assert done.code == 3
+    assert "bascule.toml:14  sources.make.mapping.qty.unit" in done.err
+    assert "allowed: units, lots, currency" in done.err
 
 
 def test_lines_are_answered_by_lines(bascule: Bascule) -> None:

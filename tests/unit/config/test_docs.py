@@ -10,7 +10,7 @@ import pytest
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
-from bascule.config import settings
+from bascule.config import mapping, settings
 from bascule.config.durations import format_duration
 
 TEXT = (Path(__file__).resolve().parents[3] / "docs/configuration.md").read_text(encoding="utf-8")
@@ -25,6 +25,9 @@ TABLES = (
     settings.LimitSettings,
     settings.SourceSettings,
     settings.ProfileSettings,
+    mapping.MappingSettings,
+    mapping.ConditionSettings,
+    mapping.SizeSettings,
     settings.RouteSettings,
     settings.LegSettings,
     settings.SizingSettings,

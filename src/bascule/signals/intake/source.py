@@ -10,6 +10,7 @@ from bascule.model.values import Duration
 from bascule.signals import dialects
 from bascule.signals.intake.certificate import FORMS
 from bascule.signals.intake.senders import addresses, senders, wanted_certificate
+from bascule.signals.message_map import MessageMap
 from bascule.signals.profile import Profile
 from bascule.signals.reading import Reader
 from bascule.signals.strike import Finder
@@ -44,6 +45,7 @@ class Source(Struct, frozen=True, kw_only=True):
     Each way to authenticate that is set must be passed: ``path_token`` in the URL, ``body_secret``
     in one of ``body_fields``, one of ``hmac_secrets`` as the key of a Standard Webhooks signature;
     ``bearer`` is for ``/v1/intents`` alone. ``dialect`` empty means: find it by content.
+    ``mapping`` describes the messages for the dialect of that name, and no other needs one.
     ``allow_from`` are addresses, networks or names of known senders, and empty allows any.
     ``client_certificate`` is what a trusted proxy must have verified, as ``senders`` reads it.
     """
@@ -59,6 +61,7 @@ class Source(Struct, frozen=True, kw_only=True):
     max_age_ns: Duration = Duration(0)
     rate: Rate = Rate()
     profile: Profile = Profile()
+    mapping: MessageMap | None = None
     allow_from: tuple[str, ...] = ()
     client_certificate: str = ""
 
@@ -77,6 +80,7 @@ class Source(Struct, frozen=True, kw_only=True):
             strategy=self.strategy,
             max_age_ns=self.max_age_ns,
             profile=self.profile,
+            mapping=self.mapping,
             secrets=self.secrets,
             finder=Finder(self.body_fields),
         )
@@ -116,6 +120,10 @@ class Source(Struct, frozen=True, kw_only=True):
             (
                 bool(self.dialect) and self.dialect not in dialects.names(),
                 f"there is no dialect {self.dialect!r}; there are {', '.join(dialects.names())}",
+            ),
+            (
+                (self.dialect == "mapping") is (self.mapping is None),
+                "the dialect 'mapping' and a mapping go together",
             ),
             (self.rate.per_minute < 1 or self.rate.burst < 1, "a rate is at least 1"),
             (
