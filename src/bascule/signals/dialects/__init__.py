@@ -6,6 +6,7 @@ A dialect module has:
                                                 module's own
     def detect(text: str) -> int                how sure it is, 0 (not mine) to 100 (nobody else's)
     def parse(text: str, hints: Hints) -> Parsed
+    TEXT_ONLY = True                            where it never claims a JSON object or list
 
 ``detect`` looks, ``parse`` decides; neither raises, whatever the text. Content decides, never a
 content type: senders label JSON as plain text, and plain text as JSON.
@@ -48,9 +49,13 @@ def names() -> tuple[str, ...]:
 
 
 @cache
-def _claims() -> tuple[tuple[str, Callable[[str], int]], ...]:
+def _claims(json: bool) -> tuple[tuple[str, Callable[[str], int]], ...]:
     """Pair each name with its ``detect``: this stands in the hot path."""
-    return tuple((name, get(name).detect) for name in names())
+    return tuple(
+        (name, get(name).detect)
+        for name in names()
+        if not (json and getattr(get(name), "TEXT_ONLY", False))
+    )
 
 
 def get(name: str) -> Dialect:
@@ -65,7 +70,8 @@ def get(name: str) -> Dialect:
 def detect(text: str) -> str | None:
     """Name the dialect that is surest of a text; None when none is. Ties go by name."""
     best, best_sure = None, 0
-    for name, claim in _claims():
+    json = text.lstrip(" \t\r\n\0\ufeff")[:1] in ("{", "[")
+    for name, claim in _claims(json):
         sure = claim(text)
         if sure > best_sure:
             best, best_sure = name, sure

@@ -26,6 +26,7 @@ from bascule.signals.positions import long_of, short_of
 from bascule.signals.words import fold
 
 NAME = "octobot"
+TEXT_ONLY = True
 
 _FIELDS = (
     "exchange", "symbol", "signal", "order_type", "volume", "price", "stop_price",
