@@ -31,7 +31,7 @@ HELD_SIDES = {"long": Side.BUY, "short": Side.SELL}
 
 _MAX_LABEL = 128
 _MAX_SYMBOL = 64
-_STOP_WORDS = ("stop", "trail", "breakeven")
+_STOP_WORDS = ("stop", "trail", "breakeven", "loss")
 _HUNDRED = Decimal(100)
 
 
@@ -75,7 +75,8 @@ class Members:
         """
         for name in self.values.keys() - frozenset(known):
             folded = fold(name)
-            says_stop = folded.startswith("sl") or any(word in folded for word in _STOP_WORDS)
+            says_stop = folded.startswith("sl") or folded.endswith("sl")
+            says_stop = says_stop or any(word in folded for word in _STOP_WORDS)
             if says_stop and self.has(name) and self.values[name] not in (False, 0, "0", "false"):
                 raise Refuse("unknown_field", f"{shown(name)} names a stop in a way not read here")
 
