@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 import pytest
 
-from bascule.cli.expose_site import ClientCertificates
+from bascule.cli.expose_choices import ClientCertificates
 from bascule.signals.intake.source import Source
 from tests.integration.nginx import running
 from tests.integration.proxied import (

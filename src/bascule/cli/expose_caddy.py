@@ -1,9 +1,9 @@
 """The configuration that makes Caddy publish Bascule's webhooks and nothing else."""
 
+from bascule.cli.expose_choices import ClientCertificates
 from bascule.cli.expose_site import (
     BODY_LIMIT_KIB,
     CONNECT_MS,
-    ClientCertificates,
     Site,
     filled,
 )

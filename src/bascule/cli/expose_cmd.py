@@ -1,23 +1,13 @@
 """``bascule expose``: write the configuration of a proxy that publishes the webhooks alone."""
 
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from bascule.cli.common import ConfigOption
-from bascule.cli.expose_site import ClientCertificates
+from bascule.cli.expose_choices import By, ClientCertificates
 from bascule.model.errors import ConfigError, UsageError
-
-
-class By(StrEnum):
-    """What stands between the internet and Bascule."""
-
-    NGINX = "nginx"
-    CADDY = "caddy"
-    TUNNEL = "tunnel"
-
 
 HTTPS = 443
 PortOption = Annotated[

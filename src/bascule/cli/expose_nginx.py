@@ -1,9 +1,9 @@
 """The configuration that makes nginx publish Bascule's webhooks and nothing else."""
 
+from bascule.cli.expose_choices import ClientCertificates
 from bascule.cli.expose_site import (
     BODY_LIMIT_KIB,
     CONNECT_MS,
-    ClientCertificates,
     Site,
     filled,
     listed,
@@ -68,7 +68,7 @@ server {
     access_log off;
     error_log @LOGS@/bascule_error.log crit;
 
-    location /.well-known/acme-challenge/ { root /var/www/acme; }
+    location /.well-known/acme-challenge/ { root /var/www/html; }
     location / { return 404; }
 }
 

@@ -3,16 +3,17 @@
 import ipaddress
 import re
 from collections.abc import Mapping
-from enum import StrEnum
 
 from msgspec import Struct
 
+from bascule.cli.expose_choices import ClientCertificates
 from bascule.model.errors import UsageError
+from bascule.signals.intake.http import BODY_LIMIT
 from bascule.signals.intake.senders import addresses
 
 ANYBODY = "any"
-BODY_LIMIT_KIB = 64
-"""Of a message; the intake's own limit."""
+BODY_LIMIT_KIB = BODY_LIMIT // 1024
+"""Of a message: what the intake itself reads at most."""
 CONNECT_MS = 1_000
 ANSWER_MS = 2_500
 """How long Bascule may take to answer. TradingView gives up after three seconds in all."""
@@ -22,17 +23,6 @@ AUTHORITIES = "/etc/ssl/certs/ca-certificates.crt"
 _HOST = re.compile(r"(?=.{1,253}\Z)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{0,62}")
 _UPSTREAM = re.compile(r"(?:[a-z0-9.-]+|\[[0-9a-f:]+\]):[0-9]{1,5}")
 _PATH = re.compile(r"[A-Za-z0-9_./:-]+")
-
-
-class ClientCertificates(StrEnum):
-    """What the proxy does about a sender's certificate."""
-
-    OFF = "off"
-    """It asks for none."""
-    OPTIONAL = "optional"
-    """It verifies one that is given and tells Bascule, which decides source by source."""
-    REQUIRED = "required"
-    """It lets nobody in without one."""
 
 
 class Site(Struct, frozen=True, kw_only=True):

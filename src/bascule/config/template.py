@@ -186,7 +186,7 @@ _HEAD = """\
 mode = "{mode}"
 
 [server]
-host = "127.0.0.1"          # keep it; let a reverse proxy with TLS pass on /hooks/, /v1/intents
+host = "127.0.0.1"          # keep it; `bascule expose` writes a proxy that passes on /hooks/ alone
 port = {port}
 
 [secrets]
@@ -217,6 +217,7 @@ _SOURCES = """\
 [sources.tradingview]
 kind = "webhook"
 path_secret = "tradingview_path"
+# allow_from = ["tradingview"]   # nobody else; behind a proxy it needs [server] trusted_proxies
 rate = { per_minute = 60, burst = 20 }
 
 # Your own programs: POST /v1/intents with the header "Authorization: Bearer <token>".

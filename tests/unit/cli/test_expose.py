@@ -6,13 +6,15 @@ from pathlib import Path
 import pytest
 
 from bascule.cli.expose_caddy import caddy
+from bascule.cli.expose_choices import ClientCertificates
 from bascule.cli.expose_nginx import nginx
-from bascule.cli.expose_site import ANYBODY, ClientCertificates, Site
+from bascule.cli.expose_site import ANYBODY, Site
 from bascule.cli.expose_tunnel import tunnel
 from bascule.model.errors import UsageError
 from bascule.signals.intake.senders import senders
 from tests.unit.cli.conftest import Bascule
 
+PAGE = (Path(__file__).resolve().parents[3] / "docs/exposing.md").read_text(encoding="utf-8")
 SITE = Site(host="hooks.example.com")
 ADDRESSES = senders()["tradingview"].addresses
 WRITERS = {"nginx": nginx, "caddy": caddy, "tunnel": tunnel}
@@ -147,3 +149,14 @@ def test_the_public_check_says_what_is_wrong(bascule: Bascule) -> None:
     assert done.code == 1
     assert '"ok": false' in done.out
     assert "TradingView calls ports 80 and 443 only" in done.out
+
+
+def test_the_page_says_what_the_data_say() -> None:
+    """When it was read, and whose certificate it is; every path and option in it exists."""
+    sender = senders()["tradingview"]
+    assert PAGE.count(str(sender.read)) == 2
+    assert all(value in PAGE for value in sender.certificate.subject.values())
+    assert all(name in PAGE for name in sender.certificate.names)
+    assert "src/bascule/signals/intake/data/tradingview.toml" in PAGE
+    assert "/var/www/html" in nginx(SITE) and "-w /var/www/html" in PAGE
+    assert "/var/log/nginx/bascule.log" in nginx(SITE)
