@@ -52,7 +52,9 @@ def parse(text: str, hints: Hints) -> Parsed:
         if not is_json(text):
             return structs.replace(_form(text), auth=hints.auth)
         members = read_object(text)
-        return noting(structs.replace(_read(members), auth=hints.auth), members.repairs)
+        # The REST server takes a password or a token in a header, and nothing in the body.
+        auth = hints.auth or "header_basic_or_jwt"
+        return noting(structs.replace(_read(members), auth=auth), members.repairs)
     except Refuse as refused:
         return refused.rejection
 

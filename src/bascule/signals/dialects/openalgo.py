@@ -73,7 +73,8 @@ def parse(text: str, hints: Hints) -> Parsed:
         if any(name in members.values for name in _ORDER_MARKS):
             return noting(_order(members, hints), members.repairs)
         members.only(_WEBHOOK_FIELDS)
-        read = structs.replace(_webhook(members), auth=hints.auth)
+        # A strategy webhook has its token in the URL.
+        read = structs.replace(_webhook(members), auth=hints.auth or "url_path")
         return noting(read, members.repairs)
     except Refuse as refused:
         return refused.rejection
