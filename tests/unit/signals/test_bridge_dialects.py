@@ -22,7 +22,7 @@ from bascule.signals.reading import Reader, parse
 MINE = (
     "crosstrade", "ninjatrader_oif", "pickmytrade", "3commas", "wundertrading", "alertatron",
     "autoview", "profitview", "octobot", "openalgo", "freqtrade", "hummingbot", "altrady",
-    "alerts_processor", "tvbit", "bva", "gunbot", "tickerly",
+    "alerts_processor", "tvbit", "bva", "gunbot", "tickerly", "copyfactory",
 )  # fmt: skip
 NOW = Instant(1_795_262_400 * SECOND)
 _FILE = Path(__file__).parents[2] / "data" / "corpus" / "webhooks.jsonl"
@@ -32,7 +32,11 @@ TICKERLY = (
     '{"ticker": "BTCUSDT", "action": "sell", "prev_position": "long", "quantity": "0.1",'
     ' "pointer": "m1k3y"}'
 )
-BODIES = [line["body"] for line in LINES] + [TICKERLY]
+COPY = (
+    '{"symbol": "EURUSD", "type": "%s", "time": "2026-11-21T10:00:00.000Z", "volume": 0.01,'
+    ' "stopLoss": 1.05, "takeProfit": 1.15%s}'
+)
+BODIES = [*(line["body"] for line in LINES), TICKERLY, COPY % ("POSITION_TYPE_BUY", "")]
 
 CT = "key=S;command=%s;account=A;instrument=ES1!;"
 ORDER = CT % "PLACE" + "action=BUY;qty=2;order_type=MARKET;tif=DAY;"
@@ -140,6 +144,10 @@ READ: list[tuple[str, str, dict[str, Any]]] = [
      ' "mode": "reverse"}', {"intent": "reverse", "side": "sell", "closes": "long"}),
     ("bva", "S|s1|sell|BTCUSDT", {"side": "sell", "strategy": "s1"}),
     ("gunbot", "SELL_KRAKEN_BTC-ETH_0.5", {"side": "sell", "qty": units("0.5", "quote")}),
+    ("copyfactory", COPY % ("POSITION_TYPE_BUY", ""), {"side": "buy",
+     "volume": units("0.01", "lots"), "sl": units("1.05", "price")}),
+    ("copyfactory", COPY % ("ORDER_TYPE_BUY_STOP", ', "openPrice": 1.1'), {"order_type": "stop",
+     "stop": 1.1}),
     ("tickerly", TICKERLY, {"intent": "close", "side": "sell", "closes": "long"}),
     ("tickerly", TICKERLY.replace('"long"', '"flat"'), {"intent": "open", "side": "sell"}),
 ]  # fmt: skip
@@ -243,6 +251,8 @@ REFUSED: list[tuple[str, str, str]] = [
     ("gunbot", "BUY_BINANCE_BTC-ETH", "missing_field"),
     ("gunbot", "BUY_BINANCE_BTC-ETH_0,1", "bad_number"),
     ("gunbot", "BUY_BINANCE_BTC-ETH_0.1_5", "malformed_command"),
+    ("copyfactory", COPY % ("ORDER_TYPE_BUY_STOP", ""), "missing_field"),
+    ("copyfactory", COPY % ("ORDER_TYPE_SELL_LIMIT", ', "openPrice": 1.1'), "conflict"),
     ("tickerly", TICKERLY.replace("0.1", "0"), "bad_number"),
     ("tickerly", TICKERLY.replace('"prev_position": "long", ', ""), "missing_field"),
 ]  # fmt: skip
