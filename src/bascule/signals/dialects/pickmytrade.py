@@ -21,6 +21,7 @@ from bascule.signals.instruction import (
 )
 from bascule.signals.json_measures import Guards, check_sides
 from bascule.signals.members import SIDES, Members, mentions, noting, order_prices, read_object
+from bascule.signals.numbers import shown
 from bascule.signals.positions import long_of
 from bascule.signals.words import fold
 
@@ -105,6 +106,7 @@ def _entry(members: Members, symbol: str) -> Instruction:
         kind, price if kind is OrdType.LIMIT else None, price if kind is OrdType.STOP else None
     )
     members.lose_no_stop(_GUARDS)
+    _refuse_other_ways(members)
     sl, tp = _level(members, "sl"), _level(members, "tp")
     unset, unreadable = members.holes(sl=_ways("sl"), tp=_ways("tp"))
     check_sides(side, price, Guards(sl, tp))
@@ -146,6 +148,13 @@ def _size(members: Members) -> tuple[Measure | None, Measure | None]:
 
 def _ways(what: str) -> tuple[str, str, str]:
     return what, f"percentage_{what}", f"dollar_{what}"
+
+
+def _refuse_other_ways(members: Members) -> None:
+    known = {*_ways("sl"), *_ways("tp")}
+    for name in members.values:
+        if name.startswith(("dollar_", "percentage_")) and name not in known:
+            raise Refuse("unknown_field", f"{shown(name)} is neither a stop nor a target here")
 
 
 def _level(members: Members, what: str) -> Measure | None:
