@@ -1,5 +1,6 @@
 """``bascule demo``: everything on paper, with nothing to set up. `make run` is this command."""
 
+import shutil
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -100,6 +101,7 @@ def intro(running: "Running") -> list[str]:
     from bascule.cli.addresses import webhook_url
     from bascule.cli.run_cmd import report_lines
 
+    me = _own_name()
     source = next(one for one in running.sources if one.path_token)
     url = webhook_url(running.url, source, reveal=True)
     body = '{"strategy":"index","ticker":"US500","action":"buy","stop_loss_percent":0.3}'
@@ -108,6 +110,14 @@ def intro(running: "Running") -> list[str]:
         "",
         "Try it from another terminal:",
         f"  curl -s {url} -d '{body}'",
-        "  bascule signals        bascule orders        bascule explain SIGNAL",
+        f"  {me} signals    {me} orders    {me} explain SIGNAL",
         "",
     ]
+
+
+def _own_name() -> str:
+    """Give what to type for this program: its name where the shell finds it, else its path."""
+    if shutil.which("bascule"):
+        return "bascule"
+    path = Path(sys.executable).with_name("bascule")
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)

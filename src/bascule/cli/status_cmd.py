@@ -70,7 +70,9 @@ def _print(found: "StatusView") -> None:
         ],
     )  # fmt: skip
     typer.echo("")
-    if found.ready:
+    if found.ready and any(stop.scope == "all" for stop in found.stops):
+        typer.secho("Stopped: connected, and no entry leaves until `bascule arm`.", fg="yellow")
+    elif found.ready:
         typer.secho("Ready: every account is connected and agrees with its venue.", fg="green")
     else:
         waiting = ", ".join(one.id for one in found.accounts if not one.ready)

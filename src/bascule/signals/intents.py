@@ -140,7 +140,7 @@ def _control(instruction: Instruction) -> list[Intent]:
         return [StopTrading(), *cancels]
     raise Refuse(
         "arm_not_remote",
-        "a message may stop trading and never start it; arm in the console or with bascule arm",
+        "a message may stop trading and never start it; arm with `bascule arm`",
     )
 
 

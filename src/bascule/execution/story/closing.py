@@ -15,7 +15,7 @@ _ADVICE = {
     "no_route": "add a route for it, or correct the strategy's name in the alert",
     "key_conflict": "give each signal its own id",
     "stale": "find out what delayed it; nothing of it can be executed any more",
-    "arm_not_remote": "arm on the command line or in the console: `bascule arm`",
+    "arm_not_remote": "arm on the command line: `bascule arm`",
     "not_an_order": "nothing, unless you meant an order",
     "unit_not_set": "set the units of this source, or send a unit with the number",
     "timestamp_in_future": "set the clock of the sender or of this machine",

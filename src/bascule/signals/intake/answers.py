@@ -32,7 +32,7 @@ _NEXT = {
     "overloaded": "Send it again: nothing was kept.",
 }
 _NEXT_BY_CODE = {
-    "arm_not_remote": "Arm in the console or on the command line.",
+    "arm_not_remote": "Arm on the command line: `bascule arm`.",
     "not_an_order": "Nothing to do, unless you meant an order.",
     "unit_not_set": "Set it in the profile of this source, or send a unit with the number.",
     "stop_unreadable": "Find out why the sender had no number for its stop.",
@@ -43,7 +43,7 @@ _NEXT_BY_CODE = {
     "stale": "Send it when it fires, or raise the source's max_age.",
 }
 _NEXT_UNREADABLE = "Correct the message; `bascule parse` shows how it is read."
-_NEXT_REFUSED = "See the console or the journal for what would have passed."
+_NEXT_REFUSED = "`bascule explain` with the signal's id says what would have passed."
 
 
 def _static(status: int, word: str, code: str, text: str, then: str, retry_after: int = 0) -> Reply:
