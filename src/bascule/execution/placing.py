@@ -185,7 +185,8 @@ def place(turn: Turn, draft: Draft) -> ClOrdID | None:
     longest = turn.settings.capabilities[draft.account.id].client_order_id_max
     if len(name) > longest:
         said = f"its id {name} is longer than the {longest} characters that the venue keeps"
-        verdicts += (Verdict("id_too_long", False, None, None, said, "an id that fits; please report this"),)
+        passes = "an id that fits; please report this"
+        verdicts += (Verdict("id_too_long", False, None, None, said, passes),)
     last = verdicts[-1]
     if not last.ok or draft.spec.mode is AccountMode.SHADOW:
         guard = draft.account.guards.get(draft.parent) if draft.parent is not None else None
