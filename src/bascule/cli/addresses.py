@@ -17,7 +17,9 @@ def source_lines(root: str, sources: Iterable[Source], *, reveal: bool) -> list[
     """Say of each source where it posts, and with which proof."""
     lines = []
     for source in sources:
-        if source.bearer:
+        if source.folder is not None:
+            lines.append(f"  files    {source.name:<14} {source.folder}")
+        elif source.bearer:
             proof = "with its bearer token"
             lines.append(f"  intents  {source.name:<14} {root}/v1/intents  ({proof})")
         else:

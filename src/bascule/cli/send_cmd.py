@@ -107,6 +107,11 @@ def _source(config: "Config", name: str) -> "Source":
             code="unknown_source",
             hint="Name a webhook's source by --source.",
         )
+    if spec.folder is not None:
+        raise UsageError(
+            f"Source {spec.id!r} watches a folder. Nothing was sent.",
+            hint=f"Put a file into {spec.folder}.",
+        )
     return spec.source(secrets_of(config).get)
 
 

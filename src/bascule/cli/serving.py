@@ -11,7 +11,7 @@ import signal
 import socket
 import sys
 from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 
 import msgspec
@@ -30,11 +30,14 @@ from bascule.engine.runtime import Runtime
 from bascule.journal.wirelog import Direction, WireLog
 from bascule.model.errors import ConfigError, invariant
 from bascule.signals import dialects
+from bascule.signals.intake.files import FileIntake, make_folders
 from bascule.signals.intake.http import HttpIntake
 from bascule.signals.intake.source import Source
 
 GRACE_S = 3
 """How long requests under way may take once the process was told to end."""
+FILES_WAIT_S = 10
+"""How long files wait at the start for accounts that are not reconciled."""
 BACKLOG = 2_048
 MARKET_DATA = "quote"
 """The subject of frames that are not kept: they would push out what was said about orders."""
@@ -157,6 +160,8 @@ async def _with_wire_log(
             wire.put(clock.now(), head, "", "", subject, way, payload)
 
     prepared = prepare(config, secrets, to_wire)
+    for source in prepared.sources:
+        make_folders(source)  # one that cannot be used is told before anything is started
     with stop_signals() as ended:
         runtime = await Runtime.start(prepared.setup, clock)
         reason = "ended by its own fault"
@@ -182,12 +187,17 @@ async def _serve_runtime(
     served = Served(runtime)
     dialects.detect("")  # loads every dialect, so that the first signal need not wait for it
     intake = HttpIntake(
-        prepared.sources,
+        [source for source in prepared.sources if source.folder is None],
         runtime,
         clock=runtime.clock.now,
         on_unauthenticated=served.turned.count,
         trusted_proxies=config.server.trusted_proxies,
     )
+    watched = [
+        FileIntake(source, runtime, clock=runtime.clock.now)
+        for source in prepared.sources
+        if source.folder is not None
+    ]
     server = _Server(_uvicorn_config(build_asgi(served, intake, token)))
     async with asyncio.TaskGroup() as group:
         serving = group.create_task(server.serve(sockets=[listener]))
@@ -195,15 +205,27 @@ async def _serve_runtime(
         write_private(config.data.endpoint, msgspec.json.encode(at))
         running = Running(config, runtime, served, prepared.sources, ended)
         shown = group.create_task(show(running))
+        watching = [group.create_task(_watch(files, runtime)) for files in watched]
         stopped = group.create_task(ended.wait())
         await asyncio.wait((stopped, runtime.fatal, serving), return_when="FIRST_COMPLETED")
         served.streams.close()
         server.should_exit = True
         stopped.cancel()
         shown.cancel()
+        for one in watching:
+            one.cancel()
         invariant(
             ended.is_set() or runtime.fatal.done(), "the web server ends only when it is told to"
         )
+
+
+async def _watch(files: FileIntake, runtime: Runtime) -> None:
+    """Watch a folder. Files can wait, so they do until the accounts are known, for a while."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(FILES_WAIT_S):
+            while not all(one.reconciled for one in runtime.state.accounts.values()):
+                await asyncio.sleep(0.1)
+    await files.run()
 
 
 def _uvicorn_config(app: Asgi) -> uvicorn.Config:

@@ -51,11 +51,12 @@ class VenueSpec(Struct, frozen=True, kw_only=True):
 
 
 class SourceSpec(Struct, frozen=True, kw_only=True):
-    """A sender of signals whose secrets are still names."""
+    """A sender of signals whose secrets are still names; ``folder`` is one that is watched."""
 
     id: SourceId
     kind: str
     settings: SourceSettings
+    folder: Path | None = None
 
     @property
     def secrets(self) -> tuple[str, ...]:
@@ -102,6 +103,7 @@ class SourceSpec(Struct, frozen=True, kw_only=True):
             mapping=own.mapping.map() if own.mapping is not None else None,
             allow_from=own.allow_from,
             client_certificate=own.client_certificate,
+            folder=self.folder,
         )
 
 
@@ -153,7 +155,12 @@ def build(settings: Settings, file: Path | None, environ: Mapping[str, str]) -> 
             _account(name, account, settings.mode) for name, account in settings.accounts.items()
         ),
         sources=tuple(
-            SourceSpec(id=SourceId(name), kind=source.kind, settings=source)
+            SourceSpec(
+                id=SourceId(name),
+                kind=source.kind,
+                settings=source,
+                folder=_beside(file, source.folder) if source.folder else None,
+            )
             for name, source in settings.sources.items()
         ),
         routes=tuple(_route(name, route) for name, route in settings.routes.items()),
@@ -183,8 +190,13 @@ def _with_common_limits(settings: Settings) -> Settings:
 def _root(settings: Settings, file: Path | None, environ: Mapping[str, str]) -> Path:
     if not settings.journal.directory:
         return home(environ)
+    return _beside(file, settings.journal.directory)
+
+
+def _beside(file: Path | None, named: str) -> Path:
+    """Give a path that is named relative to the configuration's file."""
     beside = file.parent if file is not None else Path.cwd()
-    return (beside / Path(settings.journal.directory).expanduser()).resolve()
+    return (beside / Path(named).expanduser()).resolve()
 
 
 def _venue(name: str, settings: Settings) -> VenueSpec:

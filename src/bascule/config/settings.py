@@ -169,7 +169,8 @@ class ProfileSettings(Table):
 class SourceSettings(Table):
     """One sender of signals: how it proves who it is, and how its messages are read."""
 
-    kind: Literal["webhook", "intents"]
+    kind: Literal["webhook", "intents", "files"]
+    folder: str = ""
     dialect: str = ""
     path_secret: SecretName = ""
     body_secret: SecretName = ""
@@ -195,6 +196,15 @@ class SourceSettings(Table):
     @model_validator(mode="after")
     def _has_its_own_proof(self) -> Self:
         of_webhook = {key for key in _WEBHOOK_PROOFS if getattr(self, key)}
+        if self.kind == "files":
+            for key in _PROOFS:
+                if getattr(self, key):
+                    raise wrong(key, 'does not go with kind = "files": whoever may write there may')
+            if not self.folder:
+                raise wrong("folder", 'kind = "files" needs it')
+            return self
+        if self.folder:
+            raise wrong("folder", 'belongs to kind = "files"')
         if self.kind == "webhook":
             if self.bearer_secret:
                 raise wrong("bearer_secret", 'belongs to kind = "intents"')
@@ -209,6 +219,7 @@ class SourceSettings(Table):
 
 
 _WEBHOOK_PROOFS = ("path_secret", "body_secret", "hmac_secrets")
+_PROOFS = (*_WEBHOOK_PROOFS, "bearer_secret", "allow_from", "client_certificate")
 
 
 class SizingSettings(Table):

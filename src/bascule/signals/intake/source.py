@@ -2,6 +2,7 @@
 
 import ipaddress
 import re
+from pathlib import Path
 
 from msgspec import Struct
 
@@ -48,6 +49,7 @@ class Source(Struct, frozen=True, kw_only=True):
     ``mapping`` describes the messages for the dialect of that name, and no other needs one.
     ``allow_from`` are addresses, networks or names of known senders, and empty allows any.
     ``client_certificate`` is what a trusted proxy must have verified, as ``senders`` reads it.
+    ``folder`` is watched for files instead, and then who may write in it is the only proof.
     """
 
     name: str
@@ -64,6 +66,7 @@ class Source(Struct, frozen=True, kw_only=True):
     mapping: MessageMap | None = None
     allow_from: tuple[str, ...] = ()
     client_certificate: str = ""
+    folder: Path | None = None
 
     @property
     def secrets(self) -> tuple[str, ...]:
@@ -76,7 +79,7 @@ class Source(Struct, frozen=True, kw_only=True):
         return Reader(
             source=self.name,
             dialect=self.dialect if dialect is None else dialect,
-            auth="hmac" if self.hmac_secrets else "url_path" if self.path_token else "header",
+            auth=self._auth,
             strategy=self.strategy,
             max_age_ns=self.max_age_ns,
             profile=self.profile,
@@ -84,6 +87,12 @@ class Source(Struct, frozen=True, kw_only=True):
             secrets=self.secrets,
             finder=Finder(self.body_fields),
         )
+
+    @property
+    def _auth(self) -> str:
+        if self.folder is not None:
+            return "folder"
+        return "hmac" if self.hmac_secrets else "url_path" if self.path_token else "header"
 
     def check(self) -> None:
         """Hold the settings to what is safe.
@@ -96,10 +105,15 @@ class Source(Struct, frozen=True, kw_only=True):
                 raise ConfigError(f"source {self.name!r}: {text}")
 
     def _faults(self) -> list[tuple[bool, str]]:
+        watched = self.folder is not None
         return [
             (not _NAME.fullmatch(self.name), "a name is lower-case letters, digits, - and _"),
             (
-                not (self.path_token or self.body_secret or self.hmac_secrets or self.bearer),
+                watched and bool(self.secrets or self.allow_from or self.client_certificate),
+                "who may write in its folder is its only proof; it has no secret and no address",
+            ),
+            (
+                not watched and not self.secrets,
                 "it has no way to authenticate; set a path token, a body secret, an HMAC secret "
                 "or a bearer token",
             ),
