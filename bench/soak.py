@@ -2,6 +2,7 @@
 
     python bench/soak.py [KILLS] [FREEZES]      defaults 200 and 50; bounded, loopback only
 
+Also a flood: 1,000 alerts delivered ten times each, in any order, with two kills in between.
 Prints a table for docs/reliability.md and ends with 1 when anything was lost or doubled.
 """
 
@@ -16,9 +17,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from common import table
 
+from tests.crash.flood import KILLS, Flood
 from tests.crash.storm import Storm, run_storm
 
 ROUNDS = 20
+_COUNTED = ("acknowledged", "order_requested", "fills", "order_doubted")
 FAULTS = (
     "drop_reply", "drop_request", "disconnect_after_submit", "disconnect_before_submit",
     "drop_report", "duplicate_report", "late_report", "out_of_order_reports", "reject_submit",
@@ -34,7 +37,7 @@ async def storms(
     began = time.monotonic()
     left, seed = rounds, 1
     wrong: list[str] = []
-    total = {"acknowledged": 0, "order_requested": 0, "fills": 0, "order_doubted": 0}
+    total = dict.fromkeys(_COUNTED, 0)
     slowest = 0.0
     while left > 0:
         with tempfile.TemporaryDirectory(prefix="bascule-soak-") as directory:
@@ -52,6 +55,22 @@ async def storms(
     return row, wrong
 
 
+async def flood(alerts: int, deliveries: int) -> tuple[list[object], list[str]]:
+    """Deliver every alert so often, and give its row and what was wrong."""
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="bascule-soak-") as directory:
+        storm = Storm(Path(directory), seed=1)
+        wrong = await Flood(storm, alerts, deliveries).run()
+        counts = storm.counts()
+        slowest = max(storm.starts_s)
+    took = time.monotonic() - began
+    told = (counts.get(key, 0) for key in ("sent", *_COUNTED[1:]))
+    row: list[object] = [f"{deliveries} deliveries of {alerts}, kill -9", KILLS, *told]
+    row += [f"{slowest:.2f}", f"{took:.0f}", len(wrong)]
+    print(*row, flush=True)
+    return row, wrong
+
+
 async def main() -> int:
     """Run everything and print the table."""
     kills = int(sys.argv[1]) if len(sys.argv) > 1 else 200
@@ -60,6 +79,7 @@ async def main() -> int:
     for row, found in (
         await storms("kill -9", kills),
         await storms("SIGSTOP and thaw", freezes, freeze=True),
+        await flood(1_000, 10),
     ):
         rows.append(row)
         wrong += found
