@@ -62,11 +62,11 @@ def detect(text: str) -> int:
 
 def parse(text: str, hints: Hints) -> Parsed:
     """Read one alert."""
-    line = text.strip(_PADDING)
+    line = text.strip(_PADDING).strip()
     if not line:
         return Rejection("empty_body", "there is nothing in it")
     try:
-        if line[0] in "{[":
+        if line[0] in "{[" and line[:2] != "{{":
             return _json(line)
         if "\n" in line or _FORM.fullmatch(line):
             return Rejection("unknown_format", "neither a command nor a strategy's message")
@@ -111,7 +111,7 @@ def _command(line: str, hints: Hints) -> Instruction:
     words = line.split()
     found = _action(words)
     if found is None:
-        if has_placeholder(words[0]):
+        if words and has_placeholder(words[0]):
             raise Refuse("unresolved_placeholder", f"the action is {shown(words[0])}")
         raise Refuse("unknown_format", "it does not begin with an action")
     command, used = found
