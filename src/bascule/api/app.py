@@ -44,6 +44,8 @@ from bascule.model.enums import StopMode
 from bascule.model.errors import BasculeError, UsageError
 
 Limit = Annotated[int, QueryParameter(ge=1, le=1_000)]
+LAST_SEQ = 2**63 - 1
+"""The largest sequence that a journal can number."""
 LastEventId = Annotated[str, HeaderParameter(name="Last-Event-ID")]
 
 
@@ -196,7 +198,7 @@ async def reconcile(state: AppState, account: FromPath[str]) -> Done:
 @get("/v1/events", summary="Events as they become durable (server-sent events)")
 async def events(
     state: AppState,
-    after: Annotated[int | None, QueryParameter(ge=0)] = None,
+    after: Annotated[int | None, QueryParameter(ge=0, le=LAST_SEQ)] = None,
     kinds: FromQuery[str] = "",
     last_event_id: LastEventId = "",
 ) -> ServerSentEvent:
@@ -209,7 +211,7 @@ async def events(
     served = _served(state)
     served.streams.check_room()
     start = after if after is not None else served.runtime.head_seq
-    if last_event_id.isdecimal():
+    if last_event_id.isdecimal() and len(last_event_id) < len(str(LAST_SEQ)):
         start = int(last_event_id)
     wanted = frozenset(kinds.split(",")) if kinds else STREAMED
     follow = served.streams.follow(start, None if kinds == "all" else wanted)
