@@ -109,7 +109,7 @@ def adopt_child(turn: Turn, account: AccountState, report: ExecutionReport) -> O
 def _on_trade(
     turn: Turn, account: AccountState, order: Order | None, report: ExecutionReport
 ) -> None:
-    if report.exec_id in account.exec_ids:
+    if report.exec_id in account.exec_ids or (order and report.exec_id in order.fills):
         ignore(turn, account, order, report, "this fill is already counted")
         return
     if report.last_qty <= 0:

@@ -477,6 +477,7 @@ class Bench:
 
     def look(self, account: str = "a", **more: Any) -> list[Event]:
         """Look at the venue: all it shows now, and all of its fills."""
+        self.market.looks.pop(account, None)
         known = self.state.accounts[account]
         shown = [o for o in self.venue.orders.values() if o.new.account == account]
         lookups = {
