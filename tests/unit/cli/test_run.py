@@ -1,6 +1,7 @@
 """What keeps `bascule run` from starting, and what ends it: a sentence, never a traceback."""
 
 import asyncio
+import json
 import logging
 import socket
 from collections.abc import Callable
@@ -137,6 +138,49 @@ def test_told_to_end_it_journals_that_it_stopped(config: Config) -> None:
     shown = "\n".join(lines)
     assert f"Serving http://127.0.0.1:{config.server.port}" in shown
     assert secrets_of(config).get("tradingview_path") not in shown
+
+
+FILES = """
+[sources.nt]
+kind = "files"
+folder = "in"
+dialect = "ninjatrader_oif"
+"""
+
+
+def test_a_folder_is_watched_and_each_line_answered(bascule: Bascule, config: Config) -> None:
+    """A file that is put there while the engine runs has its answers beside it."""
+    file = Path("bascule.toml")
+    file.write_text(file.read_text() + FILES)
+    config = configured(None)
+    lines = []
+
+    async def put(running: Running) -> None:
+        lines.extend(report_lines(running, reveal=False))
+        Path("in/oif1.txt").write_text("PLACE;Sim101;ES 12-26;BUY;1;MARKET;;;DAY;;;;\n")
+        async with asyncio.timeout(20):
+            while not Path("in/done/oif1.txt.result.json").exists():
+                await asyncio.sleep(0.05)
+        running.ended.set()
+
+    run_engine(config, secrets_of(config), put)
+    told = json.loads(Path("in/done/oif1.txt.result.json").read_text())
+    assert told["lines"][0]["answer"]["signal"]
+    assert any(line.split() == ["files", "nt", str(Path("in").resolve())] for line in lines)
+    with Follower(config.data.journal) as follower:
+        kinds = [row.kind for row in follower.rows()]
+    assert {"signal_accepted", "signal_refused"} & set(kinds)
+    assert kinds[-1] == "engine_stopped"
+    assert "Put a file into" in bascule("send", "--source", "nt", "{}").err
+
+
+def test_a_folder_that_cannot_be_used_starts_nothing(bascule: Bascule, config: Config) -> None:
+    """It is told before a journal is begun."""
+    file = Path("bascule.toml")
+    file.write_text(file.read_text() + FILES)
+    Path("in").write_text("a file")
+    assert "source 'nt'" in _refused(bascule("run"), 3, "folder_unusable")
+    assert not config.data.journal.exists()
 
 
 def test_a_log_that_cannot_be_written_ends_nothing(tmp_path: Path) -> None:
