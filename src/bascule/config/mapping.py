@@ -21,7 +21,8 @@ from bascule.signals.message_map import (
     TrailUnit,
 )
 
-_NESTED = re.compile(r"\((?:[^()\\\[]|\\.|\[[^\]]*\])*(?:[*+]|\{\d*,\d*\})[^()]*\)(?:[*+]|\{)")
+_PART = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|[()]|[*+]|\{\d*,?\d*\}", re.DOTALL)
+"""What matters of a pattern: escapes and classes as wholes, brackets, and repetitions."""
 _PARTS_MAX = 20
 
 
@@ -52,10 +53,29 @@ def _compiled(value: str) -> str:
         re.compile(value)
     except re.error as error:
         raise ValueError(f"is no regular expression: {error}") from None
-    if _NESTED.search(value):
+    if _repeats_within_repeats(value):
         raise ValueError("repeats a group that repeats within, which can take for ever; write it"
                          " without the inner or the outer repetition")  # fmt: skip
     return value
+
+
+def _repeats_within_repeats(pattern: str) -> bool:
+    """Find a repeated group that repeats within: its time can double with each character."""
+    repeats = [False]
+    closed = False
+    end = 0
+    for part in _PART.finditer(pattern):
+        repeated = part[0][0] in "*+{"
+        if repeated and closed and part.start() == end:
+            return True
+        repeats[-1] = repeats[-1] or repeated
+        closed, end = False, part.end()
+        if part[0] == "(":
+            repeats.append(False)
+        elif part[0] == ")" and len(repeats) > 1:
+            closed = repeats.pop()
+            repeats[-1] = repeats[-1] or closed
+    return False
 
 
 Path = Annotated[

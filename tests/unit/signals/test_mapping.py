@@ -215,6 +215,8 @@ def test_a_struck_out_credential_is_no_value() -> None:
         ('qty = { path = "q", unit = "lots", values = { a = "1" } }', "qty.values"),
         ('tif = { value = "someday" }', "tif.value"),
         ("pattern = '(a+)+'", "can take for ever"),
+        ("pattern = '((a+)b)*'", "can take for ever"),
+        ("pattern = '(?:x|(?P<n>[)]+)){3}'", "can take for ever"),
         ("pattern = '('", "no regular expression"),
         ("pattern = '(?P<a>x)'\nsymbol = { group = 'b' }", "no group"),
         ("pattern = '(?P<a>x)'\nsymbol = { path = 'b' }", "has no path"),
@@ -231,6 +233,13 @@ def test_a_wrong_map_is_refused_at_the_start(toml: str, said: str) -> None:
         for one in refused.value.errors()
     ]
     assert any(said in one for one in told), told
+
+
+@pytest.mark.parametrize("pattern", [r"(a+)?(b*)", r"(\(+\)\*)x+", r"([(+]a)+", r"(ab)+c{2}"])
+def test_a_pattern_may_repeat_once(pattern: str) -> None:
+    """Only a repetition of what repeats is refused; escapes and classes are no groups."""
+    told = mapped(f"pattern = '{pattern}'\naction = {{ value = 'halt' }}")
+    assert told.pattern == pattern
 
 
 @pytest.mark.parametrize(("action", "word"), [("open", "side"), ("target", "target")])
