@@ -29,7 +29,7 @@ from bascule.signals.json_fields import collect
 from bascule.signals.json_measures import Guards, check_sides, guards
 from bascule.signals.numbers import has_placeholder, is_unreadable, number, positive, shown
 from bascule.signals.positions import State, long_of, read_fill, side_opening
-from bascule.signals.words import POSITIONS, TIMES_IN_FORCE, boolean
+from bascule.signals.words import POSITIONS, TIMES_IN_FORCE, boolean, fold
 
 Message = dict[str, object]
 
@@ -66,6 +66,15 @@ CONTRACT = re.compile(r"[A-Z.]{1,6} [0-9]{6}(?P<kind>[CP])[0-9]{1,8}(?:\.[0-9]{1
 """The symbol of an option's contract: root, expiry, call or put, strike."""
 _HUNDRED = Decimal(100)
 _MAX_SYMBOL = 64
+_UNSET: tuple[object, ...] = (None, "", {}, [])
+_GUARDS = ("stopLoss", "takeProfit")
+_DECIDING = {
+    fold(key): key
+    for key in (
+        "sentiment", "quantity", "quantityType", "orderType", "limitPrice", "stopPrice",
+        "trailAmount", "trailPercent", *_GUARDS,
+    )
+}  # fmt: skip
 
 
 def parse(text: str, hints: Hints) -> Parsed:
@@ -90,6 +99,7 @@ def _read(message: Message, auth: str) -> Instruction:
             intent="cancel", symbol=symbol, scope="symbol", position_effect="unchanged", auth=auth
         )
         return _labelled(read, message)
+    _check_spelling(message)
     wanted = _sentiment(message)
     if action in ("buy", "sell"):
         side = Side(action)
@@ -118,6 +128,22 @@ def _action(message: Message) -> str:
     if action not in ACTIONS:
         raise Refuse("invalid_action", f"{shown(raw)} is none of {', '.join(sorted(ACTIONS))}")
     return action
+
+
+def _check_spelling(message: Message) -> None:
+    """Refuse a key that is one of those that decide, but for its spelling.
+
+    TradersPost ignores it; but a sentiment or a quantity that is ignored makes another order.
+    A stop or a target given as a number is read all the same, see `_with_others`.
+    """
+    for key, value in message.items():
+        if key in KEYS or value in _UNSET:
+            continue
+        meant = _DECIDING.get(fold(key))
+        scalar = not isinstance(value, dict | list)
+        if meant is None or meant in message or (scalar and meant in _GUARDS):
+            continue
+        raise Refuse("unknown_field", f"{shown(key)} is written {meant}, in just these letters")
 
 
 def _ticker(message: Message) -> str:
@@ -400,6 +426,8 @@ _STOP_ROLES = ("sl", "trail", "trail_trigger", "unknown_stop")
 
 def _with_others(message: Message, read: Guards) -> Guards:
     """Add the stop or target that only a key unknown to TradersPost names."""
+    if read.sl is None and read.trail is None:
+        _check_containers(message)
     others = {key: value for key, value in message.items() if key not in KEYS and _is_amount(value)}
     if not others:
         return read
@@ -418,6 +446,20 @@ def _with_others(message: Message, read: Guards) -> Guards:
         read.unset + more.unset,
         read.unreadable + more.unreadable,
     )
+
+
+_STOP_NAMES = frozenset({"sl", "stop", "stoploss", "stopprice", "trailingstop", "trailing"})
+
+
+def _check_containers(message: Message) -> None:
+    """Refuse an object that holds a stop under a name that TradersPost has not."""
+    for key, value in message.items():
+        if key in KEYS or not isinstance(value, dict | list) or not value:
+            continue
+        inner = value if isinstance(value, dict) else {}
+        named = [key, *(f"{key}.{name}" for name in inner if fold(name) in _STOP_NAMES)]
+        if "stop" in fold(key) or fold(key) in _STOP_NAMES or len(named) > 1:
+            raise Refuse("unknown_field", f"{shown(named[-1])} names a stop; use stopLoss")
 
 
 def _is_amount(value: object) -> bool:

@@ -1,11 +1,13 @@
 """Pinebridge's alerts: ``signal=long,symbol=EURUSD,qty=100000,...``, or the same keys as JSON.
 
 Sizes in ``qty`` count units of the base currency, ``size`` counts lots. Keys that it does not know
-are ignored, as Pinebridge does, unless they name a stop. Not affiliated with Pinebridge; read from
-its public repository as of November 2026, verify. See docs/signals.md.
+are ignored, as Pinebridge does, unless they name a stop or are a known one misspelt. Not
+affiliated with Pinebridge; read from its public repository as of November 2026, verify. See
+docs/signals.md.
 """
 
 import re
+from difflib import get_close_matches
 
 from msgspec import structs
 
@@ -54,13 +56,10 @@ _KEYS: Keys = {
     "tvprice": ("tv_price", "price"),
     "tvtime": ("time", ""),
 }
-_STOPS = frozenset(
-    {
-        "sl", "stop", "stoploss", "stopprice", "slpct", "slpercent", "slpoints", "slticks", "trail",
-        "trailingstop", "trailpips",
-    }
-)  # fmt: skip
-"""Names of stops that it does not know, and that are not let go unread."""
+_STOP_WORDS = ("stop", "trail", "breakeven", "loss")
+_TELEMETRY = frozenset({"slatr", "slippage"})
+"""Names that look like a stop's and are not: scripts send along what they measured."""
+_NEAR = 0.8
 _NOTHING = ("", "0", 0)
 _ENTRIES = {"long": Side.BUY, "buy": Side.BUY, "short": Side.SELL, "sell": Side.SELL}
 _ARMS = {"armlong": Side.BUY, "armshort": Side.SELL}
@@ -74,6 +73,9 @@ _SIGNALS = _ENTRIES.keys() | _ARMS.keys() | _CANCELS.keys() | _CLOSES.keys() | {
 _MARK = re.compile(r"(?:^|,)\s*signal\s*=", re.IGNORECASE)
 _OWN = frozenset({"entry_price", "sl_price", "tp_price", "limit_price", "zone_id"})
 _MAX_LABEL = 64
+_MOST_NAMED = 9
+_MOST_OTHERS = 40
+_LONGEST = 20
 
 
 def detect(text: str) -> int:
@@ -105,10 +107,32 @@ def parse(text: str, hints: Hints) -> Parsed:
     try:
         pairs = _pairs(start)
         fields = collect([pair for pair in pairs if fold(pair[0]) in _KEYS], _KEYS)
-        stops = [key for key, value in pairs if fold(key) in _STOPS and value not in _NOTHING]
-        return _read(fields, stops, hints)
+        others = [(key, value) for key, value in pairs if fold(key) not in _KEYS]
+        return _noted(_read(fields, others, hints), others)
     except Refuse as refused:
         return refused.rejection
+
+
+def _noted(read: Instruction, others: list[tuple[str, object]]) -> Instruction:
+    """Name the keys that were not read."""
+    if not others:
+        return read
+    names = ", ".join(shown(key)[1:-1] for key, _ in others[:_MOST_NAMED])
+    return structs.replace(read, notes=(*read.notes, f"not read: {names}"))
+
+
+def _check_others(others: list[tuple[str, object]]) -> None:
+    """Refuse a key that names a stop in another way, or is a known one misspelt."""
+    for key, value in others[:_MOST_OTHERS]:
+        name = fold(key)
+        if value in _NOTHING or name in _TELEMETRY:
+            continue
+        if name.startswith("sl") or any(word in name for word in _STOP_WORDS):
+            raise Refuse("unknown_field", f"{shown(key)} names a stop; use sl_price or sl_pips")
+        if near := get_close_matches(name[:_LONGEST], _KEYS, 1, _NEAR):
+            raise Refuse("unknown_field", f"{shown(key)} may be meant for {near[0]}")
+    if len(others) > _MOST_OTHERS:
+        raise Refuse("malformed_command", f"more than {_MOST_OTHERS} keys that are not known")
 
 
 def _pairs(text: str) -> list[tuple[str, object]]:
@@ -126,10 +150,10 @@ def _pairs(text: str) -> list[tuple[str, object]]:
     return [(key, value) for key, value in read.value.items() if value is not None]
 
 
-def _read(fields: Fields, stops: list[str], hints: Hints) -> Instruction:
+def _read(fields: Fields, others: list[tuple[str, object]], hints: Hints) -> Instruction:
     signal = _signal(fields)
-    if stops and signal not in _CLOSES and signal not in _CANCELS:
-        raise Refuse("unknown_field", f"{shown(stops[0])} names a stop; use sl_price or sl_pips")
+    if signal not in _CLOSES and signal not in _CANCELS:
+        _check_others(others)
     auth = auth_of(fields, hints.auth)
     given = fields.get("symbol")
     symbol = symbol_of(given.value if given and isinstance(given.value, str) else "")
