@@ -521,4 +521,5 @@ def book_closing(account: AccountState, event: ev.BookClosing, number: int) -> N
     book = account.book(event.strategy, event.symbol)
     if book is not None:
         book.closing = event.signal
+        book.closing_side = event.side
         book.closed_to = number

@@ -54,8 +54,8 @@ def plan_close(plan: Plan, intent: ClosePosition) -> None:
             signal=plan.signal,
         )
     if book is None or standing is Direction.FLAT:
-        if whole and (book is None or side is None or _open_on(book, side)):
-            _mark_closing(plan, book)
+        if whole and book is not None:
+            _mark_closing(plan, book, side)
         plan.idle(f"nothing of {listing.symbol} is held for {plan.strategy}", listing.symbol)
         return
     if intent.held is not None and intent.held is not standing:
@@ -67,7 +67,7 @@ def plan_close(plan: Plan, intent: ClosePosition) -> None:
         return
     quantity = _asked(plan, intent, book, listing)
     if quantity is not None:
-        exit_book(plan, book, listing, quantity, whole=whole, label=intent.label)
+        exit_book(plan, book, listing, quantity, whole=whole, side=side, label=intent.label)
 
 
 def plan_flatten(plan: Plan, intent: Flatten) -> None:
@@ -94,7 +94,7 @@ def plan_flatten(plan: Plan, intent: Flatten) -> None:
         if listing is None:
             continue
         if not book.quantity:
-            _mark_closing(plan, book)
+            _mark_closing(plan, book, None)
             continue
         closed = True
         exit_book(plan, book, listing, abs(book.quantity), whole=True, label=intent.label)
@@ -109,6 +109,7 @@ def exit_book(
     quantity: Decimal,
     *,
     whole: bool,
+    side: Side | None = None,
     label: str = "",
     sizing: str = "",
     target: Decimal | None = None,
@@ -120,7 +121,7 @@ def exit_book(
         refused (the events say which).
     """
     if whole:
-        _mark_closing(plan, book)
+        _mark_closing(plan, book, side)
     quantity = min(quantity, abs(remaining(book)))
     if quantity <= 0:
         plan.idle("exits in flight already cover it", listing.symbol)
@@ -364,13 +365,9 @@ def _entry_side(held: Direction | None) -> Side | None:
     return Side.SELL if held is Direction.SHORT else None
 
 
-def _open_on(book: Book, side: Side) -> bool:
-    return bool(book.open_buy if side is Side.BUY else book.open_sell)
-
-
-def _mark_closing(plan: Plan, book: Book | None) -> None:
+def _mark_closing(plan: Plan, book: Book, side: Side | None) -> None:
     """Remember the close, so that an entry in flight that fills later is closed at once."""
-    if book is None or not (book.quantity or book.open_buy or book.open_sell):
+    if not (book.quantity or book.open_buy or book.open_sell):
         return
     plan.turn.emit(
         BookClosing(
@@ -379,6 +376,7 @@ def _mark_closing(plan: Plan, book: Book | None) -> None:
             strategy=book.strategy,
             symbol=book.symbol,
             signal=plan.signal,
+            side=side,
         )
     )
 
@@ -398,6 +396,8 @@ def close_late_fill(
     """
     book = account.book(entry.strategy, entry.symbol)
     if book is None or book.closing is None or entry.number > book.closed_to:
+        return
+    if book.closing_side not in (None, entry.side):
         return
     rests = entry.ord_type is not OrdType.MARKET and entry.time_in_force not in _AT_ONCE
     if rests and not entry.asked_back:

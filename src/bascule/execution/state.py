@@ -134,7 +134,8 @@ class Book(Struct, omit_defaults=True):
     exits in flight will still take away. ``entries`` counts entry orders since it was last flat,
     but for those that ended without a fill. ``target`` is the sender's own position as last acted
     on, where the account sizes by itself. ``closing`` is the last signal that closed everything:
-    an entry with a number up to ``closed_to`` that still fills is closed at once.
+    an entry with a number up to ``closed_to`` (on ``closing_side``, where that is set) that still
+    fills is closed at once.
     """
 
     strategy: StrategyId
@@ -150,6 +151,7 @@ class Book(Struct, omit_defaults=True):
     entries: int = 0
     target: Decimal | None = None
     closing: SignalId | None = None
+    closing_side: Side | None = None
     closed_to: int = 0
     lots: dict[PositionId, Decimal] = field(default_factory=dict)
 

@@ -440,12 +440,16 @@ class ForeignFill(_Event, frozen=True, tag="foreign_fill"):
 
 
 class BookClosing(_Event, frozen=True, tag="book_closing"):
-    """Everything in a strategy's book is being closed: an entry that still fills is closed too."""
+    """Everything in a strategy's book is being closed: an entry that still fills is closed too.
+
+    ``side`` is set when only what was bought, or only what was sold, is being closed.
+    """
 
     account: AccountId
     strategy: StrategyId
     symbol: Symbol
     signal: SignalId
+    side: Side | None = None
 
 
 class ProtectionChanged(_Event, frozen=True, tag="protection_changed"):
