@@ -336,8 +336,11 @@ class Storm:
         fills = self.rows(self.ledger, "select count(*) from fills")[0][0]
         return {"sent": self.sent, "acknowledged": len(self.acknowledged), "fills": fills, **kinds}
 
-    async def settle(self, patience_s: float = 30.0) -> None:
-        """Wait until nothing is in doubt or in flight and the journal stands still."""
+    async def settle(self, patience_s: float = 75.0) -> None:
+        """Wait until nothing is in doubt or in flight and the journal stands still.
+
+        A lost report of a resting order is found by the look of the next minute.
+        """
         deadline = time.monotonic() + patience_s
         last = -1
         while time.monotonic() < deadline:

@@ -11,7 +11,7 @@ from bascule.engine.clock import Clock
 from bascule.execution.inputs import Input, LinkReported, Looked
 from bascule.execution.state import AccountState, State
 from bascule.execution.turn import Market, Settings
-from bascule.model.enums import OrdStatus
+from bascule.model.enums import OrdStatus, OrdType
 from bascule.model.errors import VenueError
 from bascule.model.ids import AccountId, ClOrdID, VenueId
 from bascule.model.order import VenueOrder
@@ -111,12 +111,18 @@ class Looker:
         if known is None or account not in self._up:
             return IDLE_S
         capabilities = self._settings.capabilities[account]
+        due = False
         for order in known.orders.values():
             if order.status is OrdStatus.IN_DOUBT:
                 return max(capabilities.absence_after_ns / SECOND, 0.2)
-            if order.pending or order.status in (OrdStatus.NEW_REQUESTED, OrdStatus.SUBMITTED):
-                return DUE_NS / SECOND
-        return IDLE_S
+            # A market order that rests, or an exit that waits, has lost its news on the way.
+            due = due or bool(
+                order.pending
+                or order.waiting
+                or order.ord_type is OrdType.MARKET
+                or order.status in (OrdStatus.NEW_REQUESTED, OrdStatus.SUBMITTED)
+            )
+        return DUE_NS / SECOND if due else IDLE_S
 
     async def look(self, account: AccountId, cause: str) -> None:
         """Ask the venue for everything, and feed the answer.
