@@ -2,6 +2,7 @@
 
 POST /hooks/..., POST /v1/intents    the intake, which authenticates by itself
 GET  /healthz                        anybody
+GET  what a strategy reads           a source's bearer token, too
 everything else                      whoever bears the operator token
 """
 
@@ -34,10 +35,22 @@ _UNAUTHORIZED_HEADERS = [
     (b"www-authenticate", b"Bearer"),
     (b"cache-control", b"no-store"),
 ]
+_READABLE = frozenset({"/v1/quotes", "/v1/orders", "/v1/positions", "/v1/events"})
+_READABLE_ACCOUNT = "/v1/account/"
+"""What a source may read with its bearer token; it can operate nothing with it."""
+
+
+def _nobody(_scope: Scope) -> bool:
+    return False
 
 
 def build_asgi(
-    served: Served, intake: Asgi, token: str, *, mounts: Mapping[str, Asgi] | None = None
+    served: Served,
+    intake: Asgi,
+    token: str,
+    *,
+    mounts: Mapping[str, Asgi] | None = None,
+    may_read: Callable[[Scope], bool] = _nobody,
 ) -> Asgi:
     """Put intake and control API behind one port.
 
@@ -46,6 +59,7 @@ def build_asgi(
         intake: the raw signal intake.
         token: the operator token.
         mounts: other applications by the path prefix they serve; each authenticates by itself.
+        may_read: tells whether a request bears a source's token, and so may read.
     """
     api: Asgi = build_app(served)  # type: ignore[assignment]
     check = TokenCheck(token)
@@ -64,10 +78,15 @@ def build_asgi(
             if path.startswith(prefix):
                 await app(scope, receive, send)
                 return
-        if path == "/healthz" or check.passes(scope["headers"]):
+        allowed = path == "/healthz" or check.passes(scope["headers"])
+        if allowed or (_readable(scope["method"], path) and may_read(scope)):
             await api(scope, receive, send)
             return
         await send({"type": "http.response.start", "status": 401, "headers": _UNAUTHORIZED_HEADERS})
         await send({"type": "http.response.body", "body": _UNAUTHORIZED})
 
     return dispatch
+
+
+def _readable(method: str, path: str) -> bool:
+    return method == "GET" and (path in _READABLE or path.startswith(_READABLE_ACCOUNT))

@@ -100,6 +100,9 @@ class Streams:
         reader = _Reader(self._journal)
         reached = after_seq
         try:
+            # An id without data moves the listener's place and is no event to it: whoever loses
+            # the connection before the first event goes on from here.
+            yield ServerSentEventMessage(comment="from here", id=str(reached))
             while not self._closing:
                 news.clear()
                 while True:
@@ -112,7 +115,7 @@ class Streams:
                 try:
                     await asyncio.wait_for(news.wait(), BEAT_S)
                 except TimeoutError:
-                    yield ServerSentEventMessage(comment="still here")
+                    yield ServerSentEventMessage(comment="still here", id=str(reached))
         finally:
             leave()
             self._open.discard(news)

@@ -198,7 +198,8 @@ async def _serve_runtime(
         for source in prepared.sources
         if source.folder is not None
     ]
-    server = _Server(_uvicorn_config(build_asgi(served, intake, token)))
+    app = build_asgi(served, intake, token, may_read=intake.bears)
+    server = _Server(_uvicorn_config(app))
     async with asyncio.TaskGroup() as group:
         serving = group.create_task(server.serve(sockets=[listener]))
         at = Endpoint(config.server.host, config.server.port, os.getpid())

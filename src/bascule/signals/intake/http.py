@@ -119,6 +119,10 @@ class HttpIntake:
             if reply is not None:
                 await _send(reply, send)
 
+    def bears(self, scope: Scope) -> bool:
+        """Tell whether a request bears a source's token, from where that source may send."""
+        return self._bearer(scope) is not None
+
     async def _serve(self, scope: Scope, receive: Receive) -> Reply | None:
         path: str = scope["path"]
         hook = path.startswith("/hooks/")
