@@ -5,6 +5,7 @@ deadlines and on a timer. One look an account at a time; hints that come meanwhi
 """
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Mapping
 
 from bascule.engine.clock import Clock
@@ -27,6 +28,7 @@ LOOKUPS_MAX = 200
 """Orders asked after one by one in a look; the rest waits for the next."""
 RETRY_S = 2.0
 IDLE_S = 60.0
+SLICE_S = 1.0
 DUE_NS = 6 * SECOND
 """When an order was sent, or a change asked for, so long ago without news, news is due."""
 
@@ -88,9 +90,14 @@ class Looker:
         if account in self._causes:
             event.set()
         while True:
-            try:
-                await asyncio.wait_for(event.wait(), self._patience(account))
-            except TimeoutError:
+            waited = 0.0
+            while not event.is_set() and waited < (patience := self._patience(account)):
+                # In slices: what is decided meanwhile may make news due sooner.
+                part = min(SLICE_S, patience - waited)
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(event.wait(), part)
+                waited += part
+            if not event.is_set():
                 self._causes.setdefault(account, "timer")
             event.clear()
             await asyncio.sleep(HINT_DELAY_S)
