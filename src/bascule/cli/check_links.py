@@ -27,8 +27,8 @@ from bascule.model.account import AccountSpec, Route
 from bascule.model.enums import AccountMode, LevelUnit, QtyUnit, Side
 from bascule.model.errors import BasculeError, VenueError
 from bascule.model.event import Event, IntentRefused, OrderRefused, OrderRequested, SignalRefused
-from bascule.model.ids import AccountId, VenueId
-from bascule.model.instrument import Quote
+from bascule.model.ids import AccountId, Symbol, VenueId
+from bascule.model.instrument import Listing, Quote
 from bascule.model.intent import Amount, Level, PlaceOrder, Protection, Signal
 from bascule.model.values import Instant
 from bascule.reference import resolve
@@ -87,6 +87,34 @@ def check_links(prepared: Prepared, *, latency: bool) -> Report:
         latency: whether to measure the way to each venue.
     """
     return asyncio.run(_Check(prepared).run(latency=latency))
+
+
+class Looked(NamedTuple):
+    """What the venues said: the report, and by account what is listed and quoted.
+
+    An account that could not be looked at is not among ``listings``. All are by our symbol.
+    """
+
+    report: Report
+    listings: dict[AccountId, dict[Symbol, Listing]]
+    quotes: dict[AccountId, dict[str, Quote]]
+
+
+def look(prepared: Prepared) -> Looked:
+    """Connect to every venue of a configuration and keep what is listed and quoted there."""
+    check = _Check(prepared)
+    report = asyncio.run(check.run(latency=False))
+    names = check.settings.symbols
+    quotes = {
+        account: {
+            str(names[account][theirs]): quote
+            for theirs, quote in quoted.items()
+            if theirs in names[account]
+        }
+        for account, quoted in check.market.quotes.items()
+        if account in names
+    }
+    return Looked(report, check.settings.listings, quotes)
 
 
 class _Check:

@@ -22,6 +22,7 @@ COMMANDS = (
     "paper_cmd",
     "init_cmd",
     "check_cmd",
+    "symbols_cmd",
     "expose_cmd",
     "status_cmd",
     "reads_cmd",
