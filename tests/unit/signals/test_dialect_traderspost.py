@@ -272,7 +272,7 @@ def test_a_sell_towards_flat_can_never_open() -> None:
 
 def test_an_entry_first_takes_back_orders_and_the_other_side() -> None:
     """As TradersPost does; its quantity is the new position's."""
-    members = {"quantity": 2, "stopLoss": {"percent": 1}, "takeProfit": {"limitPrice": 9}}
+    members: Members = {"quantity": 2, "stopLoss": {"percent": 1}, "takeProfit": {"limitPrice": 9}}
     order = PlaceOrder(
         symbol="SQ", side=Side.BUY, quantity=Amount(D(2)),
         protection=Protection(

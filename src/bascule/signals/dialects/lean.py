@@ -2,7 +2,7 @@
 
 A report of what was filled is no order and is kept for the record only. An algorithm that means
 Bascule to trade sends TradersPost's JSON, which is read here too. Not affiliated with QuantConnect;
-read from public algorithms as of November 2026, verify. See docs/signals.md.
+read from public algorithms as of November 2026, verify. See docs/dialects.md.
 """
 
 import re

@@ -2,7 +2,7 @@
 
 ``PASSWORD`` and then ``long BTCUSD q=0.1 sl=1000``, one command to a line. ``sl`` and ``tp`` count
 in points, ``slp`` and ``tpp`` are prices, ``3%`` is a percentage. Read from a public help page as
-of November 2026, verify. See docs/signals.md.
+of November 2026, verify. See docs/dialects.md.
 """
 
 import re

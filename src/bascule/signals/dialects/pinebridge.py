@@ -3,7 +3,7 @@
 Sizes in ``qty`` count units of the base currency, ``size`` counts lots. Keys that it does not know
 are ignored, as Pinebridge does, unless they name a stop or are a known one misspelt. Not
 affiliated with Pinebridge; read from its public repository as of November 2026, verify. See
-docs/signals.md.
+docs/dialects.md.
 """
 
 import re

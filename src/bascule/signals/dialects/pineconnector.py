@@ -2,7 +2,7 @@
 
 Bare numbers (``risk=1``, ``sl=20``) have the unit that the sender's terminal is set to, which only
 the source's profile can tell. Not affiliated with PineConnector; read from its public syntax guide
-and from public scripts as of November 2026, verify. See docs/signals.md.
+and from public scripts as of November 2026, verify. See docs/dialects.md.
 """
 
 import re

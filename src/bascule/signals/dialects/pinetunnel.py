@@ -2,7 +2,7 @@
 
 ``LICENSE,command,symbol,key=value,...,secret=...``, or the same inside ``{"message": "..."}``. Not
 affiliated with PineTunnel; read from its public repository as of November 2026, verify. See
-docs/signals.md.
+docs/dialects.md.
 """
 
 import re

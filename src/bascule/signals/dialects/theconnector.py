@@ -2,7 +2,7 @@
 
 ``buy,EURUSD,risk=1,sl=20,tp=40`` or ``{"action": "buy", "symbol": "EURUSD", "risk": 1, ...}``; the
 credential is in the address. Not affiliated with TheConnector; read from its public documentation
-as of November 2026, verify. See docs/signals.md.
+as of November 2026, verify. See docs/dialects.md.
 """
 
 from msgspec import structs

@@ -1,7 +1,7 @@
 """TradersPost's JSON: ``{"ticker": "ES1!", "action": "sell", "sentiment": "flat"}``.
 
 `bascule.signals.traders_json` reads it. Not affiliated with TradersPost; read from its public
-webhook reference as of November 2026, verify. See docs/signals.md.
+webhook reference as of November 2026, verify. See docs/dialects.md.
 """
 
 import re

@@ -3,7 +3,7 @@
 The columns are ``secret, action, ticker, interval, time, open, close, high, low, volume,
 quantity``; those after the ticker may be left out or empty. A field that does not look like its
 column refuses the message, for then the columns are others. Not affiliated with TradingView; read
-from a public receiver as of November 2026. See docs/signals.md.
+from a public receiver as of November 2026. See docs/dialects.md.
 """
 
 import re

@@ -3,7 +3,7 @@
 Two forms only. A command is an action, a symbol and ``key=value`` fields between spaces. What
 TradingView proposes is ``order buy @ 3 filled on BTCUSDT. New strategy position is 3``. Prose, form
 data and numbers without names are refused: a word that means buy somewhere in a text is no order.
-Not affiliated with TradingView; public samples of November 2026. See docs/signals.md.
+Not affiliated with TradingView; public samples of November 2026. See docs/dialects.md.
 """
 
 import re
