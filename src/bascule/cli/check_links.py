@@ -93,11 +93,13 @@ class Looked(NamedTuple):
     """What the venues said: the report, and by account what is listed and quoted.
 
     An account that could not be looked at is not among ``listings``. All are by our symbol.
+    ``bases`` is the lower of balance and equity.
     """
 
     report: Report
     listings: dict[AccountId, dict[Symbol, Listing]]
     quotes: dict[AccountId, dict[str, Quote]]
+    bases: dict[AccountId, Decimal]
 
 
 def look(prepared: Prepared) -> Looked:
@@ -114,7 +116,12 @@ def look(prepared: Prepared) -> Looked:
         for account, quoted in check.market.quotes.items()
         if account in names
     }
-    return Looked(report, check.settings.listings, quotes)
+    bases = {
+        name: min(account.money.balance, account.money.equity)
+        for name, account in check.state.accounts.items()
+        if account.money is not None
+    }
+    return Looked(report, check.settings.listings, quotes, bases)
 
 
 class _Check:

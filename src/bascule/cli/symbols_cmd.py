@@ -154,7 +154,7 @@ def _ask(config: "Config") -> tuple["Known", list[str]]:
     except EngineUnreachable:
         looked = look(prepare(config, secrets_of(config)))
         faults = [f"{one.what}: {one.text}" for one in looked.report.links if not one.ok]
-        return Known(looked.listings, looked.quotes), faults
+        return Known(looked.listings, looked.quotes, looked.bases), faults
     typer.echo("The engine is running, so no link is made: by the reference table.", err=True)
     quotes: dict[AccountId, dict[str, Quote]] = {}
     for one in views:

@@ -9,7 +9,7 @@ from decimal import Decimal
 
 from msgspec import Struct, field
 
-from bascule.model.account import AccountSpec, Route, RouteLeg
+from bascule.model.account import AccountSpec, Route, RouteLeg, SizingRule
 from bascule.model.enums import InstrumentKind
 from bascule.model.ids import AccountId, Symbol, VenueSymbol
 from bascule.model.instrument import Instrument, Listing, Quote
@@ -25,11 +25,13 @@ _DAY = 24 * HOUR
 class Known(Struct):
     """What is known of the accounts now; an account without ``listings`` is shown by the table.
 
-    ``quotes`` are by our symbol.
+    ``quotes`` are by our symbol; ``bases`` are what a size by risk is a share of, in the account's
+    currency.
     """
 
     listings: dict[AccountId, dict[Symbol, Listing]] = field(default_factory=dict)
     quotes: dict[AccountId, dict[str, Quote]] = field(default_factory=dict)
+    bases: dict[AccountId, Decimal] = field(default_factory=dict)
 
 
 class Sample(Struct, frozen=True, omit_defaults=True):
@@ -131,7 +133,7 @@ def _preview(
         venue_symbol = spec.symbols.venue_symbol(row.symbol)
         why = f"the account's venue lists no {venue_symbol}: check the account's symbol map"
         return _with(row, code="unknown_symbol", why=why, venue_symbol=venue_symbol)
-    row = _figures(row, listing, leg, known.quotes.get(spec.id, {}), now)
+    row = _figures(row, listing, leg, known, now)
     return _with(row, source="reference" if listings is None else "venue")
 
 
@@ -187,9 +189,9 @@ def _dated(row: Preview, found: Resolution, now: Instant) -> Preview:
     )
 
 
-def _figures(
-    row: Preview, listing: Listing, leg: RouteLeg, quotes: Mapping[str, Quote], now: Instant
-) -> Preview:
+def _figures(row: Preview, listing: Listing, leg: RouteLeg, known: Known, now: Instant) -> Preview:
+    account = AccountId(row.account)
+    quotes = known.quotes.get(account, {})
     found = rate(listing.quote, row.account_currency, quotes, now, QUOTE_AGE)
     session = listing.session or "always"
     at = state(session, now)
@@ -205,19 +207,43 @@ def _figures(
         lot_step=listing.lot_step,
         min_qty=listing.min_qty,
         max_qty=listing.max_qty or None,
-        sample=_sample(leg, listing),
+        sample=_sample(
+            leg.sizing,
+            listing,
+            _by_risk(
+                leg.sizing,
+                listing,
+                quotes.get(listing.symbol),
+                known.bases.get(account),
+                None if isinstance(found, NoRate) else found.value,
+            ),
+        ),
         session=session,
         phase=at.phase,
         changes=None if session in ("always", "simulated") else at.until,
     )
 
 
-def _sample(leg: RouteLeg, listing: Listing) -> Sample:
-    """Size one signal by the leg's rule as far as that needs no price and no balance."""
-    rule = leg.sizing
-    if rule.method == "risk_percent":
-        return Sample("by risk: `bascule check` plans one at the price of the moment")
+def _by_risk(
+    rule: SizingRule,
+    listing: Listing,
+    quote: Quote | None,
+    basis: Decimal | None,
+    factor: Decimal | None,
+) -> Decimal | None:
+    """Size by risk with the stop 1 % away, before costs; None where price or money is unknown."""
+    if quote is None or basis is None or factor is None or quote.mid <= 0:
+        return None
+    lost = quote.mid / 100 * listing.multiplier * factor
+    return basis * rule.percent / 100 / lost
+
+
+def _sample(rule: SizingRule, listing: Listing, by_risk: Decimal | None) -> Sample:
+    """Size one signal by the rule and put it on the lot step."""
+    if rule.method == "risk_percent" and by_risk is None:
+        return Sample("by risk: needs a price and the account's money")
     asked, text = {
+        "risk_percent": (by_risk or ZERO, "by risk, stop 1 % away, before costs"),
         "fixed": (rule.quantity, "fixed"),
         "multiplier": (ONE * rule.factor, "a signal for 1"),
         "signal": (ONE, "a signal for 1"),
@@ -226,8 +252,8 @@ def _sample(leg: RouteLeg, listing: Listing) -> Sample:
         asked, text = rule.max_qty, f"{text}, held to max_qty"
     rounded = round_lot(asked, listing.lot_step)
     if rounded < listing.min_qty:
-        return Sample(f"{text}: below the smallest order, refused", asked, ZERO, asked)
-    return Sample(text, asked, rounded, asked - rounded)
+        rounded, text = ZERO, f"{text}: below the smallest order, refused"
+    return Sample(text, round(asked, 8), rounded, round(asked - rounded, 8))
 
 
 def _with(row: Preview, **changes: object) -> Preview:

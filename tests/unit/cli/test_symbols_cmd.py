@@ -76,7 +76,8 @@ def test_the_venues_own_figures_win() -> None:
     """What is listed is shown as listed, and a size loses what its lot step cuts off."""
     known = Known({A: {Symbol("EURUSD"): EUR_LISTING}})
     (row,) = _rows("OANDA:EURUSD", known=known)
-    assert (row.venue_symbol, row.source, row.max_qty) == ("EURUSD.pro", "venue", 50)
+    assert (row.venue_symbol, row.source) == ("EURUSD.pro", "venue")
+    assert row.max_qty == 50
     assert row.sample is not None
     assert (row.sample.asked, row.sample.rounded) == (Decimal("1.25"), Decimal("1.2"))
     assert row.sample.lost == Decimal("0.05")
@@ -85,7 +86,8 @@ def test_the_venues_own_figures_win() -> None:
 def test_a_tick_is_worth_what_the_quotes_make_of_it() -> None:
     """With a quote it is converted into the account's currency, without one it is not known."""
     (row,) = _rows("EURUSD")
-    assert (row.tick_value, row.account_tick_value) == (1, None)
+    assert row.tick_value == 1
+    assert row.account_tick_value is None
     quote = Quote(VenueSymbol("EURUSD.pro"), Decimal("1.25"), Decimal("1.26"), NOW)
     (row,) = _rows("EURUSD", known=Known(quotes={A: {"EURUSD": quote}}))
     assert row.account_tick_value == Decimal("0.8")
@@ -131,6 +133,21 @@ def test_a_sample_follows_the_routes_rule(rule: SizingRule, asked: str, rounded:
     (row,) = _rows("EURUSD", sizing=rule, known=Known({A: {Symbol("EURUSD"): EUR_LISTING}}))
     assert row.sample is not None
     assert (row.sample.asked, row.sample.rounded) == (Decimal(asked), Decimal(rounded))
+
+
+def test_a_sample_by_risk_needs_price_and_money() -> None:
+    """1 % of 50,000 EUR with the stop 1 % away: 500 EUR over 1,004 EUR a lot."""
+    rule = SizingRule(method="risk_percent", percent=Decimal(1))
+    quote = Quote(VenueSymbol("EURUSD.pro"), Decimal("1.25"), Decimal("1.26"), NOW)
+    known = Known({A: {Symbol("EURUSD"): EUR_LISTING}}, {A: {"EURUSD": quote}})
+    (row,) = _rows("EURUSD", sizing=rule, known=known)
+    assert row.sample is not None
+    assert row.sample.asked is None
+    known.bases[A] = Decimal(50_000)
+    (row,) = _rows("EURUSD", sizing=rule, known=known)
+    assert row.sample is not None
+    assert (row.sample.asked, row.sample.rounded) == (Decimal("0.49800797"), Decimal("0.4"))
+    assert row.sample.lost == Decimal("0.09800797")
 
 
 def test_offline_needs_no_venue(bascule: Bascule) -> None:
