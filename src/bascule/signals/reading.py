@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from bascule.model.intent import Intent, Signal
 from bascule.model.values import SECOND, Instant
-from bascule.signals import dialects
+from bascule.signals import dialects, lenient_json
 from bascule.signals.freshness import check_not_ahead
 from bascule.signals.instruction import Direct, Hints, Instruction, Parsed, Rejection
 from bascule.signals.intents import to_intents
@@ -48,6 +48,8 @@ def parse(text: str, dialect: str = "", hints: Hints | None = None) -> tuple[str
     if not name:
         if not text.strip(" \t\r\n\0\ufeff"):
             return "", Rejection("empty_body", "there is nothing in it")
+        if not isinstance(lenient_json.decode(text), Rejection):
+            return "", Rejection("malformed_json", "a JSON object is expected, not a bare value")
         return "", Rejection("unknown_format", "no dialect knows it")
     if "\\u" in text and _HALF_CHARACTER.search(text):
         # It would be read into a text that no file, journal or venue can hold.
