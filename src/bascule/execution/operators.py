@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from bascule.execution import inputs as inp
+from bascule.execution.guards import tend
 from bascule.execution.order_table import Fact
 from bascule.execution.plan_exit import close_quantity
 from bascule.execution.planning import cancel_entries, remaining
@@ -120,6 +121,10 @@ def arm(turn: Turn, given: inp.ArmAsked) -> None:
         turn.emit(ArmRefused(at=turn.at, scope=given.scope, by=given.by, code=code, text=text))
         return
     turn.emit(StopCleared(at=turn.at, scope=given.scope, by=given.by, reason=given.reason))
+    # A freeze held back stops and targets too: what filled meanwhile is protected now.
+    for account in turn.accounts():
+        for guard in list(account.guards.values()):
+            tend(turn, account, guard)
 
 
 def sweep(turn: Turn, given: inp.SweepAsked) -> None:

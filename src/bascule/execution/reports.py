@@ -424,7 +424,8 @@ def aftermath(turn: Turn, account: AccountState, order: Order) -> None:
     guard = account.guards.get(order.parent or order.cl_ord_id)
     if guard is not None:
         tend(turn, account, guard)
-    if order.leg == "x":
+    if order.leg == "x" or (order.leg == "e" and order.cum_qty):
+        # Whatever trades against the other side of its book leaves less of it to guard.
         for other in guards_of(account, order.strategy, order.symbol, order.side.opposite):
             if other is not guard:
                 tend(turn, account, other)
