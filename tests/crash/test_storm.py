@@ -26,11 +26,11 @@ async def test_a_frozen_engine_thaws_into_the_truth(tmp_path: Path) -> None:
     assert counts["order_filled"] == counts["fills"] > 50
 
 
-@pytest.mark.parametrize("fault", ["drop_reply", "disconnect_after_submit"])
+@pytest.mark.parametrize("fault", ["drop_request", "disconnect_after_submit"])
 async def test_a_send_without_an_answer_is_looked_up_and_never_sent_twice(
     tmp_path: Path, fault: str
 ) -> None:
-    """A lost reply or link leaves an order in doubt until the broker's own word ends it."""
+    """A lost request or link leaves an order in doubt until the broker's word ends it."""
     storm = Storm(tmp_path, seed=3, faults=[{"name": fault, "probability": 0.05}])
     assert await run_storm(storm, rounds=1) == []
     counts = storm.counts()
