@@ -28,6 +28,7 @@ from bascule.api.actions import (
 from bascule.api.faults import bascule_fault, http_fault
 from bascule.api.metrics import TEXT, exposition
 from bascule.api.pricing import Pricing
+from bascule.api.quoted import Bar, Interval, Samples
 from bascule.api.reading import SignalView
 from bascule.api.served import Served
 from bascule.api.status import AccountView, StatusView, account_view
@@ -153,6 +154,18 @@ async def quotes(
     return found
 
 
+@get("/v1/bars", summary="Bars of the quotes since the start")
+async def bars(
+    state: AppState,
+    symbol: FromQuery[str],
+    interval: FromQuery[Interval] = "1m",
+    account: FromQuery[str] = "",
+    limit: Limit = 200,
+) -> list[Bar]:
+    """The last bars of a contract, the oldest first, account by account; the last is unfinished."""
+    return _served(state).bars.last(symbol, account, interval, limit)
+
+
 @post("/v1/halt", status_code=200, summary="Nothing that adds risk passes")
 async def halt(state: AppState, data: JSONBody[StopRequest]) -> Done:
     """Put a halt in force; with ``until`` a lock."""
@@ -206,7 +219,8 @@ async def events(
 
     Each message has the journal's sequence as its ``id``, the event's kind as its ``event``, and
     the event itself as its ``data``. It goes on after the header ``Last-Event-ID``, else after
-    ``after``, else from now. ``kinds`` is a list of kinds with commas, or ``all``.
+    ``after``, else from now. ``kinds`` is a list of kinds with commas, or ``all``. The kind
+    ``quote`` adds quotes, which are not journaled: they have no ``id``.
     """
     served = _served(state)
     served.streams.check_room()
@@ -214,7 +228,8 @@ async def events(
     if last_event_id.isdecimal() and len(last_event_id) < len(str(LAST_SEQ)):
         start = int(last_event_id)
     wanted = frozenset(kinds.split(",")) if kinds else STREAMED
-    follow = served.streams.follow(start, None if kinds == "all" else wanted)
+    samples = Samples(served.runtime) if "quote" in wanted else None
+    follow = served.streams.follow(start, None if kinds == "all" else wanted, samples)
     return ServerSentEvent(follow)
 
 
@@ -250,8 +265,8 @@ def build_app(served: Served) -> Litestar:
     """Make the Litestar application over an engine. Authentication stands before it."""
     return Litestar(
         route_handlers=[
-            status, orders, positions, signals, explain, one_account, quotes, halt, freeze, arm,
-            cancel, flatten, resolve, reconcile, events, metrics, healthz, readyz,
+            status, orders, positions, signals, explain, one_account, quotes, bars, halt, freeze,
+            arm, cancel, flatten, resolve, reconcile, events, metrics, healthz, readyz,
         ],
         state=AppState({"served": served}),
         openapi_config=OpenAPIConfig(

@@ -35,7 +35,7 @@ _UNAUTHORIZED_HEADERS = [
     (b"www-authenticate", b"Bearer"),
     (b"cache-control", b"no-store"),
 ]
-_READABLE = frozenset({"/v1/quotes", "/v1/orders", "/v1/positions", "/v1/events"})
+_READABLE = frozenset({"/v1/quotes", "/v1/bars", "/v1/orders", "/v1/positions", "/v1/events"})
 _READABLE_ACCOUNT = "/v1/account/"
 """What a source may read with its bearer token; it can operate nothing with it."""
 

@@ -3,6 +3,7 @@
 import asyncio
 
 from bascule.api.metrics import Turned
+from bascule.api.quoted import Bars
 from bascule.api.status import StatusView, status_view
 from bascule.api.stream import Streams
 from bascule.engine.runtime import Runtime
@@ -17,6 +18,7 @@ class Served:
         self.journal = runtime.setup.data_dir / "journal.db"
         self.streams = Streams(runtime.owner, self.journal)
         self.turned = Turned()
+        self.bars = Bars(runtime)
         self._started_at = runtime.clock.now()
 
     @property

@@ -6,10 +6,13 @@ reads in a thread; a slow listener holds nobody up but itself.
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
+import msgspec
 from litestar.response import ServerSentEventMessage
 
+from bascule.api.quoted import SAMPLE_S, Samples
 from bascule.api.reading import events_after
 from bascule.engine.owner import Owner
 from bascule.journal.follower import Follower
@@ -82,13 +85,14 @@ class Streams:
             )
 
     async def follow(
-        self, after_seq: int, kinds: frozenset[str] | None
+        self, after_seq: int, kinds: frozenset[str] | None, samples: Samples | None = None
     ) -> AsyncIterator[ServerSentEventMessage]:
         """Give events after a sequence for as long as the listener stays.
 
         Args:
             after_seq: the last sequence that the listener has.
             kinds: which events; None for all.
+            samples: quotes to tell besides, without an id; closed at the end.
         """
         news = asyncio.Event()
 
@@ -99,6 +103,9 @@ class Streams:
         leave = self._owner.follow(tell)
         reader = _Reader(self._journal)
         reached = after_seq
+        loop = asyncio.get_running_loop()
+        pause = SAMPLE_S if samples is not None else BEAT_S
+        beat_at = loop.time() + BEAT_S
         try:
             # An id without data moves the listener's place and is no event to it: whoever loses
             # the connection before the first event goes on from here.
@@ -112,12 +119,17 @@ class Streams:
                         yield ServerSentEventMessage(data=row.data, event=row.kind, id=str(row.seq))
                     if reached == before:
                         break
-                try:
-                    await asyncio.wait_for(news.wait(), BEAT_S)
-                except TimeoutError:
+                for quote in samples.take() if samples is not None else ():
+                    yield ServerSentEventMessage(data=msgspec.json.encode(quote), event="quote")
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(news.wait(), pause)
+                if loop.time() >= beat_at:
+                    beat_at = loop.time() + BEAT_S
                     yield ServerSentEventMessage(comment="still here", id=str(reached))
         finally:
             leave()
+            if samples is not None:
+                samples.close()
             self._open.discard(news)
             reader.close()
 

@@ -266,7 +266,8 @@ class AsyncClient:
 
         Args:
             after: the last ``seq`` that you have; None begins now.
-            kinds: kinds with commas, or ``all``; empty for what a person follows.
+            kinds: kinds with commas, or ``all``; empty for what a person follows. ``quote`` adds
+                quotes, whose ``seq`` is 0: they are not journaled.
 
         Raises:
             Refused: the engine says no to the stream itself.
@@ -277,6 +278,9 @@ class AsyncClient:
             try:
                 async for event_id, kind, data in self._connection(last, kinds):
                     pause = _FIRST_PAUSE_S
+                    if event_id is None:
+                        yield Event(0, kind, msgspec.json.decode(data))
+                        continue
                     fresh = last is None or event_id > last
                     last = event_id if fresh else last
                     if fresh and kind:
@@ -373,8 +377,11 @@ class AsyncClient:
 
     async def _connection(
         self, last: int | None, kinds: str
-    ) -> AsyncIterator[tuple[int, str, str]]:
-        """Give (id, kind, data) of one connection's messages; kind is empty where only an id is."""
+    ) -> AsyncIterator[tuple[int | None, str, str]]:
+        """Give (id, kind, data) of one connection's messages.
+
+        The id is None for a quote, and the kind is empty where there is nothing but an id.
+        """
         headers = _bearing(self._reading_token)
         if last is not None:
             headers["last-event-id"] = str(last)
@@ -393,6 +400,8 @@ class AsyncClient:
                     continue
                 if fields.get("id", "").isdecimal():
                     yield int(fields["id"]), fields.get("event", ""), fields.get("data", "")
+                elif fields.get("event") == "quote" and "data" in fields:
+                    yield None, "quote", fields["data"]
                 fields = {}
 
 

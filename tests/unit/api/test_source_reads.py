@@ -7,7 +7,13 @@ from bascule.signals.intake.source import Source
 from .house import House
 
 BEARER = "the-token-of-a-script-0123456789"
-READABLE = ("/v1/quotes", "/v1/orders", "/v1/positions", "/v1/account/one")
+READABLE = (
+    "/v1/quotes",
+    "/v1/bars?symbol=EURUSD",
+    "/v1/orders",
+    "/v1/positions",
+    "/v1/account/one",
+)
 
 
 @pytest.fixture

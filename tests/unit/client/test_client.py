@@ -191,3 +191,19 @@ async def test_code_without_a_loop_has_the_same_client() -> None:
     assert (signal, seqs) == ("k-1", [4, 5])
     assert shown.startswith("Client(")
     assert TOKEN not in shown
+
+
+async def test_quotes_come_among_events_and_move_no_place() -> None:
+    """A quote has no id: its seq is 0, and the stream goes on after the last event all the same."""
+    quote = 'event: quote\ndata: {"symbol":"EURUSD","bid":"1.1"}\n\n'
+    async with engine() as one, _client_of(one) as client:
+        one.streams = [_message(5) + quote, _message(6)]
+        stream = client.events(kinds="order_filled,quote")
+        found = [await anext(stream) for _ in range(3)]
+        await stream.aclose()
+    assert [(event.seq, event.kind) for event in found] == [
+        (5, "order_filled"),
+        (0, "quote"),
+        (6, "order_filled"),
+    ]
+    assert one.resumed == ["", "5"]
