@@ -199,7 +199,7 @@ class Venue:
         self.net[key] = self.net.get(key, D(0)) + traded * new.side.sign
         if not self.hedges:
             return None
-        position = new.position_id or f"p-{new.cl_ord_id}"
+        position = new.position_id or f"p-{new.cl_ord_id or self.name('hand')}"
         lot = (*key, position)
         self.lots[lot] = self.lots.get(lot, D(0)) + traded * new.side.sign
         return position

@@ -1,0 +1,354 @@
+"""Looks at the venue: the first adopts, the second of two alike says nothing, drift needs two."""
+
+from decimal import Decimal as D
+from typing import Any
+
+import pytest
+
+from bascule.execution import inputs as inp
+from bascule.execution.state import dump
+from bascule.model.enums import ExecType, OrdStatus, OrdType, PositionMode, Side
+from bascule.model.event import (
+    DriftFound,
+    ForeignFill,
+    ForeignOrderSeen,
+    OrderFilled,
+    OrderRefused,
+    OrderReplaced,
+    OrderRequested,
+    PositionAdopted,
+    ReconcilePassed,
+)
+from bascule.model.intent import Amount, ClosePosition, ModifyOrder, PlaceOrder
+from bascule.model.order import NewOrder, VenuePosition
+from bascule.model.values import SECOND, Instant
+from tests.unit.execution.harness import EURUSD, Bench, every, kinds, only, protection
+
+
+def buy(quantity: Any = 1, **more: Any) -> PlaceOrder:
+    """A market entry."""
+    return PlaceOrder(symbol=EURUSD, side=Side.BUY, quantity=Amount(D(str(quantity))), **more)
+
+
+def resting(bench: Bench, quantity: Any = 5) -> str:
+    """Have a limit entry working."""
+    order = buy(quantity, ord_type=OrdType.LIMIT, price=D(1))
+    name = only(bench.say(order), OrderRequested).cl_ord_id
+    bench.settle()
+    return str(name)
+
+
+def position(quantity: Any, symbol: str = "EURUSD.x") -> VenuePosition:
+    """What a venue shows to be held."""
+    return VenuePosition(
+        account="a", venue_symbol=symbol, quantity=D(str(quantity)), avg_price=D("1.1")
+    )
+
+
+def test_no_entry_leaves_before_the_first_look() -> None:
+    """And none after the link was lost, until the next."""
+    bench = Bench(ready=False)
+    assert only(bench.say(buy()), OrderRefused).code == "account_not_ready"
+    bench.look()
+    assert every(bench.say(buy(), strategy="t"), OrderRequested)
+    bench.feed(inp.LinkReported(Instant(bench.at), "a", False, "reset"))
+    assert only(bench.say(buy(), strategy="u"), OrderRefused).code == "account_not_ready"
+
+
+def test_an_exit_leaves_before_the_first_look() -> None:
+    """What provably reduces is not held up by a look that has not come yet."""
+    bench = Bench()
+    bench.say(buy())
+    bench.settle()
+    bench.begin()
+    assert only(bench.say(ClosePosition(symbol=EURUSD)), OrderRequested).leg == "x"
+
+
+def test_the_first_look_takes_over_what_is_held() -> None:
+    """It goes to the manual book, at the venue's price, and is nobody's strategy."""
+    bench = Bench(ready=False)
+    bench.venue.by_hand("a", Side.BUY, 3, told=False)
+    adopted = only(bench.look(), PositionAdopted)
+    assert (adopted.quantity, adopted.price) == (3, D("1.1000"))
+    assert (bench.book("manual").quantity, bench.net()) == (3, 3)
+    assert kinds(bench.look()) == []
+
+
+def test_fills_from_before_the_first_look_are_never_counted() -> None:
+    """They are in the position that was taken over, however often later looks show them.
+
+    Before, the second look booked them again: the account halted on a drift of its own making.
+    """
+    bench = Bench(ready=False)
+    bench.venue.by_hand("a", Side.BUY, 5, told=False)
+    bench.venue.by_hand("a", Side.SELL, 2, told=False)
+    first = bench.look()
+    assert kinds(first).count("report_ignored") == 2
+    for _ in range(3):
+        bench.wait(SECOND)
+        assert kinds(bench.look()) == []
+    bench.begin()
+    assert kinds(bench.look()) == ["reconcile_passed"]
+    assert (bench.net(), bench.book("manual").quantity) == (3, 3)
+
+
+def test_a_hand_trade_told_before_the_first_look_is_counted_once() -> None:
+    """The stream was faster than the look: the rest of the position is taken over.
+
+    Before, the account held twice what the hand had traded.
+    """
+    bench = Bench(ready=False)
+    bench.venue.by_hand("a", Side.BUY, 5, told=False)
+    bench.venue.by_hand("a", Side.BUY, 2)
+    bench.settle()
+    assert bench.net() == 2
+    assert only(bench.look(), PositionAdopted).quantity == 5
+    assert bench.net() == 7
+    assert kinds(bench.look()) == []
+
+
+def test_a_fill_younger_than_the_positions_of_the_first_look_is_counted() -> None:
+    """Positions are of an instant; what traded after it is not in them."""
+    bench = Bench(ready=False)
+    bench.venue.by_hand("a", Side.BUY, 5, told=False)
+    shown = bench.venue.positions("a")
+    asked = Instant(bench.at)
+    bench.wait(SECOND)
+    bench.venue.by_hand("a", Side.BUY, 2, told=False)
+    bench.look(positions=shown, positions_at=asked)
+    assert bench.net() == 7
+    assert kinds(bench.look()) == []
+
+
+def test_on_a_hedging_account_each_position_is_taken_over() -> None:
+    """By its id, so that a hand may close one of them."""
+    bench = Bench(ready=False, position_mode=PositionMode.HEDGING)
+    bench.venue.by_hand("a", Side.BUY, 5, told=False)
+    bench.venue.by_hand("a", Side.BUY, 2, told=False)
+    assert [event.quantity for event in every(bench.look(), PositionAdopted)] == [5, 2]
+    assert len(bench.book("manual").lots) == 2
+
+
+def test_a_second_look_alike_says_nothing() -> None:
+    """Whatever is going on: orders, brackets, positions, hand trades and foreign orders."""
+    bench = Bench(route={"pyramiding": 9})
+    bench.say(buy(3, protection=protection("1.08", "1.2"), reference_price=D("1.1")))
+    resting(bench)
+    bench.venue.by_hand("a", Side.BUY, 1, told=False)
+    hand = NewOrder(
+        account="a",
+        cl_ord_id="",
+        venue_symbol="EURUSD.x",
+        side=Side.BUY,
+        quantity=D(1),
+        ord_type=OrdType.LIMIT,
+        price=D(1),
+    )
+    bench.venue.submit(hand)
+    bench.post.clear()
+    bench.look()
+    before = dump(bench.state)
+    for _ in range(3):
+        bench.wait(10 * SECOND)
+        assert kinds(bench.look()) == []
+    assert dump(bench.state) == before
+
+
+def test_an_order_that_filled_in_part_without_an_acknowledgement_is_bound_once() -> None:
+    """The look that shows it brings its venue's id; the next has nothing to add.
+
+    Before, each look wrote the same ignored report into the journal.
+    """
+    bench = Bench()
+    bench.venue.times_out = lambda order: "after"
+    name = str(
+        only(bench.say(buy(5, ord_type=OrdType.LIMIT, price=D(1))), OrderRequested).cl_ord_id
+    )
+    bench.carry()
+    bench.post.clear()
+    bench.traded(name, 2, venue_order_id="")
+    bench.venue.fill(name, 2, told=False)
+    bench.venue.fills.clear()
+    bench.look()
+    assert bench.order(name).venue_order_id == bench.venue.orders[name].venue_id
+    assert kinds(bench.look()) == []
+
+
+def test_missed_fills_are_applied_once() -> None:
+    """Reports that never came are made up for by a look; late ones then add nothing."""
+    bench = Bench()
+    name = resting(bench)
+    for part in (2, 3):
+        bench.venue.fill(name, part)
+    late = list(bench.post)
+    bench.post.clear()
+    events = bench.look()
+    assert [event.quantity for event in every(events, OrderFilled)] == [2, 3]
+    assert only(events, ReconcilePassed).applied == 2
+    assert bench.order(name).status is OrdStatus.FILLED
+    bench.post.extend(late)
+    assert set(kinds(bench.settle())) == {"report_ignored"}
+    assert bench.book().quantity == 5
+
+
+def test_a_missed_hand_trade_is_applied_once() -> None:
+    """A hand closed the position while nobody listened: it stays closed."""
+    bench = Bench()
+    bench.say(buy(5, protection=protection("1.08"), reference_price=D("1.1")))
+    bench.settle()
+    bench.venue.by_hand("a", Side.SELL, 5, told=False)
+    events = bench.look()
+    assert only(events, ForeignFill).quantity == 5
+    bench.settle()
+    assert (bench.book().quantity, bench.orders()) == (0, [])
+    assert kinds(bench.look()) == []
+
+
+def test_a_missed_end_is_found_by_asking_for_the_order() -> None:
+    """It is not among the open ones; its own record says what became of it."""
+    for status in (OrdStatus.CANCELED, OrdStatus.REJECTED, OrdStatus.EXPIRED):
+        bench = Bench()
+        name = resting(bench)
+        bench.venue.end(bench.venue.orders[name], status)
+        bench.post.clear()
+        bench.look()
+        assert bench.order(name).status is status
+        assert bench.book().open_buy == 0
+
+
+def test_terms_changed_by_hand_are_taken_over() -> None:
+    """Somebody dragged the order on a chart."""
+    bench = Bench()
+    name = resting(bench)
+    bench.venue.orders[name].price = D("0.9")
+    event = only(bench.look(), OrderReplaced)
+    assert (event.price, bench.order(name).price) == (D("0.9"), D("0.9"))
+    assert kinds(bench.look()) == []
+
+
+def test_a_look_older_than_a_change_does_not_undo_it() -> None:
+    """The change was confirmed while the venue was being asked: the answer is of before."""
+    bench = Bench()
+    name = resting(bench)
+    shown = (bench.venue.shown(bench.venue.orders[name]),)
+    began = Instant(bench.at)
+    bench.wait(SECOND)
+    bench.say(ModifyOrder(symbol=EURUSD, quantity=Amount(D(9))))
+    bench.settle()
+    assert bench.order(name).quantity == 9
+    assert kinds(bench.look(orders=shown, lookups={}, began=began)) == []
+    assert bench.book().open_buy == 9
+
+
+def test_an_unknown_order_is_flagged_once_and_never_touched() -> None:
+    """It is counted; nothing cancels it."""
+    bench = Bench()
+    hand = NewOrder(
+        account="a",
+        cl_ord_id="",
+        venue_symbol="EURUSD.x",
+        side=Side.SELL,
+        quantity=D(7),
+        ord_type=OrdType.LIMIT,
+        price=D(2),
+    )
+    bench.venue.submit(hand)
+    bench.post.clear()
+    seen = only(bench.look(), ForeignOrderSeen)
+    assert (seen.quantity, seen.side) == (7, Side.SELL)
+    assert kinds(bench.look()) == []
+    bench.feed(inp.SweepAsked(Instant(bench.at), "all", True, "ada", "test"))
+    assert bench.wire == []
+
+
+# --- drift ----------------------------------------------------------------------------------------
+
+
+def test_drift_needs_two_looks_that_show_the_same() -> None:
+    """Once may be a fill on its way; twice the same is drift, with both numbers in words."""
+    bench = Bench()
+    assert kinds(bench.look(positions=(position(4),))) == []
+    assert bench.market.looks["a"] == "positions differ"
+    drift = only(bench.look(positions=(position(4),)), DriftFound)
+    assert (drift.ours, drift.theirs) == (0, 4)
+    assert "the venue holds 4" in drift.text
+    assert "the journal 0" in drift.text
+    assert kinds(bench.look(positions=(position(4),))) == []
+
+
+def test_a_difference_that_goes_away_is_no_drift() -> None:
+    """Two looks that differ in different ways, and a third that agrees."""
+    bench = Bench()
+    for shown in ((position(4),), (position(3),), ()):
+        assert not every(bench.look(positions=shown), DriftFound)
+
+
+def test_drift_halts_entries_on_the_account_and_lets_exits_pass() -> None:
+    """In every contract of it: if one position is not what we think, the account is not.
+
+    Before, entries in other contracts went on.
+    """
+    bench = Bench(symbols=("EURUSD", "GBPUSD"), route={"pyramiding": 9})
+    bench.say(buy(2))
+    bench.settle()
+    for _ in range(2):
+        bench.look(positions=(position(5),))
+    other = PlaceOrder(symbol="GBPUSD", side=Side.BUY, quantity=Amount(D(1)))
+    for intent in (buy(), other):
+        refused = only(bench.say(intent), OrderRefused)
+        assert refused.code == "account_not_ready"
+        assert "the venue holds 5" in refused.text
+    assert only(bench.say(ClosePosition(symbol=EURUSD)), OrderRequested).leg == "x"
+
+
+def test_drift_is_over_when_a_look_agrees() -> None:
+    """The position is as the journal has it again: entries go."""
+    bench = Bench()
+    for _ in range(2):
+        bench.look(positions=(position(5),))
+    assert only(bench.look(), ReconcilePassed)
+    assert not bench.state.accounts["a"].drift
+    assert every(bench.say(buy()), OrderRequested)
+
+
+def test_an_incomplete_look_proves_nothing_missing() -> None:
+    """What it shows is applied; what it does not show is not believed to be gone."""
+    bench = Bench()
+    bench.say(buy(2))
+    bench.settle()
+    for _ in range(3):
+        assert kinds(bench.look(positions=(), complete=False)) == []
+    assert bench.net() == 2
+
+
+@pytest.mark.parametrize("heard", [False, True])
+def test_a_native_stop_that_a_whole_look_lacks_has_ended(heard: bool) -> None:
+    """Unless it was heard of after the look began."""
+    bench = Bench(native_bracket=True)
+    name = str(
+        only(
+            bench.say(buy(5, protection=protection("1.08"), reference_price=D("1.1"))),
+            OrderRequested,
+        ).cl_ord_id
+    )
+    bench.settle()
+    began = Instant(bench.at)
+    bench.wait(SECOND)
+    child = {"parent": name, "leg": "s", "cl_ord_id": None, "venue_order_id": "c1"}
+    bench.report(name, ExecType.NEW, side=Side.SELL, order_qty=D(5), **child)
+    bench.look(began=began if heard else Instant(bench.at + 1))
+    assert bool(bench.orders("s")) is heard
+
+
+def test_an_answer_that_waits_for_a_stop_is_released_by_a_look() -> None:
+    """The report of the canceled stop was lost: the look finds its end, and the exit goes."""
+    bench = Bench(reduce_only=False)
+    bench.say(buy(5, protection=protection("1.08"), reference_price=D("1.1")))
+    bench.settle()
+    bench.say(ClosePosition(symbol=EURUSD))
+    bench.carry()
+    bench.post.clear()
+    assert bench.orders("x")[0].waiting
+    bench.look()
+    bench.settle()
+    assert (bench.book().quantity, bench.venue.net["a", "EURUSD.x"]) == (0, 0)

@@ -1,0 +1,287 @@
+"""Stops that follow the price: coalesced, never backwards, and right in the end."""
+
+from decimal import Decimal as D
+from typing import Any
+
+import pytest
+
+from bascule.model.enums import LevelUnit, OrdStatus, OrdType, Side
+from bascule.model.event import (
+    Event,
+    OrderRequested,
+    ProtectionChanged,
+    ReplaceRequested,
+)
+from bascule.model.intent import Amount, BreakEven, Level, PlaceOrder, Protection, Trail
+from bascule.model.values import MILLISECOND, SECOND
+from tests.unit.execution.harness import EURUSD, Bench, every, only
+
+MS = MILLISECOND
+
+
+def away(value: Any) -> Level:
+    """A distance in price."""
+    return Level(D(str(value)), LevelUnit.DISTANCE)
+
+
+def guarded(bench: Bench, side: Side = Side.BUY, **more: Any) -> str:
+    """Hold 10 lots at 1.1 with a trail of 0.01, and whatever else."""
+    words: dict[str, Any] = {"trail": Trail(away("0.01")), **more}
+    order = PlaceOrder(
+        symbol=EURUSD,
+        side=side,
+        quantity=Amount(D(10)),
+        protection=Protection(**words),
+        reference_price=D("1.1"),
+    )
+    name = str(only(bench.say(order), OrderRequested).cl_ord_id)
+    bench.settle()
+    return name
+
+
+def stop_at(bench: Bench) -> D | None:
+    """Give the level of the one stop at the venue."""
+    (stop,) = bench.working("s")
+    return stop.stop_price
+
+
+def ride(bench: Bench, prices: list[D], every_ns: int) -> list[Event]:
+    """Feed prices one by one; the venue answers each change at once."""
+    start = len(bench.events)
+    for price in prices:
+        bench.at += every_ns
+        bench.quote(price)
+        if bench.wire or bench.post:
+            bench.settle()
+    return bench.events[start:]
+
+
+def rising(count: int, first: str = "1.1000") -> list[D]:
+    """A price that goes up a tick every ten quotes, and back a tick now and then."""
+    return [
+        D(first) + D("0.0001") * (number // 10) - D("0.0001") * (number % 3 == 0)
+        for number in range(count)
+    ]
+
+
+@pytest.mark.parametrize("changes", [True, False])
+def test_ten_thousand_ticks_in_ten_seconds_make_at_most_twenty_changes(changes: bool) -> None:
+    """Latest wins, half a second apart; after the last interval the level is exactly right."""
+    bench = Bench(replace=changes)
+    guarded(bench)
+    events = ride(bench, rising(10_000), MS)
+    asked = len(every(events, ReplaceRequested)) if changes else len(bench.venue.submits) - 2
+    assert 15 <= asked <= 20
+    assert len(every(events, ProtectionChanged)) <= 20
+    bench.wait(500 * MS)
+    bench.settle()
+    assert stop_at(bench) == max(rising(10_000)) - D("0.01")
+
+
+def test_a_short_trails_downwards() -> None:
+    """The stop of a short lies above the lowest ask and only ever falls."""
+    bench = Bench()
+    guarded(bench, Side.SELL)
+    levels = []
+    for price in ("1.0990", "1.0950", "1.0980", "1.0900", "1.1000"):
+        bench.wait(SECOND)
+        bench.quote(D(price) - D("0.0010"), price)
+        bench.settle()
+        levels.append(stop_at(bench))
+    assert levels == [D("1.1090"), D("1.1050"), D("1.1050"), D("1.1000"), D("1.1000")]
+
+
+def test_a_trail_never_gives_back() -> None:
+    """The price falls back: the stop stays."""
+    bench = Bench()
+    guarded(bench)
+    ride(bench, [D("1.12"), D("1.115"), D("1.111")], SECOND)
+    assert stop_at(bench) == D("1.11")
+
+
+def test_a_trail_waits_for_its_trigger() -> None:
+    """Nothing stands until the gain is there; then the stop is placed and follows."""
+    bench = Bench()
+    guarded(bench, trail=Trail(away("0.01"), trigger=away("0.02")))
+    ride(bench, [D("1.1100"), D("1.1199")], SECOND)
+    assert bench.working("s") == []
+    ride(bench, [D("1.1200")], SECOND)
+    assert stop_at(bench) == D("1.1100")
+
+
+def test_a_trail_moves_in_its_own_steps() -> None:
+    """With a step of ten pips a gain of nine moves nothing."""
+    bench = Bench()
+    guarded(bench, trail=Trail(away("0.01"), step=away("0.0010")))
+    ride(bench, [D("1.1009")], SECOND)
+    assert stop_at(bench) == D("1.09")
+    ride(bench, [D("1.1010")], SECOND)
+    assert stop_at(bench) == D("1.091")
+
+
+def test_levels_lie_on_the_tick_away_from_the_market() -> None:
+    """A peak between ticks leads to the tick below for a long."""
+    bench = Bench()
+    guarded(bench)
+    ride(bench, [D("1.12345")], SECOND)
+    assert stop_at(bench) == D("1.1134")
+
+
+def test_break_even_moves_the_stop_once() -> None:
+    """At the trigger the stop goes to the entry plus the offset, and is then left alone."""
+    bench = Bench()
+    even = BreakEven(away("0.01"), away("0.001"))
+    name = guarded(bench, trail=None, stop_loss=Level(D("1.08")), break_even=even)
+    ride(bench, [D("1.1099")], SECOND)
+    assert stop_at(bench) == D("1.08")
+    ride(bench, [D("1.1100"), D("1.2"), D("1.11")], SECOND)
+    assert (stop_at(bench), bench.guard(name).moved) == (D("1.101"), True)
+    assert len(every(bench.events, ProtectionChanged)) == 1
+
+
+def test_break_even_never_loosens_a_stop() -> None:
+    """A stop beyond the entry already stays there."""
+    bench = Bench()
+    even = BreakEven(away("0.01"))
+    guarded(bench, trail=Trail(away("0.005")), break_even=even)
+    ride(bench, [D("1.15"), D("1.12")], SECOND)
+    assert stop_at(bench) == D("1.145")
+
+
+def test_break_even_of_a_position_without_a_stop_places_one() -> None:
+    """The stop comes into being at the trigger."""
+    bench = Bench()
+    guarded(bench, trail=None, break_even=BreakEven(away("0.01")))
+    assert bench.working("s") == []
+    ride(bench, [D("1.11")], SECOND)
+    assert stop_at(bench) == D("1.1")
+
+
+def test_a_peak_between_two_changes_is_not_lost_when_the_entry_completes() -> None:
+    """The last part fills between two changes: the highest price still counts.
+
+    Before, the peak was forgotten when the entry ended, and the stop trailed from a lower price.
+    """
+    bench = Bench()
+    bench.venue.fills_markets = False
+    name = guarded(bench)
+    bench.venue.fill(name, 5)
+    bench.settle()
+    bench.wait(SECOND)
+    bench.quote("1.12")
+    bench.settle()
+    bench.wait(100 * MS)
+    bench.quote("1.13")
+    bench.quote("1.12")
+    bench.venue.fill(name, 5)
+    bench.settle()
+    bench.wait(SECOND)
+    bench.settle()
+    assert (stop_at(bench), bench.working("s")[0].leaves) == (D("1.12"), 10)
+
+
+def test_a_stop_in_doubt_writes_no_event_a_tick() -> None:
+    """While nobody knows where the stop is nothing is asked of it, and the journal stays quiet."""
+    bench = Bench()
+    bench.venue.times_out = lambda order: "before" if order.stop_price else ""
+    name = guarded(bench)
+    assert bench.orders("s")[0].status is OrdStatus.IN_DOUBT
+    assert ride(bench, rising(1_000), MS) == []
+    stop = bench.orders("s")[0].cl_ord_id
+    bench.venue.times_out = lambda order: ""
+    bench.look(absent=(stop,))
+    bench.settle()
+    bench.wait(SECOND)
+    bench.settle()
+    assert bench.guard(name).held == 10
+    assert stop_at(bench) == max(rising(1_000)) - D("0.01")
+
+
+def test_after_a_restart_a_trail_never_falls_behind_what_it_had() -> None:
+    """The peak is gone with the memory; the stop stays and goes on from there."""
+    bench = Bench()
+    guarded(bench)
+    ride(bench, [D("1.13")], SECOND)
+    bench.begin()
+    bench.look()
+    ride(bench, [D("1.125")], SECOND)
+    assert stop_at(bench) == D("1.12")
+    ride(bench, [D("1.14")], SECOND)
+    assert stop_at(bench) == D("1.13")
+
+
+def test_peaks_of_what_is_closed_are_forgotten() -> None:
+    """Memory does not grow with every position that once trailed."""
+    bench = Bench()
+    guarded(bench)
+    ride(bench, [D("1.13")], SECOND)
+    assert bench.market.peaks
+    bench.venue.by_hand("a", Side.SELL, 10)
+    bench.settle()
+    bench.wait(SECOND)
+    assert not bench.market.peaks
+    assert not bench.state.accounts["a"].watched
+
+
+# --- plain trailing stop orders -------------------------------------------------------------------
+
+
+def trailing(bench: Bench, side: Side) -> str:
+    """Have a trailing stop entry of 0.01 working."""
+    bench.quote("1.1")
+    order = PlaceOrder(
+        symbol=EURUSD,
+        side=side,
+        quantity=Amount(D(1)),
+        ord_type=OrdType.TRAILING_STOP,
+        trail=away("0.01"),
+    )
+    name = str(only(bench.say(order), OrderRequested).cl_ord_id)
+    bench.settle()
+    return name
+
+
+@pytest.mark.parametrize(
+    ("side", "start", "path", "level"),
+    [
+        (Side.SELL, "1.0900", ["1.105", "1.12", "1.115"], "1.11"),
+        (Side.BUY, "1.1100", ["1.095", "1.08", "1.085"], "1.09"),
+    ],
+)
+def test_a_plain_trailing_stop_follows_and_never_turns_back(
+    side: Side, start: str, path: list[str], level: str
+) -> None:
+    """A sell stop rises with the bid, a buy stop falls with the ask."""
+    bench = Bench()
+    name = trailing(bench, side)
+    assert bench.venue.orders[name].stop_price == D(start)
+    ride(bench, [D(price) for price in path], SECOND)
+    assert bench.venue.orders[name].stop_price == D(level)
+
+
+def test_a_plain_trailing_stop_is_coalesced_too() -> None:
+    """Ten thousand ticks in ten seconds: at most twenty changes, and the last level is right."""
+    bench = Bench()
+    name = trailing(bench, Side.SELL)
+    events = ride(bench, rising(10_000), MS)
+    assert 15 <= len(every(events, ReplaceRequested)) <= 20
+    bench.wait(500 * MS)
+    bench.settle()
+    assert bench.venue.orders[name].stop_price == max(rising(10_000)) - D("0.01")
+
+
+def test_a_plain_trailing_stop_stands_still_once_it_trades() -> None:
+    """What has begun to fill is not moved."""
+    bench = Bench()
+    name = trailing(bench, Side.SELL)
+    bench.venue.fill(name, "0.4")
+    bench.settle()
+    ride(bench, [D("1.15")], SECOND)
+    assert bench.venue.orders[name].stop_price == D("1.09")
+
+
+def test_a_natively_trailing_order_is_left_to_its_venue() -> None:
+    """No change is asked for."""
+    bench = Bench(native_trailing=True)
+    trailing(bench, Side.SELL)
+    assert not every(ride(bench, rising(100), SECOND), ReplaceRequested)
