@@ -125,9 +125,13 @@ def apply_fill(
     if guard is None and quantity < 0:
         guard = guard_again(account, order.parent)
     if guard is not None:
-        guard.held -= quantity
+        # A stop that fills after its own position was closed has closed another's.
+        own = min(max(guard.held, ZERO), quantity) if quantity > 0 else quantity
+        guard.held -= own
         slot = slot_of(order)
         guard.taken[slot] = guard.taken.get(slot, ZERO) + quantity
+        if quantity > own:
+            release_guards(account, order.strategy, order.symbol, order.side, quantity - own)
     elif quantity > 0:
         release_guards(account, order.strategy, order.symbol, order.side, quantity, position_id)
     else:
