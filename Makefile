@@ -63,7 +63,7 @@ lock: ## Write the lock files anew (needs uv)
 		--no-emit-index-url --no-emit-find-links --quiet pyproject.toml -o requirements.lock
 	@uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 		--no-emit-index-url --no-emit-find-links --quiet pyproject.toml \
-		--group dev --group bench -o requirements-dev.lock
+		--group dev --group bench --group fuzz -o requirements-dev.lock
 
 clean: ## Remove what was made, .venv included
 	@rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
