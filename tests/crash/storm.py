@@ -26,17 +26,11 @@ from bascule.journal.chain import decode
 from bascule.model.enums import OrdStatus
 from bascule.model.ids import AccountId, Symbol
 from tests.crash.engine_main import LOGINS, PATH_TOKEN
+from tests.ports import free_port
 
 HERE = Path(__file__).resolve().parent
 SYMBOL = "EURUSD"
 START_PRICE = 1.1
-
-
-def free_port() -> int:
-    """Give a port that nobody listens on now."""
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
 
 
 def broker_settings(ledger: Path, faults: list[dict[str, Any]]) -> dict[str, Any]:

@@ -4,7 +4,6 @@ import http.client
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -32,14 +31,6 @@ class Done(NamedTuple):
     def json(self) -> Any:
         """Read what was printed as JSON."""
         return json.loads(self.out)
-
-
-def free_port() -> int:
-    """Give a port that nobody listens on at this moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def until(condition: Callable[[], Any], what: str) -> Any:

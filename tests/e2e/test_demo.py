@@ -4,7 +4,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from .commands import Demo, Started, bascule, free_port, post, until
+from tests.ports import free_port
+
+from .commands import Demo, Started, bascule, post, until
 
 ALERT = {"strategy": "index", "ticker": "US500", "action": "buy", "stop_loss_percent": 0.3}
 Book = tuple[str, str, str, str]

@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 
 from bascule import Client
+from tests.ports import free_port
 
-from .commands import Demo, bascule, environ_of, free_port, until
+from .commands import Demo, bascule, environ_of, until
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "examples" / "ma_cross.py"

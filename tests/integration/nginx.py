@@ -7,7 +7,8 @@ from pathlib import Path
 
 from bascule.cli.expose_nginx import nginx
 from bascule.cli.expose_site import Site
-from tests.integration.proxied import HOST, SENDER, Got, answering, free_port, send
+from tests.integration.proxied import HOST, SENDER, Got, answering, send
+from tests.ports import free_port
 from tests.unit.signals.asgi import ALERT, TOKEN
 from tools.system_packages import needed
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import socket
 import ssl
 import subprocess
 from collections.abc import AsyncIterator
@@ -54,13 +53,6 @@ def certificates(folder: Path) -> None:
 
 def _openssl(*arguments: str) -> None:
     subprocess.run([needed("openssl"), *arguments], check=True, capture_output=True, timeout=30)
-
-
-def free_port() -> int:
-    """Give a port of loopback that nobody listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @asynccontextmanager

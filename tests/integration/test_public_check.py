@@ -14,7 +14,8 @@ from bascule.signals.intake.certificate import read
 from bascule.signals.intake.senders import wanted_certificate
 from bascule.signals.intake.source import Source
 from tests.integration.nginx import Proxy, running
-from tests.integration.proxied import certificates, free_port, published
+from tests.integration.proxied import certificates, published
+from tests.ports import free_port
 from tests.unit.signals.asgi import TOKEN, Sender
 
 SOURCES = (
