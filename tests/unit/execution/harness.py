@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from bascule.engine.dispatcher import new_order
+from bascule.engine.lanes import new_order
 from bascule.execution import inputs as inp
 from bascule.execution.decide import decide
 from bascule.execution.effects import EFFECTS, Cancel, Change, Effect, Submit
