@@ -14,6 +14,7 @@ from bascule.model.enums import (
     TimeInForce,
 )
 from bascule.model.ids import AccountId, RouteId, StrategyId, VenueId
+from bascule.model.programme import Programme
 from bascule.model.values import ONE, SECOND, ZERO, Currency
 
 
@@ -73,6 +74,7 @@ class AccountSpec(Struct, frozen=True, kw_only=True):
     symbols: SymbolMap = SymbolMap()
     limits: RiskLimits = RiskLimits()
     pacing: Pacing = Pacing()
+    programme: Programme | None = None
     comment: str = "bascule"
 
 
