@@ -1,8 +1,15 @@
-"""When an instrument trades: weekly hours in an IANA zone, less the exceptions of a table."""
+"""When an instrument trades: weekly hours in an IANA zone, less holidays and early closes.
 
+Hours are in sessions.toml. Closures come from the calendar libraries by way of
+tools/compile_calendars.py; session_exceptions.csv puts right by hand what they lack or get wrong.
+"""
+
+from bisect import bisect_left
+from collections.abc import Iterable
 from datetime import date, datetime, time, timedelta
 from functools import cache
-from typing import Literal
+from itertools import takewhile
+from typing import Any, Literal
 
 from msgspec import Struct
 
@@ -44,10 +51,14 @@ class Session:
         *,
         always: bool = False,
     ) -> None:
-        """Take ``hours`` as (weekdays 0 to 6, opens, closes) and ``exceptions`` as closed spans."""
+        """Take ``hours`` as (weekdays 0 to 6, opens, closes).
+
+        ``exceptions`` are closed spans, ascending, none touching another.
+        """
         self.zone = zone
         self._hours = hours
         self._exceptions = exceptions
+        self._ends = [until for _, until in exceptions]
         self._current = (
             SessionState("open", *_ALWAYS)
             if always
@@ -81,20 +92,35 @@ class Session:
         end = instant(today + timedelta(days=_DAYS_AHEAD - 1), time(), self.zone)
         return SessionState("closed", before or at, max(end, Instant(at + 1)))
 
-    def _open_spans(self, today: date) -> list[tuple[Instant, Instant]]:
+    def openings_of(self, day: date) -> list[tuple[Instant, Instant]]:
+        """Give the regular openings that begin on a local day, exceptions not counted."""
         spans = []
-        for offset in range(-_DAYS_BACK, _DAYS_AHEAD):
-            day = today + timedelta(days=offset)
-            for weekdays, opens, closes in self._hours:
-                if day.weekday() in weekdays:
-                    last = day if closes > opens else day + timedelta(days=1)
-                    spans.append((instant(day, opens, self.zone), instant(last, closes, self.zone)))
+        for weekdays, opens, closes in self._hours:
+            if day.weekday() in weekdays:
+                last = day if closes > opens else day + timedelta(days=1)
+                spans.append((instant(day, opens, self.zone), instant(last, closes, self.zone)))
+        return spans
+
+    def _open_spans(self, today: date) -> list[tuple[Instant, Instant]]:
+        spans = [
+            span
+            for offset in range(-_DAYS_BACK, _DAYS_AHEAD)
+            for span in self.openings_of(today + timedelta(days=offset))
+        ]
         spans.sort()
-        return _without(spans, self._exceptions)
+        return _without(spans, self._near(spans))
+
+    def _near(self, spans: list[tuple[Instant, Instant]]) -> list[tuple[Instant, Instant]]:
+        """Give the exceptions that can touch these openings; a table of years holds hundreds."""
+        if not spans:
+            return []
+        first = bisect_left(self._ends, spans[0][0])
+        last = max(until for _, until in spans)
+        return list(takewhile(lambda span: span[0] < last, self._exceptions[first:]))
 
 
 def _without(
-    spans: list[tuple[Instant, Instant]], closed: tuple[tuple[Instant, Instant], ...]
+    spans: list[tuple[Instant, Instant]], closed: Iterable[tuple[Instant, Instant]]
 ) -> list[tuple[Instant, Instant]]:
     for shut, reopen in closed:
         kept = []
@@ -126,28 +152,62 @@ def session_names() -> tuple[str, ...]:
 
 @cache
 def _load() -> dict[str, Session]:
-    table = document("sessions.toml")
-    exceptions: dict[str, list[tuple[Instant, Instant]]] = {name: [] for name in table}
-    for row in rows("session_exceptions.csv"):
-        for name in row["sessions"].split():
-            zone = table[name]["zone"]
-            shut = datetime.fromisoformat(row["closed_from"])
-            reopen = datetime.fromisoformat(row["closed_until"])
-            exceptions[name].append(
-                (
-                    instant(shut.date(), shut.time(), zone),
-                    instant(reopen.date(), reopen.time(), zone),
-                )
-            )
+    closed = _closed(weekly())
     return {
         name: Session(
             entry["zone"],
-            tuple(parse_hours(text) for text in entry["hours"]),
-            tuple(sorted(exceptions[name])),
+            _hours(entry),
+            tuple(closed[name]),
             always=entry.get("always", False),
         )
-        for name, entry in table.items()
+        for name, entry in document("sessions.toml").items()
     }
+
+
+def weekly() -> dict[str, Session]:
+    """Give the sessions with their regular hours only: no holiday, no early close."""
+    return {
+        name: Session(entry["zone"], _hours(entry))
+        for name, entry in document("sessions.toml").items()
+    }
+
+
+def _hours(entry: dict[str, Any]) -> tuple[tuple[frozenset[int], time, time], ...]:
+    return tuple(parse_hours(text) for text in entry["hours"])
+
+
+def _closed(regular: dict[str, Session]) -> dict[str, list[tuple[Instant, Instant]]]:
+    """Put the compiled closures and what was put right by hand together, by session.
+
+    The hand's rows come last and win: ``closed`` adds a span, ``open`` takes one away.
+    """
+    found: dict[str, list[tuple[Instant, Instant]]] = {name: [] for name in regular}
+    for row in rows("session_closures.csv"):
+        for name in row["sessions"].split():
+            found[name].append(_span(row["closed_from"], row["closed_until"], regular[name].zone))
+    for row in rows("session_exceptions.csv"):
+        for name in row["sessions"].split():
+            span = _span(row["from"], row["until"], regular[name].zone)
+            if row["effect"] == "open":
+                found[name] = _without(found[name], [span])
+            else:
+                found[name].append(span)
+    return {name: _merged(spans) for name, spans in found.items()}
+
+
+def _span(since: str, until: str, zone: str) -> tuple[Instant, Instant]:
+    first, last = datetime.fromisoformat(since), datetime.fromisoformat(until)
+    return instant(first.date(), first.time(), zone), instant(last.date(), last.time(), zone)
+
+
+def _merged(spans: list[tuple[Instant, Instant]]) -> list[tuple[Instant, Instant]]:
+    merged: list[tuple[Instant, Instant]] = []
+    for since, until in sorted(spans):
+        if merged and since <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(until, merged[-1][1]))
+        else:
+            merged.append((since, until))
+    return merged
 
 
 def parse_hours(text: str) -> tuple[frozenset[int], time, time]:

@@ -46,6 +46,11 @@ for module in pkgutil.walk_packages(bascule.__path__, "bascule.", onerror=note):
         except Exception:
             note(module.name)
 
+# What calendars are compiled with has no place beside an engine.
+for name in ("pandas", "numpy", "exchange_calendars", "pandas_market_calendars"):
+    if name in sys.modules:
+        broken.append(f"{name} was imported")
+
 print(seen, "modules;", "cannot be imported without Unix:", *sorted(set(broken)), sep="\\n")
 sys.exit(1 if broken or not seen else 0)
 """
@@ -59,7 +64,7 @@ def run(code: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_every_module_imports_where_unix_calls_are_missing() -> None:
-    """No module needs fcntl, uvloop, AF_UNIX or a Unix signal to be imported."""
+    """No module needs fcntl, uvloop, AF_UNIX or a Unix signal to be imported, or brings pandas."""
     done = run(IMPORT_AS_ON_WINDOWS)
     assert done.returncode == 0, done.stdout + done.stderr
 
