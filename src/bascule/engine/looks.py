@@ -9,38 +9,19 @@ import contextlib
 from collections.abc import Callable, Mapping
 
 from bascule.engine.clock import Clock
-from bascule.execution.inputs import Input, LinkReported, Looked
-from bascule.execution.state import AccountState, State
+from bascule.engine.look_rules import IDLE_NS, LookMemory, patience, to_ask_after
+from bascule.execution.inputs import Input, Looked
+from bascule.execution.state import State
 from bascule.execution.turn import Market, Settings
-from bascule.model.enums import OrdStatus, OrdType
 from bascule.model.errors import VenueError
-from bascule.model.ids import AccountId, ClOrdID, VenueId
-from bascule.model.order import VenueOrder
-from bascule.model.values import HOUR, SECOND, Instant
-from bascule.venues.kit.contract import OrdersSnapshot, Venue
+from bascule.model.ids import AccountId, VenueId
+from bascule.model.values import SECOND
+from bascule.venues.kit.contract import Venue
 
 HINT_DELAY_S = 0.1
 """How long a hint waits for company before the venue is asked."""
-OVERLAP_NS = 60 * SECOND
-"""Fills are asked for from this long before the last look, against clock skew; ids dedupe."""
-FIRST_LOOKBACK_NS = 24 * HOUR
-LOOKUPS_MAX = 200
-"""Orders asked after one by one in a look; the rest waits for the next."""
 RETRY_S = 2.0
-IDLE_S = 60.0
 SLICE_S = 1.0
-DUE_NS = 6 * SECOND
-"""When an order was sent, or a change asked for, so long ago without news, news is due."""
-
-
-class _Absence:
-    """How often in a row an order was not shown, and since when."""
-
-    __slots__ = ("count", "last", "since")
-
-    def __init__(self, at: int) -> None:
-        self.count = 1
-        self.since = self.last = at
 
 
 class Looker:
@@ -63,8 +44,7 @@ class Looker:
         self._feed = feed
         self._wanted: dict[AccountId, asyncio.Event] = {}
         self._causes: dict[AccountId, str] = {}
-        self._absences: dict[ClOrdID, _Absence] = {}
-        self._since: dict[AccountId, int] = {}
+        self._memory = LookMemory()
         self._up: set[AccountId] = set()
 
     def hint(self) -> None:
@@ -91,9 +71,9 @@ class Looker:
             event.set()
         while True:
             waited = 0.0
-            while not event.is_set() and waited < (patience := self._patience(account)):
+            while not event.is_set() and waited < (patient := self._patience(account)):
                 # In slices: what is decided meanwhile may make news due sooner.
-                part = min(SLICE_S, patience - waited)
+                part = min(SLICE_S, patient - waited)
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(event.wait(), part)
                 waited += part
@@ -116,20 +96,8 @@ class Looker:
         """How long until a look is due by itself: sooner while something has no outcome."""
         known = self._state.accounts.get(account)
         if known is None or account not in self._up:
-            return IDLE_S
-        capabilities = self._settings.capabilities[account]
-        due = False
-        for order in known.orders.values():
-            if order.status is OrdStatus.IN_DOUBT:
-                return max(capabilities.absence_after_ns / SECOND, 0.2)
-            # A market order that rests, or an exit that waits, has lost its news on the way.
-            due = due or bool(
-                order.pending
-                or order.waiting
-                or order.ord_type is OrdType.MARKET
-                or order.status in (OrdStatus.NEW_REQUESTED, OrdStatus.SUBMITTED)
-            )
-        return DUE_NS / SECOND if due else IDLE_S
+            return IDLE_NS / SECOND
+        return patience(known, self._settings.capabilities[account]) / SECOND
 
     async def look(self, account: AccountId, cause: str) -> None:
         """Ask the venue for everything, and feed the answer.
@@ -143,12 +111,22 @@ class Looker:
         known = self._state.accounts[account]
         started = self._clock.now()
         orders = await link.open_orders(account)
-        lookups = await self._lookups(link, known, orders)
+        lookups = {
+            order.cl_ord_id: await link.order_status(account, order.cl_ord_id)
+            for order in to_ask_after(known, orders.orders)
+        }
         money = await link.account(account)
         positions = await link.positions(account)
-        fills = await link.fills_since(account, self._fills_from(known))
+        fills_from = self._memory.fills_from(known, self._clock.now())
+        fills = await link.fills_since(account, fills_from)
         complete = orders.complete and positions.complete and fills.complete
-        absent = self._absent(known, lookups, complete)
+        absent = (
+            self._memory.absent(
+                known, self._settings.capabilities[account], lookups, self._clock.now()
+            )
+            if complete
+            else ()
+        )
         self._feed(
             Looked(
                 at=self._clock.now(),
@@ -166,69 +144,4 @@ class Looker:
             )
         )
         if complete:
-            self._since[account] = started - OVERLAP_NS
-
-    def _fills_from(self, account: AccountState) -> Instant:
-        known = self._since.get(account.id)
-        if known is not None:
-            return Instant(known)
-        last = account.last_fill_at or self._clock.now()
-        return Instant(max(0, min(last, self._clock.now()) - FIRST_LOOKBACK_NS))
-
-    async def _lookups(
-        self, link: Venue, account: AccountState, orders: OrdersSnapshot
-    ) -> dict[ClOrdID, VenueOrder | None]:
-        """Ask by id after each live order that the list of open orders does not show."""
-        shown = {order.cl_ord_id for order in orders.orders}
-        shown_ids = {order.venue_order_id for order in orders.orders}
-        found: dict[ClOrdID, VenueOrder | None] = {}
-        for order in list(account.orders.values()):
-            if order.native_child or order.waiting or order.cl_ord_id in shown:
-                continue
-            if order.venue_order_id is not None and order.venue_order_id in shown_ids:
-                continue
-            if order.status is OrdStatus.NEW_REQUESTED:
-                continue  # still in its queue: it has not left
-            if len(found) >= LOOKUPS_MAX:
-                break
-            found[order.cl_ord_id] = await link.order_status(account.id, order.cl_ord_id)
-        return found
-
-    def _absent(
-        self,
-        account: AccountState,
-        lookups: Mapping[ClOrdID, VenueOrder | None],
-        complete: bool,
-    ) -> tuple[ClOrdID, ...]:
-        """Name the orders in doubt whose absence is proven as the venue's manifest states."""
-        capabilities = self._settings.capabilities[account.id]
-        if capabilities.absence_proof == "never" or not complete:
-            return ()
-        now = self._clock.now()
-        proven: list[ClOrdID] = []
-        for name, shown in lookups.items():
-            order = account.orders.get(name)
-            if shown is not None or order is None or order.status is not OrdStatus.IN_DOUBT:
-                self._absences.pop(name, None)
-                continue
-            seen = self._absences.get(name)
-            if seen is None:
-                self._absences[name] = seen = _Absence(now)
-            elif now - seen.last >= capabilities.absence_after_ns:
-                seen.count += 1
-                seen.last = now
-            if seen.count >= capabilities.absence_snapshots:
-                proven.append(name)
-                del self._absences[name]
-        return tuple(proven)
-
-
-def link_inputs(
-    settings: Settings, venue: VenueId, up: bool, reason: str, at: Instant
-) -> list[Input]:
-    """Say of every account of a venue that its link changed."""
-    return [
-        LinkReported(at, spec.id, up, reason)
-        for spec in settings.accounts.values()
-        if spec.venue == venue
-    ]
+            self._memory.looked(account, started)

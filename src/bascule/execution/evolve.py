@@ -112,6 +112,7 @@ def _link_changed(state: State, event: ev.LinkChanged) -> None:
 def _reconcile_passed(state: State, event: ev.ReconcilePassed) -> None:
     account = state.accounts[event.account]
     account.reconciled = account.known = True
+    account.agreed_at = event.at
     account.drift.clear()
 
 

@@ -229,7 +229,8 @@ class AccountState(Struct, kw_only=True):
 
     ``waiters`` lists, by the order waited for, the orders held back for it. ``watched`` lists, by
     venue symbol, the trailing orders and the guards that follow the price. ``known`` is set by the
-    first reconciliation, which takes over whatever the account held before.
+    first reconciliation, which takes over whatever the account held before; ``agreed_at`` is when
+    it last agreed with its venue after something had changed.
     """
 
     id: AccountId
@@ -255,6 +256,7 @@ class AccountState(Struct, kw_only=True):
     reconciled: bool = False
     drift: dict[Symbol, str] = field(default_factory=dict)
     last_fill_at: Instant = Instant(0)
+    agreed_at: Instant = Instant(0)
 
     def order(self, cl_ord_id: ClOrdID) -> Order | None:
         """Find an order, live or ended."""

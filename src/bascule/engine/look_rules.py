@@ -1,0 +1,121 @@
+"""When to look at a venue, what to ask, and what an answer proves. No I/O and no clock.
+
+The part of looking that decides; ``Looker`` asks, and the simulator runs this very code.
+"""
+
+from collections.abc import Collection, Mapping
+
+from bascule.execution.state import AccountState, Order
+from bascule.model.account import Capabilities
+from bascule.model.enums import OrdStatus, OrdType
+from bascule.model.ids import AccountId, ClOrdID
+from bascule.model.order import VenueOrder
+from bascule.model.values import HOUR, SECOND, Instant
+
+OVERLAP_NS = 60 * SECOND
+"""Fills are asked for from this long before the last look, against clock skew; ids dedupe."""
+FIRST_LOOKBACK_NS = 24 * HOUR
+"""How far a start looks back behind the last agreement with the venue."""
+LOOKUPS_MAX = 200
+"""Orders asked after one by one in a look; the rest waits for the next."""
+IDLE_NS = 60 * SECOND
+DUE_NS = 6 * SECOND
+"""When an order was sent, or a change asked for, so long ago without news, news is due."""
+_LEAST_NS = SECOND // 5
+_UNANSWERED = (OrdStatus.NEW_REQUESTED, OrdStatus.SUBMITTED)
+
+
+def patience(account: AccountState, capabilities: Capabilities) -> int:
+    """Nanoseconds from one look to the next by itself: fewer while something has no outcome."""
+    due = False
+    for order in account.orders.values():
+        if order.status is OrdStatus.IN_DOUBT:
+            return max(capabilities.absence_after_ns, _LEAST_NS)
+        # A market order that rests, or an exit that waits, has lost its news on the way.
+        due = due or bool(
+            order.pending
+            or order.waiting
+            or order.ord_type is OrdType.MARKET
+            or order.status in _UNANSWERED
+        )
+    return DUE_NS if due else IDLE_NS
+
+
+def to_ask_after(account: AccountState, shown: Collection[VenueOrder]) -> list[Order]:
+    """List the live orders that the venue's open orders lack: they are asked after by id."""
+    names = {order.cl_ord_id for order in shown}
+    venue_ids = {order.venue_order_id for order in shown}
+    missing = [
+        order
+        for order in account.orders.values()
+        if not order.native_child
+        and not order.waiting
+        and order.cl_ord_id not in names
+        and (order.venue_order_id is None or order.venue_order_id not in venue_ids)
+        and order.status is not OrdStatus.NEW_REQUESTED  # still in its queue: it has not left
+    ]
+    return missing[:LOOKUPS_MAX]
+
+
+class _Absence:
+    """How often in a row an order was not shown, and when last."""
+
+    __slots__ = ("count", "last")
+
+    def __init__(self, at: int) -> None:
+        self.count = 1
+        self.last = at
+
+
+class LookMemory:
+    """What earlier looks of this run of the engine are remembered for; nothing of it is durable."""
+
+    def __init__(self) -> None:
+        self._absences: dict[ClOrdID, _Absence] = {}
+        self._since: dict[AccountId, int] = {}
+
+    def fills_from(self, account: AccountState, now: Instant) -> Instant:
+        """Say from when on fills are asked for.
+
+        The first look of a run goes back behind the last agreement with the venue, however long
+        the engine was down.
+        """
+        known = self._since.get(account.id)
+        if known is not None:
+            return Instant(known)
+        agreed = account.agreed_at or account.last_fill_at or now
+        return Instant(max(0, min(agreed, now) - FIRST_LOOKBACK_NS))
+
+    def looked(self, account: AccountId, began: Instant) -> None:
+        """Remember a whole look that began then."""
+        self._since[account] = began - OVERLAP_NS
+
+    def absent(
+        self,
+        account: AccountState,
+        capabilities: Capabilities,
+        lookups: Mapping[ClOrdID, VenueOrder | None],
+        now: Instant,
+    ) -> tuple[ClOrdID, ...]:
+        """Name the orders in doubt whose absence a whole look completes the proof of.
+
+        The proof is the manifest's: so many looks, so far apart, none of which shows the order.
+        """
+        if capabilities.absence_proof == "never":
+            return ()
+        proven: list[ClOrdID] = []
+        for name, shown in lookups.items():
+            order = account.orders.get(name)
+            if shown is not None or order is None or order.status is not OrdStatus.IN_DOUBT:
+                self._absences.pop(name, None)
+                continue
+            seen = self._absences.get(name)
+            if seen is None:
+                self._absences[name] = seen = _Absence(now)
+            elif now - seen.last >= capabilities.absence_after_ns:
+                seen.count += 1
+                seen.last = now
+            if seen.count >= capabilities.absence_snapshots:
+                proven.append(name)
+                del self._absences[name]
+        return tuple(proven)
