@@ -90,7 +90,9 @@ class StatusView(Struct, frozen=True, kw_only=True, omit_defaults=True):
     data_dir: str = ""
 
 
-def status_view(runtime: "Runtime", started_at: Instant, latch: Mapping[str, object]) -> StatusView:
+def status_view(
+    runtime: "Runtime", started_at: Instant, latch: Mapping[str, Mapping[str, object]]
+) -> StatusView:
     """Show the engine as it stands.
 
     Args:
@@ -112,7 +114,7 @@ def status_view(runtime: "Runtime", started_at: Instant, latch: Mapping[str, obj
         ready=all(one.ready for one in accounts),
         accounts=accounts,
         stops=stop_views(runtime),
-        latch={scope: said if isinstance(said, dict) else {} for scope, said in latch.items()},
+        latch={scope: dict(said) for scope, said in latch.items()},
         in_doubt=[order.cl_ord_id for order in in_doubt(state)],
         open_orders=sum(one.open_orders for one in accounts),
         signals=state.signals,

@@ -7,9 +7,9 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from typing import Any
 
+from bascule.config.latch import Latch
 from bascule.engine.clock import Clock
 from bascule.engine.lanes import Lanes
-from bascule.engine.latch import Latch
 from bascule.execution.effects import Effect
 from bascule.execution.inputs import ChangeAnswered, Input, OrdersWritten, SubmitAnswered
 from bascule.execution.state import State
@@ -41,7 +41,7 @@ class Dispatcher:
         self._feed = feed
         self._on_broken = on_broken
         self._loop = asyncio.get_running_loop()
-        self._lanes = Lanes(state, settings, latch.covers, feed)
+        self._lanes = Lanes(state, settings, latch.mode, feed)
         self._timers: dict[AccountId, asyncio.TimerHandle] = {}
         self._scheduled = False
         self._tasks: set[asyncio.Task[None]] = set()

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 
 from msgspec import Struct, field
 
+from bascule.config.latch import LatchMode
 from bascule.engine.pacing import TokenBucket
 from bascule.execution.effects import Cancel, Change, Effect, Submit
 from bascule.execution.inputs import ChangeAnswered, Input, NeverSent
@@ -52,7 +53,8 @@ class _Lane:
 class Lanes:
     """The queues of all accounts.
 
-    ``latched`` says whether the kill switch covers an account; it is asked before each entry.
+    ``latched`` says what the kill switch forbids an account's strategy; it is asked before each
+    send, since whoever shut the gate may be another process.
     What is dropped here is told to ``feed``, never silently.
     """
 
@@ -60,7 +62,7 @@ class Lanes:
         self,
         state: State,
         settings: Settings,
-        latched: Callable[[AccountSpec], bool],
+        latched: Callable[[AccountSpec, str], LatchMode | None],
         feed: Callable[[Input], object],
     ) -> None:
         self._state = state
@@ -155,7 +157,7 @@ class Lanes:
         spec = self._settings.accounts[effect.account]
         if order is None:
             return  # it ended while it waited: there is nothing to send or to change
-        stop = stop_in_force(self._state, spec, order.strategy)
+        stop = self._stop(spec, order.strategy)
         if stop is not None and self._held_back(effect, order, stop, now):
             return
         if isinstance(effect, Submit):
@@ -164,6 +166,16 @@ class Lanes:
                 out.submits.append(new)
         else:
             out.changes.append(_change(effect, order))
+
+    def _stop(self, spec: AccountSpec, strategy: str) -> StopInForce | None:
+        """Give the stricter of the stop that the state holds and the latch that is on the disk."""
+        stop = stop_in_force(self._state, spec, strategy)
+        latched = self._latched(spec, strategy)
+        if latched is None or (stop is not None and stop.mode is StopMode.FREEZE):
+            return stop
+        if latched == "freeze":
+            return StopInForce("the latch", StopMode.FREEZE, "the kill switch is latched", "")
+        return stop or StopInForce("the latch", StopMode.HALT, "the kill switch is latched", "")
 
     def _held_back(self, effect: Effect, order: Order, stop: StopInForce, now: Instant) -> bool:
         """Hold back what a stop that came meanwhile forbids: entries, or under a freeze all."""
@@ -200,7 +212,6 @@ class Lanes:
         """Make the message of an order that may go, or say why it never will."""
         if order.status is not OrdStatus.NEW_REQUESTED:
             return None
-        spec = self._settings.accounts[effect.account]
         if order.leg == "e":
             if order.pending == "cancel":
                 self._never(effect, "it was canceled before it was sent", now)
@@ -209,9 +220,6 @@ class Lanes:
                 self._never(
                     effect, "the signal went stale while the order waited for its turn", now
                 )
-                return None
-            if self._latched(spec):
-                self._never(effect, "the kill switch is latched", now)
                 return None
         return new_order(order, self._settings)
 

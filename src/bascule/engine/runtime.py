@@ -17,9 +17,10 @@ import structlog
 from msgspec import Struct, field
 
 from bascule import __version__
+from bascule.config.latch import DIRECTORY as LATCH
+from bascule.config.latch import GUARDIAN_KEEPERS, Latch, LatchMode
 from bascule.engine.clock import Clock, SystemClock
 from bascule.engine.dispatcher import Dispatcher
-from bascule.engine.latch import Latch
 from bascule.engine.listings import by_our_name
 from bascule.engine.looks import Looker
 from bascule.engine.owner import Owner
@@ -90,7 +91,7 @@ class Runtime:
     def __init__(self, setup: Setup, clock: Clock) -> None:
         self.setup = setup
         self.clock = clock
-        self.latch = Latch(setup.data_dir / "latch.json")
+        self.latch = Latch(setup.data_dir / LATCH)
         self.links: dict[VenueId, Venue] = {}
         self.restart: RestartReport
         self.owner: Owner
@@ -235,8 +236,8 @@ class Runtime:
         self, scope: str, *, by: str, reason: str, mode: StopMode, until: Instant | None = None
     ) -> None:
         """Put a stop in force, durably; the latch is shut first."""
-        if mode is not StopMode.FREEZE and not scope.startswith("strategy:"):
-            self.latch.set(scope, by=by, reason=reason, at=self.clock.now())
+        held: LatchMode = "freeze" if mode is StopMode.FREEZE else "halt"
+        self.latch.set(scope, by=by, reason=reason, at=self.clock.now(), mode=held)
         self.owner.feed(inp.StopAsked(self.clock.now(), scope, mode, by, reason, until))
         await self.owner.durable()
 
@@ -246,7 +247,7 @@ class Runtime:
         await self.owner.durable()
         refused = next((event for event in events if isinstance(event, ArmRefused)), None)
         if refused is None:
-            self.latch.clear(scope)
+            self.latch.clear(scope, keep=GUARDIAN_KEEPERS)
         return refused
 
     async def sweep(self, scope: str, *, close: bool, by: str, reason: str) -> list[Event]:

@@ -185,18 +185,19 @@ async def test_a_halt_refuses_entries_and_lets_exits_pass(tmp_path: Path) -> Non
         await until(lambda: len(place.venue.seen) == 4, "the exits")
         assert {order.side for order in place.venue.seen[2:]} == {Side.SELL}
         assert all(order.reduce_only for order in place.venue.seen[2:])
-        assert (tmp_path / "latch.json").exists()
+        assert (tmp_path / "latch" / "halt.engine.all").exists()
         refused = await runtime.arm("all", by="t", reason="over", typed="everything")
         assert refused is not None and refused.code == "arm_not_confirmed"
         assert await runtime.arm("all", by="t", reason="over", typed="all") is None
-        assert not (tmp_path / "latch.json").exists()
+        assert not (tmp_path / "latch").exists()
 
 
 async def test_a_latch_written_by_somebody_else_holds_entries_back(tmp_path: Path) -> None:
     """The dispatcher obeys the file even when the engine's state knows of no stop."""
     place = Installation(tmp_path)
     async with place.running() as runtime:
-        (tmp_path / "latch.json").write_text("this is no JSON")
+        (tmp_path / "latch").mkdir()
+        (tmp_path / "latch" / "what is this").write_text("this is no JSON")
         await runtime.submit(place.signal(runtime))
         await until(
             lambda: not any(a.orders for a in runtime.state.accounts.values()), "both to end"

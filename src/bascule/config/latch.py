@@ -1,0 +1,181 @@
+"""The latch: files that stand between a decision and the wire.
+
+The engine looks for them before every send. Whoever wants to stop an engine that may not be
+listening writes one; only arming removes it. The name says everything, so that reading it is one
+listing of a directory and no content can be half written: ``<mode>.<keeper>.<scope>`` in ``latch/``
+beside the journal, such as ``halt.engine.all`` or ``freeze.guardian.account%3Aalpha``. Each keeper
+writes and clears only its own files, so no two processes can lose each other's. The content, by
+whom and why, is for people.
+
+It needs nothing but the standard library: the key's program loads it within a few milliseconds.
+"""
+
+import json
+import os
+from collections.abc import Container
+from typing import Literal, NamedTuple
+from urllib.parse import quote, unquote
+
+TYPE_CHECKING = False  # typing's own would cost the key's program an import
+if TYPE_CHECKING:
+    from bascule.model.account import AccountSpec
+
+LatchMode = Literal["halt", "freeze"]
+"""``halt`` holds back entries; ``freeze`` holds back everything."""
+
+DIRECTORY = "latch"
+GUARDIAN_KEEPERS = frozenset({"guardian", "link"})
+"""What the guardian set: only arming there, or the link's return, clears it."""
+
+
+class Entry(NamedTuple):
+    """One file: what it forbids, who keeps it, and on what."""
+
+    mode: LatchMode
+    keeper: str
+    scope: str
+
+
+_UNREADABLE = Entry("halt", "unknown", "all")
+
+
+class Latch:
+    """The latch of one mode's data directory.
+
+    A name that cannot be read counts as a halt on ``all``, and so do a directory without a file
+    and one that cannot be listed: when in doubt the gate is shut.
+    """
+
+    def __init__(self, path: "str | os.PathLike[str]") -> None:
+        self.path = os.fspath(path)
+
+    def mode(self, spec: "AccountSpec", strategy: str = "") -> LatchMode | None:
+        """Say what the latch forbids an order; None when it forbids nothing."""
+        try:
+            names = os.listdir(self.path)
+        except FileNotFoundError:
+            return None
+        except OSError:
+            return "halt"
+        found: LatchMode | None = None if names else "halt"
+        scopes = ("all", f"account:{spec.id}", f"venue:{spec.venue}", f"firm:{spec.firm}",
+                  f"strategy:{strategy}")  # fmt: skip
+        for name in names:
+            entry = read_name(name)
+            if entry is not None and entry.scope in scopes:
+                if entry.mode == "freeze":
+                    return "freeze"
+                found = "halt"
+        return found
+
+    def covers(self, spec: "AccountSpec", strategy: str = "") -> bool:
+        """Whether the latch holds back entries of this account."""
+        return self.mode(spec, strategy) is not None
+
+    def entries(self) -> tuple[Entry, ...]:
+        """Give every file as it counts."""
+        try:
+            names = sorted(os.listdir(self.path))
+        except FileNotFoundError:
+            return ()
+        except OSError:
+            return (_UNREADABLE,)
+        found = [entry for name in names if (entry := read_name(name)) is not None]
+        return tuple(found) if names else (_UNREADABLE,)
+
+    def scopes(self) -> dict[str, dict[str, object]]:
+        """Give by scope what is kept and what its file says; a freeze stands before a halt."""
+        found: dict[str, dict[str, object]] = {}
+        for entry in sorted(self.entries(), reverse=True):
+            found[entry.scope] = {**self._said(entry), "mode": entry.mode, "keeper": entry.keeper}
+        return dict(sorted(found.items()))
+
+    def set(
+        self,
+        scope: str,
+        *,
+        by: str,
+        reason: str,
+        at: int,
+        mode: LatchMode = "halt",
+        keeper: str = "engine",
+    ) -> None:
+        """Shut the gate for a scope, durably; another mode of this keeper on it goes.
+
+        Raises:
+            OSError: the disk did not take it.
+        """
+        os.makedirs(self.path, mode=0o700, exist_ok=True)
+        entry = Entry(mode, keeper, scope)
+        # It begins with a dot, and such names count for nothing until the rename.
+        fresh = os.path.join(self.path, f".{os.getpid()}.{keeper}")
+        handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            json.dump({"by": by, "reason": reason, "at": at}, file)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(fresh, self._file(entry))
+        self._sync()
+        other: LatchMode = "freeze" if mode == "halt" else "halt"
+        self._remove(Entry(other, keeper, scope))
+
+    def clear(self, scope: str, *, keep: Container[str] = frozenset()) -> None:
+        """Open the gate for a scope, but for the keepers in ``keep``; the last file ends it."""
+        for entry in self.entries():
+            if entry.scope == scope and entry.keeper not in keep:
+                self._remove(entry)
+        self._end_when_empty()
+
+    def release(self, scope: str, keeper: str) -> None:
+        """Take away what one keeper set on a scope."""
+        for entry in self.entries():
+            if entry.scope == scope and entry.keeper == keeper:
+                self._remove(entry)
+        self._end_when_empty()
+
+    def _said(self, entry: Entry) -> dict[str, object]:
+        try:
+            with open(self._file(entry), encoding="utf-8") as file:
+                said = json.load(file)
+        except (OSError, ValueError):
+            return {}
+        return said if isinstance(said, dict) else {}
+
+    def _file(self, entry: Entry) -> str:
+        return os.path.join(self.path, ".".join((*entry[:2], quote(entry.scope, safe=""))))
+
+    def _remove(self, entry: Entry) -> None:
+        try:
+            os.unlink(self._file(entry))
+        except FileNotFoundError:
+            return
+
+    def _end_when_empty(self) -> None:
+        try:
+            os.rmdir(self.path)
+        except OSError:
+            return  # somebody else's file stands in it, or it is gone
+
+    def _sync(self) -> None:
+        """Make the new name durable too, where directories can be synced."""
+        try:
+            handle = os.open(self.path, os.O_RDONLY)
+        except OSError:
+            return
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def read_name(name: str) -> Entry | None:
+    """Read a file's name; None for one that is still being written."""
+    if name.startswith("."):
+        return None
+    mode, _, rest = name.partition(".")
+    keeper, _, scope = rest.partition(".")
+    if not (keeper and scope):
+        return _UNREADABLE
+    if mode == "freeze":
+        return Entry("freeze", keeper, unquote(scope))
+    return Entry("halt", keeper, unquote(scope)) if mode == "halt" else _UNREADABLE
