@@ -14,29 +14,60 @@ from bascule.model.enums import (
     TimeInForce,
 )
 from bascule.model.ids import AccountId, RouteId, StrategyId, VenueId
-from bascule.model.programme import Programme
+from bascule.model.programme import Permission, Programme
 from bascule.model.values import ONE, SECOND, ZERO, Currency
 
 
-class RiskLimits(Struct, frozen=True, kw_only=True):
+class RiskLimits(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The user's limits of one account; None means the check has no limit to hold to.
 
-    Quantities are in the venue's unit; ``order_rate`` counts entries. ``on_oversize`` says what a
-    too large order becomes: a refusal, or sequential children each within the limit.
+    Quantities are in the venue's unit; values are notional, in account currency, and percents are
+    percents (5 is 5 %). ``order_rate`` counts entries, ``messages`` orders, cancels and changes.
+    ``on_oversize`` says what a too large order becomes: a refusal, or sequential children each
+    within the limit. A strategy, the portfolio and a venue have limits of the same shape, of which
+    each uses its own. ``risk/limits.py`` says of each field which way is tighter.
     """
 
+    instruments: tuple[str, ...] = ()
     max_order_qty: Decimal | None = None
     max_order_qty_by_symbol: dict[str, Decimal] = field(default_factory=dict)
     on_oversize: Literal["reject", "split"] = "reject"
+    max_book_qty: Decimal | None = None
+    max_book_qty_by_symbol: dict[str, Decimal] = field(default_factory=dict)
     max_position_qty: Decimal | None = None
     max_position_qty_by_symbol: dict[str, Decimal] = field(default_factory=dict)
+    max_account_qty: Decimal | None = None
+    max_order_value: Decimal | None = None
+    max_notional: Decimal | None = None
+    max_margin: Decimal | None = None
+    margin_percent: Decimal | None = None
+    max_quote_age_ns: int | None = None
+    price_collar_percent: Decimal | None = None
+    max_order_loss: Decimal | None = None
+    max_order_loss_percent: Decimal | None = None
     max_open_orders: int = 100
     orders_per_second: int = 10
     orders_per_minute: int = 60
     orders_per_hour: int = 1_000
     orders_per_day: int = 5_000
+    messages_per_day: int | None = None
+    message_reserve: int = 100
+    order_to_fill_warn: int | None = None
+    order_to_fill_max: int | None = None
+    short_interval_value: Decimal | None = None
+    short_interval_ns: int = 60 * SECOND
     duplicate_window_ns: int = 2 * SECOND
+    repeated_executions: int | None = None
+    repeated_window_ns: int = 600 * SECOND
+    self_match: Literal["refuse", "allow"] = "refuse"
+    opposite_positions: Literal["refuse", "allow"] = "allow"
+    probation_signals: int = 0
+    probation: Literal["min_size", "approval"] = "min_size"
     require_stop: bool = False
+    runaway_submits: int = 3
+    runaway_per_minute: int = 20
+    runaway_factor: int = 5
+    runaway_rejects: int = 10
 
 
 class Pacing(Struct, frozen=True, kw_only=True):
@@ -60,7 +91,11 @@ class SymbolMap(Struct, frozen=True, kw_only=True):
 
 
 class AccountSpec(Struct, frozen=True, kw_only=True):
-    """One account at one venue. ``login`` is the venue's own name of it."""
+    """One account at one venue. ``login`` is the venue's own name of it.
+
+    ``hosting`` says on what this installation runs, '' where the owner has not said; ``attended``
+    that somebody watches it while it trades.
+    """
 
     id: AccountId
     venue: VenueId
@@ -75,6 +110,9 @@ class AccountSpec(Struct, frozen=True, kw_only=True):
     limits: RiskLimits = RiskLimits()
     pacing: Pacing = Pacing()
     programme: Programme | None = None
+    permission: Permission | None = None
+    hosting: Literal["own", "vps", ""] = ""
+    attended: bool = False
     comment: str = "bascule"
 
 
@@ -111,7 +149,8 @@ class Route(Struct, frozen=True, kw_only=True):
     an entry refuses it for every account of the route; with ``alone`` each stands by itself.
     ``pyramiding`` is how many entries a book may stack (1 is none beyond the first).
     ``reverse``: what an entry against the held side becomes. ``same_direction``: what a repeated
-    entry on the held side becomes when pyramiding is used up.
+    entry on the held side becomes when pyramiding is used up. ``unpriced_max_qty``: the largest
+    entry on a live account while no price is known that it could be held against; None is none.
     """
 
     id: RouteId
@@ -127,6 +166,7 @@ class Route(Struct, frozen=True, kw_only=True):
     max_age_ns: int = 60 * SECOND
     default_tif: TimeInForce = TimeInForce.GTC
     engine_stops: Literal["refuse_live", "allow"] = "refuse_live"
+    unpriced_max_qty: Decimal | None = None
 
 
 class Capabilities(Struct, frozen=True, kw_only=True):

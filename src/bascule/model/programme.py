@@ -10,7 +10,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from bascule.model.values import ZERO
+from bascule.model.values import ONE, ZERO, Instant
 
 SERVER_GMT2_GMT3 = "server_gmt2_gmt3"
 """A server clock of which nobody says whether it changes with the US or with the EU."""
@@ -134,6 +134,7 @@ class NewsRule(Struct, frozen=True):
     """What is forbidden around a release, ends of the window included.
 
     ``targets`` are currencies, symbols or names of releases; empty means every listed instrument.
+    ``assumed``: nobody said what the rule is, so that this is a stricter reading of ours.
     """
 
     before_s: int
@@ -141,6 +142,7 @@ class NewsRule(Struct, frozen=True):
     scope: NewsScope = "open_or_close"
     targets: tuple[str, ...] = ()
     effect: Literal["", "profit_removed"] = ""
+    assumed: bool = False
 
 
 class FlatRule(Struct, frozen=True):
@@ -215,25 +217,54 @@ class Inactivity(Struct, frozen=True):
 
 
 class Conduct(Struct, frozen=True):
-    """Counts and hedges. A day's counts start again at ``reset`` (else with the daily loss)."""
+    """Counts, hedges and copies. A day's counts start again at ``reset`` (else the daily loss's).
+
+    ``same_strategy_many_accounts`` and ``copying`` speak of the owner's own accounts at this firm,
+    in the firm's words. ``max_allocation`` sums their initial balances under one strategy.
+    """
 
     max_requests_per_day: int | None = None
     max_executions_per_day: int | None = None
     reset: Clock | None = None
     same_account_hedge: Literal["allowed", "prohibited", "unknown"] = "unknown"
     cross_account_hedge: Literal["allowed", "prohibited", "unknown"] = "unknown"
+    same_strategy_many_accounts: str = "unknown"
+    copying: str = "unknown"
+    max_allocation: Decimal | None = None
 
 
 class Automation(Struct, frozen=True):
     """The firm's word on automated orders, and what the owner holds as evidence of it.
 
-    ``evidence`` names the record (``email``, ``terms``); ``as_of`` is its ISO date.
+    ``evidence`` names the record (``email``, ``terms``); ``as_of`` is its ISO date. ``vps`` is the
+    firm's word on rented servers, ``attended`` whether somebody must watch, and
+    ``same_strategy_elsewhere`` whether the strategy may run at another firm too.
     """
 
     permitted: Literal["yes", "no", "silent", "unknown"] = "unknown"
     conditions: tuple[str, ...] = ()
     evidence: str = ""
     as_of: str = ""
+    vps: Literal["allowed", "prohibited", "unknown"] = "unknown"
+    attended: bool = False
+    same_strategy_elsewhere: Literal["allowed", "prohibited", "unknown"] = "unknown"
+
+
+class Permission(Struct, frozen=True, kw_only=True):
+    """What a firm answered when it was asked about automated orders on one account.
+
+    ``asked`` and ``expires`` are instants; ``expires`` is at most 180 days after ``asked``.
+    ``evidence`` is the answer itself, or the name of the file that holds it.
+    """
+
+    policy: Literal["yes", "no", "silent", "unknown"]
+    asked: Instant
+    expires: Instant
+    evidence: str = ""
+    answered_by: str = ""
+    how: str = ""
+    phase: str = ""
+    disclosed_on: str = ""
 
 
 class Scaling(Struct, frozen=True):
@@ -247,12 +278,17 @@ class Guard(Struct, frozen=True):
     """Shares of an allowance at which Bascule acts before the firm does, in percent.
 
     ``reset_buffer_pct`` is how far equity must stay above tomorrow's floor as a reset nears.
+    ``size_below`` contracts, or ``size_below_pct`` of a limit in lots, are left of the firm's size.
+    ``slippage_factor`` multiplies the loss at a stop before it is held against what is left.
     """
 
     block_at: Decimal = Decimal(75)
     flatten_at: Decimal = Decimal(90)
     reset_buffer_pct: Decimal = Decimal(10)
     pretrade_buffer_pct: Decimal = Decimal(10)
+    size_below: Decimal = ONE
+    size_below_pct: Decimal = Decimal(10)
+    slippage_factor: Decimal = ONE
 
 
 class Programme(Struct, frozen=True, kw_only=True):
