@@ -1,0 +1,148 @@
+"""The guardian's own log: one JSON object a line, each fsynced and chained to the one before.
+
+The guardian appends to it and nobody else does. The engine reads it at its start and while it runs,
+and journals what is new, so that one journal tells the whole story. A last line that a power cut
+tore is set aside at the next start; any other line that is not what was written is told as broken.
+"""
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from hashlib import sha256
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+from msgspec import Struct
+
+from bascule.config.private import make_private_directory
+from bascule.model.errors import JournalCorrupt
+from bascule.model.values import Instant
+
+GENESIS = "0" * 64
+Fact = str | int | None
+
+
+class Line(Struct, frozen=True, kw_only=True):
+    """One line. ``facts`` are what ``kind`` needs; numbers of money and quantity are text.
+
+    ``hash`` is the SHA-256, in hex, of ``prev`` and of the line without ``hash``.
+    """
+
+    seq: int
+    at: Instant
+    kind: str
+    facts: dict[str, Fact]
+    prev: str
+    hash: str = ""
+
+    def sealed(self) -> "Line":
+        """Give the line with its hash."""
+        return msgspec.structs.replace(self, hash=self.digest())
+
+    def digest(self) -> str:
+        """Compute its hash."""
+        bare = msgspec.structs.replace(self, hash="")
+        return sha256(msgspec.json.encode(bare)).hexdigest()
+
+
+class Head(NamedTuple):
+    """The last whole line's number and hash, and where the file's whole lines end."""
+
+    seq: int
+    hash: str
+    size: int
+
+
+def read_log(path: Path, after: int = 0, offset: int = 0) -> Iterator[tuple[Line, int]]:
+    """Give whole lines with a number above ``after``, and where each ends in the file.
+
+    Args:
+        path: the log; one that is not there has no lines.
+        after: the last line that is known already.
+        offset: where to begin; what a line's end was given as.
+
+    Raises:
+        JournalCorrupt: a line is not what was written.
+    """
+    try:
+        file = path.open("rb")
+    except FileNotFoundError:
+        return
+    with file:
+        file.seek(offset)
+        prev = ""
+        for raw in file:
+            if not raw.endswith(b"\n"):
+                return  # it is being written, or was torn
+            offset += len(raw)
+            line = _read(path, raw, prev)
+            prev = line.hash
+            if line.seq > after:
+                yield line, offset
+
+
+def _read(path: Path, raw: bytes, prev: str) -> Line:
+    try:
+        line = msgspec.json.decode(raw, type=Line)
+    except msgspec.DecodeError as error:
+        raise _broken(path, f"has a line that is none of its own ({error})") from None
+    if line.digest() != line.hash or (prev and line.prev != prev):
+        raise _broken(path, f"line {line.seq} is not what was written")
+    return line
+
+
+def _broken(path: Path, what: str) -> JournalCorrupt:
+    return JournalCorrupt(
+        f"{path}: {what}.",
+        code="guardian_log_broken",
+        hint="Keep a copy of it and move it away; the guardian then begins a new one.",
+    )
+
+
+class GuardianLog:
+    """The log, open for appending.
+
+    Raises:
+        JournalCorrupt: a line is not what was written.
+        OSError: it cannot be opened.
+    """
+
+    def __init__(self, path: Path) -> None:
+        make_private_directory(path.parent)
+        self._path = path
+        self.lines: list[Line] = []
+        """What it held when it was opened."""
+        end = 0
+        for line, end in read_log(path):
+            self.lines.append(line)
+        last = self.lines[-1] if self.lines else None
+        self.head = Head(last.seq if last else 0, last.hash if last else GENESIS, end)
+        self._handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        torn = os.path.getsize(path) - end
+        if torn:
+            os.ftruncate(self._handle, end)
+        os.lseek(self._handle, end, os.SEEK_SET)
+
+    def append(self, at: Instant, entries: Sequence[tuple[str, Mapping[str, Fact]]]) -> None:
+        """Append lines with one fsync.
+
+        Raises:
+            OSError: the disk did not take them; whoever asked decides what is done without.
+        """
+        seq, prev, _ = self.head
+        out = bytearray()
+        for kind, facts in entries:
+            seq += 1
+            line = Line(seq=seq, at=at, kind=kind, facts=dict(facts), prev=prev).sealed()
+            prev = line.hash
+            out += msgspec.json.encode(line) + b"\n"
+        os.lseek(self._handle, self.head.size, os.SEEK_SET)  # a torn attempt is written over
+        written = os.write(self._handle, out)
+        if written < len(out):
+            raise OSError(f"{written} of {len(out)} bytes were written")
+        os.fsync(self._handle)
+        self.head = Head(seq, prev, self.head.size + len(out))
+
+    def close(self) -> None:
+        """Let go of the file."""
+        os.close(self._handle)
