@@ -10,7 +10,7 @@ import pytest
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
-from bascule.config import mapping, settings
+from bascule.config import mapping, settings, watch_settings
 from bascule.config.durations import format_duration
 
 TEXT = (Path(__file__).resolve().parents[3] / "docs/configuration.md").read_text(encoding="utf-8")
@@ -18,6 +18,8 @@ TABLES = (
     settings.ServerSettings,
     settings.JournalSettings,
     settings.SecretSettings,
+    watch_settings.AlertSettings,
+    watch_settings.HeartbeatSettings,
     settings.VenueSettings,
     settings.AccountSettings,
     settings.SymbolSettings,
@@ -32,7 +34,16 @@ TABLES = (
     settings.LegSettings,
     settings.SizingSettings,
 )
-DURATIONS = {"max_signal_age", "max_age", "duplicate_window", "stagger"}
+DURATIONS = {
+    "max_signal_age",
+    "max_age",
+    "duplicate_window",
+    "stagger",
+    "window",
+    "timeout",
+    "every",
+    "link_lost_after",
+}
 
 
 def rows() -> dict[str, list[str]]:

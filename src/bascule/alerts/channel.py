@@ -1,0 +1,100 @@
+"""A channel: one apprise URL. A call runs in a thread of its own and is waited for only so long."""
+
+import asyncio
+import logging
+import threading
+from contextlib import suppress
+from typing import Any, Protocol
+
+from bascule.alerts.alert import Alert, Severity
+from bascule.model.errors import ConfigError
+
+_QUIET = ("apprise", "urllib3", "requests")
+"""Loggers that may write a URL, and with it a token, into a log."""
+
+
+class Channel(Protocol):
+    """Where an alert can be sent."""
+
+    @property
+    def name(self) -> str:
+        """What the user calls it; it holds no secret."""
+
+    async def send(self, given: Alert) -> bool:
+        """Send, and tell whether it was taken. It never raises and it ends within its time-out."""
+
+
+class AppriseChannel:
+    """A channel through apprise.
+
+    A thread cannot be stopped, so a call that outlives its time-out is left to itself; until it
+    ends, the channel counts as failed at once. So there is never more than one thread a channel.
+    """
+
+    def __init__(self, name: str, url: str, timeout_s: float) -> None:
+        """Read the URL; this loads apprise, which takes a moment.
+
+        Raises:
+            ConfigError: apprise knows no such address. The message holds the name only.
+        """
+        self.name = name
+        self._timeout_s = timeout_s
+        self._service = _service(name, url, timeout_s)
+        self._busy = False
+
+    async def send(self, given: Alert) -> bool:
+        """Send in a thread."""
+        if self._busy:
+            return False
+        self._busy = True
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[bool] = loop.create_future()
+
+        def settle(sent: bool) -> None:
+            if not done.done():
+                done.set_result(sent)
+
+        def work() -> None:
+            sent = False
+            try:
+                sent = self._deliver(given)
+            finally:
+                self._busy = False
+                with suppress(RuntimeError):  # the loop was closed meanwhile
+                    loop.call_soon_threadsafe(settle, sent)
+
+        # A daemon, so that a dead channel does not hold up the end of the process.
+        threading.Thread(target=work, name=f"alert {self.name}", daemon=True).start()
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                return await done
+        except TimeoutError:
+            return False
+
+    def _deliver(self, given: Alert) -> bool:
+        kinds = {Severity.INFO: "info", Severity.WARNING: "warning", Severity.CRITICAL: "failure"}
+        try:
+            return bool(
+                self._service.notify(
+                    body=given.text, title=given.title, notify_type=kinds[given.severity]
+                )
+            )
+        except Exception:  # a plug-in's own fault, of any kind, is a failed channel
+            return False
+
+
+def _service(name: str, url: str, timeout_s: float) -> Any:
+    for quiet in _QUIET:
+        logging.getLogger(quiet).setLevel(logging.CRITICAL + 1)
+    import apprise
+
+    service = apprise.Apprise.instantiate(url)
+    if service is None:
+        raise ConfigError(
+            f"The secret {name!r} holds no address that apprise knows. No alert goes there.",
+            code="alert_address",
+            hint=f"Run `bascule secrets set {name}` with one such as ntfys://TOPIC; docs/alerts.md"
+            " has more.",
+        )
+    service.socket_connect_timeout = service.socket_read_timeout = timeout_s
+    return service
