@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from bascule.alerts.alert import AlertPlan, Shown
 from bascule.config.paths import DataDirectory, home
 from bascule.config.settings import (
     AccountSettings,
@@ -18,6 +19,7 @@ from bascule.config.settings import (
     SizingSettings,
     SourceSettings,
 )
+from bascule.config.watch_settings import HeartbeatSettings
 from bascule.model.account import (
     AccountSpec,
     Pacing,
@@ -123,6 +125,8 @@ class Config(Struct, frozen=True, kw_only=True):
     accounts: tuple[AccountSpec, ...]
     sources: tuple[SourceSpec, ...]
     routes: tuple[Route, ...]
+    alerts: AlertPlan
+    heartbeat: HeartbeatSettings
     text: str
     hash: str
     file: Path | None = None
@@ -137,6 +141,10 @@ class Config(Struct, frozen=True, kw_only=True):
         for source in self.sources:
             for name in source.secrets:
                 needed[name] = (*needed.get(name, ()), f"source {source.id}")
+        for name in self.alerts.channels:
+            needed[name] = (*needed.get(name, ()), "alerts")
+        if name := self.heartbeat.engine_secret:
+            needed[name] = (*needed.get(name, ()), "heartbeat of the engine")
         return needed
 
 
@@ -164,6 +172,8 @@ def build(settings: Settings, file: Path | None, environ: Mapping[str, str]) -> 
             for name, source in settings.sources.items()
         ),
         routes=tuple(_route(name, route) for name, route in settings.routes.items()),
+        alerts=settings.alerts.plan(_shown(settings)),
+        heartbeat=settings.heartbeat,
         text=text,
         hash=sha256(text.encode()).hexdigest(),
         file=file,
@@ -231,6 +241,14 @@ def _account(name: str, account: AccountSettings, mode: AccountMode) -> AccountS
         ),
         comment=account.comment,
     )
+
+
+def _shown(settings: Settings) -> dict[AccountId, Shown]:
+    """Say by account how its money is told of without telling how much it is."""
+    return {
+        AccountId(name): Shown(currency=account.currency, basis=account.initial_balance)
+        for name, account in settings.accounts.items()
+    }
 
 
 def _limits(limits: LimitSettings) -> RiskLimits:

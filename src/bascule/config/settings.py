@@ -35,6 +35,7 @@ from bascule.config.fields import (
 )
 from bascule.config.mapping import MappingSettings
 from bascule.config.table import Table, wrong
+from bascule.config.watch_settings import AlertSettings, HeartbeatSettings
 from bascule.model.enums import (
     AccountMode,
     LevelUnit,
@@ -290,6 +291,8 @@ class Settings(BaseSettings):
     server: ServerSettings = ServerSettings()
     journal: JournalSettings = JournalSettings()
     secrets: SecretSettings = SecretSettings()
+    alerts: AlertSettings = AlertSettings()
+    heartbeat: HeartbeatSettings = HeartbeatSettings()
     risk: LimitSettings = LimitSettings()
     venues: dict[Name, VenueSettings] = Field(min_length=1)
     accounts: dict[Name, AccountSettings] = Field(min_length=1)
