@@ -1,0 +1,313 @@
+"""Bytes to messages and back.
+
+A frame is ``8=..|9=length|35=..|...|10=sum|`` where ``|`` is the byte 1. BodyLength counts the
+bytes from ``35=`` to the one before ``10=``; CheckSum is the sum of all bytes before ``10=``,
+modulo 256, in three digits.
+
+What is not such a frame is garbled. FIX wants it ignored as if it had never been sent: it takes no
+sequence number and gets no answer; the gap that it leaves brings the message again. The decoder
+finds the next message like this, and like QuickFIX:
+
+- a frame whose length leads to a CheckSum field is consumed whole, even when it is then refused, so
+  that a message hidden in the data of a bad one is never taken for real;
+- if the length leads elsewhere, everything through the next CheckSum field is consumed, which may
+  swallow the message behind it;
+- bytes that do not begin a message are skipped up to the next ``8=FIX``.
+"""
+
+import re
+from functools import lru_cache
+from typing import NamedTuple
+from zlib import adler32
+
+from bascule.fix.message import MSG_TYPE, Field, Message
+
+SOH = b"\x01"
+
+_NEXT = """
+    90 95 212 348 350 352 354 356 358 360 362 364 445 618 621 1184 1277 1280 1282 1397 1401
+    1403 1468 1578 1620 1664 1733 1871 1874 2072 2074 2111 2179 2287 2351 2481 2637 2651
+    2665 2715 2718 2721 2797 40004 40008 40978 40980 40982 40984 40986 40988 41083 41101
+    41107 41256 41320 41324 41458 41476 41482 41653 41710 41806 41811 41873 41969 42025
+    42171 42451 42652 42947
+"""
+_BEFORE = "2372 2494 2522 2802 2809 2815"
+_ELSEWHERE = {93: 89, 1525: 1527, 1678: 1697, 43109: 42684, 43110: 42486, 43111: 42982}
+DATA_TAGS: dict[int, int] = (
+    {int(length): int(length) + 1 for length in _NEXT.split()}
+    | {int(length): int(length) - 1 for length in _BEFORE.split()}
+    | _ELSEWHERE
+)
+"""Length field to the data field that follows it and may hold any byte."""
+
+KEPT_BYTES = 512
+"""How much of garbled input is kept to show."""
+
+_HEAD = re.compile(rb"8=(FIXT?\.[!-~]{1,16})\x019=([0-9]{1,9})\x01")
+_HEAD_MAX = 40  # what _HEAD can match, and a little more
+_START = b"8=FIX"
+_TRAILER = re.compile(rb"\x0110=([^\x01]{0,8})\x01")
+_TRAILER_MAX = 13
+_TAG = re.compile(rb"-?(?:0|[1-9][0-9]{0,8})")
+
+
+class Unencodable(ValueError):
+    """A message that cannot be written: a value would end its field early."""
+
+
+class Garbled(NamedTuple):
+    """Input that is no message: ``reason`` is a stable code, ``text`` says what was wrong.
+
+    ``raw`` is its beginning, at most ``KEPT_BYTES``; ``size`` its length in bytes. Codes:
+    ``noise``, ``header``, ``body_length``, ``check_sum``, ``field``, ``too_long``,
+    ``too_many_fields``.
+    """
+
+    reason: str
+    text: str
+    raw: bytes
+    size: int
+
+    def __repr__(self) -> str:  # without the bytes, which may hold a password
+        return f"Garbled({self.reason!r}, {self.text!r}, size={self.size})"
+
+
+class _Refused(Exception):
+    """A frame is not a message."""
+
+    def __init__(self, reason: str, text: str) -> None:
+        super().__init__(text)
+        self.reason = reason
+        self.text = text
+
+
+def byte_sum(data: bytes) -> int:
+    """Sum the bytes, exactly.
+
+    Adler-32's low half is one more than the sum of the bytes as long as that stays below 65521,
+    which 256 bytes cannot reach; it is six times as fast as ``sum``.
+    """
+    if len(data) <= 256:
+        return (adler32(data) & 0xFFFF) - 1
+    return sum((adler32(data[i : i + 256]) & 0xFFFF) - 1 for i in range(0, len(data), 256))
+
+
+@lru_cache(maxsize=4096)
+def _key(tag: int) -> bytes:
+    return b"%d=" % tag
+
+
+@lru_cache(maxsize=4096)
+def _tag(text: bytes) -> int:
+    if not _TAG.fullmatch(text):
+        raise _Refused("field", "a field has no valid tag number")
+    return int(text)
+
+
+def encode(begin_string: bytes, message: Message) -> bytes:
+    """Write a message: 8, 9, 35, its fields in their order, 10.
+
+    Raises:
+        Unencodable: a value holds the field separator and is no data field after its length.
+    """
+    fields = message.fields
+    body = b"35=%b\x01%b\x01" % (
+        message.msg_type,
+        SOH.join([_key(tag) + value for tag, value in fields]),
+    )
+    if not fields:
+        body = body[:-1]
+    if body.count(SOH) != len(fields) + 1:
+        _refuse_separators(message)
+    whole = b"8=%b\x019=%d\x01%b" % (begin_string, len(body), body)
+    return b"%b10=%03d\x01" % (whole, byte_sum(whole) & 0xFF)
+
+
+def _refuse_separators(message: Message) -> None:
+    before: Field = (0, b"")
+    for field in [(MSG_TYPE, message.msg_type), *message.fields]:
+        tag, value = field
+        if SOH in value and not (
+            DATA_TAGS.get(before[0]) == tag and before[1] == b"%d" % len(value)
+        ):
+            raise Unencodable(f"field {tag} holds the field separator (byte 1)")
+        before = field
+
+
+def _split(body: bytes) -> list[Field] | None:
+    """Read fields, none of them data. None when a part is no field: it may be part of data."""
+    fields: list[Field] = []
+    if body:
+        try:
+            for part in body[:-1].split(SOH):
+                tag, equals, value = part.partition(b"=")
+                if not equals:
+                    return None
+                fields.append((_tag(tag), value))
+        except _Refused:
+            return None
+    return fields
+
+
+class Decoder:
+    """Makes messages of a stream of bytes that may be cut anywhere.
+
+    ``feed`` never raises, whatever it is given, and keeps little more than ``max_body`` bytes. What
+    comes out of a stream does not depend on how it was cut. ``data_tags`` adds a counterparty's own
+    pairs of length and data field to the standard's.
+    """
+
+    def __init__(
+        self,
+        max_body: int = 1 << 20,
+        max_fields: int = 8192,
+        data_tags: dict[int, int] | None = None,
+    ) -> None:
+        self._max_body = max_body
+        self._max_fields = max_fields
+        self._data_tags = {**DATA_TAGS, **(data_tags or {})}
+        self._lengths = frozenset(self._data_tags)
+        self._buffer = bytearray()
+        self._wanted = 0  # a message is complete at this many bytes, at the earliest
+        self._swallow = ""  # why everything up to the next CheckSum is dropped
+        self._dropped = b""
+        self._dropped_size = 0
+
+    @property
+    def pending(self) -> int:
+        """How many bytes wait for the rest of their message."""
+        return len(self._buffer)
+
+    @property
+    def skipped(self) -> int:
+        """How many bytes were skipped since the last message or report of garbled input."""
+        return self._dropped_size
+
+    def feed(self, data: bytes) -> list[Message | Garbled]:
+        """Take the next bytes; give the messages that they complete, and what was garbled."""
+        if self._buffer:
+            self._buffer += data
+            if len(self._buffer) < self._wanted:
+                return []
+            data = bytes(self._buffer)
+            self._buffer.clear()
+        self._wanted = 0
+        found: list[Message | Garbled] = []
+        at = 0
+        while at < len(data):
+            after = (
+                self._swallowed(data, at, found) if self._swallow else self._next(data, at, found)
+            )
+            if after == at:
+                break
+            at = after
+        self._buffer += data[at:]
+        self._wanted -= at
+        return found
+
+    def _next(self, data: bytes, at: int, found: list[Message | Garbled]) -> int:
+        """Take one frame, or what stands before it; give where to go on, ``at`` to wait."""
+        head = _HEAD.match(data, at)
+        if head is None:
+            return self._no_head(data, at)
+        if self._dropped_size:
+            found.append(self._report("noise", "these bytes begin no message"))
+        length = int(head[2])
+        end = head.end() + length
+        if length > self._max_body:
+            return self._drop(data, at, head.end(), "too_long")
+        if len(data) < end + 4:
+            self._wanted = end + 4
+            return at
+        trailer = _TRAILER.match(data, end - 1)
+        if trailer is None:
+            marked = data.startswith(b"\x0110=", end - 1)
+            if marked and len(data) < end - 1 + _TRAILER_MAX and SOH not in data[end:]:
+                return at
+            return self._drop(data, at, end - 1, "body_length")
+        raw = data[at : trailer.end()]
+        try:
+            found.append(self._message(head[1], raw, head.end() - at, end - at, trailer[1]))
+        except _Refused as why:
+            found.append(Garbled(why.reason, why.text, raw[:KEPT_BYTES], len(raw)))
+        return trailer.end()
+
+    def _no_head(self, data: bytes, at: int) -> int:
+        """Skip to what may begin a message; stay where that is not known yet."""
+        if data.startswith(_START, at):
+            if len(data) - at < _HEAD_MAX and data.count(SOH, at) < 2:
+                return at
+            at = self._drop(data, at, at + 1)
+        start = data.find(_START, at)
+        if start < 0:
+            start = next(
+                i
+                for i in range(max(at, len(data) - 4), len(data) + 1)
+                if _START.startswith(data[i:])
+            )
+        return self._drop(data, at, start)
+
+    def _swallowed(self, data: bytes, at: int, found: list[Message | Garbled]) -> int:
+        """Drop through the next CheckSum field."""
+        trailer = _TRAILER.search(data, at)
+        if trailer is None:
+            return self._drop(data, at, max(at, len(data) - _TRAILER_MAX), self._swallow)
+        reason = self._swallow
+        text = "BodyLength does not lead to the CheckSum field"
+        if reason == "too_long":
+            text = f"BodyLength is over {self._max_body}, more than is accepted here"
+        after = self._drop(data, at, trailer.end())
+        found.append(self._report(reason, text))
+        return after
+
+    def _drop(self, data: bytes, start: int, end: int, swallow: str = "") -> int:
+        if len(self._dropped) < KEPT_BYTES:
+            self._dropped += data[start : min(end, start + KEPT_BYTES - len(self._dropped))]
+        self._dropped_size += end - start
+        self._swallow = swallow
+        return end
+
+    def _report(self, reason: str, text: str) -> Garbled:
+        garbled = Garbled(reason, text, self._dropped, self._dropped_size)
+        self._dropped, self._dropped_size = b"", 0
+        return garbled
+
+    def _message(self, begin: bytes, raw: bytes, start: int, end: int, stated: bytes) -> Message:
+        """Make a message of a whole frame, its body at ``start`` to ``end``."""
+        if stated != b"%03d" % (byte_sum(raw[:end]) & 0xFF):
+            raise _Refused("check_sum", "CheckSum is not the sum of the bytes")
+        if not raw.startswith(b"35=", start):
+            raise _Refused("header", "the third field is not MsgType")
+        if raw.count(SOH, start, end) > self._max_fields:
+            raise _Refused("too_many_fields", f"it has more than {self._max_fields} fields")
+        split = raw.index(SOH, start)
+        body = raw[split + 1 : end]
+        msg_type = raw[start + 3 : split]
+        fields = _split(body)
+        if fields is not None:
+            message = Message(msg_type, fields, begin, raw)
+            if self._lengths.isdisjoint(message.index()):
+                return message
+        return Message(msg_type, self._by_length(body), begin, raw)
+
+    def _by_length(self, body: bytes) -> list[Field]:
+        """Read fields of which some are data, whose length stands before them."""
+        fields: list[Field] = []
+        at, data_tag, size = 0, 0, 0
+        while at < len(body):
+            stop = body.index(SOH, at)
+            equals = body.find(b"=", at, stop)
+            if equals < 0:
+                raise _Refused("field", "a field has no equals sign")
+            tag = _tag(body[at:equals])
+            if tag == data_tag:
+                stop = equals + 1 + size
+                if body[stop : stop + 1] != SOH:
+                    raise _Refused("field", f"data field {tag} does not have the stated length")
+            value = body[equals + 1 : stop]
+            fields.append((tag, value))
+            data_tag = 0
+            if tag in self._lengths and value.isdigit() and len(value) < 10:
+                data_tag, size = self._data_tags[tag], int(value)
+            at = stop + 1
+        return fields
