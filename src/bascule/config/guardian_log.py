@@ -113,8 +113,9 @@ class GuardianLog:
         self.lines: list[Line] = []
         """What it held when it was opened."""
         end = 0
-        for line, end in read_log(path):
+        for line, stop in read_log(path):
             self.lines.append(line)
+            end = stop
         last = self.lines[-1] if self.lines else None
         self.head = Head(last.seq if last else 0, last.hash if last else GENESIS, end)
         self._handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)

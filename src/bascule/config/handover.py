@@ -1,7 +1,7 @@
 """The files by which engine and guardian speak, so that neither needs the other to be alive.
 
-They lie in ``guardian/`` beside the journal. Each has one writer and is replaced as a whole, but for
-the guardian's log, which only grows (``guardian_log``).
+They lie in ``guardian/`` beside the journal. Each has one writer and is replaced as a whole, but
+for the guardian's log, which only grows (``guardian_log``).
 
     progress.json   guardian   each second: that it is there
     endpoint.json   guardian   where it listens

@@ -73,10 +73,13 @@ venue showed neither order nor position after the longest send time-out; it is l
 armed. ``blocked``: a person must act, the note says why."""
 
 
+LineState = Literal["sent", "done", "refused", "unknown"]
+
+
 class OrderLine(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One order of a sweep's report: ours that closes, or one that was canceled.
 
-    ``what``: ``cancel`` or ``close``. ``state``: ``sent``, ``done``, ``refused``, ``unknown``.
+    ``done`` is the venue's word for a close, and for a cancel that the venue took it.
     """
 
     account: str
@@ -85,7 +88,7 @@ class OrderLine(Struct, frozen=True, kw_only=True, omit_defaults=True):
     symbol: str
     side: str
     quantity: Decimal
-    state: Literal["sent", "done", "refused", "unknown"]
+    state: LineState
     at: Instant
     text: str = ""
 
