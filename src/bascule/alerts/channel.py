@@ -3,6 +3,8 @@
 import asyncio
 import logging
 import threading
+import warnings
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Protocol
 
@@ -11,6 +13,8 @@ from bascule.model.errors import ConfigError
 
 _QUIET = ("apprise", "urllib3", "requests")
 """Loggers that may write a URL, and with it a token, into a log."""
+_TYPES = {Severity.INFO: "info", Severity.WARNING: "warning", Severity.CRITICAL: "failure"}
+"""Apprise's words for how much a message matters."""
 
 
 class Channel(Protocol):
@@ -24,22 +28,18 @@ class Channel(Protocol):
         """Send, and tell whether it was taken. It never raises and it ends within its time-out."""
 
 
-class AppriseChannel:
-    """A channel through apprise.
+class ThreadChannel:
+    """A channel whose way of delivery blocks, or may never end.
 
     A thread cannot be stopped, so a call that outlives its time-out is left to itself; until it
     ends, the channel counts as failed at once. So there is never more than one thread a channel.
     """
 
-    def __init__(self, name: str, url: str, timeout_s: float) -> None:
-        """Read the URL; this loads apprise, which takes a moment.
-
-        Raises:
-            ConfigError: apprise knows no such address. The message holds the name only.
-        """
+    def __init__(self, name: str, deliver: Callable[[Alert], bool], timeout_s: float) -> None:
+        """``deliver`` is called in a thread; what it raises is a failure."""
         self.name = name
+        self._deliver = deliver
         self._timeout_s = timeout_s
-        self._service = _service(name, url, timeout_s)
         self._busy = False
 
     async def send(self, given: Alert) -> bool:
@@ -55,13 +55,13 @@ class AppriseChannel:
                 done.set_result(sent)
 
         def work() -> None:
-            sent = False
             try:
                 sent = self._deliver(given)
-            finally:
-                self._busy = False
-                with suppress(RuntimeError):  # the loop was closed meanwhile
-                    loop.call_soon_threadsafe(settle, sent)
+            except Exception:  # a plug-in's own fault, of any kind, is a failed channel
+                sent = False
+            self._busy = False
+            with suppress(RuntimeError):  # the loop was closed meanwhile
+                loop.call_soon_threadsafe(settle, sent)
 
         # A daemon, so that a dead channel does not hold up the end of the process.
         threading.Thread(target=work, name=f"alert {self.name}", daemon=True).start()
@@ -71,24 +71,31 @@ class AppriseChannel:
         except TimeoutError:
             return False
 
-    def _deliver(self, given: Alert) -> bool:
-        kinds = {Severity.INFO: "info", Severity.WARNING: "warning", Severity.CRITICAL: "failure"}
-        try:
-            return bool(
-                self._service.notify(
-                    body=given.text, title=given.title, notify_type=kinds[given.severity]
-                )
-            )
-        except Exception:  # a plug-in's own fault, of any kind, is a failed channel
-            return False
+
+def apprise_channel(name: str, url: str, timeout_s: float) -> ThreadChannel:
+    """Make the channel of an apprise URL; this loads apprise, which takes a moment.
+
+    Raises:
+        ConfigError: apprise knows no such address. The message holds the name only.
+    """
+    service = _service(name, url, timeout_s)
+
+    def deliver(given: Alert) -> bool:
+        kind = _TYPES[given.severity]
+        return bool(service.notify(body=given.text, title=given.title, notify_type=kind))
+
+    return ThreadChannel(name, deliver, timeout_s)
 
 
 def _service(name: str, url: str, timeout_s: float) -> Any:
     for quiet in _QUIET:
         logging.getLogger(quiet).setLevel(logging.CRITICAL + 1)
-    import apprise
+    with warnings.catch_warnings():
+        # What its plug-ins import that is going out of use is its own affair.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        import apprise
 
-    service = apprise.Apprise.instantiate(url)
+        service = apprise.Apprise.instantiate(url)
     if service is None:
         raise ConfigError(
             f"The secret {name!r} holds no address that apprise knows. No alert goes there.",
