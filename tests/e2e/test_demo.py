@@ -38,6 +38,9 @@ def test_an_alert_reaches_three_accounts_and_survives_every_end(tmp_path: Path) 
         assert "there is nothing to do." in told.out
         assert '"type":"submit"' in told.out
 
+        shown = bascule(home, "symbols", "check", "--json", "US500").json()
+        assert {one["source"] for one in shown["symbols"]} == {"venue"}
+
         again = post(demo.webhook, {**ALERT, "action": "{{typo}}"})[1]
         assert again["status"] == "refused"
         listed = bascule(home, "signals", "--json").json()

@@ -5,12 +5,16 @@ waits until what it shows is durable, so that nothing is told which a crash coul
 """
 
 import asyncio
+from functools import partial
 from typing import Annotated, Any, Literal
 
-from litestar import Litestar, Response, get, post
+from litestar import Litestar, Response
+from litestar import get as _get
+from litestar import post as _post
 from litestar.datastructures import State as AppState
 from litestar.exceptions import HTTPException
 from litestar.openapi import OpenAPIConfig
+from litestar.openapi.datastructures import ResponseSpec
 from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.params import FromPath, FromQuery, HeaderParameter, JSONBody, QueryParameter
 from litestar.response import ServerSentEvent
@@ -25,7 +29,7 @@ from bascule.api.actions import (
     SweepRequest,
     Swept,
 )
-from bascule.api.faults import bascule_fault, http_fault
+from bascule.api.faults import Fault, bascule_fault, http_fault
 from bascule.api.metrics import TEXT, exposition
 from bascule.api.pricing import Pricing
 from bascule.api.quoted import Bar, Interval, Samples
@@ -34,6 +38,7 @@ from bascule.api.served import Served
 from bascule.api.status import AccountView, StatusView, account_view
 from bascule.api.stream import STREAMED
 from bascule.api.views import (
+    ListedView,
     OrdersPage,
     PositionsView,
     QuoteView,
@@ -43,6 +48,21 @@ from bascule.api.views import (
 from bascule.execution.story import Story
 from bascule.model.enums import StopMode
 from bascule.model.errors import BasculeError, UsageError
+
+FAULTS = {
+    status: ResponseSpec(Fault, generate_examples=False, description=description)
+    for status, description in {
+        400: "The request cannot be read, or asks for what makes no sense",
+        401: "No operator token, or another one",
+        404: "There is nothing of that name",
+        409: "It does not go with how things stand",
+        502: "The venue refused, or could not be asked",
+        503: "Not now: the journal failed, or the engine is ending",
+    }.items()
+}
+"""What any path may answer instead; ``faults`` decides which."""
+get = partial(_get, responses=FAULTS)
+post = partial(_post, responses=FAULTS)
 
 Limit = Annotated[int, QueryParameter(ge=1, le=1_000)]
 LAST_SEQ = 2**63 - 1
@@ -152,6 +172,21 @@ async def quotes(
             and (not symbol or symbol in (ours[venue], venue))
         ]
     return found
+
+
+@get("/v1/listings", summary="What the venues list")
+async def listings(
+    state: AppState, account: FromQuery[str] = "", symbol: FromQuery[str] = ""
+) -> list[ListedView]:
+    """The contracts of each account with the venue's own figures: tick, multiplier, lots."""
+    settings = _served(state).runtime.settings
+    return [
+        ListedView(name, listing)
+        for name, by_symbol in settings.listings.items()
+        for listing in by_symbol.values()
+        if (not account or name == account)
+        and (not symbol or symbol in (listing.symbol, listing.venue_symbol))
+    ]
 
 
 @get("/v1/bars", summary="Bars of the quotes since the start")
@@ -265,8 +300,8 @@ def build_app(served: Served) -> Litestar:
     """Make the Litestar application over an engine. Authentication stands before it."""
     return Litestar(
         route_handlers=[
-            status, orders, positions, signals, explain, one_account, quotes, bars, halt, freeze,
-            arm, cancel, flatten, resolve, reconcile, events, metrics, healthz, readyz,
+            status, orders, positions, signals, explain, one_account, quotes, listings, bars, halt,
+            freeze, arm, cancel, flatten, resolve, reconcile, events, metrics, healthz, readyz,
         ],
         state=AppState({"served": served}),
         openapi_config=OpenAPIConfig(

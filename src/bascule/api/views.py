@@ -16,6 +16,7 @@ from bascule.api.pricing import Pricing
 from bascule.execution.state import AccountState, Book, Guard, Order, State
 from bascule.model.enums import OrdStatus
 from bascule.model.ids import ClOrdID
+from bascule.model.instrument import Listing
 from bascule.model.values import ZERO, Instant
 
 ROLES = {"e": "entry", "x": "exit", "s": "stop_loss", "t": "take_profit"}
@@ -121,6 +122,13 @@ class QuoteView(Struct, frozen=True):
     ask: Decimal
     at: Instant
     age: int
+
+
+class ListedView(Struct, frozen=True):
+    """One contract as an account's venue lists it, figures and all."""
+
+    account: str
+    listing: Listing
 
 
 def order_view(order: Order) -> OrderView:

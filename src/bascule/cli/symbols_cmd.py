@@ -47,8 +47,8 @@ def check(
 ) -> None:
     """Show what each name becomes on each account.
 
-    By the venues' own records; while an engine runs no link is made, and the reference table is
-    shown with the engine's quotes. Nothing is sent and nothing is changed. Ends with 1 when an
+    By the venues' own records: while an engine runs no link is made, and they are the engine's.
+    Nothing is sent and nothing is changed. Ends with 1 when an
     entry by one of the names would be refused, and with 6 when a venue cannot be asked.
     """
     import msgspec
@@ -140,27 +140,42 @@ def _text_of(file: Path) -> str:
 
 def _ask(config: "Config") -> tuple["Known", list[str]]:
     """Ask the engine where one runs, since a venue may allow one link; else the venues."""
-    from bascule.api.views import QuoteView
+    from bascule.api.status import StatusView
+    from bascule.api.views import ListedView, QuoteView
     from bascule.cli.check_links import look
     from bascule.cli.exits import EngineUnreachable
     from bascule.cli.remote import engine_of
     from bascule.cli.setup import prepare
     from bascule.cli.symbols_preview import Known
-    from bascule.model.ids import AccountId, VenueSymbol
-    from bascule.model.instrument import Quote
+    from bascule.model.ids import AccountId, Symbol, VenueSymbol
+    from bascule.model.instrument import Listing, Quote
 
     try:
-        views = engine_of(config).read(list[QuoteView], "/v1/quotes")
+        engine = engine_of(config)
+        status = engine.read(StatusView, "/v1/status")
     except EngineUnreachable:
         looked = look(prepare(config, secrets_of(config)))
         faults = [f"{one.what}: {one.text}" for one in looked.report.links if not one.ok]
         return Known(looked.listings, looked.quotes, looked.bases), faults
-    typer.echo("The engine is running, so no link is made: by the reference table.", err=True)
+    typer.echo("The engine is running, so no link is made: it tells what it knows.", err=True)
+    listings: dict[AccountId, dict[Symbol, Listing]] = {}
+    for listed in engine.read(list[ListedView], "/v1/listings"):
+        listings.setdefault(AccountId(listed.account), {})[listed.listing.symbol] = listed.listing
+    bases = {
+        AccountId(one.id): min(one.balance, one.equity)
+        for one in status.accounts
+        if one.balance is not None and one.equity is not None
+    }
     quotes: dict[AccountId, dict[str, Quote]] = {}
-    for one in views:
+    for one in engine.read(list[QuoteView], "/v1/quotes"):
         quote = Quote(VenueSymbol(one.venue_symbol), one.bid, one.ask, one.at)
         quotes.setdefault(AccountId(one.account), {})[one.symbol] = quote
-    return Known(quotes=quotes), []
+    faults = [
+        f"{one.id}: its venue has told nothing yet; shown by the reference table"
+        for one in status.accounts
+        if one.id not in listings
+    ]
+    return Known(listings, quotes, bases), faults
 
 
 def _refused(rows: "list[Preview]") -> bool:

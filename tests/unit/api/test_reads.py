@@ -104,6 +104,17 @@ async def test_quotes_and_one_account(api: House) -> None:
     assert (await api.get("/v1/account/two"))["id"] == "two"
 
 
+async def test_listings_are_the_venue_s_own_figures(api: House) -> None:
+    """What an account's venue lists is shown by account, under our name and the venue's."""
+    every = await api.get("/v1/listings")
+    assert {one["account"] for one in every} >= {"one", "two"}
+    (found,) = await api.get("/v1/listings?account=two&symbol=EURUSD")
+    listing = found["listing"]
+    assert (listing["symbol"], listing["quote"]) == ("EURUSD", "USD")
+    assert {"tick_size", "multiplier", "lot_step", "min_qty", "max_qty"} <= listing.keys()
+    assert await api.get("/v1/listings?symbol=NIX") == []
+
+
 async def test_metrics_are_readable_and_count_strangers(api: House) -> None:
     """Prometheus finds the engine, each account, and who was turned away."""
     api.served.turned.count("tradingview", "127.0.0.1", "token")
