@@ -150,7 +150,8 @@ class FlatRule(Struct, frozen=True):
 
     ``reopen`` ends the daily span (midnight where it is empty), ``half_day_time`` replaces
     ``time`` on the days of ``half_days`` (ISO dates). ``break_longer_than_min``: nor over any
-    break of the market that is longer than this.
+    break of the market that is longer than this. ``no_entry_min``: so many minutes before a close
+    that lasts as long or longer nothing may be opened.
     """
 
     overnight: TriState = "unknown"
@@ -163,6 +164,7 @@ class FlatRule(Struct, frozen=True):
     half_days: tuple[str, ...] = ()
     break_longer_than_min: int | None = None
     buffer_min: int = 0
+    no_entry_min: int = 0
 
 
 class SizeTier(Struct, frozen=True):
