@@ -8,8 +8,9 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Protocol
 
-from bascule.alerts.alert import Alert, Severity
+from bascule.alerts.alert import Alert, AlertPlan, Severity
 from bascule.model.errors import ConfigError
+from bascule.model.values import SECOND
 
 _QUIET = ("apprise", "urllib3", "requests")
 """Loggers that may write a URL, and with it a token, into a log."""
@@ -85,6 +86,21 @@ def apprise_channel(name: str, url: str, timeout_s: float) -> ThreadChannel:
         return bool(service.notify(body=given.text, title=given.title, notify_type=kind))
 
     return ThreadChannel(name, deliver, timeout_s)
+
+
+def channels_of(plan: AlertPlan, resolve: Callable[[str], str]) -> tuple[ThreadChannel, ...]:
+    """Make every channel that the user set up, in their order.
+
+    Args:
+        plan: names the secrets.
+        resolve: gives a secret's value.
+
+    Raises:
+        ConfigError: apprise does not know an address.
+        SecretError: a secret is missing.
+    """
+    timeout_s = plan.timeout_ns / SECOND
+    return tuple(apprise_channel(name, resolve(name), timeout_s) for name in plan.channels)
 
 
 def _service(name: str, url: str, timeout_s: float) -> Any:

@@ -229,9 +229,6 @@ class Rules:
         over = (key_of("link_lost", event.account),)
         return alert("link_back", event.account, "The link is up again.", clears=over)
 
-    def _stopping(self, event: ev.EngineStopped) -> Alert:
-        return alert("engine_stopped", "Bascule", f"The engine has ended: {event.reason}.")
-
     def _order(self, name: ClOrdID, facts: OrderFacts | None) -> str:
         if facts is None:
             return f"order {name}"
@@ -264,6 +261,5 @@ TABLE: dict[type, Callable[[Rules, Any], Alert | None]] = {
     ev.DriftFound: Rules._drift,
     ev.ReconcilePassed: Rules._agreed,
     ev.LinkChanged: Rules._link,
-    ev.EngineStopped: Rules._stopping,
 }
 """Every event that is told, and what tells it. An event that is not here has no alert."""

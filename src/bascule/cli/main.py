@@ -29,6 +29,7 @@ COMMANDS = (
     "explain_cmd",
     "send_cmd",
     "operate_cmd",
+    "alerts_cmd",
     "secrets_cmd",
     "parse_cmd",
     "size_cmd",

@@ -22,6 +22,7 @@ from bascule.api.auth import operator_token
 from bascule.api.dispatch import Asgi, build_asgi
 from bascule.api.served import Served
 from bascule.cli.setup import Prepared, prepare
+from bascule.cli.watching import Watching
 from bascule.config.build import Config
 from bascule.config.private import write_private
 from bascule.config.secrets import Secrets
@@ -162,15 +163,19 @@ async def _with_wire_log(
     prepared = prepare(config, secrets, to_wire)
     for source in prepared.sources:
         make_folders(source)  # one that cannot be used is told before anything is started
+    watching = Watching(config, secrets)
     with stop_signals() as ended:
         runtime = await Runtime.start(prepared.setup, clock)
         reason = "ended by its own fault"
         try:
-            await _serve_runtime(config, runtime, prepared, token, listener, show, ended)
+            await _serve_runtime(config, runtime, prepared, token, listener, show, ended, watching)
             reason = "asked to"
         finally:
             config.data.endpoint.unlink(missing_ok=True)
             await runtime.stop(reason)
+            await watching.farewell(
+                reason, runtime.fatal.result() if runtime.fatal.done() else None
+            )
         if runtime.fatal.done():
             raise runtime.fatal.result()
 
@@ -183,6 +188,7 @@ async def _serve_runtime(
     listener: socket.socket,
     show: Show,
     ended: asyncio.Event,
+    watching: Watching,
 ) -> None:
     served = Served(runtime)
     dialects.detect("")  # loads every dialect, so that the first signal need not wait for it
@@ -206,14 +212,15 @@ async def _serve_runtime(
         write_private(config.data.endpoint, msgspec.json.encode(at))
         running = Running(config, runtime, served, prepared.sources, ended)
         shown = group.create_task(show(running))
-        watching = [group.create_task(_watch(files, runtime)) for files in watched]
+        beside = [group.create_task(_watch(files, runtime)) for files in watched]
+        beside.append(group.create_task(watching.run(runtime)))
         stopped = group.create_task(ended.wait())
         await asyncio.wait((stopped, runtime.fatal, serving), return_when="FIRST_COMPLETED")
         served.streams.close()
         server.should_exit = True
         stopped.cancel()
         shown.cancel()
-        for one in watching:
+        for one in beside:
             one.cancel()
         invariant(
             ended.is_set() or runtime.fatal.done(), "the web server ends only when it is told to"
