@@ -9,6 +9,7 @@ Numbers come out as `Decimal`; a key given twice with two values is refused.
 import json
 import re
 from decimal import Decimal, InvalidOperation
+from functools import lru_cache
 
 from msgspec import Struct
 
@@ -25,7 +26,7 @@ _PADDING = " \t\r\n\0"
 
 
 class Document(Struct, frozen=True):
-    """A decoded body and the repairs that it took, in words."""
+    """A decoded body and the repairs that it took, in words. To be read, never changed."""
 
     value: object
     repairs: tuple[str, ...] = ()
@@ -49,8 +50,9 @@ _DECODER = json.JSONDecoder(
 )
 
 
+@lru_cache(maxsize=2)
 def decode(text: str) -> Document | Rejection:
-    """Decode a body.
+    """Decode a body. Several dialects look at one text, so the last ones are remembered.
 
     Returns:
         The document, or a rejection: ``empty_body``, ``malformed_json`` or ``conflict``.
