@@ -13,15 +13,18 @@ from engine_process import TOKEN
 from recovery import Trader
 from signal_to_wire import bascule_alert
 
+from bascule.execution.around import Surroundings
 from bascule.execution.decide import decide
 from bascule.execution.evolve import evolve
 from bascule.execution.inputs import SignalReceived
+from bascule.execution.placing import Draft
 from bascule.execution.state import State, load
 from bascule.execution.state import dump as dump_state
+from bascule.execution.turn import Turn
 from bascule.journal.chain import GENESIS, encode
 from bascule.model.enums import OrdType, Side
 from bascule.model.event import OrderRequested
-from bascule.model.ids import Symbol
+from bascule.model.ids import SignalId, StrategyId, Symbol
 from bascule.model.intent import PlaceOrder, Signal
 from bascule.model.values import SECOND, Instant
 from bascule.reference import resolve
@@ -53,10 +56,17 @@ def main() -> None:
     made = trader.round_trip()
     listing = next(iter(trader.settings.listings.values()))[Symbol("BTCUSDT")]
     spec = next(iter(trader.settings.accounts.values()))
+    turn = Turn(trader.state, trader.settings, trader.market, at)
+    draft = Draft(
+        account=next(iter(trader.state.accounts.values())), spec=spec, listing=listing,
+        signal=SignalId("x"), strategy=StrategyId("ma"), leg="e", side=Side.BUY,
+        quantity=Decimal(1),
+    )  # fmt: skip
     proposal = Proposal(
         at=at, signal="x", spec=spec, listing=listing, side=Side.BUY, quantity=Decimal(1),
         ord_type=OrdType.MARKET, reducing=False, net=Decimal(0), book=Decimal(0),
         open_buy=Decimal(0), open_sell=Decimal(0), open_orders=3, rates=RateWindow(),
+        limits=spec.limits, around=Surroundings(turn, draft, spec.limits),
     )  # fmt: skip
     frozen = dump_state(trader.state)
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from bascule.execution import inputs as inp
 from bascule.execution.guards import mend
+from bascule.execution.limits import accept, approve
 from bascule.execution.operators import arm, begin, end, link, resolve, stop, sweep
 from bascule.execution.order_table import Fact
 from bascule.execution.planner import plan_signal
@@ -91,6 +92,9 @@ def _report(turn: Turn, given: inp.ReportReceived) -> None:
 def _quote(turn: Turn, given: inp.QuoteReceived) -> None:
     quotes = turn.market.quotes.setdefault(given.account, {})
     quotes[given.quote.venue_symbol] = given.quote
+    symbol = turn.settings.symbols.get(given.account, {}).get(given.quote.venue_symbol)
+    if symbol is not None:
+        turn.market.pool[symbol] = given.quote
     account = turn.state.accounts.get(given.account)
     if account is not None and account.watched:
         follow(turn, account, given.quote.venue_symbol)
@@ -133,4 +137,6 @@ _DECIDERS: dict[type, Callable[[Turn, Any], None]] = {
     inp.ArmAsked: arm,
     inp.SweepAsked: sweep,
     inp.ResolveAsked: resolve,
+    inp.LimitsAccepted: accept,
+    inp.StrategyApprovalGiven: approve,
 }

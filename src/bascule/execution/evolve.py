@@ -6,6 +6,7 @@ deciding. Recovery, the console and the simulator all come through here.
 
 from collections.abc import Callable
 
+from bascule.execution import fold_counts as counts
 from bascule.execution import fold_orders as orders
 from bascule.execution.positions import adopt, foreign_fill
 from bascule.execution.state import (
@@ -134,6 +135,7 @@ def _foreign_order(state: State, event: ev.ForeignOrderSeen) -> None:
 def _foreign_fill(state: State, event: ev.ForeignFill) -> None:
     account = state.accounts[event.account]
     foreign_fill(account, event)
+    counts.foreign_filled(account, event)
     orders.uncounted(account, event)
     if event.traded_at > account.last_fill_at:
         account.last_fill_at = event.traded_at
@@ -141,13 +143,16 @@ def _foreign_fill(state: State, event: ev.ForeignFill) -> None:
 
 
 def _stop_set(state: State, event: ev.StopSet) -> None:
-    state.stops[event.scope] = Stop(event.mode, event.by, event.reason, event.at, event.until)
+    state.stops[event.scope] = Stop(
+        event.mode, event.by, event.reason, event.at, event.until, event.code
+    )
 
 
 def _stop_cleared(state: State, event: ev.StopCleared) -> None:
     state.stops.pop(event.scope, None)
     if event.scope == "all":
         state.reduce_only = False
+    counts.armed(state, event)
 
 
 def _on_account(
@@ -161,7 +166,39 @@ def _on_account(
 
 def _requested(state: State, event: ev.OrderRequested) -> None:
     state.requests += 1
-    orders.requested(state.accounts[event.account], event, state.requests)
+    account = state.accounts[event.account]
+    orders.requested(account, event, state.requests)
+    counts.requested(state, account, event)
+
+
+def _acknowledged(state: State, event: ev.OrderAcknowledged) -> None:
+    account = state.accounts[event.account]
+    orders.acknowledged(account, event)
+    counts.taken(account, event)
+
+
+def _filled(state: State, event: ev.OrderFilled) -> None:
+    account = state.accounts[event.account]
+    orders.filled(account, event)
+    counts.filled(account, event)
+
+
+def _ended(state: State, event: ev.OrderEnded) -> None:
+    account = state.accounts[event.account]
+    orders.ended(account, event)
+    counts.ended(account, event)
+
+
+def _cancel_requested(state: State, event: ev.CancelRequested) -> None:
+    account = state.accounts[event.account]
+    orders.cancel_requested(account, event)
+    counts.changed(state, account, event)
+
+
+def _replace_requested(state: State, event: ev.ReplaceRequested) -> None:
+    account = state.accounts[event.account]
+    orders.replace_requested(account, event)
+    counts.changed(state, account, event)
 
 
 def _book_closing(state: State, event: ev.BookClosing) -> None:
@@ -191,18 +228,20 @@ _FOLDS: dict[type, object] = {
     ev.ForeignFill: _foreign_fill,
     ev.StopSet: _stop_set,
     ev.StopCleared: _stop_cleared,
+    ev.LimitsChanged: counts.limits_changed,
+    ev.StrategyApproved: counts.approved,
     ev.BookClosing: _book_closing,
     ev.OrdersSent: orders.sent,
     ev.OrderReleased: _on_account(orders.released),  # type: ignore[arg-type]
-    ev.OrderAcknowledged: _on_account(orders.acknowledged),  # type: ignore[arg-type]
-    ev.OrderFilled: _on_account(orders.filled),  # type: ignore[arg-type]
+    ev.OrderAcknowledged: _acknowledged,
+    ev.OrderFilled: _filled,
     ev.FillBusted: _on_account(orders.busted),  # type: ignore[arg-type]
     ev.FillCorrected: _on_account(orders.corrected),  # type: ignore[arg-type]
-    ev.OrderEnded: _on_account(orders.ended),  # type: ignore[arg-type]
+    ev.OrderEnded: _ended,
     ev.OrderDoubted: _on_account(orders.doubted),  # type: ignore[arg-type]
     ev.OrderResolved: _nothing,
-    ev.CancelRequested: _on_account(orders.cancel_requested),  # type: ignore[arg-type]
-    ev.ReplaceRequested: _on_account(orders.replace_requested),  # type: ignore[arg-type]
+    ev.CancelRequested: _cancel_requested,
+    ev.ReplaceRequested: _replace_requested,
     ev.OrderReplaced: _on_account(orders.replaced),  # type: ignore[arg-type]
     ev.ChangeRejected: _on_account(orders.change_rejected),  # type: ignore[arg-type]
     ev.ChildReported: _on_account(orders.child_reported),  # type: ignore[arg-type]

@@ -5,7 +5,7 @@ from typing import Literal
 from msgspec import Struct
 
 from bascule.model.enums import StopMode
-from bascule.model.ids import AccountId, ClOrdID
+from bascule.model.ids import AccountId, ClOrdID, StrategyId
 from bascule.model.instrument import Quote
 from bascule.model.intent import Signal
 from bascule.model.order import (
@@ -184,6 +184,23 @@ class ResolveAsked(Struct, frozen=True):
     by: str
 
 
+class LimitsAccepted(Struct, frozen=True):
+    """A person accepts the looser limits that the configuration proposes."""
+
+    at: Instant
+    by: str
+    why: str
+
+
+class StrategyApprovalGiven(Struct, frozen=True):
+    """A person ends the probation of a strategy."""
+
+    at: Instant
+    strategy: StrategyId
+    by: str
+    reason: str
+
+
 Input = (
     SignalReceived
     | OrdersWritten
@@ -202,4 +219,6 @@ Input = (
     | ArmAsked
     | SweepAsked
     | ResolveAsked
+    | LimitsAccepted
+    | StrategyApprovalGiven
 )

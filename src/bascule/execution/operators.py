@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from bascule.execution import inputs as inp
 from bascule.execution.guards import tend
+from bascule.execution.limits import propose
 from bascule.execution.order_table import Fact
 from bascule.execution.plan_exit import close_quantity
 from bascule.execution.planning import cancel_entries, remaining
@@ -69,6 +70,7 @@ def begin(turn: Turn, given: inp.EngineBegan) -> None:
                     mode=spec.mode.value,
                 )
             )
+    propose(turn)
     for account in turn.state.accounts.values():
         for order in list(account.orders.values()):
             if order.waiting:
@@ -97,6 +99,7 @@ def link(turn: Turn, given: inp.LinkReported) -> None:
     if account.link_up != given.up:
         turn.emit(LinkChanged(at=turn.at, account=account.id, up=given.up, reason=given.reason))
     if given.up:
+        turn.market.totals.forget()
         turn.market.looks.setdefault(account.id, given.reason or "connected")
 
 

@@ -4,7 +4,9 @@ from decimal import Decimal
 
 from msgspec import Struct
 
+from bascule.execution.around import Surroundings
 from bascule.execution.fold_orders import denied_key, same_key
+from bascule.execution.limits import limits_for
 from bascule.execution.state import AccountState, Exposure, Order
 from bascule.execution.stops import stop_in_force
 from bascule.execution.turn import Turn
@@ -21,7 +23,6 @@ from bascule.model.event import Bracket, OrderRefused, OrderRequested, Verdict
 from bascule.model.ids import ClOrdID, PositionId, SignalId, StrategyId, cl_ord_id
 from bascule.model.instrument import Listing
 from bascule.model.values import ZERO, Instant, text
-from bascule.reference import sessions
 from bascule.risk.chain import judge
 from bascule.risk.proposal import Proposal
 
@@ -30,6 +31,8 @@ _NO_EXPOSURE = Exposure()
 
 class Draft(Struct, kw_only=True):
     """A child order that the plan wants; see ``OrderRequested`` for its fields.
+
+    ``signal_price`` is the price that the sender saw; ``unpriced_max_qty`` is the route's.
 
     ``slot`` tells legs of one kind apart within a signal and account: the entry's index for
     splits, a letter for targets. ``reducing`` marks an order that the plan means as a reduction;
@@ -64,6 +67,8 @@ class Draft(Struct, kw_only=True):
     not_before: Instant | None = None
     expires_unsent: Instant | None = None
     target: Decimal | None = None
+    signal_price: Decimal | None = None
+    unpriced_max_qty: Decimal | None = None
 
     def name(self) -> ClOrdID:
         """Its ClOrdID, from its cause."""
@@ -138,7 +143,7 @@ def judge_draft(
         reducing = proven_to_reduce(turn, draft)
     is_buy = draft.side is Side.BUY
     counted = replacing.quantity if replacing is not None else ZERO
-    session = "open" if reducing else sessions.state(listing.session or "always", turn.at).phase
+    limits = limits_for(turn, draft.spec, draft.strategy)
     last = account.same.get(same_key(listing.symbol, draft.side, draft.quantity))
     return judge(
         Proposal(
@@ -159,8 +164,10 @@ def judge_draft(
             open_sell=exposure.open_sell if is_buy else exposure.open_sell - counted,
             open_orders=len(account.orders) - (replacing is not None),
             rates=account.rates,
+            limits=limits,
+            around=Surroundings(turn, draft, limits),
+            strategy=draft.strategy,
             stop=stop_in_force(turn.state, draft.spec, draft.strategy),
-            session=session,
             price=draft.price,
             stop_price=draft.stop_price,
             has_stop_loss=draft.bracket is not None and draft.bracket.stop_loss is not None,

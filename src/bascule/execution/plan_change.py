@@ -130,6 +130,7 @@ def _as_draft(
         price=price,
         stop_price=stop,
         bracket=order.bracket,
+        unpriced_max_qty=plan.route.unpriced_max_qty,
     )
 
 

@@ -6,6 +6,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from bascule.execution.levels import LevelRefused, bracket_of, distance
+from bascule.execution.limits import limits_for
 from bascule.execution.placing import Draft, place
 from bascule.execution.plan_exit import exit_book, is_of, plan_close
 from bascule.execution.planning import (
@@ -25,6 +26,7 @@ from bascule.model.instrument import Listing
 from bascule.model.intent import Amount, ClosePosition, PlaceOrder
 from bascule.model.values import floor_to, nearest_to, text
 from bascule.reference.rounding import Purpose, round_price
+from bascule.risk.limits import quantity
 from bascule.sizing import SizeRefused, size_order
 from bascule.sizing.case import Sized
 
@@ -200,6 +202,8 @@ def enter(
         not_before=plan.not_before,
         expires_unsent=plan.expires_unsent,
         target=target,
+        signal_price=intent.reference_price,
+        unpriced_max_qty=plan.route.unpriced_max_qty,
     )
     _place_within_limit(plan, draft)
 
@@ -357,8 +361,8 @@ def _trail_distance(
 
 def _place_within_limit(plan: Plan, draft: Draft) -> None:
     """Place the draft, or sequential children of it where the account splits large orders."""
-    limits = plan.spec.limits
-    limit = limits.max_order_qty_by_symbol.get(draft.listing.symbol, limits.max_order_qty)
+    limits = limits_for(plan.turn, plan.spec, plan.strategy)
+    limit = quantity(limits, "max_order_qty", draft.listing.symbol)
     total = draft.quantity
     if limits.on_oversize != "split" or limit is None or total <= limit:
         place(plan.turn, draft)

@@ -5,6 +5,7 @@ from decimal import Decimal
 
 from msgspec import Struct
 
+from bascule.execution.around import rate_to
 from bascule.execution.state import AccountState, Book, Order
 from bascule.execution.turn import Turn
 from bascule.model.account import AccountSpec, Capabilities, Route, RouteLeg
@@ -13,14 +14,11 @@ from bascule.model.event import CancelRequested, IntentIdle, IntentRefused, Orde
 from bascule.model.ids import SignalId, StrategyId, Symbol
 from bascule.model.instrument import Listing
 from bascule.model.intent import Amount
-from bascule.model.values import MINUTE, ONE, ZERO, Instant
-from bascule.reference.currency import NoRate, rate
+from bascule.model.values import MINUTE, ZERO, Instant
 from bascule.reference.refusal import Refusal
 from bascule.reference.resolver import resolve
 from bascule.sizing.order import FX_LOT
 
-_RATE_MAX_AGE = 5 * MINUTE
-"""An older quote converts nothing: the entry is refused."""
 _QUOTE_MAX_AGE = MINUTE
 """An entry is not measured from an older quote."""
 _BACKOFF_DOUBLINGS = 7
@@ -133,13 +131,7 @@ class Plan(Struct, kw_only=True):
 
     def to_account(self, listing: Listing) -> Decimal | None:
         """Give account currency per unit of the contract's quote currency; None when unknown."""
-        if listing.quote == self.spec.currency:
-            return ONE
-        quotes = self.turn.market.quotes.get(self.account.id, {})
-        names = self.turn.settings.symbols.get(self.account.id, {})
-        by_symbol = {str(names[v]): quote for v, quote in quotes.items() if v in names}
-        found = rate(listing.quote, self.spec.currency, by_symbol, self.turn.at, _RATE_MAX_AGE)
-        return None if isinstance(found, NoRate) else found.value
+        return rate_to(self.turn, listing.quote, self.spec.currency)
 
 
 def held_side(book: Book | None) -> Direction:

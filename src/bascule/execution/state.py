@@ -10,6 +10,7 @@ from decimal import Decimal
 import msgspec
 from msgspec import Struct, field
 
+from bascule.model.account import RiskLimits
 from bascule.model.enums import ENDED, OrdStatus, OrdType, Side, StopMode, TimeInForce
 from bascule.model.event import Bracket
 from bascule.model.ids import (
@@ -25,13 +26,15 @@ from bascule.model.ids import (
 )
 from bascule.model.order import AccountSnapshot
 from bascule.model.values import ZERO, Instant
-from bascule.risk.rates import RateWindow
+from bascule.risk.rates import RateWindow, Tally, ValueWindow
 
 ENDED_ORDERS_MAX = 2_000
 """Ended orders kept an account, so that a late report still finds its order."""
 EXEC_IDS_MAX = 20_000
 SIGNAL_KEYS_MAX = 100_000
 SAME_ENTRIES_MAX = 1_000
+REPEATS_MAX = 1_000
+SUBMITS_MAX = 1_000
 
 
 KNOWN = (OrdStatus.ACKNOWLEDGED, OrdStatus.WORKING, OrdStatus.PARTIALLY_FILLED)
@@ -198,6 +201,7 @@ class Stop(Struct, frozen=True):
     reason: str
     at: Instant
     until: Instant | None = None
+    code: str = ""
 
 
 class Exposure(Struct):
@@ -224,13 +228,63 @@ class LastSame(Struct, array_like=True):
     at: Instant
 
 
+class LastPrice(Struct, array_like=True):
+    """What a contract last traded at for an account, and when."""
+
+    price: Decimal
+    at: Instant
+
+
+class Repeats(Struct, array_like=True):
+    """When a strategy entered one contract on one side, once a signal; since it was last armed."""
+
+    signal: SignalId
+    times: list[Instant]
+
+
+class Submits(Struct, array_like=True):
+    """How often one leg of one intent was requested in a row without the venue taking it."""
+
+    count: int
+    at: Instant
+
+
+class Rejects(Struct, array_like=True):
+    """How many orders in a row the venue rejected for one reason."""
+
+    reason: str
+    count: int
+
+
+class LimitsInForce(Struct, omit_defaults=True):
+    """The limits of a scope: those of ``now``, and from ``since`` on those of ``then``."""
+
+    now: RiskLimits
+    then: RiskLimits | None = None
+    since: Instant = Instant(0)
+
+    def at(self, instant: int) -> RiskLimits:
+        """Give what is in force at an instant."""
+        return self.then if self.then is not None and instant >= self.since else self.now
+
+
+class StrategyState(Struct, omit_defaults=True):
+    """What is counted of a strategy over all accounts: ``signals`` that became entries."""
+
+    signals: int = 0
+    last: SignalId = SignalId("")
+    approved: bool = False
+    messages: Tally = field(default_factory=Tally)
+
+
 class AccountState(Struct, kw_only=True):
     """Everything known of one account.
 
     ``waiters`` lists, by the order waited for, the orders held back for it. ``watched`` lists, by
     venue symbol, the trailing orders and the guards that follow the price. ``known`` is set by the
     first reconciliation, which takes over whatever the account held before; ``agreed_at`` is when
-    it last agreed with its venue after something had changed.
+    it last agreed with its venue after something had changed. ``rates`` and ``values`` count
+    entries, ``messages`` what was asked of the venue, ``fills`` what traded, at ``prices``.
     """
 
     id: AccountId
@@ -249,6 +303,13 @@ class AccountState(Struct, kw_only=True):
     exposure: dict[Symbol, Exposure] = field(default_factory=dict)
     foreign: dict[VenueOrderId, str] = field(default_factory=dict)
     rates: RateWindow = field(default_factory=RateWindow)
+    values: ValueWindow = field(default_factory=ValueWindow)
+    messages: Tally = field(default_factory=Tally)
+    fills: Tally = field(default_factory=Tally)
+    prices: dict[Symbol, LastPrice] = field(default_factory=dict)
+    repeats: dict[str, Repeats] = field(default_factory=dict)
+    submits: dict[str, Submits] = field(default_factory=dict)
+    rejects: Rejects | None = None
     same: dict[str, LastSame] = field(default_factory=dict)
     money: AccountSnapshot | None = None
     link_up: bool = False
@@ -285,7 +346,11 @@ def body_key(source: str, body_hash: str) -> str:
 
 
 class State(Struct, kw_only=True):
-    """The whole of it. ``clock`` is the instant of the last event."""
+    """The whole of it. ``clock`` is the instant of the last event.
+
+    ``venues`` counts what was asked of each; ``limits`` are by scope, and ``limit_changes`` counts
+    their changes.
+    """
 
     epoch: str = ""
     reduce_only: bool = False
@@ -296,6 +361,10 @@ class State(Struct, kw_only=True):
     accounts: dict[AccountId, AccountState] = field(default_factory=dict)
     keys: dict[str, SignalKey] = field(default_factory=dict)
     stops: dict[str, Stop] = field(default_factory=dict)
+    strategies: dict[StrategyId, StrategyState] = field(default_factory=dict)
+    venues: dict[str, Tally] = field(default_factory=dict)
+    limits: dict[str, LimitsInForce] = field(default_factory=dict)
+    limit_changes: int = 0
 
 
 _encoder = msgspec.json.Encoder()

@@ -12,7 +12,13 @@ _STRICTNESS = {StopMode.HALT: 0, StopMode.LOCK: 1, StopMode.FREEZE: 2}
 
 
 def set_stop(
-    turn: Turn, scope: str, mode: StopMode, by: str, reason: str, until: Instant | None = None
+    turn: Turn,
+    scope: str,
+    mode: StopMode,
+    by: str,
+    reason: str,
+    until: Instant | None = None,
+    code: str = "",
 ) -> None:
     """Put a stop in force on a scope: the stricter mode of old and new, and the later hour."""
     known = turn.state.stops.get(scope)
@@ -21,7 +27,9 @@ def set_stop(
         until = max(known.until or Instant(0), until or Instant(0)) or None
         if (mode, until) == (known.mode, known.until):
             return
-    turn.emit(StopSet(at=turn.at, scope=scope, mode=mode, by=by, reason=reason, until=until))
+    turn.emit(
+        StopSet(at=turn.at, scope=scope, mode=mode, by=by, reason=reason, until=until, code=code)
+    )
 
 
 def stop_in_force(state: State, spec: AccountSpec, strategy: str) -> StopInForce | None:
@@ -41,7 +49,7 @@ def stop_in_force(state: State, spec: AccountSpec, strategy: str) -> StopInForce
             if stop is None:
                 continue
             if found is None or _STRICTNESS[stop.mode] > _STRICTNESS[found.mode]:
-                found = StopInForce(scope, stop.mode, stop.reason, stop.by)
+                found = StopInForce(scope, stop.mode, stop.reason, stop.by, stop.code)
     if found is None and state.reduce_only:
         return StopInForce("all", StopMode.HALT, "a restored journal starts reduce-only", "bascule")
     return found

@@ -11,18 +11,21 @@ from msgspec import Struct, field
 
 from bascule.execution.evolve import evolve
 from bascule.execution.state import AccountState, State
-from bascule.model.account import AccountSpec, Capabilities, Route
+from bascule.execution.totals import Totals
+from bascule.model.account import AccountSpec, Capabilities, RiskLimits, Route
 from bascule.model.event import Event
 from bascule.model.ids import AccountId, ClOrdID, Symbol, VenueSymbol
 from bascule.model.instrument import Listing, Quote
-from bascule.model.values import Instant
+from bascule.model.values import Currency, Instant
 
 
 class Settings(Struct, kw_only=True):
     """What the user set up and what the venues list: the unjournaled half of a decision's input.
 
     Its text and hash are journaled at each start. ``listings`` are by our symbol,
-    ``symbols`` from the venue's name back to ours.
+    ``symbols`` from the venue's name back to ours. ``limits`` are what the configuration proposes
+    beyond those of the accounts, by scope: ``strategy:x``, ``venue:x`` and ``all``; the values in
+    those of ``all`` are in ``portfolio_currency``.
     """
 
     accounts: dict[AccountId, AccountSpec] = field(default_factory=dict)
@@ -33,6 +36,8 @@ class Settings(Struct, kw_only=True):
     max_signal_age_ns: int = 60_000_000_000
     change_interval_ns: int = 500_000_000
     max_intents: int = 50
+    limits: dict[str, RiskLimits] = field(default_factory=dict)
+    portfolio_currency: Currency = Currency("")
 
 
 class Suspect(Struct, frozen=True):
@@ -43,11 +48,23 @@ class Suspect(Struct, frozen=True):
     looks: int
 
 
+class Merged(Struct):
+    """An account's limits as tightened by a strategy's, and how long that holds."""
+
+    limits: RiskLimits
+    changes: int
+    until: Instant | None
+    spec: RiskLimits
+
+
 class Market(Struct):
     """What is known but not journaled: latest quotes, peaks of trailing orders, looks wanted.
 
     ``looks`` names accounts whose venue should be asked soon, and why; ``suspects`` holds
-    differences in positions that are not yet drift.
+    differences in positions that are not yet drift. ``pool`` has the latest quote of each contract
+    whichever account it came from: rates between currencies are taken from it, and ``rates`` keeps
+    those of one instant. ``totals`` and ``merged`` are sums and limits that the state implies,
+    kept so that an order costs the same however many accounts there are.
 
     After a restart a peak starts again from the level that was last asked of the venue, which
     only ever ratchets, so nothing that was gained is given back.
@@ -57,6 +74,10 @@ class Market(Struct):
     peaks: dict[ClOrdID, Decimal] = field(default_factory=dict)
     looks: dict[AccountId, str] = field(default_factory=dict)
     suspects: dict[AccountId, dict[Symbol, Suspect]] = field(default_factory=dict)
+    pool: dict[str, Quote] = field(default_factory=dict)
+    rates: dict[tuple[str, str], tuple[Instant, Decimal | None]] = field(default_factory=dict)
+    totals: Totals = field(default_factory=Totals)
+    merged: dict[tuple[AccountId, str], Merged] = field(default_factory=dict)
 
     def quote(self, account: AccountId, venue_symbol: VenueSymbol) -> Quote | None:
         """Give the latest quote, if there is one."""
@@ -79,6 +100,9 @@ class Turn:
     def emit(self, event: Event) -> None:
         """Let a fact be known: fold it, and keep it for the journal."""
         evolve(self.state, event)
+        account: AccountId | None = getattr(event, "account", None)
+        if account:
+            self.market.totals.touched[account] = None
         self.events.append(event)
 
     def listing(self, account: AccountId, symbol: Symbol) -> Listing | None:

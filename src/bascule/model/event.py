@@ -9,6 +9,7 @@ from decimal import Decimal
 
 from msgspec import Struct
 
+from bascule.model.account import RiskLimits
 from bascule.model.enums import OrdStatus, OrdType, Side, StopMode, TimeInForce
 from bascule.model.ids import (
     AccountId,
@@ -178,7 +179,8 @@ class OrderRequested(_Event, frozen=True, tag="order_requested"):
     ``expires_unsent`` is when it must no longer leave. ``after``: held until that order has ended
     (a later child of a split, an exit that waits for its stop to be taken back, an entry that
     waits for the other side to be closed). ``target`` is the sender's own position once this has
-    filled, where the account sizes by itself and the signal told it.
+    filled, where the account sizes by itself and the signal told it. ``value`` is its notional in
+    account currency when it was judged, where a limit counts that.
     """
 
     cl_ord_id: ClOrdID
@@ -210,6 +212,7 @@ class OrderRequested(_Event, frozen=True, tag="order_requested"):
     not_before: Instant | None = None
     expires_unsent: Instant | None = None
     target: Decimal | None = None
+    value: Decimal | None = None
     verdicts: tuple[Verdict, ...] = ()
 
 
@@ -513,13 +516,17 @@ class PositionAdopted(_Event, frozen=True, tag="position_adopted"):
 
 
 class StopSet(_Event, frozen=True, tag="stop_set"):
-    """A halt, freeze or lock is in force: ``scope`` is ``all``, ``account:x``, ``strategy:x``..."""
+    """A halt, freeze or lock is in force: ``scope`` is ``all``, ``account:x``, ``strategy:x``...
+
+    ``code`` names what set it where that was a rule of our own, such as ``runaway_rate``.
+    """
 
     scope: str
     mode: StopMode
     by: str
     reason: str
     until: Instant | None = None
+    code: str = ""
 
 
 class StopCleared(_Event, frozen=True, tag="stop_cleared"):
@@ -537,6 +544,32 @@ class ArmRefused(_Event, frozen=True, tag="arm_refused"):
     by: str
     code: str
     text: str
+
+
+# --- limits and approvals -------------------------------------------------------------------------
+
+
+class LimitsChanged(_Event, frozen=True, tag="limits_changed"):
+    """The limits of a scope (``account:x``, ``strategy:x``, ``venue:x``, ``all``) change.
+
+    ``before`` is what is in force now, None at the first start; ``after`` is in force from
+    ``effective_at`` on. What is tighter is in force at once, what is looser later.
+    """
+
+    scope: str
+    before: RiskLimits | None
+    after: RiskLimits
+    by: str
+    why: str
+    effective_at: Instant
+
+
+class StrategyApproved(_Event, frozen=True, tag="strategy_approved"):
+    """A person ended the probation of a strategy."""
+
+    strategy: StrategyId
+    by: str
+    reason: str
 
 
 Event = (
@@ -578,5 +611,7 @@ Event = (
     | StopSet
     | StopCleared
     | ArmRefused
+    | LimitsChanged
+    | StrategyApproved
 )
 """Any journaled fact, told apart on the wire by its ``kind`` field."""

@@ -39,7 +39,7 @@ def judge(proposal: Proposal) -> tuple[Verdict, ...]:
     for check in met:
         try:
             verdict = check.run(proposal)
-        except (ArithmeticError, LookupError, TypeError, ValueError, AttributeError) as error:
+        except Exception as error:  # whatever it is, it must not decide over an exit
             verdict = _broken(check, proposal, error)
         verdicts.append(verdict)
         if not verdict.ok:

@@ -2,14 +2,16 @@
 
 from collections.abc import Callable
 from decimal import Decimal
-from typing import Literal
+from typing import Literal, Protocol
 
 from msgspec import Struct
 
-from bascule.model.account import AccountSpec
+from bascule.model.account import AccountSpec, RiskLimits
 from bascule.model.enums import OrdType, Side, StopMode
 from bascule.model.event import Verdict
-from bascule.model.instrument import Listing
+from bascule.model.ids import StrategyId
+from bascule.model.instrument import Listing, Quote
+from bascule.model.order import AccountSnapshot
 from bascule.model.values import ZERO, Instant
 from bascule.risk.rates import RateWindow
 
@@ -21,6 +23,152 @@ class StopInForce(Struct, frozen=True):
     mode: StopMode
     reason: str
     by: str
+    code: str = ""
+
+
+class Reference(Struct, frozen=True):
+    """A price that an order is held against, and in words where it came from."""
+
+    price: Decimal
+    source: str
+
+
+class Messages(Struct, frozen=True):
+    """One budget that an order draws on: whose, what was sent within 24 hours, and the limit."""
+
+    scope: str
+    used: int
+    limit: int
+    reserve: int
+
+
+class Around(Protocol):
+    """What stands around an order, each part found when a check first asks for it.
+
+    A check that is not configured asks for nothing and so costs nothing. None means that it is
+    not known: a check that needs it refuses, or raises LookupError, which refuses too.
+    """
+
+    @property
+    def session(self) -> str:
+        """The contract's session: ``open``, ``break`` or ``closed``."""
+
+    @property
+    def quote(self) -> Quote | None:
+        """The account's last quote of the contract, however old."""
+
+    @property
+    def reference(self) -> Reference | None:
+        """What the order's price is held against.
+
+        A quote or a fill of the last 60 s, else the price that the signal was made at where that
+        is not the order's own.
+        """
+
+    @property
+    def rate(self) -> Decimal | None:
+        """Account currency for one unit of the contract's quote currency, the dearer way."""
+
+    @property
+    def price(self) -> Decimal | None:
+        """What one unit is worth at the most: the higher of the order's price and the reference."""
+
+    @property
+    def unit_value(self) -> Decimal | None:
+        """The notional of one unit of quantity in account currency, at that price."""
+
+    @property
+    def value(self) -> Decimal | None:
+        """The order's notional in account currency."""
+
+    @property
+    def loss_per_unit(self) -> Decimal | None:
+        """How far the stop is from the entry, in price; None without a stop."""
+
+    @property
+    def others_value(self) -> Decimal | None:
+        """The worst notional of the account's other contracts, in account currency."""
+
+    @property
+    def waiting_value(self) -> Decimal | None:
+        """The notional of the account's open entries, in account currency."""
+
+    @property
+    def others_quantity(self) -> Decimal:
+        """The worst quantity of the account's other contracts, summed."""
+
+    @property
+    def money(self) -> AccountSnapshot | None:
+        """The venue's last word on the account's money."""
+
+    @property
+    def book_open(self) -> Decimal:
+        """What the strategy's own open entries may still add on the order's side, unsigned."""
+
+    @property
+    def portfolio(self) -> RiskLimits:
+        """The limits over all accounts."""
+
+    @property
+    def elsewhere_quantity(self) -> Decimal:
+        """The worst quantity of all other accounts in this contract on the order's side.
+
+        It is in this account's unit.
+        """
+
+    @property
+    def elsewhere_value(self) -> Decimal | None:
+        """The worst notional of all accounts, in the portfolio's currency.
+
+        Without this account's share in this contract.
+        """
+
+    @property
+    def portfolio_rate(self) -> Decimal | None:
+        """Portfolio currency for one unit of the contract's quote currency."""
+
+    @property
+    def portfolio_margin(self) -> Decimal | None:
+        """The margin that all accounts use, open entries at their worst, in its currency."""
+
+    @property
+    def messages(self) -> tuple[Messages, ...]:
+        """The message budgets that the order draws on: account, strategy, venue, all accounts."""
+
+    @property
+    def sent_per_fill(self) -> tuple[int, int]:
+        """Messages and fills of the account within 24 hours."""
+
+    @property
+    def value_lately(self) -> Decimal:
+        """The notional of the account's entries within the short interval."""
+
+    @property
+    def repeats(self) -> int:
+        """How often the strategy has entered this contract on this side within its window.
+
+        Since it was last armed, and without this signal.
+        """
+
+    @property
+    def crosses(self) -> str:
+        """An own resting order that this one could trade with, in words; else empty."""
+
+    @property
+    def opposes(self) -> str:
+        """Another account at this venue that stands on the other side, in words; else empty."""
+
+    @property
+    def strategy_signals(self) -> int:
+        """How many of the strategy's signals have become entries, this one not counted."""
+
+    @property
+    def approved(self) -> bool:
+        """Whether a person has approved the strategy."""
+
+    @property
+    def unpriced_max_qty(self) -> Decimal | None:
+        """The largest entry that the route lets go without a price to hold it against."""
 
 
 class Proposal(Struct, kw_only=True):
@@ -30,8 +178,9 @@ class Proposal(Struct, kw_only=True):
     ``long`` and ``short`` (unsigned) what its books hold on either side; ``book`` is the
     strategy's own. ``open_buy`` and ``open_sell`` sum what working, in-flight and in-doubt entries
     can still fill, a replace at the larger of old and new. ``reducing`` is True only when the
-    order is proven to reduce the account, ``closing`` when it closes (or protects) its own book;
-    ``session`` is ``open``, ``break`` or ``closed``.
+    order is proven to reduce the account, ``closing`` when it closes (or protects) its own book.
+    ``limits`` are the account's as tightened by the strategy's. ``around`` is read by the checks
+    that need more; it is None only where no such check is asked.
     """
 
     at: Instant
@@ -48,12 +197,13 @@ class Proposal(Struct, kw_only=True):
     open_sell: Decimal
     open_orders: int
     rates: RateWindow
+    limits: RiskLimits
+    around: Around
+    strategy: StrategyId = StrategyId("")
     closing: bool = False
     long: Decimal = ZERO
     short: Decimal = ZERO
     stop: StopInForce | None = None
-    session: str = "open"
-    session_text: str = ""
     price: Decimal | None = None
     stop_price: Decimal | None = None
     has_stop_loss: bool = False
@@ -61,6 +211,21 @@ class Proposal(Struct, kw_only=True):
     drift: str = ""
     last_same_signal: str = ""
     last_same_at: Instant = Instant(0)
+
+    @property
+    def held(self) -> Decimal:
+        """What is held or may still fill on the order's side before it, unsigned."""
+        if self.side is Side.BUY:
+            return self.long + self.open_buy
+        return self.short + self.open_sell
+
+    @property
+    def worst(self) -> Decimal:
+        """The larger side of the account's position in the contract once all of this fills."""
+        against = (
+            self.short + self.open_sell if self.side is Side.BUY else self.long + self.open_buy
+        )
+        return max(self.held + self.quantity, against)
 
 
 class Check(Struct, frozen=True):
@@ -76,3 +241,32 @@ class Check(Struct, frozen=True):
     place: int
     applies_to: Literal["entry", "unproven", "any"]
     run: Callable[[Proposal], Verdict]
+
+
+def refuse(
+    code: str,
+    sentence: str,
+    passes: str,
+    used: Decimal | int | None = None,
+    limit: Decimal | int | None = None,
+) -> Verdict:
+    """Make a refusal: what is so, with its numbers, and what would have passed."""
+    return Verdict(
+        code,
+        False,
+        None if used is None else Decimal(used),
+        None if limit is None else Decimal(limit),
+        sentence,
+        passes,
+    )
+
+
+def known(value: Decimal | None, what: str) -> Decimal:
+    """Give a number that a check cannot do without.
+
+    Raises:
+        LookupError: it is not known; the chain refuses the entry with these words.
+    """
+    if value is None:
+        raise LookupError(f"{what} is not known")
+    return value

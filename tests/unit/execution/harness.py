@@ -36,7 +36,7 @@ from bascule.model.enums import (
     PositionMode,
     Side,
 )
-from bascule.model.event import Event
+from bascule.model.event import Event, LimitsChanged
 from bascule.model.instrument import Listing, Quote
 from bascule.model.intent import Intent, Level, Protection, Signal, TakeProfit
 from bascule.model.order import (
@@ -517,6 +517,20 @@ class Bench:
                 ),
             )
         )
+
+    def limit(self, account: str, limits: RiskLimits) -> None:
+        """Put other limits of an account in force at once."""
+        event = LimitsChanged(
+            at=Instant(self.at),
+            scope=f"account:{account}",
+            before=None,
+            after=limits,
+            by="test",
+            why="test",
+            effective_at=Instant(self.at),
+        )
+        evolve(self.state, event)
+        self.events.append(event)
 
     # --- the way to the venue and back -----------------------------------------------------------
 

@@ -260,8 +260,7 @@ def test_a_stagger_sets_when_each_order_may_leave() -> None:
 
 def all_or_none(bench: Bench, broken: str) -> Bench:
     """Have one account of an all-or-none route refuse, by a limit."""
-    spec = bench.settings.accounts[broken]
-    bench.settings.accounts[broken] = replace(spec, limits=replace(ROOMY, max_order_qty=D("0.5")))
+    bench.limit(broken, replace(ROOMY, max_order_qty=D("0.5")))
     return bench
 
 
@@ -302,13 +301,11 @@ def test_what_was_withdrawn_is_no_duplicate_of_the_next_try() -> None:
 
     Before, the accounts that had passed refused the second try as a duplicate of the first.
     """
-    bench = Bench(
-        "a", "b", route={"on_refusal": "all"}, limits=replace(ROOMY, duplicate_window_ns=SECOND)
-    )
-    spec = bench.settings.accounts["b"]
-    bench.settings.accounts["b"] = replace(spec, limits=replace(ROOMY, max_order_qty=D("0.5")))
+    roomy = replace(ROOMY, duplicate_window_ns=SECOND)
+    bench = Bench("a", "b", route={"on_refusal": "all"}, limits=roomy)
+    bench.limit("b", replace(ROOMY, max_order_qty=D("0.5")))
     bench.say(buy())
-    bench.settings.accounts["b"] = spec
+    bench.limit("b", roomy)
     assert len(every(bench.say(buy()), OrderRequested)) == 2
 
 

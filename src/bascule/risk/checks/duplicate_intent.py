@@ -15,7 +15,7 @@ def run(proposal: Proposal) -> Verdict:
 
     ``used`` and ``limit`` are milliseconds: the age of the earlier entry, and the window.
     """
-    window = proposal.spec.limits.duplicate_window_ns
+    window = proposal.limits.duplicate_window_ns
     earlier = proposal.last_same_signal
     if not earlier or earlier == proposal.signal:
         return _PASS

@@ -13,7 +13,7 @@ def run(proposal: Proposal) -> Verdict:
 
     ``used`` and ``limit`` count orders, this one among them.
     """
-    limit = proposal.spec.limits.max_open_orders
+    limit = proposal.limits.max_open_orders
     used = proposal.open_orders + 1
     if used <= limit:
         return Verdict(CODE, True, Decimal(used), Decimal(limit))

@@ -13,7 +13,7 @@ def run(proposal: Proposal) -> Verdict:
 
     ``used`` and ``limit`` are quantities in the venue's unit.
     """
-    limits = proposal.spec.limits
+    limits = proposal.limits
     limit = limits.max_order_qty_by_symbol.get(proposal.listing.symbol, limits.max_order_qty)
     if limit is None:
         return _PASS

@@ -15,7 +15,7 @@ def run(proposal: Proposal) -> Verdict:
     ``used`` and ``limit`` count entries sent before this one: within the span that refuses, or
     within the minute when none does.
     """
-    limits = proposal.spec.limits
+    limits = proposal.limits
     rates, at = proposal.rates, proposal.at
     used = rates.within(at, SECOND)
     if used >= limits.orders_per_second:

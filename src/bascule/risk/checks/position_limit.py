@@ -17,7 +17,7 @@ def run(proposal: Proposal) -> Verdict:
     doubt, and this order, each as if filled in full. It is ``used``; like ``limit`` it is unsigned
     and in the venue's unit.
     """
-    limits = proposal.spec.limits
+    limits = proposal.limits
     limit = limits.max_position_qty_by_symbol.get(proposal.listing.symbol, limits.max_position_qty)
     if limit is None:
         return _PASS

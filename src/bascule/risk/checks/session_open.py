@@ -9,15 +9,16 @@ _PASS = Verdict(CODE, True)
 
 def run(proposal: Proposal) -> Verdict:
     """Refuse an entry outside the session of its contract."""
-    if proposal.session == "open":
+    session = proposal.around.session
+    if session == "open":
         return _PASS
     return Verdict(
         CODE,
         False,
         None,
         None,
-        f"the session of {proposal.listing.symbol} is {proposal.session}",
-        proposal.session_text or "the same order when the session is open",
+        f"the session of {proposal.listing.symbol} is {session}",
+        "the same order when the session is open",
     )
 
 

@@ -9,7 +9,7 @@ _PASS = Verdict(CODE, True)
 
 def run(proposal: Proposal) -> Verdict:
     """Refuse an entry without a stop loss on an account with ``require_stop``."""
-    if proposal.has_stop_loss or not proposal.spec.limits.require_stop:
+    if proposal.has_stop_loss or not proposal.limits.require_stop:
         return _PASS
     return Verdict(
         CODE,
