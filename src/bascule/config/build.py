@@ -1,6 +1,7 @@
 """From settings that are proven well-formed to the frozen words that the engine is set up with."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from decimal import Decimal
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,8 @@ import msgspec
 from msgspec import Struct
 
 from bascule.alerts.alert import AlertPlan, Shown
+from bascule.config.firm import NewsSettings
+from bascule.config.firm_terms import permission_of, programme_of
 from bascule.config.paths import DataDirectory, home
 from bascule.config.settings import (
     AccountSettings,
@@ -126,6 +129,7 @@ class Config(Struct, frozen=True, kw_only=True):
     sources: tuple[SourceSpec, ...]
     routes: tuple[Route, ...]
     alerts: AlertPlan
+    news: NewsSettings
     heartbeat: HeartbeatSettings
     text: str
     hash: str
@@ -151,7 +155,12 @@ class Config(Struct, frozen=True, kw_only=True):
 def build(settings: Settings, file: Path | None, environ: Mapping[str, str]) -> Config:
     """Make the configuration of settings that were checked."""
     settings = _with_common_limits(settings)
-    text = canonical(settings)
+    beside = _beside(file, "")
+    accounts = tuple(
+        _account(name, account, settings.mode, beside)
+        for name, account in settings.accounts.items()
+    )
+    text = canonical(settings, accounts)
     return Config(
         mode=settings.mode,
         data=DataDirectory(_root(settings, file, environ), settings.mode),
@@ -159,9 +168,7 @@ def build(settings: Settings, file: Path | None, environ: Mapping[str, str]) -> 
         secret_store=settings.secrets.store,
         max_signal_age_ns=settings.max_signal_age,
         venues=tuple(_venue(name, settings) for name in settings.venues),
-        accounts=tuple(
-            _account(name, account, settings.mode) for name, account in settings.accounts.items()
-        ),
+        accounts=accounts,
         sources=tuple(
             SourceSpec(
                 id=SourceId(name),
@@ -173,6 +180,7 @@ def build(settings: Settings, file: Path | None, environ: Mapping[str, str]) -> 
         ),
         routes=tuple(_route(name, route) for name, route in settings.routes.items()),
         alerts=settings.alerts.plan(_shown(settings)),
+        news=_news(settings.news, file),
         heartbeat=settings.heartbeat,
         text=text,
         hash=sha256(text.encode()).hexdigest(),
@@ -180,9 +188,20 @@ def build(settings: Settings, file: Path | None, environ: Mapping[str, str]) -> 
     )
 
 
-def canonical(settings: Settings) -> str:
-    """Write settings in the one form that the same settings always have."""
-    return msgspec.json.encode(settings.model_dump(mode="json"), order="sorted").decode()
+def canonical(settings: Settings, accounts: Iterable[AccountSpec] = ()) -> str:
+    """Write settings in the one form that the same settings always have.
+
+    What the programmes of ``accounts`` say is written too: the settings hold only their names.
+    """
+    plain = settings.model_dump(mode="json")
+    programmes = {
+        spec.id: msgspec.to_builtins(spec.programme, builtin_types=(Decimal,))
+        for spec in accounts
+        if spec.programme is not None
+    }
+    if programmes:
+        plain["programmes"] = programmes
+    return msgspec.json.encode(plain, order="sorted").decode()
 
 
 def _with_common_limits(settings: Settings) -> Settings:
@@ -195,6 +214,13 @@ def _with_common_limits(settings: Settings) -> Settings:
 
     accounts = {name: filled(account) for name, account in settings.accounts.items()}
     return settings.model_copy(update={"accounts": accounts})
+
+
+def _news(news: NewsSettings, file: Path | None) -> NewsSettings:
+    """Give the settings of the calendar with the path of its file in full."""
+    if not news.source or news.source.startswith("https://"):
+        return news
+    return news.model_copy(update={"source": str(_beside(file, news.source))})
 
 
 def _root(settings: Settings, file: Path | None, environ: Mapping[str, str]) -> Path:
@@ -221,7 +247,8 @@ def _venue(name: str, settings: Settings) -> VenueSpec:
     )
 
 
-def _account(name: str, account: AccountSettings, mode: AccountMode) -> AccountSpec:
+def _account(name: str, account: AccountSettings, mode: AccountMode, beside: Path) -> AccountSpec:
+    programme = programme_of(account, beside)
     return AccountSpec(
         id=AccountId(name),
         venue=VenueId(account.venue),
@@ -229,7 +256,7 @@ def _account(name: str, account: AccountSettings, mode: AccountMode) -> AccountS
         mode=mode,
         currency=Currency(account.currency),
         position_mode=account.position_mode,
-        firm=account.firm,
+        firm=account.firm or (programme.firm if programme is not None else ""),
         owner=account.owner,
         initial_balance=account.initial_balance,
         symbols=SymbolMap(**dict(account.symbols)),
@@ -239,6 +266,10 @@ def _account(name: str, account: AccountSettings, mode: AccountMode) -> AccountS
             burst=account.pacing.burst,
             reserve=account.pacing.reserve,
         ),
+        programme=programme,
+        permission=permission_of(account.permission),
+        hosting=account.hosting,
+        attended=account.attended,
         comment=account.comment,
     )
 

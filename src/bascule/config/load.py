@@ -19,6 +19,7 @@ from pydantic_settings import EnvSettingsSource, SettingsError
 from bascule.config.build import Config, build
 from bascule.config.explain import problems_of
 from bascule.config.exposed import exposed
+from bascule.config.firm_terms import programme_problems
 from bascule.config.paths import find_config
 from bascule.config.problems import ConfigProblems, KeyPath, Problem, did_you_mean, listed
 from bascule.config.references import references
@@ -76,6 +77,7 @@ def read(written: str, path: Path, environ: Mapping[str, str] = os.environ) -> C
     settings, refused = _validate(merged)
     problems += refused
     problems += references(merged)
+    problems += programme_problems(merged, path.absolute().parent)
     if problems or settings is None:
         places = _Places(name, key_lines(written), from_environ)
         raise ConfigProblems(name, _arranged(problems, places))

@@ -3,6 +3,7 @@
 What nobody knows gets the stricter reading, and a question says which.
 """
 
+from datetime import date
 from decimal import Decimal
 from typing import Any, Literal
 
@@ -345,13 +346,28 @@ def _flat(top: Fields, phase: Phase) -> FlatRule | None:
         reopen=_time(fields, "reopen"),
         tz=fields.text("tz", "UTC"),
         half_day_time=_time(fields, "holiday_override"),
-        half_days=fields.words("half_days"),
+        half_days=_half_days(fields),
         break_longer_than_min=fields.whole("if_break_longer_than_min"),
         no_entry_min=gap,
     )
     fields.skip("note")
     fields.close()
     return rule
+
+
+def _half_days(fields: Fields) -> dict[str, str]:
+    """Read from ISO dates to the times by which one must be flat on them."""
+    inner = fields.table("half_days", ())
+    if inner is None:
+        return {}
+    days = {}
+    for day in inner.names():
+        try:
+            date.fromisoformat(day)
+        except ValueError:
+            inner.wrong(day, "is no date", '"2026-11-27" = "12:59"')
+        days[day] = _time(inner, day)
+    return days
 
 
 def _time(fields: Fields, name: str) -> str:

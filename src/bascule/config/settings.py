@@ -33,6 +33,7 @@ from bascule.config.fields import (
     Strategy,
     WholeNumber,
 )
+from bascule.config.firm import BufferSettings, NewsSettings, PermissionSettings
 from bascule.config.mapping import MappingSettings
 from bascule.config.table import Table, wrong
 from bascule.config.watch_settings import AlertSettings, HeartbeatSettings
@@ -137,9 +138,15 @@ class AccountSettings(Table):
     position_mode: PositionMode = PositionMode.NETTING
     owner: str = ""
     firm: str = ""
-    initial_balance: Positive | None = None
+    programme: str = ""
+    phase: Literal["", "phase1", "phase2", "phase3", "funded"] = ""
+    hosting: Literal["", "own", "vps"] = ""
+    attended: bool = False
+    initial_balance: Number | None = None
     secret: SecretName = ""
     comment: Comment = "bascule"
+    permission: PermissionSettings | None = None
+    buffers: BufferSettings = BufferSettings()
     symbols: SymbolSettings = SymbolSettings()
     limits: LimitSettings = LimitSettings()
     pacing: PacingSettings = PacingSettings()
@@ -293,6 +300,7 @@ class Settings(BaseSettings):
     secrets: SecretSettings = SecretSettings()
     alerts: AlertSettings = AlertSettings()
     heartbeat: HeartbeatSettings = HeartbeatSettings()
+    news: NewsSettings = NewsSettings()
     risk: LimitSettings = LimitSettings()
     venues: dict[Name, VenueSettings] = Field(min_length=1)
     accounts: dict[Name, AccountSettings] = Field(min_length=1)

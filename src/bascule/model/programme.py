@@ -161,7 +161,7 @@ class FlatRule(Struct, frozen=True):
     reopen: str = ""
     tz: str = "UTC"
     half_day_time: str = ""
-    half_days: tuple[str, ...] = ()
+    half_days: dict[str, str] = {}
     break_longer_than_min: int | None = None
     buffer_min: int = 0
     no_entry_min: int = 0
@@ -282,6 +282,8 @@ class Guard(Struct, frozen=True):
     ``reset_buffer_pct`` is how far equity must stay above tomorrow's floor as a reset nears.
     ``size_below`` contracts, or ``size_below_pct`` of a limit in lots, are left of the firm's size.
     ``slippage_factor`` multiplies the loss at a stop before it is held against what is left.
+    ``request_reserve`` of a day's requests is kept for closing and for stops. ``flat_before_news``
+    closes what is held before a release, ``refuse_past_useful`` ends a day at its useful profit.
     """
 
     block_at: Decimal = Decimal(75)
@@ -291,6 +293,9 @@ class Guard(Struct, frozen=True):
     size_below: Decimal = ONE
     size_below_pct: Decimal = Decimal(10)
     slippage_factor: Decimal = ONE
+    request_reserve: int = 100
+    flat_before_news: bool = False
+    refuse_past_useful: bool = False
 
 
 class Programme(Struct, frozen=True, kw_only=True):

@@ -10,7 +10,7 @@ import pytest
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
-from bascule.config import mapping, settings, watch_settings
+from bascule.config import firm, mapping, settings, watch_settings
 from bascule.config.durations import format_duration
 
 TEXT = (Path(__file__).resolve().parents[3] / "docs/configuration.md").read_text(encoding="utf-8")
@@ -25,6 +25,9 @@ TABLES = (
     settings.SymbolSettings,
     settings.PacingSettings,
     settings.LimitSettings,
+    firm.PermissionSettings,
+    firm.BufferSettings,
+    firm.NewsSettings,
     settings.SourceSettings,
     settings.ProfileSettings,
     mapping.MappingSettings,
@@ -43,6 +46,8 @@ DURATIONS = {
     "timeout",
     "every",
     "link_lost_after",
+    "session_cutoff",
+    "refresh",
 }
 
 
