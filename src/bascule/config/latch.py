@@ -24,8 +24,8 @@ LatchMode = Literal["halt", "freeze"]
 """``halt`` holds back entries; ``freeze`` holds back everything."""
 
 DIRECTORY = "latch"
-GUARDIAN_KEEPERS = frozenset({"guardian", "link"})
-"""What the guardian set: only arming there, or the link's return, clears it."""
+GUARDIAN_KEEPERS = frozenset({"guardian", "link", "stall"})
+"""What the guardian set: arming there clears it, or the return of the link or of the engine."""
 
 
 class Entry(NamedTuple):

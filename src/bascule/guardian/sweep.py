@@ -35,7 +35,7 @@ from bascule.venues.kit.contract import Venue
 CANCEL_AGAIN_NS = 1 * SECOND
 """How long after a cancel an order that still works is asked back once more."""
 STUBBORN = 2
-"""After so many refused closes of one position, the stops that guard it are taken out of the way."""
+"""After so many refused closes of a position, the stops that guard it are taken out of the way."""
 BACKOFF_NS = 250 * MILLISECOND
 BACKOFF_MAX_NS = 5 * SECOND
 LINES_MAX = 2_000
@@ -85,11 +85,16 @@ class Sweeper:
         """What was asked of the venue since ``begin``, order by order."""
         self.trouble = ""
         """What keeps it from being flat, in words; '' when nothing does."""
+        self.acted = False
+        """Whether the last pass found anything to ask the venue for."""
+        self.closed: dict[Key, Decimal] = {}
+        """What its closes traded since ``begin``, signed, by position."""
 
     def begin(self) -> None:
         """Start the report anew."""
         self.lines = []
         self.trouble = ""
+        self.closed = {}
 
     @property
     def unsettled(self) -> int:
@@ -140,6 +145,7 @@ class Sweeper:
         )
         cancels = [order for order in found.cancels if self._may_ask_back(order, now)]
         closes = [position for position in found.closes if self._may_close(position, now)]
+        self.acted = bool(found.cancels or found.closes)
         if rules.can_flip(self._spec.position_mode, self._link.capabilities):
             # Here a close and an exit that races it could both fill: one after the other.
             await self._take_back(cancels)
@@ -204,10 +210,10 @@ class Sweeper:
 
     def _ended(self, flight: Flight, how: str, done: Decimal, why: str = "") -> None:
         del self._flights[flight.cl_ord_id]
-        if done and not rules.can_flip(self._spec.position_mode, self._link.capabilities):
-            done = ZERO  # a close too many does no harm here, so the next look need not be doubted
         if done:
-            self._filled[flight.key] = flight.held
+            self.closed[flight.key] = self.closed.get(flight.key, ZERO) + done * flight.side.sign
+            if rules.can_flip(self._spec.position_mode, self._link.capabilities):
+                self._filled[flight.key] = flight.held
         refused = how in ("rejected", "absent")
         if refused:
             self._was_refused(flight.key)

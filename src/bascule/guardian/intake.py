@@ -1,0 +1,119 @@
+"""How commands reach the guardian without its port, and which of them make no sense."""
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import msgspec
+
+from bascule.config.latch import GUARDIAN_KEEPERS, Latch
+from bascule.guardian.stops import Stops
+from bascule.guardian.words import Action, Command, CommandResult, DrillView, Via
+from bascule.model.account import AccountSpec
+from bascule.model.values import Instant
+
+DROP_BYTES_MAX = 10_000
+DRILLS_BYTES_MAX = 64_000
+_ACTIONS = frozenset({"halt", "freeze", "cancel", "flatten", "lock", "arm"})
+KEY = "key"
+"""Who keeps what `bascule-kill` latches."""
+
+
+def encoded(value: object) -> bytes:
+    """Write JSON."""
+    return msgspec.json.encode(value)
+
+
+def refusal(
+    command: Command, accounts: Sequence[AccountSpec], now: Instant
+) -> CommandResult | None:
+    """Give why a command can mean nothing; None when it can."""
+    kind, _, name = command.scope.partition(":")
+    known: dict[str, set[str]] = {
+        "account": {str(spec.id) for spec in accounts},
+        "venue": {str(spec.venue) for spec in accounts},
+        "firm": {spec.firm for spec in accounts if spec.firm},
+    }
+    if command.scope != "all" and not (kind == "strategy" and name):
+        names = known.get(kind)
+        if names is None or name not in names:
+            words = f"there is no {command.scope}; a scope is all, account:NAME, strategy:NAME, "
+            words += "firm:NAME or venue:NAME"
+            return CommandResult(status="refused", code="unknown_scope", text=words, at=now)
+    if command.action == "lock" and command.until is None:
+        words = "a lock needs the time until which it holds"
+        return CommandResult(status="refused", code="until_missing", text=words, at=now)
+    return None
+
+
+def dropped(folder: Path) -> Iterator[Command]:
+    """Take the commands that lie in a folder, each once.
+
+    A file's name is its command: ``flatten``, ``halt``, ``flatten-account.alpha``; or it holds a
+    command as JSON. What cannot be read as either is set aside, and what came half is left to grow.
+    """
+    try:
+        files = sorted(path for path in folder.iterdir() if path.is_file())
+    except OSError:
+        return
+    for path in files:
+        if path.name.startswith(".") or path.suffix in (".bad", ".tmp"):
+            continue
+        command = _read(path)
+        try:
+            if command is None:
+                os.replace(path, path.with_name(path.name + ".bad"))
+                continue
+            path.unlink()
+        except OSError:
+            continue  # it cannot be taken, so it would come again and again: leave it
+        yield command
+
+
+def _read(path: Path) -> Command | None:
+    action, _, scope = path.stem.partition("-")
+    kind, _, name = scope.partition(".")
+    by = f"file {path.name}"
+    if action in _ACTIONS:
+        asked: Action = action  # type: ignore[assignment]
+        where = f"{kind}:{name}" if name else "all"
+        return Command(action=asked, scope=where, by=by, reason="dropped as a file", via="file")
+    try:
+        if path.stat().st_size > DROP_BYTES_MAX:
+            return None
+        command = msgspec.json.decode(path.read_bytes(), type=Command)
+    except (OSError, msgspec.DecodeError):
+        return None
+    return msgspec.structs.replace(command, via="file", by=command.by or by)
+
+
+def latched(latch: Latch, stops: Stops) -> Iterator[Command]:
+    """Take up what others latched and no stop covers yet.
+
+    The engine's own latch is the engine's matter. A key's freeze means flatten: whoever pressed it
+    wants to be out. Anybody else's is taken as it is.
+    """
+    for mode, keeper, scope in latch.entries():
+        if keeper == "engine" or keeper in GUARDIAN_KEEPERS:
+            continue
+        known = stops.get(scope)
+        flatten = keeper == KEY and mode == "freeze"
+        action: Action = "flatten" if flatten else mode
+        if known is not None and (known.action == action or known.latch == "freeze"):
+            continue
+        if known is not None and action == "halt":
+            continue
+        reason = str(latch.scopes().get(scope, {}).get("reason") or "the latch was written")
+        via: Via = "key" if keeper == KEY else "file"
+        yield Command(action=action, scope=scope, by=keeper, reason=reason, via=via)
+
+
+def last_drill(path: Path) -> DrillView | None:
+    """Give the last drill of the file, None where there is none that can be read."""
+    try:
+        with path.open("rb") as file:
+            file.seek(max(0, os.path.getsize(path) - DRILLS_BYTES_MAX))
+            lines = file.read().splitlines()
+        return msgspec.json.decode(lines[-1], type=DrillView)
+    except (OSError, IndexError, msgspec.DecodeError):
+        return None

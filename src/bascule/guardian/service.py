@@ -1,0 +1,560 @@
+"""The guardian: shuts the gate, sweeps, keeps sweeping, and gives the word *flat* on proof only.
+
+    guardian = Guardian(setup, clock)
+    guardian.events.append(on_alert)
+    async with asyncio.TaskGroup() as group:
+        group.create_task(guardian.run())
+        result = await guardian.command(Command(action="flatten", scope="account:alpha", by="me"))
+    guardian.view()
+
+Everything here is for the loop's thread. A command comes back as soon as the gate is shut, which is
+a few files; sweeping goes on in ``run`` and ``view`` tells how far it is.
+"""
+
+import asyncio
+import os
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+
+from bascule import __version__
+from bascule.config import process
+from bascule.config.clock import Clock
+from bascule.config.guardian_log import Fact, GuardianLog
+from bascule.config.handover import (
+    Books,
+    Floor,
+    GuardianFiles,
+    Heartbeat,
+    read_file,
+    read_floors,
+    replace_file,
+)
+from bascule.config.latch import DIRECTORY as LATCH
+from bascule.config.latch import Latch
+from bascule.guardian import intake
+from bascule.guardian.arming import Arming
+from bascule.guardian.engine_process import EngineProcess, Processes
+from bascule.guardian.keeper import Keeper
+from bascule.guardian.setup import GuardedVenue, GuardianSetup, OnTrip
+from bascule.guardian.stops import Goal, Stop, Stops, merged
+from bascule.guardian.sweep import Ids, Sweeper
+from bascule.guardian.words import (
+    Alert,
+    AlertSink,
+    Command,
+    CommandResult,
+    DrillView,
+    GuardianView,
+    OrderLine,
+    Severity,
+    scopes_of,
+)
+from bascule.model.account import AccountSpec
+from bascule.model.enums import AccountMode
+from bascule.model.errors import VenueError, VenueTransient
+from bascule.model.ids import AccountId, VenueId
+from bascule.model.order import AccountSnapshot, ExecutionReport
+from bascule.model.values import MILLISECOND, SECOND, Instant
+from bascule.venues.kit.contract import LinkState, Venue, VenueContext, VenueMessage
+from bascule.venues.kit.registry import factory
+
+__all__ = ["Alert", "Command", "CommandResult", "Guardian", "GuardianView"]
+
+TICK_NS = 100 * MILLISECOND
+PROGRESS_NS = 1 * SECOND
+CONNECT_PAUSE_MAX_S = 5
+
+
+class Guardian:
+    """The kill switch of one mode's accounts.
+
+    ``events`` are told of everything that a person should hear of, as it happens.
+
+    Raises:
+        ConfigError: its file of stops cannot be read, or a venue's settings are wrong.
+        JournalCorrupt: its log is not what was written.
+        OSError: its directory cannot be used.
+    """
+
+    def __init__(self, setup: GuardianSetup, clock: Clock, processes: Processes = process) -> None:
+        self.setup = setup
+        self.files = GuardianFiles(setup.mode_dir)
+        self.events: list[AlertSink] = []
+        self._clock = clock
+        self._started_at = clock.now()
+        self._latch = Latch(setup.mode_dir / LATCH)
+        self._stops = Stops(self.files.stops)
+        self._log = GuardianLog(self.files.log)
+        self._arming = Arming(setup.second_factor, clock)
+        self._engine = EngineProcess(
+            self.files.engine_progress, setup.options.stalled_ns, processes
+        )
+        self._floors: dict[str, Floor] = {}
+        self._ids = Ids(self._started_at)
+        self._tripped: dict[tuple[str, str], Instant] = {}
+        self._log_failed = False
+        self._engine_told = ""
+        self._links: dict[VenueId, Venue] = {}
+        self._needed = {venue.id: asyncio.Event() for venue in setup.venues}
+        self._keepers: dict[AccountId, Keeper] = {}
+        for venue in setup.venues:
+            self._make_link(venue)
+        self._log_lines([("started", {"pid": os.getpid(), "version": __version__})])
+
+    def _make_link(self, venue: GuardedVenue) -> None:
+        specs = tuple(spec for spec in self.setup.accounts if spec.venue == venue.id)
+        if not specs:
+            return
+        create = self.setup.links.get(venue.id) or factory(venue.kind)
+        link = create(
+            VenueContext(
+                venue_id=venue.id,
+                settings=venue.settings,
+                accounts=specs,
+                secrets=venue.secrets,
+                sink=lambda message: self._heard(specs, message),
+                wire_log=_no_wire_log,
+                clock=self._clock.now,
+            )
+        )
+        self._links[venue.id] = link
+        for spec in specs:
+            sweeper = Sweeper(spec, link, self._clock, self._ids, self._log_lines)
+            sweeper.remember(self._log.lines)
+            self._keepers[spec.id] = Keeper(
+                spec, link, self._clock, self.setup.options, sweeper, self
+            )
+
+    # --- what others use ------------------------------------------------------------------------
+
+    async def command(self, command: Command) -> CommandResult:
+        """Do what is asked for: the gate first, then the rest.
+
+        The result of a stop comes once the gate is shut. A refusal changes nothing.
+        """
+        began = self._clock.now()
+        refused = intake.refusal(command, self.setup.accounts, began)
+        if refused is not None:
+            self._note_refused(command, refused)
+            return refused
+        if command.action == "arm":
+            return self._arm(command, began)
+        stop, gate_ns = self._stop(command, began)
+        return CommandResult(
+            status="done",
+            text=_told(stop),
+            accounts=self._covered(command.scope),
+            at=began,
+            gate_ns=gate_ns,
+        )
+
+    def view(self) -> GuardianView:
+        """Show the guardian as it stands."""
+        return GuardianView(
+            mode=self.setup.mode.value,
+            version=__version__,
+            pid=os.getpid(),
+            at=self._clock.now(),
+            started_at=self._started_at,
+            engine=self._engine.state,
+            engine_age_ns=self._engine.age_ns,
+            accounts=tuple(keeper.view() for keeper in self._keepers.values()),
+            stops=tuple(stop.view() for stop in self._stops),
+            drill=self.last_drill(),
+            second_factor=self._arming.wanted,
+        )
+
+    def report(self, account: str = "") -> tuple[OrderLine, ...]:
+        """Give the sweep's report, order by order, of one account or of all."""
+        wanted = [k for name, k in self._keepers.items() if account in ("", name)]
+        return tuple(line for keeper in wanted for line in keeper.sweeper.lines)
+
+    def last_drill(self) -> DrillView | None:
+        """Give the last drill that was recorded."""
+        return intake.last_drill(self.files.drills)
+
+    async def run(self) -> None:
+        """Watch, and sweep what is stopped, until cancelled."""
+        self._floors = read_floors(self.files.floors)
+        for stop in self._stops:
+            self._shut(stop)
+        async with asyncio.TaskGroup() as group:
+            for venue in self.setup.venues:
+                if venue.id in self._links:
+                    group.create_task(self._keep_connected(venue))
+            for keeper in self._keepers.values():
+                group.create_task(self._keep(keeper))
+            group.create_task(self._beat())
+            await self._tick()
+
+    async def close(self) -> None:
+        """Let go of venues and files; stops and latch stay as they are."""
+        for link in self._links.values():
+            await link.disconnect()
+        self._log_lines([("ended", {"pid": os.getpid()})])
+        self._log.close()
+
+    # --- what keepers use -----------------------------------------------------------------------
+
+    def goal(self, spec: AccountSpec) -> Goal:
+        """Give what is to be done on an account now."""
+        return self._stops.goal(spec)
+
+    def flat_from(self, stop_at: Instant) -> Instant | None:
+        """Give the time from which a clean snapshot means flat; None while the engine may send."""
+        if not self._engine.past(stop_at):
+            return None
+        longest = max(link.capabilities.submit_timeout_ns for link in self._links.values())
+        return Instant(max(stop_at, self._engine.killed_at or 0) + longest)
+
+    def floor(self, account: AccountId) -> Floor | None:
+        """Give the loss line of an account: the engine's or the user's own, the tighter one."""
+        own = self.setup.options.floors.get(account)
+        kept = self._floors.get(account)
+        if own is None or (kept is not None and kept.level >= own):
+            return kept
+        return Floor(level=own, rule="[guardian] floors", until=kept.until if kept else None)
+
+    def books(self) -> Books | None:
+        """Give who owns what, once the engine does nothing about it itself; else None."""
+        if self._engine.state == "alive":
+            return None
+        return read_file(self.files.books, Books) or Books(at=Instant(0), accounts={})
+
+    def tell(self, severity: Severity, code: str, words: str, dedupe: str = "") -> None:
+        """Alert everybody who listens."""
+        alert = Alert(
+            severity=severity,
+            code=code,
+            text=words,
+            dedupe=dedupe or f"{code}/{words}",
+            at=self._clock.now(),
+        )
+        for sink in self.events:
+            sink(alert)
+
+    def trip(self, account: AccountId, code: str, reason: str, floor: Floor | None = None) -> None:
+        """Pull an automatic trigger for one account, once in a minute at most."""
+        key, now = (account, code), self._clock.now()
+        if now - self._tripped.get(key, -60 * SECOND) < 60 * SECOND:
+            return
+        self._tripped[key] = now
+        does: OnTrip = self.setup.options.on_runaway if code == "runaway" else "flatten"
+        self._log_lines([("tripped", {"account": account, "code": code, "reason": reason})])
+        self.tell("critical", code, f"Account {account}: {reason}.", f"{code}/{account}")
+        if does != "alert":
+            self._pull(f"account:{account}", does, reason, floor.until if floor else None)
+
+    def _pull(self, scope: str, does: OnTrip, reason: str, until: Instant | None = None) -> None:
+        command = Command(
+            action="flatten" if does == "flatten" else "halt",
+            scope=scope,
+            by="guardian",
+            reason=reason,
+            until=until,
+            via="auto",
+        )
+        self._stop(command, self._clock.now())
+
+    def _stop(self, command: Command, now: Instant) -> tuple[Stop, int]:
+        """Put a stop in force, the gate first; gives it, and how long the gate took."""
+        stop = merged(self._stops.get(command.scope), command, now)
+        self._shut(stop)
+        gate_ns = self._clock.now() - now
+        with self._disk("the stop could not be kept: it would be lost by a restart"):
+            self._stops.put(stop)
+        self._log_lines([("command", _facts(command))])
+        self._rouse()
+        words = f"{stop.action} on {stop.scope} by {stop.by or 'nobody named'}: {stop.reason}"
+        self.tell("warning" if stop.action in ("halt", "lock") else "critical", stop.action, words)
+        return stop, gate_ns
+
+    def hold(self, account: AccountId, held: bool, reason: str) -> None:
+        """Hold back an account's entries while its connection is down, or let them go."""
+        self._condition(f"account:{account}", "link", held, reason)
+
+    def _condition(self, scope: str, keeper: str, held: bool, reason: str) -> None:
+        with self._disk("the latch could not be changed"):
+            if held:
+                now = self._clock.now()
+                self._latch.set(scope, by="guardian", reason=reason, at=now, keeper=keeper)
+            else:
+                self._latch.release(scope, keeper)
+        self.log("held" if held else "released", scope=scope, by=keeper, reason=reason)
+
+    def log(self, kind: str, **facts: Fact) -> None:
+        """Put a line into the log."""
+        self._log_lines([(kind, facts)])
+
+    # --- inside ---------------------------------------------------------------------------------
+
+    def _covered(self, scope: str) -> tuple[str, ...]:
+        specs = self.setup.accounts
+        if scope.startswith("strategy:"):
+            return tuple(spec.id for spec in specs)
+        return tuple(spec.id for spec in specs if scope in scopes_of(spec))
+
+    def _shut(self, stop: Stop) -> None:
+        """Shut the gate. Where that fails, the engine is ended: it cannot be told any more."""
+        try:
+            self._latch.set(
+                stop.scope,
+                by=stop.by,
+                reason=stop.reason,
+                at=stop.at,
+                mode=stop.latch,
+                keeper="guardian",
+            )
+        except OSError as error:
+            self.tell(
+                "critical",
+                "latch_unwritable",
+                f"The latch could not be written ({error.strerror}); the engine is ended instead.",
+            )
+            self._engine.look(self._clock.now())
+            self._end_engine("the latch could not be written")
+
+    def _arm(self, command: Command, now: Instant) -> CommandResult:
+        refused = self._arming.refusal(command, self._stops.get(command.scope), now)
+        if refused is not None:
+            self._note_refused(command, refused)
+            return refused
+        try:
+            self._stops.drop(command.scope)
+            self._latch.clear(command.scope, keep=("link", "stall"))
+        except OSError as error:
+            return CommandResult(
+                status="refused",
+                code="disk",
+                text=f"Nothing was armed for certain: the disk refused it ({error.strerror})",
+                at=now,
+            )
+        for stop in self._stops:
+            self._shut(stop)  # another scope's stop stands, and so does its latch
+        self._log_lines([("armed", _facts(command))])
+        self._rouse()
+        self.tell("info", "armed", f"{command.scope} was armed by {command.by or 'somebody'}")
+        return CommandResult(
+            status="done",
+            text=f"{command.scope} is armed; what else is stopped stays so",
+            accounts=self._covered(command.scope),
+            at=now,
+        )
+
+    def _note_refused(self, command: Command, refused: CommandResult) -> None:
+        self._log_lines([("refused", {**_facts(command), "code": refused.code})])
+
+    def _rouse(self) -> None:
+        for keeper in self._keepers.values():
+            keeper.wake()
+        for spec in self.setup.accounts:
+            if self._stops.goal(spec).sweeps:
+                self._needed[spec.venue].set()
+
+    def _heard(self, specs: Sequence[AccountSpec], message: VenueMessage) -> None:
+        if isinstance(message, LinkState):
+            for spec in specs:
+                self._keepers[spec.id].link(message.up)
+        elif isinstance(message, ExecutionReport):
+            self._keepers[message.account].heard(message)
+        elif isinstance(message, AccountSnapshot):
+            self._keepers[message.account].paid(message)
+
+    def _log_lines(self, lines: Sequence[tuple[str, Mapping[str, Fact]]]) -> None:
+        """Put lines into the log. A disk that fails is told and stops no sweep."""
+        try:
+            self._log.append(self._clock.now(), lines)
+        except OSError as error:
+            if not self._log_failed:
+                self._log_failed = True
+                words = f"The guardian's log could not be written ({error.strerror}); it acts on."
+                self.tell("critical", "guardian_log", words)
+        else:
+            self._log_failed = False
+
+    def _disk(self, words: str) -> "_DiskGuard":
+        return _DiskGuard(self, words)
+
+    # --- tasks ----------------------------------------------------------------------------------
+
+    async def _keep(self, keeper: Keeper) -> None:
+        """Run one keeper; a fault of ours in it is told, and it begins again."""
+        while True:
+            try:
+                await keeper.run()
+            except Exception as error:  # the process boundary: one account's fault ends no other's
+                keeper.note = f"a fault of Bascule's own: {type(error).__name__}: {error}"
+                self.log("fault", account=keeper.spec.id, text=keeper.note)
+                words = f"Account {keeper.spec.id}: {keeper.note}. It begins again."
+                self.tell("critical", "guardian_fault", words, f"fault/{keeper.spec.id}")
+                await self._clock.sleep(SECOND)
+
+    async def _keep_connected(self, venue: GuardedVenue) -> None:
+        """Make the first connection; the client keeps it up from then on."""
+        if venue.one_session:
+            await self._needed[venue.id].wait()
+            self._end_engine(f"{venue.id} allows one session, and the guardian needs it")
+        pause_ns = SECOND // 4
+        while True:
+            try:
+                await self._links[venue.id].connect()
+                break
+            except VenueTransient:
+                pass  # the keepers' notes and alerts tell it
+            except VenueError as error:
+                words = f"{venue.id} refuses the guardian: {error.message}"
+                self.tell("critical", "venue_refused", words, f"refused/{venue.id}")
+            await self._clock.sleep(pause_ns)
+            pause_ns = min(pause_ns * 2, CONNECT_PAUSE_MAX_S * SECOND)
+        for keeper in self._keepers.values():
+            if keeper.spec.venue == venue.id:
+                await self._introduce(keeper)
+
+    async def _introduce(self, keeper: Keeper) -> None:
+        """Hold the venue's word on an account against the configuration's, before it matters."""
+        spec, link = keeper.spec, self._links[keeper.spec.venue]
+        while True:
+            try:
+                scope, who = await link.key_scope(), await link.identity(spec.id)
+                break
+            except VenueError:
+                await self._clock.sleep(SECOND)
+        why = ""
+        if scope.withdraw:
+            why = f"the credentials of account {spec.id} may withdraw money"
+        elif who.is_live != (spec.mode is not AccountMode.PAPER):
+            kind = "live" if who.is_live else "paper"
+            why = f"account {spec.id} is set up as {spec.mode.value} and is a {kind} account"
+        if why:
+            keeper.bar(why)
+            self.tell("critical", "account_refused", f"The guardian will not act: {why}.")
+
+    async def _beat(self) -> None:
+        """Say each second that it is there."""
+        pid = os.getpid()
+        start = process.started(pid)
+        while True:
+            beat = Heartbeat(at=self._clock.now(), pid=pid, started=start)
+            with suppress(OSError):  # an engine that sees none halts its live entries by itself
+                replace_file(self.files.progress, intake.encoded(beat), durable=False)
+            await self._clock.sleep(PROGRESS_NS)
+
+    async def _tick(self) -> None:
+        """Mind the engine, the latch, and whatever is due by time."""
+        slow = Instant(0)
+        while True:
+            now = self._clock.now()
+            self._mind_engine(now)
+            self._adopt(now)
+            for keeper in self._keepers.values():
+                keeper.tick(now)
+            if now - slow >= SECOND:
+                slow = now
+                self._floors = read_floors(self.files.floors) or self._floors
+                self._restore_latch()
+                for command in intake.dropped(self.files.drop):
+                    await self.command(command)
+            await self._clock.sleep(TICK_NS)
+
+    def _mind_engine(self, now: Instant) -> None:
+        before = self._engine.state
+        state = self._engine.look(now)
+        swept = [self._stops.goal(spec) for spec in self.setup.accounts]
+        since = [goal.stop.at for goal in swept if goal.sweeps and goal.stop is not None]
+        if since and state in ("alive", "stalled"):
+            waited = now - max(since) >= self.setup.options.stalled_ns
+            if state == "stalled" or (waited and not self._engine.past(max(since))):
+                self._end_engine("it stood still while its accounts are swept")
+        if state == before:
+            return
+        if state in ("stalled", "dead") and before == "alive":
+            self._engine_gone(state)
+        elif state == "alive" and self._engine_told:
+            self._engine_told = ""
+            self._condition("all", "stall", False, "the engine runs again")
+            self.tell("info", "engine_back", "The engine runs again.")
+
+    def _engine_gone(self, state: str) -> None:
+        self._engine_told = state
+        words = {"stalled": "stands still", "dead": "ended without a word"}[state]
+        self._condition("all", "stall", True, f"the engine {words}")
+        self.log("engine", state=state)
+        does = self.setup.options.on_stall
+        then = {"flatten": "Everything is flattened", "halt": "Everything is halted"}.get(
+            does, "Stops at the venue stay, those that the engine runs do not"
+        )
+        self.tell("critical", f"engine_{state}", f"The engine {words}. {then}.")
+        if does != "alert":
+            self._pull("all", does, f"the engine {words}")
+
+    def _end_engine(self, why: str) -> None:
+        if not self.setup.options.kill_stalled:
+            words = f"The engine should be ended ({why}), and kill_stalled forbids it."
+            self.tell("critical", "engine_not_killed", words, "engine_not_killed")
+            return
+        try:
+            ended = self._engine.kill(self._clock.now())
+        except PermissionError:
+            words = f"The engine is another user's and could not be ended ({why})."
+            self.tell("critical", "engine_not_killed", words, "engine_not_killed")
+            return
+        if ended:
+            self.log("engine_killed", why=why)
+            self.tell("critical", "engine_killed", f"The engine was ended: {why}.")
+
+    def _restore_latch(self) -> None:
+        """Write what somebody took away: a stop holds until it is armed here."""
+        entries = self._latch.entries()
+        for stop in self._stops:
+            wanted = (stop.latch, "guardian", stop.scope)
+            if wanted not in entries:
+                self._shut(stop)
+                self.log("latch_restored", scope=stop.scope)
+
+    def _adopt(self, now: Instant) -> None:
+        """Take up what others latched: a key's press is a command to flatten."""
+        for command in intake.latched(self._latch, self._stops):
+            self._stop(command, now)
+
+
+class _DiskGuard:
+    """Turns a disk's refusal into an alert, since no sweep may wait for it."""
+
+    def __init__(self, guardian: Guardian, words: str) -> None:
+        self._guardian = guardian
+        self._words = words
+
+    def __enter__(self) -> None:
+        """Begin."""
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> bool:
+        if isinstance(error, OSError):
+            self._guardian.tell("critical", "guardian_disk", f"{self._words} ({error.strerror}).")
+            return True
+        return False
+
+
+def _no_wire_log(direction: str, subject: str, payload: bytes) -> None:
+    """The guardian's own log tells what it sent; it keeps no frames."""
+
+
+def _facts(command: Command) -> dict[str, Fact]:
+    return {
+        "action": command.action,
+        "scope": command.scope,
+        "by": command.by,
+        "reason": command.reason,
+        "until": command.until,
+        "via": command.via,
+    }
+
+
+def _told(stop: Stop) -> str:
+    does = {
+        "halt": "nothing that adds risk leaves",
+        "lock": "nothing that adds risk leaves, and nobody can arm it before its hour",
+        "freeze": "nothing at all leaves, and the guardian sends nothing either",
+        "cancel": "nothing that adds risk leaves, and entries are being taken back",
+        "flatten": "the engine sends nothing, and everything is being closed",
+    }[stop.action]
+    return f"{stop.action} on {stop.scope}: {does}"

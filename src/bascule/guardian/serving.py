@@ -1,0 +1,119 @@
+"""The guardian as a process, from its lock to its last line."""
+
+import asyncio
+import os
+import signal
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from contextlib import contextmanager
+from types import FrameType
+
+from bascule.config.clock import SystemClock
+from bascule.config.handover import GuardianEndpoint, GuardianFiles
+from bascule.config.lockfile import LockFile
+from bascule.guardian.server import Extra, Server, bind, own_token
+from bascule.guardian.service import Guardian
+from bascule.guardian.setup import GuardianSetup
+from bascule.model.errors import ConfigError
+
+Beside = Callable[[Guardian], Coroutine[None, None, None]]
+"""Runs beside the guardian for as long as it runs: alerts, a bot, presence."""
+
+
+def run_guardian(
+    setup: GuardianSetup,
+    port: int,
+    *,
+    extra: Sequence[Extra] = (),
+    beside: Sequence[Beside] = (),
+    ready: Callable[[GuardianEndpoint], None] | None = None,
+) -> None:
+    """Serve until told to end.
+
+    Args:
+        setup: what to guard.
+        port: where to listen on loopback; any free port where it is taken.
+        extra: more routes for its port.
+        beside: what runs beside it; a fault there is told and ends nothing.
+        ready: told once where it listens.
+
+    Raises:
+        BasculeError: it could not be started; `guardian_running` when one runs already.
+    """
+    files = GuardianFiles(setup.mode_dir)
+    lock = LockFile(files.lock)
+    if not lock.take():
+        raise ConfigError(
+            f"A guardian runs already on {setup.mode_dir}, process {lock.holder or 'unknown'}.",
+            code="guardian_running",
+            hint="`bascule guardian status` shows it; one guardian serves a data directory.",
+        )
+    try:
+        asyncio.run(_serve(setup, port, extra, beside, ready))
+    finally:
+        lock.release()
+
+
+async def _serve(
+    setup: GuardianSetup,
+    port: int,
+    extra: Sequence[Extra],
+    beside: Sequence[Beside],
+    ready: Callable[[GuardianEndpoint], None] | None,
+) -> None:
+    listener = bind(port)
+    try:
+        guardian = Guardian(setup, SystemClock())
+        server = Server(guardian, own_token(guardian.files.token), extra)
+        with _told_to_end() as ended:
+            endpoint = await server.start(listener)
+            try:
+                if ready is not None:
+                    ready(endpoint)
+                await _until_ended(guardian, server, beside, ended)
+            finally:
+                await server.stop()
+                await guardian.close()
+    finally:
+        listener.close()
+
+
+async def _until_ended(
+    guardian: Guardian, server: Server, beside: Sequence[Beside], ended: asyncio.Event
+) -> None:
+    async with asyncio.TaskGroup() as group:
+        running = [group.create_task(guardian.run())]
+        running += [group.create_task(_beside(guardian, one)) for one in beside]
+        waits = [group.create_task(one.wait()) for one in (ended, server.ended)]
+        await asyncio.wait(waits, return_when="FIRST_COMPLETED")
+        for task in (*running, *waits):
+            task.cancel()
+
+
+async def _beside(guardian: Guardian, beside: Beside) -> None:
+    """Run something that the guardian can do without."""
+    try:
+        await beside(guardian)
+    except Exception as error:  # the process boundary: no bot's fault may end the kill switch
+        words = f"{getattr(beside, '__qualname__', 'a helper')} failed: {error}. It stays off."
+        guardian.log("fault", text=words)
+        guardian.tell("warning", "guardian_helper", words)
+
+
+@contextmanager
+def _told_to_end() -> Iterator[asyncio.Event]:
+    """Turn Ctrl-C, SIGTERM and Ctrl-Break into an event; a second one ends the process at once."""
+    loop = asyncio.get_running_loop()
+    ended = asyncio.Event()
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        if ended.is_set():
+            os._exit(128 + number)
+        loop.call_soon_threadsafe(ended.set)
+
+    names = [name for name in ("SIGINT", "SIGTERM", "SIGBREAK") if hasattr(signal, name)]
+    before = {name: signal.signal(getattr(signal, name), stop) for name in names}
+    try:
+        yield ended
+    finally:
+        for name, handler in before.items():
+            signal.signal(getattr(signal, name), handler)
