@@ -82,6 +82,27 @@ def print_json(value: object) -> None:
     typer.echo(json.dumps(value, indent=indent, ensure_ascii=False, default=str))
 
 
+def json_object(text: str, hint: str) -> dict[str, Any]:
+    """Read one JSON object; numbers with a point become decimals.
+
+    Raises:
+        UsageError: ``malformed_json``, with where it goes wrong; ``hint`` says where to read on.
+    """
+    from decimal import Decimal
+
+    try:
+        given = json.loads(text, parse_float=Decimal)
+    except json.JSONDecodeError as error:
+        raise UsageError(
+            f"This is not JSON: {error.msg} (line {error.lineno}, column {error.colno}).",
+            code="malformed_json",
+            hint=hint,
+        ) from error
+    if not isinstance(given, dict):
+        raise UsageError("A case is a JSON object with named fields.", code="malformed_json")
+    return given
+
+
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """Print rows under their columns."""
     from rich.console import Console

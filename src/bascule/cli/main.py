@@ -33,6 +33,7 @@ COMMANDS = (
     "secrets_cmd",
     "parse_cmd",
     "size_cmd",
+    "rules_cmd",
     "journal_cmd",
 )
 """The files of the commands, in the order of the help."""

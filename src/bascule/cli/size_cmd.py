@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from bascule.cli.common import print_json, read_stdin
+from bascule.cli.common import json_object, print_json, read_stdin
 from bascule.cli.exits import Exit
 from bascule.model.errors import UsageError
 
@@ -75,19 +75,7 @@ def _question(kind: str, given: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _object(text: str) -> Mapping[str, Any]:
-    from decimal import Decimal
-
-    try:
-        given = json.loads(text, parse_float=Decimal)
-    except json.JSONDecodeError as error:
-        raise UsageError(
-            f"This is not JSON: {error.msg} (line {error.lineno}, column {error.colno}).",
-            code="malformed_json",
-            hint="docs/sizing.md shows a case.",
-        ) from error
-    if not isinstance(given, dict):
-        raise UsageError("A case is a JSON object with named fields.", code="malformed_json")
-    return given
+    return json_object(text, "docs/sizing.md shows a case.")
 
 
 def _answer(case: Mapping[str, Any]) -> dict[str, object]:

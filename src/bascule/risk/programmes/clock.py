@@ -1,0 +1,60 @@
+"""A firm's clock: when its days and sessions end, and which date an instant counts to.
+
+Instants are found date by date on the wall of the zone, so a day of 23 or 25 hours has its true
+length; nothing here adds 24 hours.
+"""
+
+from datetime import date, datetime, time, timedelta
+from functools import lru_cache
+
+from bascule.model.programme import SERVER_GMT2_GMT3, Clock
+from bascule.model.values import Instant
+from bascule.reference.localtime import instant, local, parse_time
+
+_SERVER_BEFORE_NEW_YORK = timedelta(hours=7)
+_NOON = time(12)
+
+
+def candidates(clock: Clock | None) -> tuple[Clock, ...]:
+    """Give the clocks that one written clock may mean; none for none.
+
+    A server at GMT+2 and +3 changes with the US or with the EU, and while nobody says which, both
+    count.
+    """
+    if clock is None:
+        return ()
+    if clock.tz != SERVER_GMT2_GMT3:
+        return (clock,)
+    server = datetime.combine(date(2000, 1, 2), parse_time(clock.time))
+    new_york = (server - _SERVER_BEFORE_NEW_YORK).time()
+    return (Clock(f"{new_york:%H:%M}", "America/New_York"), Clock(clock.time, "Europe/Athens"))
+
+
+@lru_cache(maxsize=4_096)
+def next_instant(clock: Clock, after: Instant) -> Instant:
+    """Give the first instant later than ``after`` at which the clock strikes its time.
+
+    Raises:
+        ZoneInfoNotFoundError: the zone is not in the zone database.
+        ValueError: the time is not ``HH:MM``.
+    """
+    strikes = parse_time(clock.time)
+    day = local(after, clock.tz).date() - timedelta(days=1)
+    while True:
+        found = instant(day, strikes, clock.tz)
+        if found > after:
+            return found
+        day += timedelta(days=1)
+
+
+def day_of(at: Instant, clock: Clock) -> date:
+    """Give the date that an instant counts to.
+
+    A day that begins in the afternoon bears the date on which it ends, as futures sessions do;
+    an instant exactly on the line belongs to the new day.
+    """
+    shown = local(at, clock.tz)
+    begins = parse_time(clock.time)
+    if begins > _NOON:
+        return shown.date() + timedelta(days=shown.time() >= begins)
+    return shown.date() - timedelta(days=shown.time() < begins)

@@ -1,0 +1,90 @@
+"""Hold time: every trade, or a share of the trades, must be held longer than so many seconds."""
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Literal
+
+from msgspec import Struct
+
+from bascule.model.programme import HoldTime
+from bascule.model.values import ZERO
+from bascule.risk.programmes.written import Answer, money, part
+
+_HUNDRED = Decimal(100)
+
+
+class Found(Struct, frozen=True):
+    """How trades stand. ``share`` is the percent that counts: of those held long, or of short ones.
+
+    ``short`` counts those that were not held long enough.
+    """
+
+    ok: bool
+    share: Decimal | None
+    short: int
+
+
+def held(rule: HoldTime, durations: Sequence[Decimal]) -> Found:
+    """Hold durations in seconds against the rule; without trades there is nothing to break it.
+
+    ``over`` means more than so many seconds and ``under`` less. A share over must be more than
+    its percent (``gt``) or may equal it; a share under breaks the rule from its percent on.
+    """
+    least = rule.over_s if rule.over_s is not None else rule.min_hold_s or ZERO
+    count = len(durations)
+    if not count:
+        return Found(True, None, 0)
+    if rule.max_share_under_pct is not None:
+        short = sum(1 for seconds in durations if seconds < least)
+        share = Decimal(short) * _HUNDRED / count
+        return Found(short * _HUNDRED < rule.max_share_under_pct * count, share, short)
+    long = sum(1 for seconds in durations if seconds > least)
+    share = Decimal(long) * _HUNDRED / count
+    wanted = rule.min_share_over_pct
+    if wanted is None:
+        return Found(long == count, share, count - long)
+    reached = long * _HUNDRED
+    ok = reached >= wanted * count if rule.compare == "ge" else reached > wanted * count
+    return Found(ok, share, count - long)
+
+
+class _Rule(Struct, frozen=True):
+    min_hold_s: Decimal | None = None
+    min_share_over_pct: Decimal | None = None
+    max_share_under_pct: Decimal | None = None
+    over_s: Decimal | None = None
+    compare: Literal["gt", "ge", "unknown"] = "gt"
+
+
+class _Question(Struct, frozen=True):
+    rule: Mapping[str, object]
+    durations: tuple[Decimal, ...] = ()
+
+
+_NAMES = {
+    "under_s": "over_s",
+    "violation_if_share_under_s": "over_s",
+    "share_pct": "max_share_under_pct",
+    "max_share_pct": "max_share_under_pct",
+    "min_s": "min_hold_s",
+}
+
+
+def answer(given: Mapping[str, object], unread: list[str]) -> Answer:
+    """Answer a written question: ``durations`` in seconds under a ``rule``."""
+    asked = part(given, _Question, "input", unread, {"durations_s": "durations"})
+    written = part(asked.rule, _Rule, "input.rule", unread, _NAMES)
+    rule = HoldTime(
+        written.min_hold_s,
+        written.min_share_over_pct,
+        written.max_share_under_pct,
+        written.over_s,
+        "ge" if written.compare == "ge" else "gt",
+    )
+    found = held(rule, asked.durations)
+    out: Answer = {"ok": found.ok}
+    if rule.min_share_over_pct is None and rule.max_share_under_pct is None:
+        out["violations"] = found.short
+    else:
+        out["share"] = None if found.share is None else money(found.share)
+    return out

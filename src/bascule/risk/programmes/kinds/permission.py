@@ -1,0 +1,67 @@
+"""Permission: may Bascule send automated orders to this firm at all?
+
+*Yes* needs a record of it, *silent* a written permission; neither may be older than the limit.
+*No* is never overridden, and what nobody asked is not a yes.
+"""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Literal
+
+from msgspec import Struct
+
+from bascule.risk.programmes.written import Answer, part
+
+MAX_AGE_DAYS = Decimal(180)
+_WRITTEN = frozenset(
+    {"email", "support_reply", "support_email", "reply", "letter", "chat", "ticket", "written",
+     "written_permission", "permission", "contract"}
+)  # fmt: skip
+_NOTHING = frozenset({"", "none", "no", "verbal"})
+
+
+def refusal(
+    policy: str, evidence: str, age_days: Decimal | None, max_age_days: Decimal = MAX_AGE_DAYS
+) -> str | None:
+    """Give why live automated orders are not allowed, as a code, or None when they are.
+
+    Args:
+        policy: the firm's word: ``yes``, ``no``, ``silent`` or ``unknown``.
+        evidence: what the owner holds: ``email``, ``terms``, nothing...
+        age_days: how old it is; None where it bears no date.
+        max_age_days: from when on it must be asked for again.
+    """
+    if policy == "no":
+        return "automation_prohibited"
+    if policy not in ("yes", "silent"):
+        return "policy_unknown"
+    if evidence in _NOTHING or (policy == "silent" and evidence not in _WRITTEN):
+        return "evidence_missing" if policy == "yes" else "written_permission_missing"
+    if age_days is None or age_days > max_age_days:
+        return "evidence_expired"
+    return None
+
+
+class _Rule(Struct, frozen=True):
+    max_age_days: Decimal = MAX_AGE_DAYS
+
+
+class _Question(Struct, frozen=True):
+    policy: Literal["yes", "no", "silent", "unknown"]
+    evidence: str | None = None
+    evidence_age_days: Decimal | None = None
+    rule: Mapping[str, object] | None = None
+    phase: str = ""
+
+
+def answer(given: Mapping[str, object], unread: list[str]) -> Answer:
+    """Answer a written question: whether live automation is allowed, and if not, why."""
+    asked = part(given, _Question, "input", unread, {"age_days": "evidence_age_days"})
+    rule = part(asked.rule or {}, _Rule, "input.rule", unread)
+    why = refusal(
+        asked.policy,
+        (asked.evidence or "").strip().lower(),
+        asked.evidence_age_days,
+        rule.max_age_days,
+    )
+    return {"live_automation_allowed": why is None, "reason": why}
