@@ -1,0 +1,245 @@
+"""Hold a message against its dictionary, as QuickFIX does: same order of checks, same texts.
+
+The first breach is the answer. Checked are, in this order: that header, body and trailer follow
+each other; that the type of message exists; that required fields are there; then each field of
+header, trailer and body by its tag: that it comes once, has a value of its type and from its list,
+that its tag exists, that the message may hold it, and that a group has as many instances as its
+count says. Instances are then checked field by field, which QuickFIX leaves out.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+from bascule.fix.dictionary import ANY_VALUE, Block, Dictionary, FieldDef
+from bascule.fix.message import Message, read_decimal, read_int, read_time
+from bascule.fix.tree import ADMIN_TYPES, Node, grow
+
+INVALID_TAG_NUMBER = 0
+REQUIRED_TAG_MISSING = 1
+TAG_NOT_DEFINED_FOR_TYPE = 2
+UNDEFINED_TAG = 3
+TAG_WITHOUT_VALUE = 4
+VALUE_INCORRECT = 5
+INCORRECT_FORMAT = 6
+COMP_ID_PROBLEM = 9
+SENDING_TIME_PROBLEM = 10
+INVALID_MSG_TYPE = 11
+TAG_REPEATED = 13
+TAG_OUT_OF_ORDER = 14
+GROUP_OUT_OF_ORDER = 15
+GROUP_COUNT_INCORRECT = 16
+
+TEXTS = {
+    INVALID_TAG_NUMBER: "Invalid tag number",
+    REQUIRED_TAG_MISSING: "Required tag missing",
+    TAG_NOT_DEFINED_FOR_TYPE: "Tag not defined for this message type",
+    UNDEFINED_TAG: "Undefined Tag",
+    TAG_WITHOUT_VALUE: "Tag specified without a value",
+    VALUE_INCORRECT: "Value is incorrect (out of range) for this tag",
+    INCORRECT_FORMAT: "Incorrect data format for value",
+    COMP_ID_PROBLEM: "CompID problem",
+    SENDING_TIME_PROBLEM: "SendingTime accuracy problem",
+    INVALID_MSG_TYPE: "Invalid MsgType",
+    TAG_REPEATED: "Tag appears more than once",
+    TAG_OUT_OF_ORDER: "Tag specified out of required order",
+    GROUP_OUT_OF_ORDER: "Repeating group fields out of order",
+    GROUP_COUNT_INCORRECT: "Incorrect NumInGroup count for repeating group",
+}
+"""SessionRejectReason (373) to the text (58) that goes with it."""
+
+FIRST_USER_TAG = 5000
+
+
+class Options(NamedTuple):
+    """What to check; the defaults are QuickFIX's.
+
+    ``user_defined``: tags from 5000 on must be in the dictionary. ``unknown_fields``: those below
+    may be in any message, and need not be in the dictionary at all. ``listed_values``: a field with
+    a list of values may hold no other. ``group_order``: members of a group must come in the
+    dictionary's order; that the first opens each instance is always checked.
+    """
+
+    order: bool = True
+    empty_values: bool = True
+    user_defined: bool = True
+    unknown_fields: bool = False
+    listed_values: bool = True
+    group_order: bool = False
+
+
+DEFAULT = Options()
+
+
+class Reject(NamedTuple):
+    """Why a message is refused: SessionRejectReason, RefTagID (None where no tag is meant)."""
+
+    reason: int
+    tag: int | None
+
+    @property
+    def text(self) -> str:
+        """The text of the reason, without the tag."""
+        return TEXTS[self.reason]
+
+
+def validate(
+    message: Message,
+    session_dictionary: Dictionary,
+    app_dictionary: Dictionary | None = None,
+    options: Options = DEFAULT,
+) -> Reject | None:
+    """Check a message; None when it is sound.
+
+    ``session_dictionary`` has header, trailer and the session's own messages, ``app_dictionary``
+    the others; up to FIX 4.4 they are one, and the second may be left out.
+    """
+    app = app_dictionary or session_dictionary
+    if message.msg_type in ADMIN_TYPES:
+        app = session_dictionary
+    return next(_breaches(message, session_dictionary, app, options), None)
+
+
+def _breaches(
+    message: Message, session: Dictionary, app: Dictionary, options: Options
+) -> Iterator[Reject]:
+    tree = grow(message, session, app)
+    if options.order and tree.misplaced is not None:
+        yield Reject(TAG_OUT_OF_ORDER, tree.misplaced)
+    definition = app.message(message.msg_type)
+    if definition is None:
+        yield Reject(INVALID_MSG_TYPE, None)
+        return
+    framed = {8, 9, 10, 35}  # the codec has seen to them
+    for nodes, block in (
+        (tree.header, session.header),
+        (tree.trailer, session.trailer),
+        (tree.body, definition.body),
+    ):
+        yield from _missing(nodes, block, framed)
+    yield from _Part(session, options, None, framed).breaches(tree.header)
+    yield from _Part(session, options, None, framed).breaches(tree.trailer)
+    yield from _Part(app, options, definition.body, set()).breaches(tree.body)
+
+
+def _missing(
+    nodes: "list[Node] | tuple[Node, ...]", block: Block, given: set[int]
+) -> Iterator[Reject]:
+    """Find required fields that are not there, those in groups last."""
+    present = given.union(node.tag for node in nodes)
+    for tag in block.required:
+        if tag not in present:
+            yield Reject(REQUIRED_TAG_MISSING, tag)
+    for node in nodes:
+        if node.group is not None:
+            for instance in node.instances:
+                yield from _missing(instance, node.group, set())
+
+
+class _Part:
+    """Checks the fields of one part of a message; ``block`` is None for header and trailer."""
+
+    def __init__(
+        self, dictionary: Dictionary, options: Options, block: Block | None, before: set[int]
+    ) -> None:
+        self._dictionary = dictionary
+        self._options = options
+        self._block = block
+        self._before = before
+
+    def breaches(self, nodes: list[Node]) -> Iterator[Reject]:
+        seen = self._before
+        for node in nodes:
+            if node.tag in seen:
+                yield Reject(TAG_REPEATED, node.tag)
+            seen.add(node.tag)
+            yield from self._value(node)
+            if self._is_checked(node.tag):
+                yield from self._place(node)
+                yield from self._group(node)
+
+    def _is_checked(self, tag: int) -> bool:
+        if tag < FIRST_USER_TAG:
+            return not self._options.unknown_fields
+        return self._options.user_defined
+
+    def _value(self, node: Node) -> Iterator[Reject]:
+        if not node.value:
+            if self._options.empty_values:
+                yield Reject(TAG_WITHOUT_VALUE, node.tag)
+            return
+        field = self._dictionary.field(node.tag)
+        if field is None:
+            return
+        form = _FORMS.get(field.type)
+        if form is not None and not form(node.value):
+            yield Reject(INCORRECT_FORMAT, node.tag)
+        if self._options.listed_values and not _is_listed(field, node.value):
+            yield Reject(VALUE_INCORRECT, node.tag)
+
+    def _place(self, node: Node) -> Iterator[Reject]:
+        if self._dictionary.field(node.tag) is None:
+            yield Reject(INVALID_TAG_NUMBER, node.tag)
+        if self._block is not None and node.tag not in self._block.fields:
+            yield Reject(TAG_NOT_DEFINED_FOR_TYPE, node.tag)
+
+    def _group(self, node: Node) -> Iterator[Reject]:
+        group = node.group
+        if group is None:
+            return
+        order = {tag: place for place, tag in enumerate(group.fields)}
+        for instance in node.instances:
+            if instance[0].tag != group.first:
+                yield Reject(GROUP_OUT_OF_ORDER, instance[0].tag)
+        if read_int(node.value) != len(node.instances):
+            yield Reject(GROUP_COUNT_INCORRECT, node.tag)
+        for instance in node.instances:
+            last = 0
+            for member in instance:
+                if self._options.group_order and order[member.tag] < last:
+                    yield Reject(GROUP_OUT_OF_ORDER, member.tag)
+                last = order[member.tag]
+                yield from self._value(member)
+                yield from self._group(member)
+
+
+def _is_listed(field: FieldDef, value: bytes) -> bool:
+    values = field.values
+    if not values or ANY_VALUE in values or value in values:
+        return True
+    return field.type in _MULTIPLE and all(one in values for one in value.split(b" "))
+
+
+_MULTIPLE = frozenset(("MULTIPLEVALUESTRING", "MULTIPLECHARVALUE", "MULTIPLESTRINGVALUE"))
+_SEQ_NUM = re.compile(rb"[0-9]{1,18}")
+_CLOCK = re.compile(rb"(?:[01][0-9]|2[0-3]):[0-5][0-9]:(?:[0-5][0-9]|60)(?:\.[0-9]{1,12})?")
+_MONTH_YEAR = re.compile(rb"[0-9]{4}(?:0[1-9]|1[0-2])(?:w[1-5]|0[1-9]|[12][0-9]|3[01])?")
+_DAY_OF_MONTH = re.compile(rb"0?[1-9]|[12][0-9]|3[01]")
+
+
+def _is_int(value: bytes) -> bool:
+    return read_int(value) is not None
+
+
+def _is_decimal(value: bytes) -> bool:
+    return read_decimal(value) is not None
+
+
+def _is_date(value: bytes) -> bool:
+    return read_time(value + b"-00:00:00") is not None
+
+
+_Form = Callable[[bytes], object]
+_FORMS: dict[str, _Form] = {
+    **dict.fromkeys(("INT", "LENGTH", "NUMINGROUP", "TAGNUM"), _is_int),
+    **dict.fromkeys(("PRICE", "AMT", "QTY", "FLOAT", "PRICEOFFSET", "PERCENTAGE"), _is_decimal),
+    **dict.fromkeys(("UTCTIMESTAMP", "TIME"), read_time),
+    **dict.fromkeys(("UTCDATE", "UTCDATEONLY", "LOCALMKTDATE", "DATE"), _is_date),
+    "SEQNUM": _SEQ_NUM.fullmatch,
+    "CHAR": lambda value: len(value) == 1,
+    "BOOLEAN": (b"Y", b"N").__contains__,
+    "UTCTIMEONLY": _CLOCK.fullmatch,
+    "MONTHYEAR": _MONTH_YEAR.fullmatch,
+    "DAYOFMONTH": _DAY_OF_MONTH.fullmatch,
+}
+"""Types whose values have a form; every other type is text."""
