@@ -1,5 +1,6 @@
 """What an operator may do, and what is answered: what was done, and to what."""
 
+import asyncio
 from decimal import Decimal
 from typing import TYPE_CHECKING, Literal
 
@@ -14,6 +15,7 @@ from bascule.model.values import Instant
 
 if TYPE_CHECKING:
     # Commands read these structs too, and they start without an engine.
+    from bascule.config.second_factor import SecondFactor
     from bascule.engine.runtime import Runtime
 
 _TEXT_MAX = 500
@@ -29,12 +31,16 @@ class StopRequest(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ArmRequest(Struct, frozen=True, forbid_unknown_fields=True):
-    """Ask to lift a stop; ``typed`` is the scope's name as the person typed it."""
+    """Ask to lift a stop; ``typed`` is the scope's name as the person typed it.
+
+    ``code`` is the second factor's, where one is set up.
+    """
 
     scope: str
     reason: str
     by: str
     typed: str = ""
+    code: str = ""
 
 
 class SweepRequest(Struct, frozen=True, forbid_unknown_fields=True):
@@ -132,15 +138,22 @@ async def halt(runtime: "Runtime", asked: StopRequest, mode: StopMode) -> Done:
     )
 
 
-async def arm(runtime: "Runtime", asked: ArmRequest) -> Done:
+async def arm(runtime: "Runtime", asked: ArmRequest, factor: "SecondFactor | None") -> Done:
     """Lift a stop.
 
     Raises:
         UsageError: it may not be lifted; the engine has journaled the refusal.
+        SecretError: the second factor cannot be judged; nothing was armed.
     """
     scope = check_scope(runtime, asked.scope)
     _said(asked.by, asked.reason)
-    refused = await runtime.arm(scope, by=asked.by, reason=asked.reason, typed=asked.typed)
+    barred = None
+    # A code counts once, so it is not used up on what would be refused anyway.
+    if factor is not None and asked.typed == scope.split(":", 1)[-1]:
+        barred = await asyncio.to_thread(factor.refusal, asked.code, runtime.clock.now())
+    refused = await runtime.arm(
+        scope, by=asked.by, reason=asked.reason, typed=asked.typed, barred=barred
+    )
     if refused is not None:
         raise UsageError(f"Not armed: {refused.text}.", code=refused.code)
     left = [name for name in runtime.state.stops if name != scope]

@@ -215,8 +215,12 @@ async def freeze(state: AppState, data: JSONBody[StopRequest]) -> Done:
 
 @post("/v1/arm", status_code=200, summary="Lift a stop")
 async def arm(state: AppState, data: JSONBody[ArmRequest]) -> Done:
-    """Lift a stop; ``typed`` must be the scope's name, whoever asks and from wherever."""
-    return await actions.arm(_served(state).runtime, data)
+    """Lift a stop; ``typed`` must be the scope's name, whoever asks and from wherever.
+
+    Where a second factor is set up, ``code`` must be its code of this moment.
+    """
+    served = _served(state)
+    return await actions.arm(served.runtime, data, served.second_factor)
 
 
 @post("/v1/cancel", status_code=200, summary="Cancel working entries")

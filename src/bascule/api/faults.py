@@ -15,7 +15,17 @@ _NOT_FOUND = frozenset(
     {"unknown_order", "unknown_account", "unknown_scope", "unknown_signal", "journal_missing"}
 )
 _CONFLICT = frozenset(
-    {"not_in_doubt", "not_stopped", "arm_not_confirmed", "locked", "link_down", "too_many_streams"}
+    {
+        "not_in_doubt",
+        "not_stopped",
+        "arm_not_confirmed",
+        "arm_needs_code",
+        "arm_code_wrong",
+        "arm_code_limited",
+        "locked",
+        "link_down",
+        "too_many_streams",
+    }
 )
 
 

@@ -6,6 +6,7 @@ from bascule.api.metrics import Turned
 from bascule.api.quoted import Bars
 from bascule.api.status import StatusView, status_view
 from bascule.api.stream import Streams
+from bascule.config.second_factor import SecondFactor
 from bascule.engine.runtime import Runtime
 from bascule.model.errors import JournalUnwritable
 
@@ -13,8 +14,10 @@ from bascule.model.errors import JournalUnwritable
 class Served:
     """An engine as the API knows it. For the loop's thread."""
 
-    def __init__(self, runtime: Runtime) -> None:
+    def __init__(self, runtime: Runtime, second_factor: SecondFactor | None = None) -> None:
+        """``second_factor`` is what arming asks for besides the scope's name."""
         self.runtime = runtime
+        self.second_factor = second_factor
         self.journal = runtime.setup.data_dir / "journal.db"
         self.streams = Streams(runtime.owner, self.journal)
         self.turned = Turned()

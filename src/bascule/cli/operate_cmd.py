@@ -8,7 +8,7 @@ import typer
 
 from bascule.cli.common import ConfigOption, JsonOption, print_table
 from bascule.cli.exits import Exit
-from bascule.model.errors import UsageError
+from bascule.model.errors import BasculeError, UsageError
 
 if TYPE_CHECKING:
     from bascule.api.actions import Swept
@@ -81,10 +81,14 @@ def arm(
     typed: Annotated[
         str, typer.Option("--typed", help="The scope's name; else asked.", show_default=False)
     ] = "",
+    code: Annotated[
+        str,
+        typer.Option("--code", help="Of the second factor; else asked if set.", show_default=False),
+    ] = "",
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Lift a stop. The scope's name must be typed."""
+    """Lift a stop. The scope's name must be typed, and the second factor's code if one is set."""
     name = scope.split(":", 1)[-1]
     if not typed:
         if not sys.stdin.isatty():
@@ -95,7 +99,13 @@ def arm(
             )
         typed = typer.prompt(f"Type {name!r} to arm {scope}", err=True)
     body = {"scope": scope, "reason": reason, "by": by or _user(), "typed": typed.strip()}
-    _do("/v1/arm", body, config, as_json)
+    try:
+        _do("/v1/arm", {**body, "code": code}, config, as_json)
+    except BasculeError as error:
+        if error.code != "arm_needs_code" or not sys.stdin.isatty():
+            raise
+        code = typer.prompt("Code of your second factor", err=True)
+        _do("/v1/arm", {**body, "code": code}, config, as_json)
 
 
 def cancel(

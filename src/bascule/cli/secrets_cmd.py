@@ -26,7 +26,7 @@ Name = Annotated[str, typer.Argument(help="Lower-case letters, digits and unders
 def register(app: typer.Typer) -> None:
     """Add the commands."""
     group = typer.Typer(no_args_is_help=True, help="Keep passwords, keys and tokens by name.")
-    for command in (init, set_, get, list_, delete):
+    for command in (init, set_, get, list_, delete, totp):
         group.command(command.__name__.strip("_"))(command)
     app.add_typer(group, name="secrets")
 
@@ -130,6 +130,43 @@ def delete(name: Name, mode: ModeOption = None, config: ConfigOption = None) -> 
     where = _where(mode, config)
     where.secrets.delete(name)
     typer.echo(f"Deleted the {where.mode.value} secret {name}.")
+
+
+def totp(
+    mode: ModeOption = None,
+    config: ConfigOption = None,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Make a new one in place of the one there is.")
+    ] = False,
+) -> None:
+    """Set up the second factor: from then on arming asks for a code of an authenticator app.
+
+    The address for the app is printed once and never again. In a terminal nothing is kept before
+    the app has shown a right code.
+    """
+    from bascule.config.second_factor import SECRET, new_secret, right_code
+    from bascule.engine.clock import SystemClock
+
+    where = _where(mode, config)
+    if where.secrets.find(SECRET) is not None and not replace:
+        raise UsageError(
+            "A second factor is set up already. Nothing was changed.",
+            code="second_factor_exists",
+            hint="Make another with --replace; `bascule secrets delete second_factor` does without",
+        )
+    secret, address = new_secret(where.mode.value)
+    typer.echo(f"Add this to your authenticator app; it is shown this once:\n\n  {address}\n")
+    typer.echo(f"To type it by hand: the key {secret}, by time, 6 digits, 30 seconds.")
+    if sys.stdin.isatty():
+        code = typer.prompt("Code that the app shows now", err=True)
+        if not right_code(secret, code, SystemClock().now()):
+            raise UsageError(
+                "That is not its code. Nothing was kept, so arming is as it was.",
+                code="arm_code_wrong",
+                hint="Check that the phone's clock is right, remove the entry, and begin again.",
+            )
+    place = where.secrets.set(SECRET, secret)
+    typer.echo(f"Arming in mode {where.mode.value} asks for a code now. Kept in the {place}.")
 
 
 def _where(mode: AccountMode | None, named: Path | None) -> _Where:

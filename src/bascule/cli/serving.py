@@ -190,7 +190,7 @@ async def _serve_runtime(
     ended: asyncio.Event,
     watching: Watching,
 ) -> None:
-    served = Served(runtime)
+    served = Served(runtime, prepared.second_factor)
     dialects.detect("")  # loads every dialect, so that the first signal need not wait for it
     intake = HttpIntake(
         [source for source in prepared.sources if source.folder is None],

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from bascule.config.build import Config
+from bascule.config.second_factor import SecondFactor, second_factor
 from bascule.config.secrets import Secrets
 from bascule.engine.runtime import Setup, VenueSetup
 from bascule.model.errors import SecretError
@@ -16,6 +17,7 @@ class Prepared(NamedTuple):
 
     setup: Setup
     sources: tuple[Source, ...]
+    second_factor: SecondFactor
 
 
 def prepare(config: Config, secrets: Secrets, wire_log: WireLog | None = None) -> Prepared:
@@ -47,7 +49,7 @@ def prepare(config: Config, secrets: Secrets, wire_log: WireLog | None = None) -
         max_signal_age_ns=config.max_signal_age_ns,
         wire_log=wire_log,
     )
-    return Prepared(setup, sources)
+    return Prepared(setup, sources, second_factor(secrets, config.data.second_factor))
 
 
 def _resolver(config: Config, secrets: Secrets) -> Callable[[str], str]:

@@ -69,6 +69,11 @@ class DataDirectory(Struct, frozen=True):
         """Where a running engine notes the address at which it is reached."""
         return self.path / "endpoint.json"
 
+    @property
+    def second_factor(self) -> Path:
+        """Where it is remembered which codes of the second factor were used."""
+        return self.path / "second_factor"
+
     def prepare(self) -> None:
         """Make the directory and claim it for its mode.
 

@@ -241,9 +241,20 @@ class Runtime:
         self.owner.feed(inp.StopAsked(self.clock.now(), scope, mode, by, reason, until))
         await self.owner.durable()
 
-    async def arm(self, scope: str, *, by: str, reason: str, typed: str) -> ArmRefused | None:
-        """Lift a stop, durably; gives the refusal when it may not be lifted."""
-        events = self.owner.feed(inp.ArmAsked(self.clock.now(), scope, by, reason, typed))
+    async def arm(
+        self,
+        scope: str,
+        *,
+        by: str,
+        reason: str,
+        typed: str,
+        barred: tuple[str, str] | None = None,
+    ) -> ArmRefused | None:
+        """Lift a stop, durably; gives the refusal when it may not be lifted.
+
+        ``barred`` is why the second factor does not let them: a code and a sentence.
+        """
+        events = self.owner.feed(inp.ArmAsked(self.clock.now(), scope, by, reason, typed, barred))
         await self.owner.durable()
         refused = next((event for event in events if isinstance(event, ArmRefused)), None)
         if refused is None:

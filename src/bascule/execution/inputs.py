@@ -155,13 +155,17 @@ class StopAsked(Struct, frozen=True):
 
 
 class ArmAsked(Struct, frozen=True):
-    """Somebody arms a scope again; ``typed`` is what they typed to confirm it."""
+    """Somebody arms a scope again; ``typed`` is what they typed to confirm it.
+
+    ``barred`` is why their second factor does not let them, a code and a sentence.
+    """
 
     at: Instant
     scope: str
     by: str
     reason: str
     typed: str
+    barred: tuple[str, str] | None = None
 
 
 class SweepAsked(Struct, frozen=True):

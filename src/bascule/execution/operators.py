@@ -109,7 +109,7 @@ def stop(turn: Turn, given: inp.StopAsked) -> None:
 
 
 def arm(turn: Turn, given: inp.ArmAsked) -> None:
-    """Lift a stop: only with its scope typed out, and never before a lock's hour."""
+    """Lift a stop: with its scope typed out and the second factor, and not before its hour."""
     known = turn.state.stops.get(given.scope)
     restored = given.scope == "all" and turn.state.reduce_only
     code, text = "", ""
@@ -118,6 +118,8 @@ def arm(turn: Turn, given: inp.ArmAsked) -> None:
         code, text = "not_stopped", f"no stop on {given.scope} is in force"
     elif given.typed != wanted:
         code, text = "arm_not_confirmed", f"type {wanted!r} to confirm; nothing was armed"
+    elif given.barred is not None:
+        code, text = given.barred
     elif known is not None and known.until is not None and turn.at < known.until:
         code, text = "locked", f"{given.scope} is locked; it cannot be armed before its time"
     if code:

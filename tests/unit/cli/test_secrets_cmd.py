@@ -1,6 +1,7 @@
 """``bascule secrets``."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -102,3 +103,23 @@ def test_the_keyring_needs_no_file(ready: Bascule, tmp_path: Path) -> None:
     done = ready("secrets", "init")
     assert done.code == 2
     assert "secret_store" in done.err
+
+
+def test_a_second_factor_is_set_up_once_and_its_address_shown_once(bascule: Bascule) -> None:
+    """The kept secret is the one that the app was given; a second set-up needs --replace."""
+    done = bascule("secrets", "totp", "--mode", "live")
+    found = re.search(r"otpauth://totp/Bascule:live\?secret=(\w+)&issuer=Bascule", done.out)
+    assert found, done.out
+    kept = bascule("secrets", "get", "second_factor", "--mode", "live", "--reveal")
+    assert kept.out.strip() == found[1]
+    again = bascule("secrets", "totp", "--mode", "live")
+    assert again.code == 2 and "second_factor_exists" in again.err and "otpauth" not in again.out
+    replaced = bascule("secrets", "totp", "--mode", "live", "--replace")
+    assert "otpauth" in replaced.out and found[1] not in replaced.out
+
+
+def test_in_a_terminal_a_wrong_code_keeps_nothing(bascule: Bascule) -> None:
+    """A secret that the app never took in would lock its owner out of arming."""
+    done = bascule("secrets", "totp", "--mode", "live", stdin="123\n", typed=True)
+    assert "Code:  arm_code_wrong" in done.err
+    assert bascule("secrets", "get", "second_factor", "--mode", "live").code == 1
