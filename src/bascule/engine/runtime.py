@@ -56,6 +56,10 @@ STOP_PATIENCE_S = 6.0
 _EPOCH_LETTERS = string.ascii_lowercase + string.digits
 
 
+def _draw_epoch() -> str:
+    return "".join(secrets.choice(_EPOCH_LETTERS) for _ in range(4))
+
+
 class VenueSetup(Struct, frozen=True, kw_only=True):
     """One configured venue: its kind, its settings, and its secrets by name."""
 
@@ -79,6 +83,10 @@ class Setup(Struct, frozen=True, kw_only=True):
     wire_log: WireLog | None = None
     links: Mapping[VenueId, Callable[[VenueContext], Venue]] = field(default_factory=dict)
     """Factories that stand in for a kind's own, by venue id."""
+    open_journal: Callable[..., Journal] = Journal.open
+    """Takes the journal; a simulator stands it on a disk of its own."""
+    draw_epoch: Callable[[], str] = _draw_epoch
+    """Names a new epoch; a simulator's is repeatable."""
 
 
 def _no_wire_log(direction: str, subject: str, payload: bytes) -> None:
@@ -128,7 +136,7 @@ class Runtime:
 
     def _open(self) -> None:
         loop = asyncio.get_running_loop()
-        self._journal = Journal.open(
+        self._journal = self.setup.open_journal(
             self.setup.data_dir / "journal.db",
             clock=self.clock.now,
             call_soon=loop.call_soon_threadsafe,
@@ -186,7 +194,7 @@ class Runtime:
         new_epoch = ""
         reason = ""
         if self._journal.epoch_due:
-            new_epoch = "".join(secrets.choice(_EPOCH_LETTERS) for _ in range(4))
+            new_epoch = self.setup.draw_epoch()
             reason = "restored from a backup" if known.epoch else "first start"
         self.owner.feed(
             inp.EngineBegan(

@@ -60,7 +60,10 @@ class Clock:
 class Server:
     """The broker, its ledger on disk, and its clients."""
 
-    def __init__(self, settings: PaperSettings) -> None:
+    def __init__(
+        self, settings: PaperSettings, *, machine: Callable[[], int] = time.time_ns
+    ) -> None:
+        """Open the ledger; ``machine`` gives the time where the settings' clock is real."""
         self.settings = settings
         self.tokens = {
             account.login: token(account.token_env, account.token_file, f"account {account.login}")
@@ -74,7 +77,7 @@ class Server:
         self.ledger = SqliteLedger(Path(settings.ledger))
         manual = settings.clock == "manual"
         start = max(settings.clock_start, int(self.ledger.meta("now") or 0))
-        self.clock = Clock(manual=manual, start=Instant(start))
+        self.clock = Clock(manual=manual, start=Instant(start), machine=machine)
         self.faults = Faults(FAULTS, random.Random(f"{settings.seed} faults"))
         for fault in settings.faults:
             self.faults.arm(fault)
