@@ -12,6 +12,7 @@ from msgspec import Struct
 from bascule.alerts.alert import AlertPlan, Shown
 from bascule.config.firm import NewsSettings
 from bascule.config.firm_terms import permission_of, programme_of
+from bascule.config.guardian_settings import GuardianSettings
 from bascule.config.paths import DataDirectory, home
 from bascule.config.settings import (
     AccountSettings,
@@ -131,6 +132,7 @@ class Config(Struct, frozen=True, kw_only=True):
     alerts: AlertPlan
     news: NewsSettings
     heartbeat: HeartbeatSettings
+    guardian: GuardianSettings
     text: str
     hash: str
     file: Path | None = None
@@ -182,6 +184,7 @@ def build(settings: Settings, file: Path | None, environ: Mapping[str, str]) -> 
         alerts=settings.alerts.plan(_shown(settings)),
         news=_news(settings.news, file),
         heartbeat=settings.heartbeat,
+        guardian=settings.guardian,
         text=text,
         hash=sha256(text.encode()).hexdigest(),
         file=file,

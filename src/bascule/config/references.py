@@ -21,6 +21,18 @@ def references(table: Plain) -> Iterator[Problem]:
     yield from _accounts(table)
     yield from _sources(table)
     yield from _routes(table)
+    yield from _guardian(table)
+
+
+def _guardian(table: Plain) -> Iterator[Problem]:
+    guardian = table.get("guardian")
+    if not isinstance(guardian, Mapping):
+        return
+    for key, tables, what in (("floors", "accounts", "account"), ("secrets", "venues", "venue")):
+        names, known = guardian.get(key), dict(_tables(table, tables))
+        for name in names if isinstance(names, Mapping) else ():
+            if name not in known:
+                yield _unknown(("guardian", key, name), name, what, known)
 
 
 def _venues(table: Plain) -> Iterator[Problem]:

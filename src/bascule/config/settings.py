@@ -34,6 +34,7 @@ from bascule.config.fields import (
     WholeNumber,
 )
 from bascule.config.firm import BufferSettings, NewsSettings, PermissionSettings
+from bascule.config.guardian_settings import GuardianSettings
 from bascule.config.mapping import MappingSettings
 from bascule.config.table import Table, wrong
 from bascule.config.watch_settings import AlertSettings, HeartbeatSettings
@@ -298,6 +299,7 @@ class Settings(BaseSettings):
     server: ServerSettings = ServerSettings()
     journal: JournalSettings = JournalSettings()
     secrets: SecretSettings = SecretSettings()
+    guardian: GuardianSettings = GuardianSettings()
     alerts: AlertSettings = AlertSettings()
     heartbeat: HeartbeatSettings = HeartbeatSettings()
     news: NewsSettings = NewsSettings()

@@ -30,6 +30,7 @@ from bascule.model.errors import ConfigError
 HOST = "127.0.0.1"
 BODY_MAX = 10_000
 _TOKEN_BYTES = 32
+_UNAUTHENTICATED = b'{"code":"unauthenticated","text":"the token of the guardian is wrong"}'
 
 Extra = Callable[[Guardian], Sequence[web.AbstractRouteDef]]
 """Gives more routes for the guardian's port."""
@@ -125,7 +126,7 @@ class Server:
         right = hmac.compare_digest(token.strip().encode(), self._token)
         if not (right and scheme.lower() == "bearer"):
             raise web.HTTPUnauthorized(
-                body=b'{"code":"unauthenticated","text":"the guardian\'s token is missing or wrong"}',
+                body=_UNAUTHENTICATED,
                 content_type="application/json",
             )
 

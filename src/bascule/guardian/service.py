@@ -32,7 +32,7 @@ from bascule.config.handover import (
 from bascule.config.latch import DIRECTORY as LATCH
 from bascule.config.latch import Latch
 from bascule.guardian import intake
-from bascule.guardian.arming import Arming
+from bascule.guardian.arming import arm_refusal, wants_code
 from bascule.guardian.engine_process import EngineProcess, Processes
 from bascule.guardian.keeper import Keeper
 from bascule.guardian.setup import GuardedVenue, GuardianSetup, OnTrip
@@ -85,7 +85,6 @@ class Guardian:
         self._latch = Latch(setup.mode_dir / LATCH)
         self._stops = Stops(self.files.stops)
         self._log = GuardianLog(self.files.log)
-        self._arming = Arming(setup.second_factor, clock)
         self._engine = EngineProcess(
             self.files.engine_progress, setup.options.stalled_ns, processes
         )
@@ -161,7 +160,7 @@ class Guardian:
             accounts=tuple(keeper.view() for keeper in self._keepers.values()),
             stops=tuple(stop.view() for stop in self._stops),
             drill=self.last_drill(),
-            second_factor=self._arming.wanted,
+            second_factor=wants_code(self.setup.second_factor),
         )
 
     def report(self, account: str = "") -> tuple[OrderLine, ...]:
@@ -315,7 +314,8 @@ class Guardian:
             self._end_engine("the latch could not be written")
 
     def _arm(self, command: Command, now: Instant) -> CommandResult:
-        refused = self._arming.refusal(command, self._stops.get(command.scope), now)
+        known, factor = self._stops.get(command.scope), self.setup.second_factor
+        refused = arm_refusal(command, known, factor, now)
         if refused is not None:
             self._note_refused(command, refused)
             return refused

@@ -7,6 +7,7 @@ from typing import Literal
 
 from msgspec import Struct, field
 
+from bascule.config.second_factor import SecondFactor
 from bascule.model.account import AccountSpec
 from bascule.model.enums import AccountMode
 from bascule.model.ids import VenueId
@@ -58,8 +59,8 @@ class Options(Struct, frozen=True, kw_only=True):
 class GuardianSetup(Struct, frozen=True, kw_only=True):
     """A guardian of one mode's accounts. ``mode_dir`` is that mode's own data directory.
 
-    ``second_factor`` is the secret of the time-based codes that arming asks for, '' for none.
-    ``links`` are factories that stand in for a kind's own, by venue.
+    ``second_factor`` judges the codes that arming asks for, where they are set up. ``links`` are
+    factories that stand in for a kind's own, by venue.
     """
 
     mode_dir: Path
@@ -67,7 +68,7 @@ class GuardianSetup(Struct, frozen=True, kw_only=True):
     accounts: tuple[AccountSpec, ...]
     venues: tuple[GuardedVenue, ...]
     options: Options = Options()
-    second_factor: str = ""
+    second_factor: SecondFactor | None = None
     links: Mapping[VenueId, Callable[[VenueContext], Venue]] = field(default_factory=dict)
 
     def __repr__(self) -> str:

@@ -10,7 +10,7 @@ import pytest
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
-from bascule.config import firm, mapping, settings, watch_settings
+from bascule.config import firm, guardian_settings, mapping, settings, watch_settings
 from bascule.config.durations import format_duration
 
 TEXT = (Path(__file__).resolve().parents[3] / "docs/configuration.md").read_text(encoding="utf-8")
@@ -20,6 +20,7 @@ TABLES = (
     settings.SecretSettings,
     watch_settings.AlertSettings,
     watch_settings.HeartbeatSettings,
+    guardian_settings.GuardianSettings,
     settings.VenueSettings,
     settings.AccountSettings,
     settings.SymbolSettings,
@@ -48,6 +49,12 @@ DURATIONS = {
     "link_lost_after",
     "session_cutoff",
     "refresh",
+    "stalled_after",
+    "link_halt_after",
+    "link_alert_after",
+    "link_flatten_after",
+    "money_every",
+    "drill_every",
 }
 
 
