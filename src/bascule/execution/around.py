@@ -108,7 +108,7 @@ class Surroundings:
         last = self._account.prices.get(self._listing.symbol)
         if last is not None and last.at >= oldest:
             return Reference(last.price, "the last fill")
-        told = self._draft.signal_price
+        told = self.signal_price
         if told is not None and told != self._own_price:
             return Reference(told, "the price in the signal")
         return None
@@ -161,6 +161,11 @@ class Surroundings:
     def money(self) -> AccountSnapshot | None:
         """The venue's last word on the account's money."""
         return self._account.money
+
+    @property
+    def signal_price(self) -> Decimal | None:
+        """The price that the sender saw."""
+        return self._draft.signal_price
 
     @property
     def unpriced_max_qty(self) -> Decimal | None:
@@ -255,6 +260,9 @@ class Surroundings:
     @lazy
     def messages(self) -> tuple[Messages, ...]:
         """The budgets of account, strategy and venue."""
+        of_venue = in_force(self._turn, f"venue:{self._spec.venue}")
+        if self._limits.messages_per_day is None and of_venue is None:
+            return ()
         state, draft = self._turn.state, self._draft
         of_strategy = state.strategies.get(draft.strategy)
         budgets = (
@@ -271,7 +279,7 @@ class Surroundings:
             (
                 f"venue {self._spec.venue}",
                 state.venues.get(self._spec.venue, _EMPTY),
-                in_force(self._turn, f"venue:{self._spec.venue}"),
+                of_venue,
             ),
         )
         return tuple(
@@ -392,21 +400,26 @@ class Surroundings:
 
     @lazy
     def crosses(self) -> str:
-        """A resting order of our own that this one could trade with."""
+        """A resting order of another account that this one could trade with."""
         total = self._sums.get(self._listing.symbol)
         if total is None:
             return ""
         buys = self._draft.side is Side.BUY
         resting = (total.asks if buys else total.bids).get(self._spec.venue)
-        if resting is None or not resting.prices:
+        if resting is None or not resting.orders or not self._reaches(_best(resting, lowest=buys)):
             return ""
-        best = _best(resting, lowest=buys)
+        for account, price in resting.orders.values():
+            if account != self._account.id and self._reaches(price):
+                side = "sell" if buys else "buy"
+                return f"a {side} limit order at {text(price)} rests on account {account}"
+        return ""
+
+    def _reaches(self, price: Decimal) -> bool:
+        """Whether the order could trade at a price."""
         reach = self._reach
-        if reach is not None and (reach < best if buys else reach > best):
-            return ""
-        account = next(name for name, price in resting.prices.items() if price == best)
-        side = "sell" if buys else "buy"
-        return f"a {side} limit order at {text(best)} rests on account {account}"
+        if reach is None:
+            return True
+        return reach >= price if self._draft.side is Side.BUY else reach <= price
 
     @lazy
     def _reach(self) -> Decimal | None:
@@ -437,6 +450,6 @@ class Surroundings:
 
 def _best(resting: Resting, *, lowest: bool) -> Decimal:
     if resting.best is None:
-        prices = resting.prices.values()
+        prices = [price for _, price in resting.orders.values()]
         resting.best = min(prices) if lowest else max(prices)
     return resting.best

@@ -13,27 +13,26 @@ from decimal import Decimal
 
 from msgspec import Struct, field
 
-from bascule.execution.state import AccountState, State
+from bascule.execution.state import AccountState, Order, State
 from bascule.model.account import AccountSpec
 from bascule.model.enums import OrdType, Side
-from bascule.model.ids import AccountId, Symbol, VenueId
+from bascule.model.ids import AccountId, ClOrdID, Symbol, VenueId
 from bascule.model.instrument import Listing
 from bascule.model.values import ZERO, Currency
+
+TOUCHED_MAX = 10_000
+"""Orders touched since they were last summed, beyond which all are summed anew."""
 
 
 class Share(Struct, frozen=True):
     """What one account has in one contract, open entries at their worst; all unsigned.
 
-    ``worst`` is the larger side, ``waiting`` what open entries may still fill. ``bid`` and ``ask``
-    are its best resting limit prices. ``mark`` is the last price that it knows.
+    ``worst`` is the larger side, ``waiting`` what open entries may still fill.
     """
 
     buy: Decimal
     sell: Decimal
     waiting: Decimal
-    bid: Decimal | None
-    ask: Decimal | None
-    mark: Decimal | None
 
     @property
     def worst(self) -> Decimal:
@@ -42,14 +41,21 @@ class Share(Struct, frozen=True):
 
 
 class Resting(Struct):
-    """The accounts of one venue that rest limit orders on one side, and the best price of them."""
+    """The limit orders that rest on one side of a contract at one venue: account and price.
 
-    prices: dict[AccountId, Decimal] = field(default_factory=dict)
+    ``best`` is the price that the other side would meet first; None where it is to be found anew.
+    """
+
+    orders: dict[ClOrdID, tuple[AccountId, Decimal]] = field(default_factory=dict)
     best: Decimal | None = None
 
 
 class Sum(Struct):
-    """One contract over all accounts. ``sellers`` and ``buyers`` are the accounts, by venue."""
+    """One contract over all accounts. ``mark`` is the last price that any of them knows.
+
+    ``buyers`` and ``sellers`` are the accounts on either side, by venue; ``bids`` and ``asks``
+    their resting orders.
+    """
 
     quote: Currency
     buy: Decimal = ZERO
@@ -66,19 +72,30 @@ class Sum(Struct):
 class Totals(Struct):
     """Every contract over all accounts, and the margin that accounts use, by their currency.
 
-    ``touched`` names the accounts to be summed anew; None is all of them.
+    ``accounts`` and ``orders`` are to be looked at again; without ``whole`` all are.
     """
 
     sums: dict[Symbol, Sum] = field(default_factory=dict)
     margins: dict[Currency, Decimal] = field(default_factory=dict)
     shares: dict[AccountId, dict[Symbol, Share]] = field(default_factory=dict)
     margin_of: dict[AccountId, tuple[Currency, Decimal]] = field(default_factory=dict)
-    touched: dict[AccountId, None] = field(default_factory=dict)
+    accounts: dict[AccountId, None] = field(default_factory=dict)
+    orders: dict[ClOrdID, AccountId] = field(default_factory=dict)
     whole: bool = False
+
+    def touch(self, account: AccountId, order: ClOrdID | None) -> None:
+        """Remember that an event was about an account, and about an order of it."""
+        self.accounts[account] = None
+        if order is not None:
+            self.orders[order] = account
+            if len(self.orders) > TOUCHED_MAX:
+                self.forget()
 
     def forget(self) -> None:
         """Sum every account anew: what its venue lists may have changed."""
         self.whole = False
+        self.accounts.clear()
+        self.orders.clear()
 
     def refresh(
         self,
@@ -87,25 +104,33 @@ class Totals(Struct):
         listings: Mapping[AccountId, Mapping[Symbol, Listing]],
     ) -> None:
         """Sum what was touched anew."""
-        names = self.touched if self.whole else dict.fromkeys(state.accounts)
-        if not names:
-            return
         if not self.whole:
-            self.sums.clear()
-            self.margins.clear()
-            self.shares.clear()
-            self.margin_of.clear()
-        self.touched = {}
-        self.whole = True
-        for name in names:
+            self._begin(state)
+        for name in self.accounts:
             account, spec = state.accounts.get(name), specs.get(name)
             if account is not None and spec is not None:
                 self._margin(account)
                 self._account(account, spec.venue, listings.get(name, {}))
+        for order_name, name in self.orders.items():
+            account, spec = state.accounts.get(name), specs.get(name)
+            order = account.order(order_name) if account is not None else None
+            if spec is not None and order is not None and order.price is not None:
+                self._order(order, spec.venue, listings.get(name, {}))
+        self.accounts.clear()
+        self.orders.clear()
 
     def share(self, account: AccountId, symbol: Symbol) -> Share | None:
         """Give what one account has in one contract."""
         return self.shares.get(account, {}).get(symbol)
+
+    def _begin(self, state: State) -> None:
+        self.whole = True
+        for kept in (self.sums, self.margins, self.shares, self.margin_of):
+            kept.clear()
+        for account in state.accounts.values():
+            self.accounts[account.id] = None
+            for name in account.orders:
+                self.orders[name] = account.id
 
     def _margin(self, account: AccountState) -> None:
         known = self.margin_of.pop(account.id, None)
@@ -125,49 +150,55 @@ class Totals(Struct):
             old, new = before.get(symbol), after.get(symbol)
             if old == new:
                 continue
-            found = self.sums.get(symbol)
-            if found is None:
-                found = self.sums[symbol] = Sum(listings[symbol].quote)
+            found = self.sums.get(symbol) or self._sum(listings[symbol])
             _weigh(found, old, -1)
             _weigh(found, new, 1)
             _stand(found.buyers, venue, account.id, new is not None and new.buy > 0)
             _stand(found.sellers, venue, account.id, new is not None and new.sell > 0)
-            _rest(found.bids, venue, account.id, new.bid if new is not None else None)
-            _rest(found.asks, venue, account.id, new.ask if new is not None else None)
-            if new is not None and new.mark is not None:
-                found.mark = new.mark
+            last = account.prices.get(symbol)
+            if last is not None:
+                found.mark = last.price
         self.shares[account.id] = after
+
+    def _sum(self, listing: Listing) -> Sum:
+        found = self.sums.get(listing.symbol)
+        if found is None:
+            found = self.sums[listing.symbol] = Sum(listing.quote)
+        return found
+
+    def _order(self, order: Order, venue: VenueId, listings: Mapping[Symbol, Listing]) -> None:
+        listing = listings.get(order.symbol)
+        if listing is None:
+            return
+        found = self._sum(listing)
+        if found.mark is None:
+            found.mark = order.price
+        if order.ord_type is not OrdType.LIMIT or order.price is None:
+            return
+        side = found.bids if order.side is Side.BUY else found.asks
+        resting = side.get(venue)
+        if resting is None:
+            resting = side[venue] = Resting()
+        resting.best = None
+        if order.live:
+            resting.orders[order.cl_ord_id] = (order.account, order.price)
+        else:
+            resting.orders.pop(order.cl_ord_id, None)
 
 
 def _shares(account: AccountState, listings: Mapping[Symbol, Listing]) -> dict[Symbol, Share]:
-    bids: dict[Symbol, Decimal] = {}
-    asks: dict[Symbol, Decimal] = {}
-    marks: dict[Symbol, Decimal] = {}
-    for order in account.orders.values():
-        if order.price is None:
-            continue
-        marks[order.symbol] = order.price
-        if order.ord_type is not OrdType.LIMIT:
-            continue
-        if order.side is Side.BUY:
-            bids[order.symbol] = max(order.price, bids.get(order.symbol, order.price))
-        else:
-            asks[order.symbol] = min(order.price, asks.get(order.symbol, order.price))
     shares: dict[Symbol, Share] = {}
     for symbol, exposure in account.exposure.items():
-        listing = listings.get(symbol)
         buy, sell = exposure.long + exposure.open_buy, exposure.short + exposure.open_sell
-        if listing is None or not (buy or sell or symbol in bids or symbol in asks):
+        if not buy and not sell:
             continue
-        last = account.prices.get(symbol)
-        shares[symbol] = Share(
-            buy * listing.multiplier,
-            sell * listing.multiplier,
-            (exposure.open_buy + exposure.open_sell) * listing.multiplier,
-            bids.get(symbol),
-            asks.get(symbol),
-            last.price if last is not None else marks.get(symbol),
-        )
+        listing = listings.get(symbol)
+        if listing is not None:
+            shares[symbol] = Share(
+                buy * listing.multiplier,
+                sell * listing.multiplier,
+                (exposure.open_buy + exposure.open_sell) * listing.multiplier,
+            )
     return shares
 
 
@@ -186,20 +217,3 @@ def _stand(
         side.setdefault(venue, {})[account] = None
     elif venue in side:
         side[venue].pop(account, None)
-
-
-def _rest(
-    side: dict[VenueId, Resting], venue: VenueId, account: AccountId, price: Decimal | None
-) -> None:
-    resting = side.get(venue)
-    if resting is None:
-        if price is None:
-            return
-        resting = side[venue] = Resting()
-    if resting.prices.get(account) == price:
-        return
-    if price is None:
-        del resting.prices[account]
-    else:
-        resting.prices[account] = price
-    resting.best = None

@@ -102,7 +102,7 @@ class Turn:
         evolve(self.state, event)
         account: AccountId | None = getattr(event, "account", None)
         if account:
-            self.market.totals.touched[account] = None
+            self.market.totals.touch(account, getattr(event, "cl_ord_id", None))
         self.events.append(event)
 
     def listing(self, account: AccountId, symbol: Symbol) -> Listing | None:

@@ -28,10 +28,12 @@ from bascule.model.values import ZERO, Currency, Instant
 
 
 class Verdict(Struct, frozen=True, array_like=True, omit_defaults=True):
-    """What one check said of one order: ``[code, ok, used, limit, text, passes]``.
+    """What one check said of one order: ``[code, ok, used, limit, text, passes, room]``.
 
     ``used`` and ``limit`` are in the check's own unit (its docs line says which); ``text`` is the
-    sentence of a refusal and ``passes`` what would have passed.
+    sentence of a refusal and ``passes`` what would have passed; ``room`` is what was left for
+    this order before it, in the same unit. A check that was passed may say in ``text`` what it
+    measured from.
     """
 
     code: str
@@ -40,6 +42,7 @@ class Verdict(Struct, frozen=True, array_like=True, omit_defaults=True):
     limit: Decimal | None = None
     text: str = ""
     passes: str = ""
+    room: Decimal | None = None
 
 
 class Bracket(Struct, frozen=True, omit_defaults=True):

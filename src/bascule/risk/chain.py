@@ -30,7 +30,8 @@ def judge(proposal: Proposal) -> tuple[Verdict, ...]:
     pass: a bug of ours must neither open risk nor keep it open.
 
     Returns:
-        One verdict a check that was run; the order may go only if the last one is ``ok``.
+        One verdict a check that had something to hold the order to; the order may go only if the
+        last one is ``ok``.
     """
     met = CHECKS
     if proposal.reducing or proposal.closing:
@@ -41,6 +42,8 @@ def judge(proposal: Proposal) -> tuple[Verdict, ...]:
             verdict = check.run(proposal)
         except Exception as error:  # whatever it is, it must not decide over an exit
             verdict = _broken(check, proposal, error)
+        if verdict is None:
+            continue
         verdicts.append(verdict)
         if not verdict.ok:
             break

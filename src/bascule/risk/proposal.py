@@ -12,7 +12,7 @@ from bascule.model.event import Verdict
 from bascule.model.ids import StrategyId
 from bascule.model.instrument import Listing, Quote
 from bascule.model.order import AccountSnapshot
-from bascule.model.values import ZERO, Instant
+from bascule.model.values import ZERO, Instant, floor_to, text
 from bascule.risk.rates import RateWindow
 
 
@@ -68,6 +68,10 @@ class Around(Protocol):
     @property
     def rate(self) -> Decimal | None:
         """Account currency for one unit of the contract's quote currency, the dearer way."""
+
+    @property
+    def signal_price(self) -> Decimal | None:
+        """The price that the sender saw."""
 
     @property
     def price(self) -> Decimal | None:
@@ -152,7 +156,7 @@ class Around(Protocol):
 
     @property
     def crosses(self) -> str:
-        """An own resting order that this one could trade with, in words; else empty."""
+        """Another account's resting order that this one could trade with, in words; else empty."""
 
     @property
     def opposes(self) -> str:
@@ -234,13 +238,14 @@ class Check(Struct, frozen=True):
     ``place`` is its place in the chain (numbers leave gaps for later checks). ``applies_to`` says
     which orders meet it: ``any`` every order; ``unproven`` all but a proven reduction; ``entry``
     only what opens or adds, so that a close which cannot be proven (another book stands against
-    it) is not held to limits on new risk.
+    it) is not held to limits on new risk. ``run`` gives None where no limit is set: then there is
+    nothing to say.
     """
 
     code: str
     place: int
     applies_to: Literal["entry", "unproven", "any"]
-    run: Callable[[Proposal], Verdict]
+    run: Callable[[Proposal], Verdict | None]
 
 
 def refuse(
@@ -249,8 +254,15 @@ def refuse(
     passes: str,
     used: Decimal | int | None = None,
     limit: Decimal | int | None = None,
+    before: Decimal | int | None = None,
 ) -> Verdict:
-    """Make a refusal: what is so, with its numbers, and what would have passed."""
+    """Make a refusal: what is so, with its numbers, and what would have passed.
+
+    ``before`` is what was used without this order: the room is what it leaves of the limit.
+    """
+    room = None
+    if limit is not None and before is not None:
+        room = max(Decimal(limit) - before, ZERO)
     return Verdict(
         code,
         False,
@@ -258,15 +270,30 @@ def refuse(
         None if limit is None else Decimal(limit),
         sentence,
         passes,
+        room,
     )
 
 
-def known(value: Decimal | None, what: str) -> Decimal:
-    """Give a number that a check cannot do without.
+def cents(value: Decimal) -> str:
+    """Write an amount of money to be read: two places, no trailing zeros."""
+    return text(round(value, 2))
 
-    Raises:
-        LookupError: it is not known; the chain refuses the entry with these words.
-    """
-    if value is None:
-        raise LookupError(f"{what} is not known")
-    return value
+
+def fitting(proposal: Proposal, room: Decimal, unit: Decimal | None) -> str:
+    """Say which quantity fits into a room, where one unit of quantity takes ``unit`` of it."""
+    listing = proposal.listing
+    quantity = floor_to(room / unit, listing.lot_step) if unit else ZERO
+    if quantity < listing.min_qty:
+        return "an exit first, or a higher limit"
+    return f"a quantity of {text(quantity)} or less"
+
+
+def unvalued(code: str, proposal: Proposal, limit: Decimal, what: str) -> Verdict:
+    """Refuse because ``what`` has no value yet: a price or a currency's rate is missing."""
+    return refuse(
+        code,
+        f"{what} cannot be valued on account {proposal.spec.id}: a price or a rate is missing, "
+        "and none is made up",
+        "the same order once quotes have come",
+        limit=limit,
+    )
