@@ -74,13 +74,17 @@ def worst_side(exposure: Exposure) -> Decimal:
 class Surroundings:
     """One order's surroundings: ``Around``, read off the state as it stands in this decision.
 
-    ``limits`` are those of its account as tightened by its strategy.
+    ``limits`` are those of its account as tightened by its strategy; ``counted`` is what open
+    entries hold of an order that it replaces.
     """
 
-    def __init__(self, turn: Turn, draft: "Draft", limits: RiskLimits) -> None:
+    def __init__(
+        self, turn: Turn, draft: "Draft", limits: RiskLimits, counted: Decimal = ZERO
+    ) -> None:
         self._turn = turn
         self._draft = draft
         self._limits = limits
+        self._counted = counted
         self._account: AccountState = draft.account
         self._spec: AccountSpec = draft.spec
         self._listing: Listing = draft.listing
@@ -244,7 +248,8 @@ class Surroundings:
         book = self._account.book(self._draft.strategy, self._listing.symbol)
         if book is None:
             return ZERO
-        return book.open_buy if self._draft.side is Side.BUY else book.open_sell
+        waiting = book.open_buy if self._draft.side is Side.BUY else book.open_sell
+        return waiting - self._counted
 
     @lazy
     def value_lately(self) -> Decimal:

@@ -7,8 +7,9 @@ from msgspec import Struct
 from bascule.execution.around import Surroundings
 from bascule.execution.fold_orders import denied_key, same_key
 from bascule.execution.limits import limits_for
+from bascule.execution.runaway import after_request
 from bascule.execution.state import AccountState, Exposure, Order
-from bascule.execution.stops import stop_in_force
+from bascule.execution.stops import set_stop, stop_in_force
 from bascule.execution.turn import Turn
 from bascule.model.account import AccountSpec
 from bascule.model.enums import (
@@ -17,6 +18,7 @@ from bascule.model.enums import (
     OrdType,
     PositionMode,
     Side,
+    StopMode,
     TimeInForce,
 )
 from bascule.model.event import Bracket, OrderRefused, OrderRequested, Verdict
@@ -27,6 +29,8 @@ from bascule.risk.chain import judge
 from bascule.risk.proposal import Proposal
 
 _NO_EXPOSURE = Exposure()
+_LATCHES = ("repeated_execution",)
+"""Refusals that halt the strategy until a person arms it."""
 
 
 class Draft(Struct, kw_only=True):
@@ -124,58 +128,56 @@ def _in_doubt(draft: Draft) -> Decimal:
     )
 
 
-def judge_draft(
-    turn: Turn, draft: Draft, *, replacing: Order | None = None, reducing: bool | None = None
-) -> tuple[Verdict, ...]:
-    """Run the risk chain over a draft.
+def judge_draft(turn: Turn, draft: Draft, *, replacing: Order | None = None) -> tuple[Verdict, ...]:
+    """Run the risk chain over a draft; see ``propose``."""
+    return judge(propose(turn, draft, replacing=replacing))
+
+
+def propose(turn: Turn, draft: Draft, *, replacing: Order | None = None) -> Proposal:
+    """Give a draft as the checks see it, with the account as it stands in this decision.
 
     Args:
         turn: the decision that this is part of.
         draft: the order; for new terms of a working one, the order as it would then be.
         replacing: the working order whose terms these would be, and which counts no more then.
-        reducing: whether it is proven to reduce, where that is known already.
     """
     account = draft.account
     listing = draft.listing
     exposure = account.exposure.get(listing.symbol, _NO_EXPOSURE)
     book = account.book(draft.strategy, listing.symbol)
-    if reducing is None:
-        reducing = proven_to_reduce(turn, draft)
     is_buy = draft.side is Side.BUY
     counted = replacing.quantity if replacing is not None else ZERO
     limits = limits_for(turn, draft.spec, draft.strategy)
     last = account.same.get(same_key(listing.symbol, draft.side, draft.quantity))
-    return judge(
-        Proposal(
-            at=turn.at,
-            signal=draft.signal,
-            spec=draft.spec,
-            listing=listing,
-            side=draft.side,
-            quantity=draft.quantity,
-            ord_type=draft.ord_type,
-            reducing=reducing,
-            closing=draft.leg != "e",
-            net=exposure.net,
-            book=book.quantity if book is not None else ZERO,
-            long=exposure.long,
-            short=exposure.short,
-            open_buy=exposure.open_buy - counted if is_buy else exposure.open_buy,
-            open_sell=exposure.open_sell if is_buy else exposure.open_sell - counted,
-            open_orders=len(account.orders) - (replacing is not None),
-            rates=account.rates,
-            limits=limits,
-            around=Surroundings(turn, draft, limits),
-            strategy=draft.strategy,
-            stop=stop_in_force(turn.state, draft.spec, draft.strategy),
-            price=draft.price,
-            stop_price=draft.stop_price,
-            has_stop_loss=draft.bracket is not None and draft.bracket.stop_loss is not None,
-            reconciled=account.reconciled,
-            drift=account.drift.get(listing.symbol) or next(iter(account.drift.values()), ""),
-            last_same_signal=last.signal if last is not None else "",
-            last_same_at=last.at if last is not None else Instant(0),
-        )
+    return Proposal(
+        at=turn.at,
+        signal=draft.signal,
+        spec=draft.spec,
+        listing=listing,
+        side=draft.side,
+        quantity=draft.quantity,
+        ord_type=draft.ord_type,
+        reducing=proven_to_reduce(turn, draft),
+        closing=draft.leg != "e",
+        net=exposure.net,
+        book=book.quantity if book is not None else ZERO,
+        long=exposure.long,
+        short=exposure.short,
+        open_buy=exposure.open_buy - counted if is_buy else exposure.open_buy,
+        open_sell=exposure.open_sell if is_buy else exposure.open_sell - counted,
+        open_orders=len(account.orders) - (replacing is not None),
+        rates=account.rates,
+        limits=limits,
+        around=Surroundings(turn, draft, limits, counted),
+        strategy=draft.strategy,
+        stop=stop_in_force(turn.state, draft.spec, draft.strategy),
+        price=draft.price,
+        stop_price=draft.stop_price,
+        has_stop_loss=draft.bracket is not None and draft.bracket.stop_loss is not None,
+        reconciled=account.reconciled,
+        drift=account.drift.get(listing.symbol) or next(iter(account.drift.values()), ""),
+        last_same_signal=last.signal if last is not None else "",
+        last_same_at=last.at if last is not None else Instant(0),
     )
 
 
@@ -186,8 +188,8 @@ def place(turn: Turn, draft: Draft) -> ClOrdID | None:
         The ClOrdID when the order is requested, None when it was refused (the event says why;
         for an order of a guard that goes on being refused for one reason, it says so once).
     """
-    reducing = proven_to_reduce(turn, draft)
-    verdicts = judge_draft(turn, draft, reducing=reducing)
+    proposal = propose(turn, draft)
+    verdicts = judge(proposal)
     name = draft.name()
     longest = turn.settings.capabilities[draft.account.id].client_order_id_max
     if len(name) > longest:
@@ -199,44 +201,49 @@ def place(turn: Turn, draft: Draft) -> ClOrdID | None:
         guard = draft.account.guards.get(draft.parent) if draft.parent is not None else None
         if guard is None or guard.denied.get(denied_key(draft.leg, name)) != last.code:
             _refuse(turn, draft, name, verdicts)
+        if last.code in _LATCHES and not last.ok:
+            scope = f"strategy:{draft.strategy}"
+            set_stop(turn, scope, StopMode.HALT, "bascule", last.text, code=last.code)
         return None
-    turn.emit(
-        OrderRequested(
-            at=turn.at,
-            cl_ord_id=name,
-            signal=draft.signal,
-            intent=draft.intent,
-            account=draft.account.id,
-            strategy=draft.strategy,
-            leg=draft.leg,
-            symbol=draft.listing.symbol,
-            venue_symbol=draft.listing.venue_symbol,
-            side=draft.side,
-            quantity=draft.quantity,
-            ord_type=draft.ord_type,
-            attempt=draft.attempt,
-            price=draft.price,
-            stop_price=draft.stop_price,
-            trail_distance=draft.trail_distance,
-            time_in_force=draft.time_in_force,
-            expire_at=draft.expire_at,
-            # Two books may stand against each other in one account: then a close of one does not
-            # reduce the account, and a venue would refuse it as reduce-only.
-            reduce_only=reducing,
-            position_id=draft.position_id,
-            bracket=draft.bracket,
-            parent=draft.parent,
-            after=draft.after,
-            label=draft.label,
-            comment=draft.spec.comment,
-            sizing=draft.sizing,
-            reference=draft.reference,
-            not_before=draft.not_before,
-            expires_unsent=draft.expires_unsent,
-            target=draft.target,
-            verdicts=verdicts,
-        )
+    counts_value = proposal.limits.short_interval_value is not None and draft.leg == "e"
+    requested = OrderRequested(
+        at=turn.at,
+        cl_ord_id=name,
+        signal=draft.signal,
+        intent=draft.intent,
+        account=draft.account.id,
+        strategy=draft.strategy,
+        leg=draft.leg,
+        symbol=draft.listing.symbol,
+        venue_symbol=draft.listing.venue_symbol,
+        side=draft.side,
+        quantity=draft.quantity,
+        ord_type=draft.ord_type,
+        attempt=draft.attempt,
+        price=draft.price,
+        stop_price=draft.stop_price,
+        trail_distance=draft.trail_distance,
+        time_in_force=draft.time_in_force,
+        expire_at=draft.expire_at,
+        # Two books may stand against each other in one account: then a close of one does not
+        # reduce the account, and a venue would refuse it as reduce-only.
+        reduce_only=proposal.reducing,
+        position_id=draft.position_id,
+        bracket=draft.bracket,
+        parent=draft.parent,
+        after=draft.after,
+        label=draft.label,
+        comment=draft.spec.comment,
+        sizing=draft.sizing,
+        reference=draft.reference,
+        not_before=draft.not_before,
+        expires_unsent=draft.expires_unsent,
+        target=draft.target,
+        value=proposal.around.value if counts_value else None,
+        verdicts=verdicts,
     )
+    turn.emit(requested)
+    after_request(turn, draft.account, requested)
     return name
 
 

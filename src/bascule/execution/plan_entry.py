@@ -251,7 +251,26 @@ def _size(
     if isinstance(sized, SizeRefused):
         plan.refuse(sized.code, sized.text, listing.symbol)
         return None
-    return sized
+    return _on_probation(plan, listing, sized)
+
+
+def _on_probation(plan: Plan, listing: Listing, sized: Sized) -> Sized:
+    """Cut an entry of a new strategy to the smallest order, where its account wants that."""
+    limits = limits_for(plan.turn, plan.spec, plan.strategy)
+    known = plan.turn.state.strategies.get(plan.strategy)
+    signals = known.signals - (known.last == plan.signal) if known is not None else 0
+    if (
+        limits.probation != "min_size"
+        or signals >= limits.probation_signals
+        or (known is not None and known.approved)
+        or sized.lots <= listing.min_qty
+    ):
+        return sized
+    words = (
+        f"{sized.words}; cut to {text(listing.min_qty)}, the smallest order: signal {signals + 1} "
+        f"of {limits.probation_signals} on probation"
+    )
+    return replace(sized, lots=listing.min_qty, words=words)
 
 
 def _venue_can(plan: Plan, intent: PlaceOrder, listing: Listing) -> bool:

@@ -264,13 +264,13 @@ def tomorrow(rules: Programme, state: LedgerState) -> Decimal | None:
 
 
 def day_clock(rules: Programme) -> Clock:
-    """Give the clock by which the programme's days are counted."""
-    if rules.min_days is not None:
-        return rules.min_days.clock
-    if rules.daily_loss is not None and rules.daily_loss.reset is not None:
-        return candidates(rules.daily_loss.reset)[0]
-    trail = rules.max_loss.trail if rules.max_loss is not None else None
-    return trail.eod if trail is not None and trail.eod is not None else Clock()
+    """Give the clock by which the programme's days are counted; of two candidates the first."""
+    stated = rules.min_days.clock if rules.min_days is not None else None
+    if stated is None and rules.daily_loss is not None:
+        stated = rules.daily_loss.reset
+    if stated is None and rules.max_loss is not None and rules.max_loss.trail is not None:
+        stated = rules.max_loss.trail.eod
+    return candidates(stated or Clock())[0]
 
 
 def next_reset(rules: Programme, after: Instant) -> Instant | None:
