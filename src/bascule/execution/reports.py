@@ -2,11 +2,14 @@
 
 from decimal import Decimal
 
+from msgspec.structs import replace
+
 from bascule.execution.fold_guards import guards_of
 from bascule.execution.guards import tend
 from bascule.execution.order_table import Fact, Ignore, step
 from bascule.execution.plan_exit import close_late_fill, is_of
 from bascule.execution.positions import book_of
+from bascule.execution.runaway import after_reject
 from bascule.execution.state import AccountState, Book, Order
 from bascule.execution.turn import Turn
 from bascule.model.enums import ENDED, ExecType, OrdStatus
@@ -25,9 +28,12 @@ from bascule.model.event import (
     OrderReplaced,
     ReportIgnored,
 )
-from bascule.model.ids import AccountId, ClOrdID, Symbol
+from bascule.model.ids import AccountId, ClOrdID, ExecID, Symbol
 from bascule.model.order import Accepted, ExecutionReport, Outcome, Refused
-from bascule.model.values import ZERO
+from bascule.model.values import MINUTE, ZERO, text
+
+REUSE_AFTER = MINUTE
+"""A fact so much younger than the last news of an ended order is of another with its number."""
 
 _SIMPLE = {
     ExecType.PENDING_NEW: Fact.ACCEPTED,
@@ -44,6 +50,7 @@ def on_report(turn: Turn, report: ExecutionReport) -> None:
     account = turn.state.accounts.get(report.account)
     if account is None:
         return
+    report = identified(report)
     order = find(turn, account, report)
     kind = report.exec_type
     if kind is ExecType.TRADE:
@@ -62,6 +69,19 @@ def on_report(turn: Turn, report: ExecutionReport) -> None:
         aftermath(turn, account, order)
 
 
+def identified(report: ExecutionReport) -> ExecutionReport:
+    """Name a fill whose venue gives fills no id, the same way wherever it is told.
+
+    By its order, its time, and how much of the order had traded with it (or its own quantity and
+    price where the venue does not say). Two such fills that agree in all of that count as one.
+    """
+    if report.exec_id or report.exec_type is not ExecType.TRADE:
+        return report
+    total = report.cum_qty
+    mark = text(total) if total is not None else f"{text(report.last_qty)}x{text(report.last_price)}"
+    return replace(report, exec_id=ExecID(f"~{report.venue_order_id}.{report.at}.{mark}"))
+
+
 def find(turn: Turn, account: AccountState, report: ExecutionReport) -> Order | None:
     """Find the order a report speaks of, registering a venue's native child on first sight."""
     order = None
@@ -70,9 +90,25 @@ def find(turn: Turn, account: AccountState, report: ExecutionReport) -> Order | 
     if order is None:
         name = account.by_venue_id.get(report.venue_order_id)
         order = account.order(name) if name is not None else None
+        if order is not None and not _speaks_of(order, report):
+            order = None
     if order is None and report.parent is not None and report.leg:
         order = adopt_child(turn, account, report)
     return order
+
+
+def _speaks_of(order: Order, report: ExecutionReport) -> bool:
+    """Whether a report that bears only a venue's number means the order that had it last.
+
+    Some venues give a number out again once its order has ended.
+    """
+    if (report.venue_symbol, report.side) != (order.venue_symbol, order.side):
+        return False
+    if order.live or report.parent != order.parent:
+        return order.live
+    filled = order.status is OrdStatus.FILLED and order.cum_qty >= order.quantity
+    of_a_fill = report.exec_type in (ExecType.TRADE_CANCEL, ExecType.TRADE_CORRECT)
+    return of_a_fill or not (filled or report.at > order.heard_at + REUSE_AFTER)
 
 
 def adopt_child(turn: Turn, account: AccountState, report: ExecutionReport) -> Order | None:
@@ -116,7 +152,11 @@ def _on_trade(
         ignore(turn, account, order, report, "a fill of nothing")
         return
     if order is None:
-        _foreign_trade(turn, account, report)
+        if _may_be_ours(account, report):
+            # A look tells whose it is: it shows which number an order of ours got.
+            turn.market.looks.setdefault(account.id, "a fill of an order that is not known yet")
+        else:
+            _foreign_trade(turn, account, report)
         return
     if order.venue_order_id is None and report.venue_order_id:
         _acknowledge(turn, account, order, order.status, report, "")
@@ -328,6 +368,8 @@ def learn(
                 evidence=evidence or ("report" if report is not None else "outcome"),
             )
         )
+        if result is OrdStatus.REJECTED:
+            after_reject(turn, account)
     else:
         if result is OrdStatus.WORKING and order.cum_qty:
             result = OrdStatus.PARTIALLY_FILLED
