@@ -41,6 +41,7 @@ def setup(directory: Path, port: int, accounts: int, *, paper: bool = False) -> 
         orders_per_minute=_MANY,
         orders_per_hour=_MANY,
         orders_per_day=_MANY,
+        runaway_per_minute=_MANY,
         duplicate_window_ns=1,
     )
     specs = tuple(

@@ -66,6 +66,7 @@ def settings() -> Settings:
         orders_per_minute=many,
         orders_per_hour=many,
         orders_per_day=many,
+        runaway_per_minute=many,
     )
     sizing = SizingRule(method="fixed", quantity=Decimal("0.5"))
     return Settings(

@@ -43,6 +43,7 @@ def setup(directory: Path, broker_port: int) -> Setup:
         orders_per_minute=20_000,
         orders_per_hour=500_000,
         orders_per_day=5_000_000,
+        runaway_per_minute=20_000,
         duplicate_window_ns=0,
     )
     specs = tuple(

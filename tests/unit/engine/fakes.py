@@ -265,7 +265,12 @@ class Installation:
                 self.tune(self.venue)
             return self.venue
 
-        limits = RiskLimits(duplicate_window_ns=0, orders_per_second=1000, orders_per_minute=10_000)
+        limits = RiskLimits(
+            duplicate_window_ns=0,
+            orders_per_second=1000,
+            orders_per_minute=10_000,
+            runaway_per_minute=10_000,
+        )
         specs = tuple(
             AccountSpec(
                 id=AccountId(name),

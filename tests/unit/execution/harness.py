@@ -62,6 +62,7 @@ ROOMY = RiskLimits(
     orders_per_hour=100_000,
     orders_per_day=100_000,
     duplicate_window_ns=0,
+    runaway_per_minute=10_000,
 )
 """Limits that are in nobody's way."""
 SIGNAL_SIZE = SizingRule(method="signal")
