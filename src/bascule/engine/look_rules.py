@@ -31,12 +31,13 @@ def patience(account: AccountState, capabilities: Capabilities) -> int:
     for order in account.orders.values():
         if order.status is OrdStatus.IN_DOUBT:
             return max(capabilities.absence_after_ns, _LEAST_NS)
-        # A market order that rests, or an exit that waits, has lost its news on the way.
+        # A market order that rests, or an exit that waits, has lost its news on the way. An entry
+        # may well wait: for a resting part before it, or for an exit that counts here itself.
         due = due or bool(
             order.pending
-            or order.waiting
-            or order.ord_type is OrdType.MARKET
-            or order.status in _UNANSWERED
+            or (order.waiting and order.leg == "x")
+            or (order.ord_type is OrdType.MARKET and not order.waiting)
+            or (order.status in _UNANSWERED and not order.waiting)
         )
     return DUE_NS if due else IDLE_NS
 

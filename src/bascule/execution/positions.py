@@ -147,21 +147,10 @@ def foreign_fill(account: AccountState, event: ForeignFill) -> None:
     """
     sign = event.side.sign
     left = event.quantity
-    books = [
-        book
-        for book in account.books.values()
-        if book.symbol == event.symbol and book.quantity * sign < 0
-    ]
-    books.sort(
-        key=lambda book: (
-            event.position_id is None or event.position_id not in book.lots,
-            book.strategy != MANUAL_BOOK,
-        )
-    )
-    for book in books:
-        if left <= 0:
-            return
-        taken = min(left, abs(book.quantity))
+    for book, share in _closed_by(account, event):
+        taken = min(left, share)
+        if taken <= 0:
+            break
         named = event.position_id if event.position_id in book.lots else None
         move(account, book, taken * sign, event.price, named)
         release_guards(account, book.strategy, book.symbol, event.side, taken, named)
@@ -169,6 +158,20 @@ def foreign_fill(account: AccountState, event: ForeignFill) -> None:
     if left > 0:
         manual = book_of(account, MANUAL_BOOK, event.symbol, VenueSymbol(event.symbol))
         move(account, manual, left * sign, event.price, event.position_id)
+
+
+def _closed_by(account: AccountState, event: ForeignFill) -> list[tuple[Book, Decimal]]:
+    """List what a fill of no order of ours can close, and how much of it, in their order.
+
+    Where each entry is a position of its own, a fill closes the position that it names alone.
+    """
+    sign = event.side.sign
+    books = [book for book in account.books.values() if book.symbol == event.symbol]
+    if event.position_id is not None:
+        lots = ((book, book.lots.get(event.position_id, ZERO)) for book in books)
+        return [(book, abs(lot)) for book, lot in lots if lot * sign < 0]
+    against = [(book, abs(book.quantity)) for book in books if book.quantity * sign < 0]
+    return sorted(against, key=lambda found: found[0].strategy != MANUAL_BOOK)
 
 
 def adopt(account: AccountState, event: PositionAdopted) -> None:

@@ -14,6 +14,7 @@ from bascule.execution.order_table import Fact
 from bascule.execution.reports import (
     adopt_child,
     aftermath,
+    identified,
     ignore,
     learn,
     on_report,
@@ -49,8 +50,6 @@ _FACTS = {
     OrdStatus.REJECTED: Fact.REJECTED,
     OrdStatus.EXPIRED: Fact.EXPIRED,
 }
-
-
 def on_look(turn: Turn, look: Looked) -> None:
     """Bring an account in line with what its venue shows."""
     account = turn.state.accounts.get(look.account)
@@ -58,6 +57,7 @@ def on_look(turn: Turn, look: Looked) -> None:
         return
     before = len(turn.events)
     first = not account.known
+    _bind(turn, account, look)
     applied = _apply_fills(turn, account, look, first=first)
     for shown in look.orders:
         _on_shown(turn, account, shown, look)
@@ -104,9 +104,21 @@ def on_look(turn: Turn, look: Looked) -> None:
     release_waiting(turn, account)
 
 
+def _bind(turn: Turn, account: AccountState, look: Looked) -> None:
+    """Learn the venue's numbers of our orders first: a fill may bear no other name."""
+    for shown in (*look.orders, *look.lookups.values()):
+        if shown is None or shown.cl_ord_id is None:
+            continue
+        order = account.orders.get(shown.cl_ord_id)
+        trades = shown.ord_status not in ENDED or shown.cum_qty
+        if order is not None and order.venue_order_id is None and trades:
+            learn(turn, account, order, Fact.FOUND, report=_as_report(shown), evidence=_said(look))
+
+
 def _apply_fills(turn: Turn, account: AccountState, look: Looked, *, first: bool) -> int:
     applied = 0
-    for fill in look.fills:
+    for shown in look.fills:
+        fill = identified(shown)
         if fill.exec_id in account.exec_ids:
             continue
         # A first look at an account takes the position as it stands, not how it came about.
@@ -135,9 +147,13 @@ def _end_unseen_children(turn: Turn, account: AccountState, look: Looked) -> Non
                 order,
                 Fact.CANCELED,
                 reason="no_longer_shown",
-                evidence=f"look: {look.cause}",
+                evidence=_said(look),
             )
             aftermath(turn, account, order)
+
+
+def _said(look: Looked) -> str:
+    return f"look: {look.cause}"
 
 
 def _heard_since(order: Order, look: Looked) -> bool:
@@ -195,7 +211,7 @@ def _on_found(
             fact,
             report=report if order.live or order.status is OrdStatus.REJECTED else None,
             reason=shown.reason,
-            evidence=f"look: {look.cause}",
+            evidence=_said(look),
         )
     if order.live and not _heard_since(order, look):
         _settle_change(turn, account, order, shown)

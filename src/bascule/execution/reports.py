@@ -195,6 +195,16 @@ def _on_trade(
         close_late_fill(turn, account, spec, capabilities, listing, order, report.last_qty)
 
 
+def _may_be_ours(account: AccountState, report: ExecutionReport) -> bool:
+    """Whether a fill that names no order of ours may be of one whose number is not known yet."""
+    return report.cl_ord_id is None and any(
+        order.venue_order_id is None
+        and not order.waiting
+        and (order.venue_symbol, order.side) == (report.venue_symbol, report.side)
+        for order in account.orders.values()
+    )
+
+
 def _foreign_trade(turn: Turn, account: AccountState, report: ExecutionReport) -> None:
     names = turn.settings.symbols.get(account.id, {})
     turn.emit(
