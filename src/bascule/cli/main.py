@@ -29,10 +29,13 @@ COMMANDS = (
     "explain_cmd",
     "send_cmd",
     "operate_cmd",
+    "kill_cmd",
+    "guardian_cmd",
     "alerts_cmd",
     "secrets_cmd",
     "parse_cmd",
     "size_cmd",
+    "fix_cmd",
     "rules_cmd",
     "journal_cmd",
 )

@@ -58,13 +58,18 @@ def freeze(
 def _stop(
     what: str, scope: str, reason: str, by: str, until: str, config: ConfigOption, as_json: bool
 ) -> None:
-    body: dict[str, object] = {"scope": scope, "reason": reason, "by": by or _user()}
+    body: dict[str, object] = {"scope": scope, "reason": reason, "by": by or user()}
     if until:
-        body["until"] = _until(until)
+        body["until"] = until_of(until)
     _do(f"/v1/{what}", body, config, as_json)
 
 
-def _until(span: str) -> int:
+def until_of(span: str) -> int:
+    """Give the time that is so long from now.
+
+    Raises:
+        UsageError: it is no duration.
+    """
     from bascule.config.durations import parse_duration
     from bascule.engine.clock import SystemClock
 
@@ -98,7 +103,7 @@ def arm(
                 hint=f"Give it by --typed: `bascule arm --scope {scope} --typed {name}`.",
             )
         typed = typer.prompt(f"Type {name!r} to arm {scope}", err=True)
-    body = {"scope": scope, "reason": reason, "by": by or _user(), "typed": typed.strip()}
+    body = {"scope": scope, "reason": reason, "by": by or user(), "typed": typed.strip()}
     try:
         _do("/v1/arm", {**body, "code": code}, config, as_json)
     except BasculeError as error:
@@ -155,7 +160,7 @@ def _sweep(
     from bascule.api.actions import Swept
     from bascule.cli.remote import engine, print_raw
 
-    body = {"scope": scope, "reason": reason, "by": by or _user(), "preview": preview}
+    body = {"scope": scope, "reason": reason, "by": by or user(), "preview": preview}
     answer = engine(config).post(f"/v1/{what}", body)
     swept = msgspec.json.decode(answer, type=Swept)
     if as_json:
@@ -198,7 +203,7 @@ def resolve(
 
     The journal keeps it with your evidence.
     """
-    body = {"order": order, "outcome": outcome, "evidence": evidence, "by": by or _user()}
+    body = {"order": order, "outcome": outcome, "evidence": evidence, "by": by or user()}
     _do("/v1/resolve", body, config, as_json)
 
 
@@ -235,7 +240,8 @@ def _do(path: str, body: object, config: ConfigOption, as_json: bool) -> str:
     return done.status
 
 
-def _user() -> str:
+def user() -> str:
+    """Name who runs this."""
     try:
         return getpass.getuser()
     except OSError:

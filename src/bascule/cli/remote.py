@@ -82,14 +82,20 @@ def _refusal(answer: bytes) -> _Refused:
 
 
 def request(
-    host: str, port: int, method: str, path: str, body: bytes | None, headers: dict[str, str]
+    host: str,
+    port: int,
+    method: str,
+    path: str,
+    body: bytes | None,
+    headers: dict[str, str],
+    timeout_s: float = TIMEOUT_S,
 ) -> tuple[int, bytes]:
     """Make one request and give status and body.
 
     Raises:
         EngineUnreachable: nothing answers there.
     """
-    connection = http.client.HTTPConnection(host, port, timeout=TIMEOUT_S)
+    connection = http.client.HTTPConnection(host, port, timeout=timeout_s)
     try:
         connection.request(method, path, body, headers)
         response = connection.getresponse()
@@ -104,7 +110,7 @@ def _unreachable(host: str, port: int, error: Exception) -> NoReturn:
     raise EngineUnreachable(
         f"No engine answers on {host}:{port}. Nothing was done.",
         hint="Start it with `bascule run`, or `bascule demo`. To stop trading while no engine"
-        " answers, use `bascule guardian`.",
+        " answers, use `bascule kill`.",
     ) from error
 
 

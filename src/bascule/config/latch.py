@@ -96,11 +96,13 @@ class Latch:
         *,
         by: str,
         reason: str,
-        at: int,
+        at: int = 0,
         mode: LatchMode = "halt",
         keeper: str = "engine",
     ) -> None:
         """Shut the gate for a scope, durably; another mode of this keeper on it goes.
+
+        ``at`` is UTC nanoseconds; 0 leaves it to the file's own time.
 
         Raises:
             OSError: the disk did not take it.
@@ -111,7 +113,7 @@ class Latch:
         fresh = os.path.join(self.path, f".{os.getpid()}.{keeper}")
         handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(handle, "w", encoding="utf-8") as file:
-            json.dump({"by": by, "reason": reason, "at": at}, file)
+            json.dump({"by": by, "reason": reason, **({"at": at} if at else {})}, file)
             file.flush()
             os.fsync(file.fileno())
         os.replace(fresh, self._file(entry))
@@ -136,10 +138,11 @@ class Latch:
     def _said(self, entry: Entry) -> dict[str, object]:
         try:
             with open(self._file(entry), encoding="utf-8") as file:
+                written: dict[str, object] = {"at": os.fstat(file.fileno()).st_mtime_ns}
                 said = json.load(file)
         except (OSError, ValueError):
             return {}
-        return said if isinstance(said, dict) else {}
+        return {**written, **said} if isinstance(said, dict) else written
 
     def _file(self, entry: Entry) -> str:
         return os.path.join(self.path, ".".join((*entry[:2], quote(entry.scope, safe=""))))

@@ -11,12 +11,13 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from bascule.config.home import HOME as HOME
+from bascule.config.home import home as home
 from bascule.config.private import make_private_directory
 from bascule.model.enums import AccountMode
 from bascule.model.errors import ConfigError
 
 CONFIG_NAME = "bascule.toml"
-HOME = "BASCULE_HOME"
 CONFIG = "BASCULE_CONFIG"
 
 
@@ -101,17 +102,6 @@ class DataDirectory(Struct, frozen=True):
                 hint="A mode never uses what another mode wrote. Move the directory back to"
                 f" where it came from; Bascule makes a new one for {self.mode.value}.",
             )
-
-
-def home(environ: Mapping[str, str] = os.environ) -> Path:
-    """Give the directory that holds every mode's data."""
-    if named := environ.get(HOME):
-        return Path(named).expanduser().resolve()
-    if sys.platform == "win32":
-        return Path(environ.get("LOCALAPPDATA") or "~/AppData/Local").expanduser() / "Bascule"
-    if sys.platform == "darwin":
-        return Path("~/Library/Application Support/Bascule").expanduser()
-    return Path(environ.get("XDG_DATA_HOME") or "~/.local/share").expanduser() / "bascule"
 
 
 def config_directory(environ: Mapping[str, str] = os.environ) -> Path:

@@ -3,6 +3,7 @@
     POST /command   a Command as JSON                    -> CommandResult
     GET  /view                                           -> GuardianView
     GET  /report    ?account=NAME, or everything         -> [OrderLine]
+    POST /poke      look at the latch now, which a key wrote  -> {"looked": true}
     POST /end       {"reason": ...}: the guardian ends   -> {"ended": true}
 
 Each asks for ``Authorization: Bearer TOKEN`` with the token of ``guardian/token``; without it every
@@ -99,6 +100,7 @@ class Server:
                 web.post("/command", self._command),
                 web.get("/view", self._view),
                 web.get("/report", self._report),
+                web.post("/poke", self._poke),
                 web.post("/end", self._end),
             ]
         )
@@ -147,6 +149,11 @@ class Server:
     async def _report(self, request: web.Request) -> web.Response:
         self._check(request)
         return _json(self._guardian.report(request.query.get("account", "")))
+
+    async def _poke(self, request: web.Request) -> web.Response:
+        self._check(request)
+        self._guardian.look_at_latch()
+        return _json({"looked": True})
 
     async def _end(self, request: web.Request) -> web.Response:
         self._check(request)

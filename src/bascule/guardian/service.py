@@ -147,6 +147,11 @@ class Guardian:
             gate_ns=gate_ns,
         )
 
+    def look_at_latch(self) -> None:
+        """Take up at once what others latched: a key's press is a command to flatten."""
+        for command in intake.latched(self._latch, self._stops):
+            self._stop(command, self._clock.now())
+
     def view(self) -> GuardianView:
         """Show the guardian as it stands."""
         return GuardianView(
@@ -445,7 +450,7 @@ class Guardian:
         while True:
             now = self._clock.now()
             self._mind_engine(now)
-            self._adopt(now)
+            self.look_at_latch()
             for keeper in self._keepers.values():
                 keeper.tick(now)
             if now - slow >= SECOND:
@@ -510,11 +515,6 @@ class Guardian:
             if wanted not in entries:
                 self._shut(stop)
                 self.log("latch_restored", scope=stop.scope)
-
-    def _adopt(self, now: Instant) -> None:
-        """Take up what others latched: a key's press is a command to flatten."""
-        for command in intake.latched(self._latch, self._stops):
-            self._stop(command, now)
 
 
 class _DiskGuard:

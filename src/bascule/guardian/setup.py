@@ -54,6 +54,7 @@ class Options(Struct, frozen=True, kw_only=True):
     runaway_orders: int = 120
     on_runaway: OnTrip = "halt"
     floors: Mapping[str, Decimal] = field(default_factory=dict)
+    drill_every_ns: int = 0
 
 
 class GuardianSetup(Struct, frozen=True, kw_only=True):

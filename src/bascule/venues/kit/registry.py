@@ -6,12 +6,12 @@ import pkgutil
 from bascule.model.errors import ConfigError
 from bascule.venues.kit.contract import Factory
 
-_ROOT = "bascule.venues"
+ROOT = "bascule.venues"
 
 
 def kinds() -> tuple[str, ...]:
     """Name every kind of venue that this installation has."""
-    package = importlib.import_module(_ROOT)
+    package = importlib.import_module(ROOT)
     return tuple(
         sorted(
             m.name for m in pkgutil.iter_modules(package.__path__) if m.ispkg and m.name != "kit"
@@ -29,5 +29,5 @@ def factory(kind: str) -> Factory:
         raise ConfigError(
             f"there is no venue kind {kind!r}; this installation has: {', '.join(kinds())}"
         )
-    created: Factory = importlib.import_module(f"{_ROOT}.{kind}").create
+    created: Factory = importlib.import_module(f"{ROOT}.{kind}").create
     return created
