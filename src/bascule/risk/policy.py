@@ -1,0 +1,132 @@
+"""The firm's word on automated orders, and whether an account may send any by it.
+
+A live account under a firm needs that word on record: *yes*, or *silent* with a written permission.
+*No* is never overridden, and silence alone is not permission. Paper and shadow accounts send
+nothing to a firm and need none.
+"""
+
+from msgspec import Struct
+
+from bascule.model.account import AccountSpec
+from bascule.model.enums import AccountMode
+from bascule.model.values import DAY, Instant
+
+QUESTION = (
+    "May I use automated order execution through an API on this account, in evaluation and when"
+    " funded?"
+)
+"""What to ask a firm, in writing."""
+EXPIRES_SOON = 14 * DAY
+
+
+class Stance(Struct, frozen=True):
+    """Whether orders may go, and why; ``passes`` is what would have to be so."""
+
+    ok: bool
+    text: str
+    passes: str = ""
+
+
+def stance(spec: AccountSpec, at: Instant) -> Stance:
+    """Say whether an account may send automated orders by what is on record at an instant."""
+    programme = spec.programme
+    if spec.mode is not AccountMode.LIVE:
+        return Stance(True, f"a {spec.mode.value} account sends no firm an order")
+    if programme is None and not spec.firm:
+        return Stance(True, "the account is under no firm")
+    if programme is not None and programme.automation.permitted == "no":
+        return Stance(
+            False,
+            f"{programme.firm} does not permit automated orders ({programme.id}), and that is"
+            " never overridden",
+            "another account, or orders by hand",
+        )
+    refused = _by_permission(spec, at)
+    if refused is None and programme is not None:
+        refused = _by_conditions(spec)
+    return refused or Stance(True, _on_record(spec))
+
+
+def remarks(spec: AccountSpec, at: Instant) -> list[str]:
+    """Tell what an owner should know of an account's standing though orders may go."""
+    told = []
+    programme, permission = spec.programme, spec.permission
+    if permission is not None and 0 < permission.expires - at <= EXPIRES_SOON:
+        days = -(-(permission.expires - at) // DAY)
+        told.append(f"the permission ends in {days} days; ask again: {QUESTION}")
+    if programme is None:
+        return told
+    told += [f"the firm's condition: {one}" for one in programme.automation.conditions]
+    if programme.automation.permitted in ("silent", "unknown") and permission is None:
+        told.append(f"ask the firm in writing: {QUESTION}")
+    return told
+
+
+def _by_permission(spec: AccountSpec, at: Instant) -> Stance | None:
+    permission = spec.permission
+    if permission is None:
+        return _refused(spec, "has no permission of its firm on record")
+    if permission.policy in ("no", "unknown"):
+        return _refused(spec, f'has "{permission.policy}" on record as its firm\'s answer')
+    if not permission.evidence:
+        return _refused(spec, "has a permission on record without its text or file")
+    if permission.policy == "silent" and not (permission.answered_by and permission.how):
+        return _refused(
+            spec, "has a silent firm, and no record of who permitted it in writing, and how"
+        )
+    if at >= permission.expires:
+        return _refused(spec, "has a permission on record that has ended")
+    phase = spec.programme.phase if spec.programme is not None else ""
+    if permission.phase and permission.phase != phase:
+        return _refused(
+            spec,
+            f"is in {phase or 'no stated phase'}, and the permission is for {permission.phase}",
+        )
+    return None
+
+
+def _refused(spec: AccountSpec, what: str) -> Stance:
+    return Stance(
+        False,
+        f"live account {spec.id} {what}",
+        f"a written answer in [accounts.{spec.id}.permission] to: {QUESTION}",
+    )
+
+
+def _by_conditions(spec: AccountSpec) -> Stance | None:
+    """Hold what the owner declares against what the firm wants; nothing is masked."""
+    programme = spec.programme
+    assert programme is not None
+    if programme.missing:
+        return Stance(
+            False,
+            f"the programme {programme.id} lacks {', '.join(programme.missing)}: nobody found it",
+            "a copy of it with the firm's answer filled in (`bascule programs copy`)",
+        )
+    if not spec.owner:
+        return Stance(
+            False,
+            f"live account {spec.id} does not say whose it is",
+            f"owner under [accounts.{spec.id}], the same as of every account here",
+        )
+    if programme.automation.vps == "prohibited" and spec.hosting != "own":
+        declared = "is declared to run on a VPS" if spec.hosting else "does not say where it runs"
+        return Stance(
+            False,
+            f"{programme.firm} bars rented servers, and account {spec.id} {declared}",
+            'a machine of your own, and hosting = "own"',
+        )
+    if programme.automation.attended and not spec.attended:
+        return Stance(
+            False,
+            f"{programme.firm} wants automation to be watched, and account {spec.id} is not",
+            "somebody who watches it, and attended = true",
+        )
+    return None
+
+
+def _on_record(spec: AccountSpec) -> str:
+    permission = spec.permission
+    assert permission is not None
+    who = f" by {permission.answered_by}" if permission.answered_by else ""
+    return f'the firm\'s answer "{permission.policy}"{who} is on record: {permission.evidence}'

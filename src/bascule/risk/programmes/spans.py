@@ -1,0 +1,141 @@
+"""When a contract may not be held, or not be opened, by a flat rule and its own session.
+
+Times of the rule are cut short by a session that closes earlier that day; a span ends when the
+session opens again.
+"""
+
+from datetime import date, time, timedelta
+from functools import lru_cache
+
+from bascule.model.programme import FlatRule
+from bascule.model.values import DAY, MINUTE, Instant
+from bascule.reference import sessions
+from bascule.reference.localtime import instant, local, parse_time
+from bascule.reference.sessions import SessionState
+from bascule.risk.firm import FlatSpan
+
+FORBIDDEN = ("flat", "prohibited", "restricted", "unknown")
+"""Words that a rule on the night or the weekend forbids to hold with; unknown reads as the rest."""
+_FRIDAY = 4
+_DAYS_BACK = 3
+"""A Friday's span lasts over a weekend and a holiday."""
+ALWAYS = Instant(1 << 61)
+_OVER_A_WEEKEND = DAY
+"""A closure this long holds a weekend or a holiday."""
+
+
+def flat_span(rule: FlatRule, session: str, at: Instant) -> FlatSpan | None:
+    """Give the span that holds at an instant; of several, the one that ends last.
+
+    Args:
+        rule: the firm's, with the buffer to keep before each time.
+        session: the contract's session, by its name in the table.
+        at: now.
+    """
+    found = [one for one in _spans(rule, session, at) if one.since <= at < one.until]
+    return max(found, key=lambda one: (one.holding, one.until)) if found else None
+
+
+def _spans(rule: FlatRule, session: str, at: Instant) -> list[FlatSpan]:
+    spans = []
+    today = local(at, rule.tz).date()
+    for back in range(_DAYS_BACK, -1, -1):
+        span = _stated(rule, session, today - timedelta(days=back))
+        if span is not None:
+            spans.append(span)
+    closure = _closure(session, sessions.state(session, at))
+    if closure is not None:
+        spans += _at_closure(rule, *closure)
+    return spans
+
+
+def _stated(rule: FlatRule, session: str, day: date) -> FlatSpan | None:
+    """Give the span of a day whose hour the rule states."""
+    written = rule.time if rule.overnight in FORBIDDEN else ""
+    if day.weekday() == _FRIDAY and rule.weekend in FORBIDDEN:
+        written = rule.friday_time or written or rule.time
+    if day.isoformat() in rule.half_days:
+        written = rule.half_days[day.isoformat()] or rule.half_day_time or written
+    if not written:
+        return _weekend(rule, session, day)
+    due = instant(day, parse_time(written), rule.tz)
+    shut = _shut_at(session, day, rule.tz, due)
+    if shut is not None and shut < due:
+        half = rule.half_day_time
+        due = min(shut, instant(day, parse_time(half), rule.tz)) if half else shut
+    until = _reopens(rule, session, day, due)
+    since = Instant(due - rule.buffer_min * MINUTE)
+    shown = local(due, rule.tz)
+    return FlatSpan(since, due, until, f"the firm wants accounts flat by {shown:%H:%M} {rule.tz}")
+
+
+def _weekend(rule: FlatRule, session: str, day: date) -> FlatSpan | None:
+    """Give the weekend of a session that never closes, where no hour is stated for it."""
+    midnight = instant(day + timedelta(days=1), time(), rule.tz)
+    named = rule.time or rule.friday_time
+    if day.weekday() != _FRIDAY or rule.weekend not in FORBIDDEN or named:
+        return None
+    if _closure(session, _state(session, midnight)) is not None:
+        return None
+    since = Instant(midnight - rule.buffer_min * MINUTE)
+    until = instant(day + timedelta(days=3), time(), rule.tz)
+    return FlatSpan(since, midnight, until, "nothing may be held over the weekend")
+
+
+def _shut_at(session: str, day: date, tz: str, due: Instant) -> Instant | None:
+    """Give when the session of a day has closed early; None where it trades on at the due hour."""
+    state = _state(session, Instant(due - 1))
+    begins = instant(day, time(), tz)
+    return state.since if not state.is_open and state.since > begins else None
+
+
+def _reopens(rule: FlatRule, session: str, day: date, due: Instant) -> Instant:
+    if rule.reopen:
+        reopen = parse_time(rule.reopen)
+        later = instant(day, reopen, rule.tz) <= due
+        return instant(day + timedelta(days=later), reopen, rule.tz)
+    closure = _closure(session, _state(session, due))
+    if closure is None:
+        over_weekend = day.weekday() == _FRIDAY and rule.weekend in FORBIDDEN
+        return instant(day + timedelta(days=3 if over_weekend else 1), time(), rule.tz)
+    return closure[1]
+
+
+def _closure(session: str, state: SessionState) -> tuple[Instant, Instant] | None:
+    """Give the closure that holds or comes next; None for a session that never closes."""
+    if not state.is_open:
+        return state.since, state.until
+    if state.until >= ALWAYS:
+        return None
+    closed = _state(session, state.until)
+    return closed.since, closed.until
+
+
+@lru_cache(maxsize=1_024)
+def _state(session: str, at: Instant) -> SessionState:
+    """Give a session's state at an instant of a day's plan, which is asked for again and again."""
+    return sessions.state(session, at)
+
+
+def _at_closure(rule: FlatRule, close: Instant, reopen: Instant) -> list[FlatSpan]:
+    """Give the spans that a closure of the market makes."""
+    long = reopen - close
+    since = Instant(close - rule.buffer_min * MINUTE)
+    spans = []
+    if rule.overnight in FORBIDDEN and not rule.time:
+        spans.append(FlatSpan(since, close, reopen, "nothing may be held through a closed market"))
+    elif (
+        rule.weekend in FORBIDDEN
+        and not (rule.time or rule.friday_time)
+        and (long >= _OVER_A_WEEKEND)
+    ):
+        spans.append(FlatSpan(since, close, reopen, "nothing may be held over the weekend"))
+    elif rule.break_longer_than_min is not None and long > rule.break_longer_than_min * MINUTE:
+        why = f"nothing may be held over a break of more than {rule.break_longer_than_min} minutes"
+        spans.append(FlatSpan(since, close, reopen, why))
+    minutes = rule.no_entry_min
+    if minutes and long >= minutes * MINUTE:
+        why = f"the firm counts an entry within {minutes} minutes of a long close as gap trading"
+        opening = Instant(close - minutes * MINUTE)
+        spans.append(FlatSpan(opening, close, reopen, why, holding=False))
+    return spans
