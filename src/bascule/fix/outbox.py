@@ -1,0 +1,104 @@
+"""The way out of a session: numbers, stamps and records each message, then has it sent."""
+
+from collections.abc import Iterable
+
+from bascule.fix.actions import Action, Send
+from bascule.fix.codec import encode
+from bascule.fix.config import SessionConfig
+from bascule.fix.message import Field, Message
+from bascule.fix.store import Store
+from bascule.fix.timestamp import write_time
+from bascule.fix.tree import ADMIN_TYPES, HEADER_TAGS
+from bascule.model.values import Instant
+
+LOGON, HEARTBEAT, TEST_REQUEST, RESEND_REQUEST = b"A", b"0", b"1", b"2"
+REJECT, SEQUENCE_RESET, LOGOUT, BUSINESS_REJECT = b"3", b"4", b"5", b"j"
+
+MSG_SEQ_NUM, POSS_DUP, SENDER, SENDING_TIME, TARGET, ORIG_SENDING_TIME = 34, 43, 49, 52, 56, 122
+_OURS = frozenset({8, 9, 10, 34, 35, 43, 49, 52, 56, 122})
+_HEADER = HEADER_TAGS | {628, 629, 630}
+_MAY_STAND_IN_FIELDS = _HEADER - {8, 9, 35}
+_HOPS = 627
+_SENT_AGAIN = frozenset({POSS_DUP, SENDING_TIME, ORIG_SENDING_TIME})
+
+
+class Outbox:
+    """Collects what is to be done, and writes messages whose header is the session's.
+
+    ``last`` is when something was last sent.
+    """
+
+    def __init__(self, config: SessionConfig, store: Store) -> None:
+        self.last = Instant(0)
+        self._store = store
+        self._begin = config.version.begin_string
+        self._digits = config.version.digits
+        self._actions: list[Action] = []
+        sender, target = config.sender.encode(), config.target.encode()
+        fixed = sorted([(SENDER, sender), (TARGET, target), *config.header])
+        self._before = [field for field in fixed if field[0] < SENDING_TIME]
+        self._after = [field for field in fixed if field[0] > SENDING_TIME]
+
+    def add(self, action: Action) -> None:
+        """Have something done after what was added before."""
+        self._actions.append(action)
+
+    def take(self) -> list[Action]:
+        """Give what is to be done, in order, and begin anew."""
+        actions, self._actions = self._actions, []
+        return actions
+
+    def write(self, message: Message, now: Instant, *, hold: bool = False) -> None:
+        """Number a message, record it, and have it sent unless it is to be held.
+
+        Header fields among the message's own are kept, but for those that are the session's.
+        One that is held goes out when the peer asks for its number after its next logon.
+        """
+        number = self._store.next_out
+        header = [
+            (MSG_SEQ_NUM, b"%d" % number),
+            *self._before,
+            (SENDING_TIME, write_time(now, self._digits)),
+            *self._after,
+        ]
+        data = self._encode(message, header, message.fields)
+        self._store.sent(b"" if message.msg_type in ADMIN_TYPES else data)
+        if not hold:
+            self._send(data, now)
+
+    def repeat(self, number: int, message: Message, now: Instant) -> None:
+        """Send a stored message again under its number, marked as a possible duplicate."""
+        at = write_time(now, self._digits)
+        original = message.get(SENDING_TIME) or at
+        marks = [(POSS_DUP, b"Y"), (SENDING_TIME, at), (ORIG_SENDING_TIME, original)]
+        fields = [field for field in message.fields if field[0] not in _SENT_AGAIN]
+        split = next((i for i, f in enumerate(fields) if f[0] not in _HEADER), len(fields))
+        header = sorted([*fields[:split], *marks], key=_place)
+        self._send(encode(self._begin, message.with_fields([*header, *fields[split:]])), now)
+
+    def fill(self, first: int, new: int, now: Instant) -> None:
+        """Tell the peer that numbers ``first`` up to and without ``new`` will not come."""
+        at = write_time(now, self._digits)
+        marks = [(POSS_DUP, b"Y"), (SENDING_TIME, at), (ORIG_SENDING_TIME, at)]
+        header = [(MSG_SEQ_NUM, b"%d" % first), *self._before, *self._after, *marks]
+        body = [(36, b"%d" % new), (123, b"Y")]
+        self._send(encode(self._begin, Message(SEQUENCE_RESET, [*sorted(header), *body])), now)
+
+    def _encode(self, message: Message, header: list[Field], fields: list[Field]) -> bytes:
+        if not _MAY_STAND_IN_FIELDS.isdisjoint(message.index()):
+            header = sorted([*header, *_own_header(fields)], key=_place)
+            fields = [field for field in fields if field[0] not in _HEADER]
+        return encode(self._begin, Message(message.msg_type, header + fields))
+
+    def _send(self, data: bytes, now: Instant) -> None:
+        self.last = now
+        self._actions.append(Send(data))
+
+
+def _place(field: Field) -> int:
+    """Headers are written by ascending tag; hops are a group and stay in order behind."""
+    return min(field[0], _HOPS)
+
+
+def _own_header(fields: Iterable[Field]) -> list[Field]:
+    return [field for field in fields if field[0] in _HEADER and field[0] not in _OURS]

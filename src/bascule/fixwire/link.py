@@ -1,0 +1,431 @@
+"""A session on its way: turns of input, one fsync each, then what the session asked for.
+
+A turn is everything that one read of the socket brought, or one tick of the clock, or what the
+application sent since the last turn. While it runs, actions are collected; when it ends, the store
+is made durable, and only then do bytes leave and ``Application.settled`` is called.
+
+The fsync runs where it costs least: at once on the loop while the disk is quick, else on a thread
+of its own, with the next turns gathering behind it.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable
+from concurrent.futures import Executor
+from typing import Protocol
+
+from bascule.fix.actions import (
+    Action,
+    Deliver,
+    Disconnect,
+    Halt,
+    LoggedOn,
+    LoggedOut,
+    Refused,
+    Send,
+    Warn,
+)
+from bascule.fix.codec import Decoder, Garbled
+from bascule.fix.message import Message
+from bascule.fix.session import Session
+from bascule.fixwire.errors import StoreError
+from bascule.fixwire.store import FileStore
+from bascule.model.values import MILLISECOND, SECOND, Instant
+
+QUICK = MILLISECOND
+"""A disk whose writes take longer than this, on average, is written to on the thread."""
+_WEIGHT = 8
+"""How many writes that average looks back on, about."""
+WAITING_MAX = 10_000
+"""Messages that may wait for the disk before nothing more is read."""
+BUFFER_MAX = 64 << 20
+"""Bytes that a peer may leave unread before it is cut off; it gets them again by asking."""
+
+Log = Callable[[str, str, str], None]
+"""(session, code, text); called on the loop."""
+Now = Callable[[], int]
+"""UTC nanoseconds."""
+
+
+class Application:
+    """What a session is for. All calls come on the loop, and none may raise or block.
+
+    Inside ``received`` and ``logged_on`` nothing is durable yet, so they may do nothing that shows
+    outside of the process but send on this link; ``settled`` follows once everything that they
+    were given is durable, and may do as it likes.
+    """
+
+    def received(self, link: "Link", message: Message, number: int, again: bool) -> None:
+        """Take an application message; ``again``: it may have been given before a restart."""
+
+    def refused(self, link: "Link", refused: Refused) -> None:
+        """Take in that the peer rejected a message of ours."""
+
+    def logged_on(self, link: "Link", reset: bool) -> None:
+        """Take in that messages may be sent; after a reset, what was not delivered is gone."""
+
+    def logged_out(self, link: "Link", text: str) -> None:
+        """Take in that the session ended, and what the peer said."""
+
+    def halted(self, link: "Link", code: str, text: str) -> None:
+        """Take in that a person is needed before this session can go on."""
+
+    def settled(self, link: "Link") -> None:
+        """Take in that everything given so far is durable."""
+
+
+class Peer(Protocol):
+    """The connection that a link speaks over."""
+
+    def write(self, data: bytes) -> None:
+        """Send bytes."""
+
+    def hang_up(self) -> None:
+        """Close after what was written."""
+
+    def hold_reading(self, held: bool) -> None:
+        """Stop or go on reading."""
+
+    def clogged(self) -> bool:
+        """Whether the peer takes nothing more for now."""
+
+
+class Link:
+    """One session, its store and its application, over any number of connections.
+
+    Args:
+        session: the protocol; it must have been made with ``store``.
+        store: its memory on disk.
+        application: what takes and sends the messages.
+        worker: runs fsyncs while the disk is slow.
+        log: takes warnings.
+        now: the clock.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        store: FileStore,
+        application: Application,
+        worker: Executor,
+        *,
+        log: Log,
+        now: Now = time.time_ns,
+    ) -> None:
+        self.session = session
+        self.failed: StoreError | None = None
+        self.peer: Peer | None = None
+        self._store = store
+        self._application = application
+        self._worker = worker
+        self._log = log
+        self._now = now
+        self._out: list[bytes] = []
+        self._hang_up = False
+        self._unsettled = False
+        self._in_turn = False
+        self._asked_turn = False
+        self._flight: asyncio.Future[None] | None = None
+        self._cost = 0
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_at = 0
+
+    def start(self) -> None:
+        """Deliver what an earlier run was given and did not say to have taken."""
+        self._turn(self.session.resume())
+
+    def send(self, message: Message, *, hold: bool = False) -> None:
+        """Send an application message with the next commit; ``hold`` as in ``Session.send``.
+
+        Raises:
+            NotLoggedOn: the session is not up and ``hold`` is False.
+            StoreError: the store has failed, so nothing more is sent.
+        """
+        self._check()
+        self._collect(self.session.send(message, self._instant(), hold=hold))
+
+    def refuse(self, message: Message, reason: int = 3, text: str = "") -> None:
+        """Answer a message with a BusinessMessageReject; 3: its type is not supported."""
+        self._check()
+        self._collect(self.session.refuse(message, self._instant(), reason, text))
+
+    def taken(self, number: int) -> None:
+        """Say that messages up to and with ``number`` need no second delivery."""
+        self.session.taken(number)
+
+    def logout(self, text: str = "") -> None:
+        """Say goodbye and close."""
+        self._turn(self.session.logout(self._instant(), text))
+
+    def reset(self) -> None:
+        """Begin numbering anew on both sides; inside the session if it is up."""
+        self._turn(self.session.reset(self._instant()))
+
+    def attach(self, peer: Peer) -> None:
+        """Speak over a new connection; there must be none."""
+        if self._flight is None:
+            self._store.compact()
+        self.peer = peer
+        self._hang_up = False
+        self._turn(self.session.connect(self._instant()))
+
+    def detach(self, peer: Peer) -> None:
+        """Take in that a connection is gone; one that is not the link's own changes nothing."""
+        if self.peer is peer:
+            self.peer = None
+            self._out.clear()
+            self._turn(self.session.disconnected(self._instant()))
+
+    def receive(self, items: list[Message | Garbled]) -> None:
+        """Take in what one read brought."""
+        if self.failed:
+            return
+        now = self._instant()
+        self._in_turn = True
+        try:
+            for item in items:
+                self._collect(self.session.receive(item, now))
+        except StoreError as error:
+            self._fail(error)
+        finally:
+            self._in_turn = False
+        self._end_turn()
+
+    def relieved(self) -> None:
+        """Take in that the peer takes bytes again."""
+        self._tick()
+
+    def _instant(self) -> Instant:
+        return Instant(self._now())
+
+    def _check(self) -> None:
+        if self.failed:
+            raise self.failed
+
+    def _turn(self, actions: list[Action]) -> None:
+        self._collect(actions)
+        if not self._in_turn:
+            self._end_turn()
+
+    def _collect(self, actions: list[Action]) -> None:
+        for action in actions:
+            if type(action) is Send:
+                self._out.append(action.data)
+            else:
+                self._heed(action)
+        if actions and not self._in_turn and not self._asked_turn:
+            self._asked_turn = True
+            asyncio.get_running_loop().call_soon(self._end_turn)
+
+    def _heed(self, action: Action) -> None:
+        name = self.session.config.name
+        outer, self._in_turn = self._in_turn, True
+        match action:
+            case Deliver(message, number, again):
+                self._unsettled = True
+                self._application.received(self, message, number, again)
+            case Disconnect(reason):
+                self._hang_up = True
+                self._log(name, "fix_disconnected", reason)
+            case LoggedOn(reset):
+                self._unsettled = True
+                self._application.logged_on(self, reset)
+            case LoggedOut(text):
+                self._application.logged_out(self, text)
+            case Refused():
+                self._unsettled = True
+                self._application.refused(self, action)
+            case Halt(code, text):
+                self._log(name, code, text)
+                self._application.halted(self, code, text)
+            case Warn(code, text):
+                self._log(name, code, text)
+        self._in_turn = outer
+
+    def _end_turn(self) -> None:
+        """Make durable what the turn recorded, then let out what it asked for."""
+        self._asked_turn = False
+        if self._flight is not None or self.failed:
+            return
+        turn = (self._out, self._hang_up, self._unsettled)
+        self._out, self._hang_up, self._unsettled = [], False, False
+        try:
+            write = self._store.seal()
+            if write is None:
+                self._let_out(*turn)
+            elif self._cost > QUICK:
+                self._fly(write, turn)
+            else:
+                began = time.perf_counter_ns()
+                write()
+                self._land(began, turn)
+        except StoreError as error:
+            self._fail(error)
+            return
+        self._wind()
+
+    def _fly(self, write: Callable[[], None], turn: tuple[list[bytes], bool, bool]) -> None:
+        """Write on the thread; what comes meanwhile waits for the next write."""
+        began = time.perf_counter_ns()
+
+        def done(flight: asyncio.Future[None]) -> None:
+            self._flight = None
+            error = flight.exception()
+            if isinstance(error, StoreError):
+                self._fail(error)
+            elif error is not None:
+                raise error
+            else:
+                self._land(began, turn)
+                self._end_turn()
+
+        self._flight = asyncio.get_running_loop().run_in_executor(self._worker, write)
+        self._flight.add_done_callback(done)
+
+    def _land(self, began: int, turn: tuple[list[bytes], bool, bool]) -> None:
+        self._store.settle()
+        self._cost += (time.perf_counter_ns() - began - self._cost) // _WEIGHT
+        self._let_out(*turn)
+
+    def _let_out(self, out: list[bytes], hang_up: bool, unsettled: bool) -> None:
+        peer = self.peer
+        if peer is not None:
+            if out:
+                peer.write(b"".join(out))
+            if hang_up:
+                peer.hang_up()
+            elif self._flight is None:
+                peer.hold_reading(False)
+        if unsettled:
+            self._application.settled(self)
+
+    def _fail(self, error: StoreError) -> None:
+        """Stop: what is in memory runs ahead of the disk, so nothing of it may leave."""
+        self.failed = error
+        if self._timer:
+            self._timer.cancel()
+        if self.peer is not None:
+            self.peer.hang_up()
+        self._log(self.session.config.name, error.code, error.message)
+        self._application.halted(self, error.code, error.message)
+
+    def _wind(self) -> None:
+        """Set the timer for the session's next deadline."""
+        peer = self.peer
+        if peer is None:
+            if self._timer:
+                self._timer.cancel()
+                self._timer = None
+            return
+        if self._flight is not None and len(self._out) > WAITING_MAX:
+            peer.hold_reading(True)
+        due = self.session.due()
+        if due is None or peer.clogged() or (self._timer and self._timer_at <= due):
+            return
+        if self._timer:
+            self._timer.cancel()
+        delay = max(0, due - self._now()) / SECOND
+        self._timer_at = due
+        self._timer = asyncio.get_running_loop().call_later(delay, self._tick)
+
+    def _tick(self) -> None:
+        self._timer = None
+        if self.failed:
+            return
+        try:
+            self._turn(self.session.tick(self._instant()))
+        except StoreError as error:
+            self._fail(error)
+
+
+class Wire(asyncio.Protocol):
+    """One connection: bytes to messages, and back-pressure both ways.
+
+    Args:
+        find: gives the link that a first message belongs to, or None to hang up; an initiator's
+            always gives its own.
+    """
+
+    def __init__(self, find: Callable[[Message | Garbled | None], Link | None]) -> None:
+        self.link: Link | None = None
+        self.lost = asyncio.Event()
+        self._find = find
+        self._decoder = Decoder()
+        self._transport: asyncio.Transport | None = None
+        self._reading = True
+        self._clogged = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin; an initiator's link speaks at once, an acceptor's once it is known."""
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        self._belong(self._find(None))
+
+    def data_received(self, data: bytes) -> None:
+        """Take in bytes, cut anywhere."""
+        items = self._decoder.feed(data)
+        if not items:
+            return
+        if self.link is None:
+            self._belong(self._find(items[0]))
+            if self.link is None:
+                self.hang_up()
+                return
+        if self.link.peer is self:
+            self.link.receive(items)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Take in that the connection is gone."""
+        self.lost.set()
+        if self.link is not None:
+            self.link.detach(self)
+
+    def pause_writing(self) -> None:
+        """Stop reading from a peer that does not read: it gets no more work done for it."""
+        self._clogged = True
+        self._apply_reading()
+
+    def resume_writing(self) -> None:
+        """Go on."""
+        self._clogged = False
+        self._apply_reading()
+        if self.link is not None and self.link.peer is self:
+            self.link.relieved()
+
+    def write(self, data: bytes) -> None:
+        """Send bytes; a peer that leaves too much unread is cut off."""
+        transport = self._transport
+        if transport is None or transport.is_closing():
+            return
+        transport.write(data)
+        if self._clogged and transport.get_write_buffer_size() > BUFFER_MAX:
+            transport.abort()
+
+    def hang_up(self) -> None:
+        """Close after what was written."""
+        if self._transport is not None:
+            self._transport.close()
+
+    def hold_reading(self, held: bool) -> None:
+        """Stop or go on reading."""
+        if self._reading == held:
+            self._reading = not held
+            self._apply_reading()
+
+    def clogged(self) -> bool:
+        """Whether the peer takes nothing more for now."""
+        return self._clogged
+
+    def _belong(self, link: Link | None) -> None:
+        self.link = link
+        if link is not None:
+            link.attach(self)
+
+    def _apply_reading(self) -> None:
+        transport = self._transport
+        if transport is None or transport.is_closing():
+            return
+        if self._reading and not self._clogged:
+            transport.resume_reading()
+        else:
+            transport.pause_reading()
