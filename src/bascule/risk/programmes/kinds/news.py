@@ -20,7 +20,14 @@ from bascule.reference.instruments import aliases, instruments
 from bascule.risk.programmes.written import MALFORMED, Answer, part, stamp, when
 
 _FUTURE = re.compile(rf"(?P<root>[A-Z0-9]{{1,4}}?)(?:[{MONTH_LETTERS}]\d{{1,4}}|\d!)")
-_PAIR = re.compile(r"([A-Z]{3})/?([A-Z]{3,4})")
+_PAIR = re.compile(r"([A-Z]{3})/?([A-Z]{3})")
+_MONEY = frozenset(
+    {
+        "USD", "EUR", "GBP", "JPY", "CHF", "CAD", "AUD", "NZD", "SEK", "NOK", "DKK", "PLN", "CZK",
+        "HUF", "RON", "TRY", "ILS", "ZAR", "MXN", "BRL", "SGD", "HKD", "CNH", "CNY", "INR", "KRW",
+        "THB",
+    }
+)  # fmt: skip
 _FX_ROOTS = {
     "6E": "EUR", "M6E": "EUR", "6B": "GBP", "M6B": "GBP", "6J": "JPY", "MJY": "JPY",
     "6A": "AUD", "M6A": "AUD", "6C": "CAD", "MCD": "CAD", "6S": "CHF", "MSF": "CHF",
@@ -59,7 +66,7 @@ def currencies_of(symbol: str) -> frozenset[str]:
         if product is not None:
             return frozenset({str(product.currency), _FX_ROOTS.get(root, str(product.currency))})
     pair = _PAIR.match(bare)
-    return frozenset(pair.groups()) if pair is not None else frozenset()
+    return _MONEY & set(pair.groups()) if pair is not None else frozenset()
 
 
 def window(rule: NewsRule, release: Instant) -> tuple[Instant, Instant]:

@@ -1,0 +1,27 @@
+from typing import Any
+
+import pytest
+
+from bascule.risk.programmes.kinds.hold import answer
+
+MINIMUM, OVER, UNDER = (
+    {"min_hold_s": 120},
+    {"min_share_over_pct": 50, "over_s": 10, "compare": "gt"},
+    {"violation_if_share_under_s": 60, "share_pct": 50},
+)
+CASES = [
+    (MINIMUM, [121, 500], True),
+    (MINIMUM, [120, 500], False),
+    (OVER, [11, 12, 3], True),
+    (OVER, [11, 3], False),
+    ({**OVER, "compare": "ge"}, [11, 3], True),
+    (UNDER, [59, 60], False),
+    (UNDER, [59, 60, 61], True),
+    (OVER, [], True),
+]
+
+
+@pytest.mark.parametrize(("rule", "durations", "ok"), CASES)
+def test_trades_are_held_long_enough(rule: dict[str, Any], durations: list[int], ok: bool) -> None:
+    """Over a time means longer than it; a share must be passed, or stayed under."""
+    assert answer({"rule": rule, "durations": durations}, [])["ok"] is ok
