@@ -76,6 +76,24 @@ def entry_filled(
         guard.entry_price = entry.avg_price
 
 
+def entry_undone(account: AccountState, entry: Order, quantity: Decimal) -> None:
+    """An entry's fill was taken back: so much less is held, and what it had closed stands again.
+
+    What its own guard holds no more was closed since, and is taken from the others of its side.
+    """
+    guard = account.guards.get(entry.cl_ord_id)
+    if guard is not None:
+        own = min(max(guard.held, ZERO), quantity)
+        guard.filled -= quantity
+        guard.held -= own
+        quantity -= own
+    beside = guards_of(account, entry.strategy, entry.symbol, entry.side)
+    taken = min(quantity, sum((other.held for other in beside), ZERO))
+    release_guards(account, entry.strategy, entry.symbol, entry.side.opposite, taken)
+    if quantity > taken:
+        hold_again(account, entry, quantity - taken)
+
+
 def release_guards(
     account: AccountState,
     strategy: StrategyId,

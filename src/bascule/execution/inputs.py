@@ -126,7 +126,8 @@ class Looked(Struct, frozen=True, kw_only=True):
     absence proof is complete. ``complete`` is False when any page was known to be missing.
     ``began`` is when the first question was asked: what was heard of an order since then is
     younger than this answer. ``positions_at`` is the venue's time of the positions; fills are
-    asked for last, so one of them may be younger.
+    asked for last, so one of them may be younger. ``adopt`` is set when a person takes over the
+    positions that the look shows: who, and why.
     """
 
     at: Instant
@@ -141,6 +142,7 @@ class Looked(Struct, frozen=True, kw_only=True):
     complete: bool = True
     began: Instant | None = None
     positions_at: Instant | None = None
+    adopt: str = ""
 
 
 class StopAsked(Struct, frozen=True):

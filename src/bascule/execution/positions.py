@@ -4,12 +4,14 @@ from decimal import Decimal
 
 from bascule.execution.fold_guards import (
     entry_filled,
+    entry_undone,
     guard_again,
     hold_again,
     release_guards,
     slot_of,
 )
 from bascule.execution.state import AccountState, Book, Exposure, Order
+from bascule.model.enums import Side
 from bascule.model.event import ForeignFill, PositionAdopted
 from bascule.model.ids import MANUAL_BOOK, PositionId, StrategyId, Symbol, VenueSymbol
 from bascule.model.values import ZERO
@@ -115,6 +117,9 @@ def apply_fill(
     position_id = position_id or order.position_id
     move(account, book, signed, price, position_id)
     quantity = signed * order.side.sign
+    if order.leg == "e" and quantity < 0:
+        entry_undone(account, order, -quantity)
+        return
     if order.leg == "e":
         # On a hedging account the other side is another position, and keeps its guard.
         nets = position_id is None and before * signed < 0
@@ -145,37 +150,48 @@ def foreign_fill(account: AccountState, event: ForeignFill) -> None:
     strategy book that holds the other side), since a position closed by hand stays closed; only
     the rest opens in the manual book.
     """
-    sign = event.side.sign
-    left = event.quantity
-    for book, share in _closed_by(account, event):
-        taken = min(left, share)
-        if taken <= 0:
-            break
-        named = event.position_id if event.position_id in book.lots else None
-        move(account, book, taken * sign, event.price, named)
-        release_guards(account, book.strategy, book.symbol, event.side, taken, named)
-        left -= taken
-    if left > 0:
-        manual = book_of(account, MANUAL_BOOK, event.symbol, VenueSymbol(event.symbol))
-        move(account, manual, left * sign, event.price, event.position_id)
-
-
-def _closed_by(account: AccountState, event: ForeignFill) -> list[tuple[Book, Decimal]]:
-    """List what a fill of no order of ours can close, and how much of it, in their order.
-
-    Where each entry is a position of its own, a fill closes the position that it names alone.
-    """
-    sign = event.side.sign
-    books = [book for book in account.books.values() if book.symbol == event.symbol]
-    if event.position_id is not None:
-        lots = ((book, book.lots.get(event.position_id, ZERO)) for book in books)
-        return [(book, abs(lot)) for book, lot in lots if lot * sign < 0]
-    against = [(book, abs(book.quantity)) for book in books if book.quantity * sign < 0]
-    return sorted(against, key=lambda found: found[0].strategy != MANUAL_BOOK)
+    signed = event.quantity * event.side.sign
+    _take_over(account, event.symbol, signed, event.price, event.position_id)
 
 
 def adopt(account: AccountState, event: PositionAdopted) -> None:
-    """Put a difference that a person or a first start explains into the manual book."""
-    manual = book_of(account, MANUAL_BOOK, event.symbol, VenueSymbol(event.symbol))
-    move(account, manual, event.quantity, event.price, event.position_id)
+    """Book a difference that a person or a first start explains, as a hand's trade would be."""
+    _take_over(account, event.symbol, event.quantity, event.price, event.position_id)
     account.drift.pop(event.symbol, None)
+
+
+def _take_over(
+    account: AccountState,
+    symbol: Symbol,
+    signed: Decimal,
+    price: Decimal,
+    position_id: PositionId | None,
+) -> None:
+    side = Side.BUY if signed > 0 else Side.SELL
+    left = abs(signed)
+    for book, share in _closed_by(account, symbol, side, position_id):
+        taken = min(left, share)
+        if taken <= 0:
+            break
+        named = position_id if position_id in book.lots else None
+        move(account, book, taken * side.sign, price, named)
+        release_guards(account, book.strategy, book.symbol, side, taken, named)
+        left -= taken
+    if left > 0:
+        manual = book_of(account, MANUAL_BOOK, symbol, VenueSymbol(symbol))
+        move(account, manual, left * side.sign, price, position_id)
+
+
+def _closed_by(
+    account: AccountState, symbol: Symbol, side: Side, position_id: PositionId | None
+) -> list[tuple[Book, Decimal]]:
+    """List what a trade of no order of ours can close, and how much of it, in their order.
+
+    Where each entry is a position of its own, a trade closes the position that it names alone.
+    """
+    books = [book for book in account.books.values() if book.symbol == symbol]
+    if position_id is not None:
+        lots = ((book, book.lots.get(position_id, ZERO)) for book in books)
+        return [(book, abs(lot)) for book, lot in lots if lot * side.sign < 0]
+    against = [(book, abs(book.quantity)) for book in books if book.quantity * side.sign < 0]
+    return sorted(against, key=lambda found: found[0].strategy != MANUAL_BOOK)

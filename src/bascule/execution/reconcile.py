@@ -32,7 +32,7 @@ from bascule.model.event import (
     PositionAdopted,
     ReconcilePassed,
 )
-from bascule.model.ids import ExecID, Symbol
+from bascule.model.ids import ExecID, PositionId, Symbol
 from bascule.model.order import ExecutionReport, VenueOrder, VenuePosition
 from bascule.model.values import SECOND, ZERO, text
 
@@ -41,6 +41,7 @@ _CHANGE_PATIENCE = 3 * SECOND
 MOVING_LOOKS = 5
 """A difference that stays the same while the position moves is drift after so many looks."""
 _MONEY_INTERVAL = 60 * SECOND
+_FIRST_SEEN = "held at the venue when the account was first seen"
 
 _FACTS = {
     OrdStatus.ACKNOWLEDGED: Fact.FOUND,
@@ -311,10 +312,9 @@ def _compare_positions(turn: Turn, account: AccountState, look: Looked, *, first
         difference = theirs.get(symbol, ZERO) - ours
         if not difference:
             continue
-        if first:
-            _adopt(
-                turn, account, symbol, difference, [p for p in look.positions if named(p) == symbol]
-            )
+        if first or look.adopt:
+            shown = [p for p in look.positions if named(p) == symbol]
+            _adopt(turn, account, symbol, difference, shown, look.adopt or _FIRST_SEEN)
             continue
         known = earlier.get(symbol)
         again = known is not None and known.theirs - known.ours == difference
@@ -347,20 +347,37 @@ def _adopt(
     symbol: Symbol,
     difference: Decimal,
     positions: list[VenuePosition],
+    reason: str,
 ) -> None:
-    """Take over what an account held before Bascule knew it, one event a position."""
-    shares = [(p.quantity, p.avg_price, p.position_id) for p in positions]
-    if sum((quantity for quantity, _, _ in shares), ZERO) != difference:
-        shares = [(difference, positions[0].avg_price if positions else ZERO, None)]
-    for quantity, price, position_id in shares:
+    """Take over what an account holds besides what Bascule knows of, one event a position."""
+    price = positions[0].avg_price if positions else ZERO
+    for position_id, quantity in _unknown_lots(account, symbol, difference, positions):
+        known = (p.avg_price for p in positions if p.position_id == position_id)
         turn.emit(
             PositionAdopted(
                 at=turn.at,
                 account=account.id,
                 symbol=symbol,
                 quantity=quantity,
-                price=price,
-                reason="held at the venue when the account was first seen",
+                price=next(known, price),
+                reason=reason,
                 position_id=position_id,
             )
         )
+
+
+def _unknown_lots(
+    account: AccountState, symbol: Symbol, difference: Decimal, positions: list[VenuePosition]
+) -> list[tuple[PositionId | None, Decimal]]:
+    """Share a difference among the positions that make it up; by none where they do not."""
+    lots: dict[PositionId | None, Decimal] = {}
+    for position in positions:
+        lots[position.position_id] = lots.get(position.position_id, ZERO) + position.quantity
+    for book in account.books.values():
+        if book.symbol == symbol:
+            for position_id, quantity in book.lots.items():
+                lots[position_id] = lots.get(position_id, ZERO) - quantity
+    shares = [(position_id, quantity) for position_id, quantity in lots.items() if quantity]
+    if sum((quantity for _, quantity in shares), ZERO) != difference:
+        return [(None, difference)]
+    return shares
