@@ -133,6 +133,8 @@ class _Check:
             accounts={spec.id: spec for spec in self.setup.accounts},
             routes=self.setup.routes,
             max_signal_age_ns=self.setup.max_signal_age_ns,
+            limits=self.setup.limits,
+            portfolio_currency=self.setup.portfolio_currency,
         )
         self.state = State()
         self.links: dict[VenueId, Venue] = {}
@@ -190,8 +192,8 @@ class _Check:
             if isinstance(message, Quote):
                 for spec in self.setup.accounts:
                     if spec.venue == venue:
-                        quotes = self.market.quotes.setdefault(spec.id, {})
-                        quotes[message.venue_symbol] = message
+                        names = self.settings.symbols.get(spec.id, {})
+                        self.market.keep(spec.id, message, names.get(message.venue_symbol))
 
         return take
 

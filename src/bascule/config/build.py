@@ -13,10 +13,10 @@ from bascule.alerts.alert import AlertPlan, Shown
 from bascule.config.firm import NewsSettings
 from bascule.config.firm_terms import permission_of, programme_of
 from bascule.config.guardian_settings import GuardianSettings
+from bascule.config.limits import risk_limits, scope_limits
 from bascule.config.paths import DataDirectory, home
 from bascule.config.settings import (
     AccountSettings,
-    LimitSettings,
     RouteSettings,
     ServerSettings,
     Settings,
@@ -117,7 +117,8 @@ class Config(Struct, frozen=True, kw_only=True):
     """Everything that the user set up. It holds names of secrets and never a value.
 
     ``text`` is the whole of it in one canonical form, defaults included, for the journal;
-    ``hash`` is its SHA-256 in hex. ``file`` is None for a configuration that was never a file.
+    ``hash`` is its SHA-256 in hex. ``limits`` are those of strategies, venues and all accounts, by
+    scope; an account has its own. ``file`` is None for a configuration that was never a file.
     """
 
     mode: AccountMode
@@ -129,6 +130,8 @@ class Config(Struct, frozen=True, kw_only=True):
     accounts: tuple[AccountSpec, ...]
     sources: tuple[SourceSpec, ...]
     routes: tuple[Route, ...]
+    limits: dict[str, RiskLimits]
+    portfolio_currency: Currency
     alerts: AlertPlan
     news: NewsSettings
     heartbeat: HeartbeatSettings
@@ -181,6 +184,8 @@ def build(settings: Settings, file: Path | None, environ: Mapping[str, str]) -> 
             for name, source in settings.sources.items()
         ),
         routes=tuple(_route(name, route) for name, route in settings.routes.items()),
+        limits=scope_limits(settings.strategies, settings.portfolio),
+        portfolio_currency=Currency(settings.portfolio.currency or ""),
         alerts=settings.alerts.plan(_shown(settings)),
         news=_news(settings.news, file),
         heartbeat=settings.heartbeat,
@@ -263,7 +268,7 @@ def _account(name: str, account: AccountSettings, mode: AccountMode, beside: Pat
         owner=account.owner,
         initial_balance=account.initial_balance,
         symbols=SymbolMap(**dict(account.symbols)),
-        limits=_limits(account.limits),
+        limits=risk_limits(account.limits),
         pacing=Pacing(
             requests_per_second=float(account.pacing.requests_per_second),
             burst=account.pacing.burst,
@@ -283,11 +288,6 @@ def _shown(settings: Settings) -> dict[AccountId, Shown]:
         AccountId(name): Shown(currency=account.currency, basis=account.initial_balance)
         for name, account in settings.accounts.items()
     }
-
-
-def _limits(limits: LimitSettings) -> RiskLimits:
-    chosen = dict(limits)
-    return RiskLimits(duplicate_window_ns=chosen.pop("duplicate_window"), **chosen)
 
 
 def _route(name: str, route: RouteSettings) -> Route:
@@ -310,6 +310,7 @@ def _route(name: str, route: RouteSettings) -> Route:
         max_age_ns=route.max_age,
         default_tif=route.default_tif,
         engine_stops=route.engine_stops,
+        unpriced_max_qty=route.unpriced_max_qty,
     )
 
 

@@ -35,6 +35,12 @@ from bascule.config.fields import (
 )
 from bascule.config.firm import BufferSettings, NewsSettings, PermissionSettings
 from bascule.config.guardian_settings import GuardianSettings
+from bascule.config.limits import (
+    LimitSettings,
+    PortfolioSettings,
+    StrategyName,
+    StrategySettings,
+)
 from bascule.config.mapping import MappingSettings
 from bascule.config.table import Table, wrong
 from bascule.config.watch_settings import AlertSettings, HeartbeatSettings
@@ -94,23 +100,6 @@ class SymbolSettings(Table):
     prefix: str = ""
     suffix: str = ""
     overrides: Mapping[str, str] = {}
-
-
-class LimitSettings(Table):
-    """Limits of an account; one that is not set is taken from ``[risk]``."""
-
-    max_order_qty: Positive | None = None
-    max_order_qty_by_symbol: Mapping[str, Positive] = {}
-    on_oversize: Literal["reject", "split"] = "reject"
-    max_position_qty: Positive | None = None
-    max_position_qty_by_symbol: Mapping[str, Positive] = {}
-    max_open_orders: Count = 100
-    orders_per_second: Count = 10
-    orders_per_minute: Count = 60
-    orders_per_hour: Count = 1_000
-    orders_per_day: Count = 5_000
-    duplicate_window: DurationNs = 2 * SECOND
-    require_stop: bool = False
 
 
 class PacingSettings(Table):
@@ -281,6 +270,7 @@ class RouteSettings(Table):
     max_age: DurationNs = 60 * SECOND
     default_tif: TimeInForce = TimeInForce.GTC
     engine_stops: Literal["refuse_live", "allow"] = "refuse_live"
+    unpriced_max_qty: Positive | None = None
 
 
 class Settings(BaseSettings):
@@ -304,6 +294,8 @@ class Settings(BaseSettings):
     heartbeat: HeartbeatSettings = HeartbeatSettings()
     news: NewsSettings = NewsSettings()
     risk: LimitSettings = LimitSettings()
+    portfolio: PortfolioSettings = PortfolioSettings()
+    strategies: dict[StrategyName, StrategySettings] = {}
     venues: dict[Name, VenueSettings] = Field(min_length=1)
     accounts: dict[Name, AccountSettings] = Field(min_length=1)
     sources: dict[Name, SourceSettings] = {}

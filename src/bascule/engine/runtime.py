@@ -17,6 +17,7 @@ import structlog
 from msgspec import Struct, field
 
 from bascule import __version__
+from bascule.config import process
 from bascule.config.latch import DIRECTORY as LATCH
 from bascule.config.latch import GUARDIAN_KEEPERS, Latch, LatchMode
 from bascule.engine.clock import Clock, SystemClock
@@ -30,7 +31,7 @@ from bascule.execution.effects import Effect
 from bascule.execution.state import State
 from bascule.execution.turn import Market, Settings
 from bascule.journal.journal import Journal
-from bascule.model.account import AccountSpec, Route
+from bascule.model.account import AccountSpec, RiskLimits, Route
 from bascule.model.enums import AccountMode, StopMode
 from bascule.model.errors import ConfigError, JournalError, VenueError, VenueTransient
 from bascule.model.event import ArmRefused, Event
@@ -38,7 +39,7 @@ from bascule.model.ids import AccountId, ClOrdID, VenueId
 from bascule.model.instrument import Quote
 from bascule.model.intent import Receipt, Signal
 from bascule.model.order import AccountSnapshot, ExecutionReport
-from bascule.model.values import MILLISECOND, SECOND, Instant
+from bascule.model.values import MILLISECOND, SECOND, Currency, Instant
 from bascule.venues.kit.contract import (
     LinkState,
     Venue,
@@ -80,6 +81,8 @@ class Setup(Struct, frozen=True, kw_only=True):
     config_text: str
     config_hash: str
     max_signal_age_ns: int = 60 * SECOND
+    limits: dict[str, RiskLimits] = field(default_factory=dict)
+    portfolio_currency: Currency = Currency("")
     wire_log: WireLog | None = None
     links: Mapping[VenueId, Callable[[VenueContext], Venue]] = field(default_factory=dict)
     """Factories that stand in for a kind's own, by venue id."""
@@ -110,7 +113,8 @@ class Runtime:
         self._journal: Journal
         self._tasks: list[asyncio.Task[None]] = []
         self._quote_followers: list[Callable[[AccountId, Quote], None]] = []
-        self._started = str(clock.now())
+        # By which another process tells this one from a later one with the same id.
+        self._started = process.started(os.getpid()) or str(clock.now())
 
     @classmethod
     async def start(cls, setup: Setup, clock: Clock | None = None) -> "Runtime":
@@ -149,6 +153,8 @@ class Runtime:
             accounts={spec.id: spec for spec in self.setup.accounts},
             routes=self.setup.routes,
             max_signal_age_ns=self.setup.max_signal_age_ns,
+            limits=self.setup.limits,
+            portfolio_currency=self.setup.portfolio_currency,
         )
         self.owner = Owner(
             found.state,

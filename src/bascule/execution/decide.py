@@ -90,11 +90,8 @@ def _report(turn: Turn, given: inp.ReportReceived) -> None:
 
 
 def _quote(turn: Turn, given: inp.QuoteReceived) -> None:
-    quotes = turn.market.quotes.setdefault(given.account, {})
-    quotes[given.quote.venue_symbol] = given.quote
     symbol = turn.settings.symbols.get(given.account, {}).get(given.quote.venue_symbol)
-    if symbol is not None:
-        turn.market.pool[symbol] = given.quote
+    turn.market.keep(given.account, given.quote, symbol)
     account = turn.state.accounts.get(given.account)
     if account is not None and account.watched:
         follow(turn, account, given.quote.venue_symbol)

@@ -79,6 +79,12 @@ class Market(Struct):
     totals: Totals = field(default_factory=Totals)
     merged: dict[tuple[AccountId, str], Merged] = field(default_factory=dict)
 
+    def keep(self, account: AccountId, quote: Quote, symbol: Symbol | None) -> None:
+        """Keep a quote as the account's latest and, where its name is known, as anybody's."""
+        self.quotes.setdefault(account, {})[quote.venue_symbol] = quote
+        if symbol is not None:
+            self.pool[symbol] = quote
+
     def quote(self, account: AccountId, venue_symbol: VenueSymbol) -> Quote | None:
         """Give the latest quote, if there is one."""
         by_symbol = self.quotes.get(account)

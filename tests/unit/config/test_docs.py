@@ -26,6 +26,8 @@ TABLES = (
     settings.SymbolSettings,
     settings.PacingSettings,
     settings.LimitSettings,
+    settings.PortfolioSettings,
+    settings.StrategySettings,
     firm.PermissionSettings,
     firm.BufferSettings,
     firm.NewsSettings,
@@ -55,6 +57,8 @@ DURATIONS = {
     "link_flatten_after",
     "money_every",
     "drill_every",
+    "short_interval",
+    "repeated_window",
 }
 
 
