@@ -203,6 +203,7 @@ def request_cancel(
                 reason="taken_back",
                 text=f"it was held back and never left: {reason}",
                 evidence="never sent",
+                signal=signal,
             )
         )
         return 1

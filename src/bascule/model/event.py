@@ -310,6 +310,7 @@ class OrderEnded(_Event, frozen=True, tag="order_ended"):
     """An order will trade no more: canceled, rejected, expired or expired unsent.
 
     ``evidence`` says whose word that is: a report, an outcome, an absence proof or a person.
+    ``signal`` is who asked for an order back that had not left yet.
     """
 
     account: AccountId
@@ -319,6 +320,7 @@ class OrderEnded(_Event, frozen=True, tag="order_ended"):
     text: str = ""
     venue_code: str = ""
     evidence: str = ""
+    signal: SignalId | None = None
 
 
 class OrderDoubted(_Event, frozen=True, tag="order_doubted"):

@@ -153,12 +153,11 @@ class _Link(asyncio.Protocol):
 
     def watch(self, heartbeat_s: float) -> None:
         """Drop the link when the broker has been silent for too long."""
-        allowed = heartbeat_s * _SILENCE_BEATS
-        silent = self._loop.time() - self._heard
-        if silent >= allowed:
+        deadline = self._heard + heartbeat_s * _SILENCE_BEATS
+        if self._loop.time() >= deadline:
             self.drop("silent")
         else:
-            self._watch = self._loop.call_later(allowed - silent, self.watch, heartbeat_s)
+            self._watch = self._loop.call_at(deadline, self.watch, heartbeat_s)
 
     def drop(self, why: str) -> None:
         """End the connection at once; what waits becomes unknown for this reason."""

@@ -1,0 +1,220 @@
+"""What is seen from outside, and what must be true of it: the broker's ledger, the wire, the disk.
+
+Invariants by number, as docs/reliability.md lists them: I1 no duplicate, I2 no lost fill, I3 no
+phantom, I5 durable before visible, I6 replay gives the same state, I7 nothing leaves after the
+latch, I8 everything comes to a known state, I10 every instruction is accounted for.
+"""
+
+import sqlite3
+from collections import Counter
+from contextlib import closing
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from bascule.execution.evolve import evolve
+from bascule.execution.state import State, dump
+from bascule.journal.chain import decode
+from bascule.journal.sqlite import SqliteStore
+from bascule.journal.store import Row
+from bascule.model.enums import OrdStatus
+from bascule.model.ids import AccountId, Symbol
+from bascule.model.intent import Receipt
+from bascule.model.values import ZERO
+from bascule.sim.shell.chances import LOGINS, SYMBOL
+
+if TYPE_CHECKING:
+    from bascule.sim.shell.world import World
+
+PLATTER_CHECKS = 6
+"""How often a run reads the platter itself when something becomes visible; it is slow."""
+
+
+class Witness:
+    """Watches one world. It believes the ledger and the bytes, never the engine."""
+
+    def __init__(self, world: "World") -> None:
+        self._world = world
+        self._wrong: list[str] = []
+        self._looks = PLATTER_CHECKS
+        self.hand_traded = False
+        self.submits: Counter[str] = Counter()
+        self.answers: dict[str, str] = {}
+        """The signal's id that each alert was answered with."""
+
+    # --- as it happens --------------------------------------------------------------------------
+
+    def on_wire(self, direction: str, subject: str, payload: bytes) -> None:
+        """See a frame as the engine's own venue client writes it."""
+        if direction != ">" or b'"type":"submit"' not in payload:
+            return
+        world = self._world
+        name = subject
+        self.submits[name] += 1
+        if self.submits[name] > 1:
+            self._wrong.append(f"I1 order {name} was sent {self.submits[name]} times")
+        runtime = world.runtime
+        if runtime is None:
+            return
+        order = next(
+            (one.orders[name] for one in runtime.state.accounts.values() if name in one.orders),
+            None,
+        )
+        if order is None:
+            self._wrong.append(f"I3 order {name} was sent and is not in the state")
+            return
+        spec = runtime.settings.accounts[order.account]
+        mode = world.latch.mode(spec, order.strategy)
+        if mode == "freeze" or (mode == "halt" and order.leg == "e"):
+            self._wrong.append(f"I7 order {name} left although the latch says {mode}")
+        self._on_platter(f"order {name}", "order_requested", "cl_ord_id", name)
+
+    def on_answer(self, alert: str, receipt: Receipt) -> None:
+        """See a sender being answered."""
+        world = self._world
+        world.acknowledged[alert] = receipt
+        self._on_platter(f"the answer to {alert}", "", "signal", receipt.signal)
+        if receipt.status not in ("accepted", "duplicate"):
+            return
+        first = self.answers.setdefault(alert, receipt.duplicate_of or receipt.signal)
+        if (receipt.duplicate_of or receipt.signal) != first:
+            self._wrong.append(f"I1 alert {alert} was acted on as {first} and as {receipt.signal}")
+
+    def _on_platter(self, what: str, kind: str, field: str, wanted: str) -> None:
+        """Hold that what becomes visible would survive a power cut at this instant."""
+        if self._looks <= 0 or self._world.dice.random() < 0.5:
+            return
+        self._looks -= 1
+        rows = self.rows(platter=True)
+        if not any(
+            (not kind or row.kind == kind) and f'"{field}":"{wanted}"' in row.data for row in rows
+        ):
+            self._wrong.append(f"I5 {what} was visible before it was durable")
+
+    # --- at the end -----------------------------------------------------------------------------
+
+    def unsettled(self) -> list[str]:
+        """Say what is not in a known state: in doubt, in flight, or other than the broker's."""
+        runtime = self._world.runtime
+        if runtime is None:
+            return ["the engine is not running"]
+        if runtime.owner.stopped:
+            return ["the engine is ending"]
+        wrong: list[str] = []
+        for login in LOGINS:
+            account = runtime.state.accounts.get(AccountId(login))
+            if account is None or not account.reconciled or not account.link_up:
+                wrong.append(f"I8 {login} is not reconciled")
+                continue
+            there = dict(
+                self._ledger(
+                    "select venue_order_id, cl_ord_id from orders where login = ? and status in "
+                    "('working', 'partially_filled')",
+                    login,
+                )
+            )
+            here = {order.venue_order_id for order in account.orders.values() if not order.waiting}
+            wrong += [f"I8 {login}: order {one} is open there only" for one in there.keys() - here]
+            wrong += [f"I8 {login}: order {one} is open here only" for one in here - there.keys()]
+            wrong += [
+                f"I8 {login}: {order.cl_ord_id} is {order.status.value}"
+                for order in account.orders.values()
+                if order.status in (OrdStatus.IN_DOUBT, OrdStatus.NEW_REQUESTED) or order.pending
+                if not order.waiting
+            ]
+            theirs = sum(
+                (
+                    Decimal(str(row[0]))
+                    for row in self._ledger("select quantity from positions where login = ?", login)
+                ),
+                ZERO,
+            )
+            exposure = account.exposure.get(Symbol(SYMBOL))
+            ours = exposure.net if exposure is not None else ZERO
+            if ours != theirs:
+                wrong.append(f"I8 {login} holds {theirs}, the engine says {ours}")
+        return wrong
+
+    def verdict(self) -> list[str]:
+        """Say everything that was violated."""
+        wrong = self._wrong + self.unsettled()
+        rows = self.rows()
+        state = State()
+        try:
+            for row in rows:
+                evolve(state, decode(row.seq, row.data))
+        except Exception as error:
+            return [*wrong, f"I6 the journal cannot be replayed: {error!r}"]
+        runtime = self._world.runtime
+        if runtime is not None and not runtime.owner.stopped:
+            behind = runtime.owner.state
+            if rows and rows[-1].seq == runtime.head_seq and dump(state) != dump(behind):
+                wrong.append("I6 the replayed journal is another state than the lived one")
+        return wrong + self._orders() + self._fills(rows) + self._signals(rows)
+
+    def _orders(self) -> list[str]:
+        twice = self._ledger(
+            "select cl_ord_id, count(*) from requests where op = 'submit' and cl_ord_id <> '' "
+            "group by login, cl_ord_id having count(*) > 1"
+        )
+        wrong = [f"I1 order {name} reached the broker {count} times" for name, count in twice]
+        legs: Counter[tuple[str, str]] = Counter()
+        for login, name in self._ledger(
+            "select login, cl_ord_id from orders where cl_ord_id <> '' and status <> 'rejected'"
+        ):
+            legs[login, name] += 1
+        return wrong + [
+            f"I1 {name} lives {count} times" for name, count in legs.items() if count > 1
+        ]
+
+    def _fills(self, rows: list[Row]) -> list[str]:
+        theirs = {str(row[0]) for row in self._ledger("select exec_id from fills")}
+        ours = [
+            str(decode(row.seq, row.data).exec_id)  # type: ignore[union-attr]
+            for row in rows
+            if row.kind in ("order_filled", "foreign_fill")
+        ]
+        wrong = [f"I2 fill {one} is not in the journal" for one in theirs - set(ours)]
+        wrong += [f"I3 fill {one} is in the journal only" for one in set(ours) - theirs]
+        wrong += [
+            f"I2 fill {one} was counted {n} times" for one, n in Counter(ours).items() if n > 1
+        ]
+        strangers = self._ledger("select exec_id from fills where cl_ord_id = '' and parent = ''")
+        foreign = {
+            str(decode(row.seq, row.data).exec_id)  # type: ignore[union-attr]
+            for row in rows
+            if row.kind == "foreign_fill"
+        }
+        astray = foreign - {str(row[0]) for row in strangers}
+        return wrong + [f"I3 fill {one} of ours went to nobody" for one in astray]
+
+    def _signals(self, rows: list[Row]) -> list[str]:
+        known = {row.signal for row in rows} | {row.cause for row in rows}
+        wrong = [
+            f"I5 alert {alert} was answered and is not in the journal"
+            for alert, receipt in self._world.acknowledged.items()
+            if receipt.signal not in known
+        ]
+        accepted = {row.signal for row in rows if row.kind == "signal_accepted"}
+        followed = {row.signal for row in rows if row.kind != "signal_accepted"}
+        followed |= {row.cause for row in rows}
+        silent = accepted - followed
+        operator = {
+            row.signal for row in rows if row.kind == "signal_accepted" and '"operator"' in row.data
+        }
+        return wrong + [f"I10 nothing is said of signal {one}" for one in silent - operator]
+
+    def rows(self, *, platter: bool = False) -> list[Row]:
+        """Read the journal's file as a stranger would, from a copy of the disk."""
+        disk = self._world.disk.copy(f"look-{id(self)}", platter=platter)
+        store = SqliteStore.open("/journal.db", vfs=disk.name, shared=False)
+        try:
+            return list(store.rows(0))
+        finally:
+            store.close()
+            disk.unregister()
+
+    def _ledger(self, query: str, *values: object) -> list[tuple[str, ...]]:
+        """Ask the broker's file, as a stranger would."""
+        path = self._world.folder / "broker.db"
+        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as ledger:
+            return ledger.execute(query, values).fetchall()
