@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from bascule.execution.fold_guards import guards_of
 from bascule.execution.placing import Draft, place
-from bascule.execution.plan_exit import close_quantity, exits_are_safe
+from bascule.execution.plan_exit import close_quantity, exits_are_safe, is_of
 from bascule.execution.planning import may_change, request_cancel
 from bascule.execution.state import KNOWN, AccountState, Guard, Order
 from bascule.execution.stops import is_frozen
@@ -100,15 +100,23 @@ def _native_level(guard: Guard, child: Order) -> Decimal | None:
 def _leaving(duty: _Duty) -> Decimal:
     """How much of what the guard holds exits in flight take away, the oldest guards' first.
 
-    Zero where an exit and a stop cannot both fill: then the stop stays until flat is proven.
+    Where an exit and a stop cannot both fill, the stop stays until flat is proven; but one that
+    an exit waits for must go all the same, or the exit would wait for ever.
     """
     guard, account = duty.guard, duty.account
     book = account.book(guard.strategy, guard.symbol)
     if book is None or not book.exiting:
         return ZERO
-    if exits_are_safe(account, duty.spec, duty.capabilities, book):
-        return ZERO
     leaving = book.exiting
+    if exits_are_safe(account, duty.spec, duty.capabilities, book):
+        leaving = sum(
+            (
+                order.leaves
+                for order in account.orders.values()
+                if order.waiting and order.leg == "x" and is_of(order, book)
+            ),
+            ZERO,
+        )
     for other in guards_of(account, guard.strategy, guard.symbol, guard.side):
         if other is guard:
             break

@@ -19,6 +19,7 @@ from bascule.execution.reports import (
     learn,
     on_report,
     release_waiting,
+    speaks_of,
 )
 from bascule.execution.state import AccountState, Order
 from bascule.execution.turn import Suspect, Turn
@@ -175,6 +176,8 @@ def _on_shown(turn: Turn, account: AccountState, shown: VenueOrder, look: Looked
     if order is None:
         name = account.by_venue_id.get(shown.venue_order_id)
         order = account.order(name) if name is not None else None
+        if order is not None and not speaks_of(order, _as_report(shown)):
+            order = None
     if order is None and shown.parent is not None and shown.leg:
         adopt_child(turn, account, _as_report(shown))
         return

@@ -90,14 +90,14 @@ def find(turn: Turn, account: AccountState, report: ExecutionReport) -> Order | 
     if order is None:
         name = account.by_venue_id.get(report.venue_order_id)
         order = account.order(name) if name is not None else None
-        if order is not None and not _speaks_of(order, report):
+        if order is not None and not speaks_of(order, report):
             order = None
     if order is None and report.parent is not None and report.leg:
         order = adopt_child(turn, account, report)
     return order
 
 
-def _speaks_of(order: Order, report: ExecutionReport) -> bool:
+def speaks_of(order: Order, report: ExecutionReport) -> bool:
     """Whether a report that bears only a venue's number means the order that had it last.
 
     Some venues give a number out again once its order has ended.
