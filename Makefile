@@ -50,6 +50,7 @@ bench: setup ## Measure against the reference programs
 
 soak: setup ## Run for a long time with faults, and account for every order
 	@$(PY) bench/soak.py
+	@$(PY) bench/fuzz_fix.py
 
 check: setup ## Format, lint, types, import contracts, house rules
 	@$(PY) -m ruff format --check .

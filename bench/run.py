@@ -5,7 +5,14 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-SCRIPTS = ("signal_to_wire.py", "fan_out.py", "stages.py", "recovery.py", "journal_bench.py")
+SCRIPTS = (
+    "signal_to_wire.py",
+    "fan_out.py",
+    "stages.py",
+    "recovery.py",
+    "journal_bench.py",
+    "fix_codec.py",
+)
 
 if __name__ == "__main__":
     for script in SCRIPTS:

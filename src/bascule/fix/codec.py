@@ -97,11 +97,19 @@ def _key(tag: int) -> bytes:
     return b"%d=" % tag
 
 
-@lru_cache(maxsize=4096)
-def _tag(text: bytes) -> int:
-    if not _TAG.fullmatch(text):
-        raise _Refused("field", "a field has no valid tag number")
-    return int(text)
+class _Tags(dict[bytes, int]):
+    """Tag numbers by their text, remembered for the first few thousand."""
+
+    def __missing__(self, text: bytes) -> int:
+        if not _TAG.fullmatch(text):
+            raise _Refused("field", "a field has no valid tag number")
+        tag = int(text)
+        if len(self) < 4096:
+            self[text] = tag
+        return tag
+
+
+_TAGS = _Tags()
 
 
 def encode(begin_string: bytes, message: Message) -> bytes:
@@ -137,13 +145,14 @@ def _refuse_separators(message: Message) -> None:
 def _split(body: bytes) -> list[Field] | None:
     """Read fields, none of them data. None when a part is no field: it may be part of data."""
     fields: list[Field] = []
+    append = fields.append
     if body:
         try:
             for part in body[:-1].split(SOH):
                 tag, equals, value = part.partition(b"=")
                 if not equals:
                     return None
-                fields.append((_tag(tag), value))
+                append((_TAGS[tag], value))
         except _Refused:
             return None
     return fields
@@ -201,8 +210,9 @@ class Decoder:
             if after == at:
                 break
             at = after
-        self._buffer += data[at:]
-        self._wanted -= at
+        if at < len(data):
+            self._buffer += data[at:]
+            self._wanted -= at
         return found
 
     def _next(self, data: bytes, at: int, found: list[Message | Garbled]) -> int:
@@ -299,7 +309,7 @@ class Decoder:
             equals = body.find(b"=", at, stop)
             if equals < 0:
                 raise _Refused("field", "a field has no equals sign")
-            tag = _tag(body[at:equals])
+            tag = _TAGS[body[at:equals]]
             if tag == data_tag:
                 stop = equals + 1 + size
                 if body[stop : stop + 1] != SOH:
