@@ -111,7 +111,9 @@ class Runtime:
         self.fatal: asyncio.Future[BaseException] = asyncio.get_running_loop().create_future()
         """Resolves when the process must end: the journal failed, or an invariant broke."""
         self._journal: Journal
-        self._tasks: list[asyncio.Task[None]] = []
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._sessions: dict[VenueId, int] = {}
+        """How often each venue's link came up or went down: tells one connection from the next."""
         self._quote_followers: list[Callable[[AccountId, Quote], None]] = []
         # By which another process tells this one from a later one with the same id.
         self._started = process.started(os.getpid()) or str(clock.now())
@@ -326,9 +328,10 @@ class Runtime:
     def _spawn(self, coroutine: Coroutine[None, None, None]) -> None:
         task = asyncio.get_running_loop().create_task(coroutine)
         task.add_done_callback(self._on_task_done)
-        self._tasks.append(task)
+        self._tasks.add(task)
 
     def _on_task_done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             self._on_broken(error)
 
@@ -368,11 +371,13 @@ class Runtime:
             follower(account, quote)
 
     def _on_link(self, venue: VenueId, up: bool, reason: str, now: Instant) -> None:
-        if up:
-            self._spawn(self._ready(venue, reason))
-            return
+        session = self._sessions[venue] = self._sessions.get(venue, 0) + 1
         for spec in self.setup.accounts:
-            if spec.venue == venue:
+            if spec.venue != venue:
+                continue
+            if up:
+                self._spawn(self._welcome(spec, session, reason))
+            else:
                 self.looker.link(spec.id, up=False)
                 self.owner.feed(inp.LinkReported(now, spec.id, False, reason))
 
@@ -391,23 +396,28 @@ class Runtime:
             await self.clock.sleep(pause * SECOND)
             pause = min(pause * 2, 30)
 
-    async def _ready(self, venue: VenueId, reason: str) -> None:
-        """After a (re)connect: who are the accounts, what do they list; then a look is due."""
-        link = self.links[venue]
-        for spec in self.setup.accounts:
-            if spec.venue != venue:
-                continue
+    async def _welcome(self, spec: AccountSpec, session: int, reason: str) -> None:
+        """After a (re)connect: who is the account, what is listed; then a look is due.
+
+        A venue that gives no answer is asked again for as long as this connection stands.
+        """
+        pause = 1
+        while self._sessions[spec.venue] == session:
             try:
-                await self._introduce(link, spec)
+                await self._introduce(self.links[spec.venue], spec)
             except VenueTransient as error:
                 log.warning("account_not_ready", account=spec.id, text=error.message)
+                await self.clock.sleep(pause * SECOND)
+                pause = min(pause * 2, 30)
                 continue
             except (VenueError, ConfigError) as error:
                 log.error("account_refused", account=spec.id, code=error.code, text=error.message)
-                continue
-            self.looker.link(spec.id, up=True)
-            self.owner.feed(inp.LinkReported(self.clock.now(), spec.id, True, reason))
-            self.looker.want(spec.id, reason or "connected")
+                return
+            if self._sessions[spec.venue] == session:
+                self.looker.link(spec.id, up=True)
+                self.owner.feed(inp.LinkReported(self.clock.now(), spec.id, True, reason))
+                self.looker.want(spec.id, reason or "connected")
+            return
 
     async def _introduce(self, link: Venue, spec: AccountSpec) -> None:
         scope = await link.key_scope()

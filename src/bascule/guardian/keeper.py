@@ -230,6 +230,8 @@ class Keeper:
             quiet = not self.sweeper.acted and not self.sweeper.unsettled and seen.complete
             self.state = "idle" if quiet else "sweeping"
             return self._options.watch_ns if quiet else self._options.sweep_ns
+        if self.state == "flat" and not (seen.held or seen.working or self.sweeper.unsettled):
+            return self._options.watch_ns  # a missing page takes the word back no more than it gives
         if not seen.clean or self.sweeper.unsettled:
             if self.state == "flat":
                 self._office.tell(
@@ -249,8 +251,7 @@ class Keeper:
         self._clean += 1
         if self._clean < CLEAN_LOOKS:
             return self._options.sweep_ns
-        if self.state != "flat":
-            self._declare(stop_at)
+        self._declare(stop_at)
         return self._options.watch_ns
 
     def _declare(self, stop_at: Instant) -> None:

@@ -3,6 +3,7 @@
     GET  /             the page, or the login
     POST /login        the token, once; a cookie remembers it
     POST /do           one command: what its button says
+    GET  /account      one account's buttons, where there are many
     GET  /flatten      what a flatten would close; nothing is done
     GET  /arm          the form that lifts a stop
     POST /here         presence
@@ -80,6 +81,7 @@ class Page:
             web.get("/", self._main),
             web.post("/login", self._login),
             web.post("/logout", self._logout),
+            web.get("/account", self._account),
             web.get("/flatten", self._flatten),
             web.get("/arm", self._arm),
             web.post("/do", self._do),
@@ -94,6 +96,17 @@ class Page:
         if not cookie:
             return _page(html.login_page())
         return _page(html.main_page(self._guardian.view(), self._frame(cookie)))
+
+    async def _account(self, request: web.Request) -> web.Response:
+        cookie = self._cookie(request)
+        if not cookie:
+            return _page(html.login_page())
+        view, frame = self._guardian.view(), self._frame(cookie)
+        name = request.query.get("name", "")
+        one = next((one for one in view.accounts if one.account == name), None)
+        if one is None:
+            return _page(html.main_page(view, frame), 404)
+        return _page(html.account_page(view, one, frame))
 
     async def _flatten(self, request: web.Request) -> web.Response:
         cookie = self._cookie(request)
@@ -160,7 +173,7 @@ class Page:
             action=action,  # type: ignore[arg-type]
             scope=scope,
             by=f"page {request.remote or ''}".strip(),
-            reason="the emergency page",
+            reason="pressed on the emergency page",
             typed=_word(form, "typed"),
             code=_word(form, "code"),
             via="page",

@@ -21,6 +21,7 @@ _DAY_S = 86_400
 _LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"
 """Without those that a person takes for one another."""
 _GROUPS, _GROUP = 4, 5
+_MAC_LETTERS = 32
 TRIES, ALL_TRIES, TRIES_S = 5, 100, 300.0
 """Wrong tokens from one address, and from all, within so many seconds."""
 
@@ -82,7 +83,7 @@ class Access:
         return hmac.compare_digest(mark.encode(), self.form_mark(cookie, what).encode())
 
     def _mac(self, *words: str) -> str:
-        return hmac.new(self._key, "\n".join(words).encode(), sha256).hexdigest()
+        return hmac.new(self._key, "\n".join(words).encode(), sha256).hexdigest()[:_MAC_LETTERS]
 
 
 def from_elsewhere(request: web.Request) -> bool:

@@ -13,39 +13,39 @@ from bascule.model.account import AccountSpec
 from bascule.model.values import SECOND, Instant, text
 
 STYLE = """
-:root{color-scheme:light dark;--fg:#111;--bg:#f3f3f0;--card:#fff;--line:#bbb;--dim:#444;--link:#0a3d91
-}
+:root{color-scheme:light dark;--fg:#111;--bg:#f3f3f0;--card:#fff;--line:#bbb;--dim:#444;
+--link:#0a3d91}
 @media(prefers-color-scheme:dark){:root{--fg:#f5f5f5;--bg:#111;--card:#1e1e1e;--line:#555;
 --dim:#c4c4c4;--link:#9cc2ff}}
 *{box-sizing:border-box}
-body{margin:0 auto;max-width:34rem;padding:.75rem;font:1.0625rem/1.4 system-ui,sans-serif;
-color:var(--fg);background:var(--bg)}
-h1{font-size:1.25rem;margin:0}h2{font-size:1.1875rem;margin:0}p{margin:.4rem 0}
-header{display:flex;justify-content:space-between;align-items:center;gap:.5rem;
-margin:.25rem 0 .75rem}
-section{background:var(--card);border:1px solid var(--line);border-radius:.75rem;padding:.875rem;
-margin:0 0 .75rem}
-.dim{color:var(--dim);font-size:.9375rem}.num{font-size:1.125rem;font-weight:600}
-.pill{border-radius:1rem;padding:.2rem .75rem;font-weight:700;font-size:.9375rem;white-space:nowrap;
-background:#14632b;color:#fff}.bad{background:#b3001b}.warn{background:#7a4b00}
-.top{display:flex;justify-content:space-between;align-items:center;gap:.5rem}
+body{margin:0 auto;max-width:34rem;padding:.75rem;color:var(--fg);background:var(--bg);
+font:1.0625rem/1.4 system-ui,sans-serif}
+h1{font-size:1.25rem;line-height:1.2;margin:0}h2{font-size:1.1875rem;margin:0}p{margin:.4rem 0}
+header,.top{display:flex;justify-content:space-between;align-items:center;gap:.5rem}
+header{margin:.25rem 0 .75rem}
+section{background:var(--card);border:1px solid var(--line);border-radius:.75rem;
+padding:.875rem;margin:0 0 .75rem}
+.dim{color:var(--dim);font-size:.9375rem;font-weight:400}.num{font-size:1.125rem;font-weight:600}
+.pill{border-radius:1rem;padding:.2rem .75rem;font-weight:700;font-size:.9375rem;
+white-space:nowrap;background:#14632b;color:#fff}.bad{background:#b3001b}.warn{background:#7a4b00}
 .row{display:flex;gap:.75rem;margin-top:.75rem}.row>*{flex:1}
-button,.button{display:block;width:100%;min-height:3.75rem;padding:.5rem;border:0;
-border-radius:.625rem;font:700 1.125rem/1.2 system-ui,sans-serif;text-align:center;text-decoration:none;cursor:pointer;
-background:#e0e0dc;color:#111}
-.button{display:flex;align-items:center;justify-content:center}
-.halt{background:#ffb300;color:#111}.flat{background:#b3001b;color:#fff}
+button,.button{display:flex;flex-direction:column;align-items:center;justify-content:center;
+width:100%;min-height:3.75rem;padding:.5rem;border:0;border-radius:.625rem;text-align:center;
+font:700 1.125rem/1.2 system-ui,sans-serif;text-decoration:none;cursor:pointer;
+background:#d8d8d3;color:#111}
+.halt{background:#ffb300}.flat{background:#b3001b;color:#fff}
 .big{min-height:4.75rem;font-size:1.375rem}
-button small,.button small{font-weight:600;font-size:.875rem;display:block}
-button:focus-visible,.button:focus-visible,input:focus-visible,summary:focus-visible{
-outline:4px solid var(--link);outline-offset:2px}
-input{width:100%;min-height:3.25rem;font:1.25rem monospace;padding:.5rem;border:2px solid var(--dim);
-border-radius:.5rem;color:var(--fg);background:var(--card)}
-label{display:block;margin:.75rem 0}a{color:var(--link)}summary{padding:.75rem 0;cursor:pointer}
+small{font-weight:600;font-size:.875rem}
+:focus-visible{outline:4px solid var(--link);outline-offset:2px}
+input{width:100%;min-height:3.25rem;font:1.25rem monospace;padding:.5rem;
+border:2px solid var(--dim);border-radius:.5rem;color:var(--fg);background:var(--card)}
+label{display:block;margin:.75rem 0}summary{padding:.75rem 0;cursor:pointer}
 ul{padding-left:1.25rem;margin:.4rem 0}
 """
 STYLE_HASH = b64encode(sha256(STYLE.encode()).digest()).decode()
 REFRESH_S = 5
+CARDS_MAX = 6
+"""With more accounts, each is a line that leads to its own buttons: a page stays small."""
 
 _ENGINE = {"alive": ("", "Engine runs"), "stalled": (" bad", "Engine STALLED"),
            "dead": (" bad", "Engine DEAD"), "unknown": (" warn", "Engine unknown")}  # fmt: skip
@@ -89,19 +89,22 @@ def login_page(problem: str = "") -> str:
 def main_page(view: GuardianView, frame: Frame) -> str:
     """Give the page with every button."""
     accounts = view.accounts
-    parts = [_header(view), _said(frame.said), _stops(view.stops)]
+    everywhere = next((one for one in view.stops if one.scope == "all"), None)
+    parts = [_header(view), _said(frame.said)]
     parts.append(
-        f'<section><h2>Everything</h2><p class="num">{_counts(accounts)}</p>'
+        f'<section><div class="top"><h2>Everything</h2>{_stopped(everywhere)}</div>'
+        f'<p class="num">{_counts(accounts)}</p><div class="row">'
         + _button(frame, "halt", "all", "Halt everything", "no new risk; exits go on", "halt big")
-        + '<div class="row">'
+        + '</div><div class="row">'
         + _link(
             "/flatten?scope=all", "Flatten everything…", "close all; asks once more", "flat big"
         )
         + "</div>"
         + "</section>"
     )
-    parts += [_card(one, frame) for one in accounts]
-    parts.append(_presence(frame))
+    few = len(accounts) <= CARDS_MAX
+    parts += [_card(one, frame) if few else _line(one) for one in accounts]
+    parts += [_presence(frame), _stops(view.stops)]
     parts.append(
         "<details><summary>More</summary><section>"
         f"<p>{_counts(accounts)}</p>"
@@ -113,6 +116,12 @@ def main_page(view: GuardianView, frame: Frame) -> str:
         + "<button>Log out</button></form></div></section></details>"
     )
     return document(f"Bascule {view.mode}", "".join(parts), refresh=True)
+
+
+def account_page(view: GuardianView, one: AccountView, frame: Frame) -> str:
+    """Give the page of one account's buttons."""
+    body = f"{_header(view)}{_said(frame.said)}{_card(one, frame)}{_link('/', 'Go back', '', '')}"
+    return document(one.account, body)
 
 
 def flatten_page(
@@ -199,7 +208,7 @@ def _card(one: AccountView, frame: Frame) -> str:
     kind, state = _SWEEP.get(one.sweep, ("", ""))
     if not one.link_up:
         kind, state = " bad", "no link"
-    pill = f'<span class="pill{kind}">{state}</span>' if state else ""
+    pill = f'<span class="pill{kind}">{state}</span>' if state else _stopped(one.stop)
     money = ""
     if one.equity is not None:
         room = f", {text(one.room)} above its loss line" if one.room is not None else ""
@@ -213,6 +222,21 @@ def _card(one: AccountView, frame: Frame) -> str:
         f'<div class="row">{_button(frame, "halt", scope, "Halt", "", "halt")}'
         f"{_link('/flatten?scope=' + escape(scope), 'Flatten…', '', 'flat')}</div></section>"
     )
+
+
+def _stopped(stop: StopView | None) -> str:
+    """Say in a word that a stop is in force."""
+    if stop is None:
+        return ""
+    return f'<span class="pill warn">{stop.action} since {_clock(stop.at)}</span>'
+
+
+def _line(one: AccountView) -> str:
+    name = escape(one.account)
+    state = "" if one.link_up else ", no link"
+    stop = f", {one.stop.action}" if one.stop is not None else ""
+    words = f"{_count(one.positions, 'position')}, {_count(one.working_orders, 'order')}"
+    return f'<p><a class="button" href="/account?name={name}">{name}: {words}{state}{stop}</a></p>'
 
 
 def _presence(frame: Frame) -> str:
@@ -237,7 +261,7 @@ def _button(
 
 def _link(target: str, words: str, small: str, kind: str) -> str:
     below = f"<small>{small}</small>" if small else ""
-    return f'<a class="button {kind}" href="{target}"><span>{words}{below}</span></a>'
+    return f'<a class="button {kind}" href="{target}">{words}{below}</a>'
 
 
 def _mark(frame: Frame, what: str) -> str:
@@ -258,7 +282,7 @@ def _counts(accounts: Sequence[AccountView]) -> str:
         _count(sum(one.positions or 0 for one in accounts), "position"),
         _count(sum(one.working_orders or 0 for one in accounts), "order"),
     ]
-    more = f"; {_count(unknown, 'account')} not seen yet" if unknown else ""
+    more = f"; not known: {_count(unknown, 'account')}" if unknown else ""
     return ", ".join(parts) + more
 
 
