@@ -122,7 +122,8 @@ class Streams:
                 for quote in samples.take() if samples is not None else ():
                     yield ServerSentEventMessage(data=msgspec.json.encode(quote), event="quote")
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(news.wait(), pause)
+                    async with asyncio.timeout(pause):
+                        await news.wait()
                 if loop.time() >= beat_at:
                     beat_at = loop.time() + BEAT_S
                     yield ServerSentEventMessage(comment="still here", id=str(reached))

@@ -75,7 +75,9 @@ class Looker:
                 # In slices: what is decided meanwhile may make news due sooner.
                 part = min(SLICE_S, patient - waited)
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(event.wait(), part)
+                    # No wait_for: before Python 3.12 it can swallow the order to end.
+                    async with asyncio.timeout(part):
+                        await event.wait()
                 waited += part
             if not event.is_set():
                 self._causes.setdefault(account, "timer")

@@ -34,8 +34,8 @@ from bascule.journal.journal import Journal
 from bascule.model.account import AccountSpec, RiskLimits, Route
 from bascule.model.enums import AccountMode, StopMode
 from bascule.model.errors import ConfigError, JournalError, VenueError, VenueTransient
-from bascule.model.event import ArmRefused, Event
-from bascule.model.ids import AccountId, ClOrdID, VenueId
+from bascule.model.event import ArmRefused, Event, LimitsChanged
+from bascule.model.ids import AccountId, ClOrdID, StrategyId, VenueId
 from bascule.model.instrument import Quote
 from bascule.model.intent import Receipt, Signal
 from bascule.model.order import AccountSnapshot, ExecutionReport
@@ -117,6 +117,8 @@ class Runtime:
         self._quote_followers: list[Callable[[AccountId, Quote], None]] = []
         # By which another process tells this one from a later one with the same id.
         self._started = process.started(os.getpid()) or str(clock.now())
+        self.limits_changed: list[LimitsChanged] = []
+        """What this start changed of the limits in force."""
 
     @classmethod
     async def start(cls, setup: Setup, clock: Clock | None = None) -> "Runtime":
@@ -204,7 +206,7 @@ class Runtime:
         if self._journal.epoch_due:
             new_epoch = self.setup.draw_epoch()
             reason = "restored from a backup" if known.epoch else "first start"
-        self.owner.feed(
+        events = self.owner.feed(
             inp.EngineBegan(
                 at=self.clock.now(),
                 pid=os.getpid(),
@@ -216,6 +218,7 @@ class Runtime:
                 reduce_only=bool(known.epoch) and bool(new_epoch),
             )
         )
+        self.limits_changed = [event for event in events if isinstance(event, LimitsChanged)]
 
     # --- what others use ------------------------------------------------------------------------
 
@@ -297,6 +300,17 @@ class Runtime:
         )
         await self.owner.durable()
         return events
+
+    async def accept_limits(self, *, by: str, why: str) -> list[LimitsChanged]:
+        """Take the looser limits that the configuration proposes, durably; gives the changes."""
+        events = self.owner.feed(inp.LimitsAccepted(self.clock.now(), by, why))
+        await self.owner.durable()
+        return [event for event in events if isinstance(event, LimitsChanged)]
+
+    async def approve(self, strategy: StrategyId, *, by: str, reason: str) -> None:
+        """End the probation of a strategy, durably."""
+        self.owner.feed(inp.StrategyApprovalGiven(self.clock.now(), strategy, by, reason))
+        await self.owner.durable()
 
     async def reconcile(self, account: AccountId, cause: str = "asked for") -> None:
         """Look at an account now.
