@@ -8,7 +8,7 @@ count says. Instances are then checked field by field, which QuickFIX leaves out
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from bascule.fix.dictionary import ANY_VALUE, Block, Dictionary, FieldDef
@@ -94,118 +94,125 @@ def validate(
     ``session_dictionary`` has header, trailer and the session's own messages, ``app_dictionary``
     the others; up to FIX 4.4 they are one, and the second may be left out.
     """
-    app = app_dictionary or session_dictionary
+    session, app = session_dictionary, app_dictionary or session_dictionary
     if message.msg_type in ADMIN_TYPES:
-        app = session_dictionary
-    return next(_breaches(message, session_dictionary, app, options), None)
-
-
-def _breaches(
-    message: Message, session: Dictionary, app: Dictionary, options: Options
-) -> Iterator[Reject]:
+        app = session
     tree = grow(message, session, app)
     if options.order and tree.misplaced is not None:
-        yield Reject(TAG_OUT_OF_ORDER, tree.misplaced)
+        return Reject(TAG_OUT_OF_ORDER, tree.misplaced)
     definition = app.message(message.msg_type)
     if definition is None:
-        yield Reject(INVALID_MSG_TYPE, None)
-        return
-    framed = {8, 9, 10, 35}  # the codec has seen to them
-    for nodes, block in (
-        (tree.header, session.header),
-        (tree.trailer, session.trailer),
-        (tree.body, definition.body),
-    ):
-        yield from _missing(nodes, block, framed)
-    yield from _Part(session, options, None, framed).breaches(tree.header)
-    yield from _Part(session, options, None, framed).breaches(tree.trailer)
-    yield from _Part(app, options, definition.body, set()).breaches(tree.body)
+        return Reject(INVALID_MSG_TYPE, None)
+    return (
+        _missing(tree.header, session.header)
+        or _missing(tree.trailer, session.trailer)
+        or _missing(tree.body, definition.body)
+        or _Part(session, options).breach(tree.header)
+        or _Part(session, options).breach(tree.trailer)
+        or _Part(app, options, definition.body).breach(tree.body)
+    )
 
 
-def _missing(
-    nodes: "list[Node] | tuple[Node, ...]", block: Block, given: set[int]
-) -> Iterator[Reject]:
-    """Find required fields that are not there, those in groups last."""
-    present = given.union(node.tag for node in nodes)
+_FRAMED = frozenset((8, 9, 10, 35))
+"""Fields that the codec has seen to: they are there, and not in the tree."""
+
+
+def _missing(nodes: Sequence[Node], block: Block) -> Reject | None:
+    """Find a required field that is not there, those in groups last."""
+    present = {node.tag for node in nodes}
     for tag in block.required:
-        if tag not in present:
-            yield Reject(REQUIRED_TAG_MISSING, tag)
+        if tag not in present and tag not in _FRAMED:
+            return Reject(REQUIRED_TAG_MISSING, tag)
     for node in nodes:
-        if node.group is not None:
-            for instance in node.instances:
-                yield from _missing(instance, node.group, set())
+        for instance in node.instances:
+            if node.group and (reject := _missing(instance, node.group)):
+                return reject
+    return None
 
 
 class _Part:
     """Checks the fields of one part of a message; ``block`` is None for header and trailer."""
 
     def __init__(
-        self, dictionary: Dictionary, options: Options, block: Block | None, before: set[int]
+        self, dictionary: Dictionary, options: Options, block: Block | None = None
     ) -> None:
         self._dictionary = dictionary
         self._options = options
         self._block = block
-        self._before = before
 
-    def breaches(self, nodes: list[Node]) -> Iterator[Reject]:
-        seen = self._before
+    def breach(self, nodes: Sequence[Node]) -> Reject | None:
+        """Find the first breach among fields that are sorted by tag."""
+        last = None
         for node in nodes:
-            if node.tag in seen:
-                yield Reject(TAG_REPEATED, node.tag)
-            seen.add(node.tag)
-            yield from self._value(node)
-            if self._is_checked(node.tag):
-                yield from self._place(node)
-                yield from self._group(node)
+            tag = node.tag
+            if tag == last or tag in _FRAMED:
+                return Reject(TAG_REPEATED, tag)
+            last = tag
+            field = self._dictionary.field(tag)
+            reject = self._value(node, field)
+            if reject is None and self._is_checked(tag):
+                reject = self._place(tag, field) or self._group(node)
+            if reject is not None:
+                return reject
+        return None
 
     def _is_checked(self, tag: int) -> bool:
         if tag < FIRST_USER_TAG:
             return not self._options.unknown_fields
         return self._options.user_defined
 
-    def _value(self, node: Node) -> Iterator[Reject]:
-        if not node.value:
-            if self._options.empty_values:
-                yield Reject(TAG_WITHOUT_VALUE, node.tag)
-            return
-        field = self._dictionary.field(node.tag)
+    def _value(self, node: Node, field: FieldDef | None) -> Reject | None:
+        value = node.value
+        if not value:
+            return Reject(TAG_WITHOUT_VALUE, node.tag) if self._options.empty_values else None
         if field is None:
-            return
+            return None
         form = _FORMS.get(field.type)
-        if form is not None and not form(node.value):
-            yield Reject(INCORRECT_FORMAT, node.tag)
-        if self._options.listed_values and not _is_listed(field, node.value):
-            yield Reject(VALUE_INCORRECT, node.tag)
+        if form is not None and not form(value):
+            return Reject(INCORRECT_FORMAT, node.tag)
+        if field.values and self._options.listed_values and not _is_listed(field, value):
+            return Reject(VALUE_INCORRECT, node.tag)
+        return None
 
-    def _place(self, node: Node) -> Iterator[Reject]:
-        if self._dictionary.field(node.tag) is None:
-            yield Reject(INVALID_TAG_NUMBER, node.tag)
-        if self._block is not None and node.tag not in self._block.fields:
-            yield Reject(TAG_NOT_DEFINED_FOR_TYPE, node.tag)
+    def _place(self, tag: int, field: FieldDef | None) -> Reject | None:
+        if field is None:
+            return Reject(INVALID_TAG_NUMBER, tag)
+        if self._block is not None and tag not in self._block.fields:
+            return Reject(TAG_NOT_DEFINED_FOR_TYPE, tag)
+        return None
 
-    def _group(self, node: Node) -> Iterator[Reject]:
+    def _group(self, node: Node) -> Reject | None:
         group = node.group
         if group is None:
-            return
-        order = {tag: place for place, tag in enumerate(group.fields)}
+            return None
         for instance in node.instances:
             if instance[0].tag != group.first:
-                yield Reject(GROUP_OUT_OF_ORDER, instance[0].tag)
+                return Reject(GROUP_OUT_OF_ORDER, instance[0].tag)
         if read_int(node.value) != len(node.instances):
-            yield Reject(GROUP_COUNT_INCORRECT, node.tag)
+            return Reject(GROUP_COUNT_INCORRECT, node.tag)
         for instance in node.instances:
-            last = 0
-            for member in instance:
-                if self._options.group_order and order[member.tag] < last:
-                    yield Reject(GROUP_OUT_OF_ORDER, member.tag)
-                last = order[member.tag]
-                yield from self._value(member)
-                yield from self._group(member)
+            reject = self._instance(instance, group)
+            if reject is not None:
+                return reject
+        return None
+
+    def _instance(self, instance: Sequence[Node], group: Block) -> Reject | None:
+        order = [*group.fields]
+        place = 0
+        for node in instance:
+            if self._options.group_order:
+                if order.index(node.tag) < place:
+                    return Reject(GROUP_OUT_OF_ORDER, node.tag)
+                place = order.index(node.tag)
+            reject = self._value(node, self._dictionary.field(node.tag)) or self._group(node)
+            if reject is not None:
+                return reject
+        return None
 
 
 def _is_listed(field: FieldDef, value: bytes) -> bool:
     values = field.values
-    if not values or ANY_VALUE in values or value in values:
+    if value in values or ANY_VALUE in values:
         return True
     return field.type in _MULTIPLE and all(one in values for one in value.split(b" "))
 
