@@ -95,7 +95,7 @@ class Swept(Struct, frozen=True, omit_defaults=True):
     signal: str = ""
 
 
-def _said(by: str, reason: str) -> None:
+def said(by: str, reason: str) -> None:
     """Hold an operator to a name and a reason: the journal keeps both.
 
     Raises:
@@ -117,7 +117,7 @@ async def halt(runtime: "Runtime", asked: StopRequest, mode: StopMode) -> Done:
         UsageError: the scope is not known, or a lock's time has passed.
     """
     scope = check_scope(runtime, asked.scope)
-    _said(asked.by, asked.reason)
+    said(asked.by, asked.reason)
     if asked.until is not None:
         if asked.until <= runtime.clock.now():
             raise UsageError(
@@ -146,7 +146,7 @@ async def arm(runtime: "Runtime", asked: ArmRequest, factor: "SecondFactor | Non
         SecretError: the second factor cannot be judged; nothing was armed.
     """
     scope = check_scope(runtime, asked.scope)
-    _said(asked.by, asked.reason)
+    said(asked.by, asked.reason)
     barred = None
     # A code counts once, so it is not used up on what would be refused anyway.
     if factor is not None and asked.typed == scope.split(":", 1)[-1]:
@@ -168,7 +168,7 @@ async def sweep(runtime: "Runtime", asked: SweepRequest, *, close: bool) -> Swep
         UsageError: the scope is not known.
     """
     scope = check_scope(runtime, asked.scope)
-    _said(asked.by, asked.reason)
+    said(asked.by, asked.reason)
     if asked.preview:
         return _preview(runtime, scope, close=close)
     events = await runtime.sweep(scope, close=close, by=asked.by, reason=asked.reason)
@@ -261,7 +261,7 @@ async def resolve(runtime: "Runtime", asked: ResolveRequest) -> Done:
     Raises:
         UsageError: there is no such order, or it is not in doubt.
     """
-    _said(asked.by, asked.evidence)
+    said(asked.by, asked.evidence)
     name = ClOrdID(asked.order)
     order = next(
         (found for one in runtime.state.accounts.values() if (found := one.order(name))), None

@@ -20,7 +20,7 @@ from litestar.params import FromPath, FromQuery, HeaderParameter, JSONBody, Quer
 from litestar.response import ServerSentEvent
 
 from bascule import __version__
-from bascule.api import actions, reading
+from bascule.api import actions, limiting, reading
 from bascule.api.actions import (
     ArmRequest,
     Done,
@@ -30,6 +30,7 @@ from bascule.api.actions import (
     Swept,
 )
 from bascule.api.faults import Fault, bascule_fault, http_fault
+from bascule.api.limiting import AcceptRequest, ApproveRequest, LimitsView
 from bascule.api.metrics import TEXT, exposition
 from bascule.api.pricing import Pricing
 from bascule.api.quoted import Bar, Interval, Samples
@@ -241,6 +242,32 @@ async def resolve(state: AppState, data: JSONBody[ResolveRequest]) -> Done:
     return await actions.resolve(_served(state).runtime, data)
 
 
+@get("/v1/limits", summary="Limits in force, and what the configuration proposes")
+async def limits(state: AppState) -> LimitsView:
+    """Every scope with its limits in force, and what waits for a person or for its hour."""
+    served = _served(state)
+    view = limiting.limits_view(served.runtime)
+    await served.settled()
+    return view
+
+
+@post("/v1/limits/accept", status_code=200, summary="Accept looser limits")
+async def accept_limits(state: AppState, data: JSONBody[AcceptRequest]) -> Done:
+    """Take what the configuration proposes: it is in force from each scope's next reset on.
+
+    Where a second factor is set up, ``code`` must be its code of this moment.
+    """
+    served = _served(state)
+    return await limiting.accept(served.runtime, data, served.second_factor)
+
+
+@post("/v1/approve", status_code=200, summary="End the probation of a strategy")
+async def approve(state: AppState, data: JSONBody[ApproveRequest]) -> Done:
+    """Let a new strategy trade as its route says."""
+    served = _served(state)
+    return await limiting.approve(served.runtime, data, served.second_factor)
+
+
 @post("/v1/reconcile/{account:str}", status_code=200, summary="Look at an account now")
 async def reconcile(state: AppState, account: FromPath[str]) -> Done:
     """Ask the venue for orders, positions and fills, and say whether they agree."""
@@ -305,7 +332,8 @@ def build_app(served: Served) -> Litestar:
     return Litestar(
         route_handlers=[
             status, orders, positions, signals, explain, one_account, quotes, listings, bars, halt,
-            freeze, arm, cancel, flatten, resolve, reconcile, events, metrics, healthz, readyz,
+            freeze, arm, cancel, flatten, resolve, reconcile, limits, accept_limits, approve,
+            events, metrics, healthz, readyz,
         ],
         state=AppState({"served": served}),
         openapi_config=OpenAPIConfig(

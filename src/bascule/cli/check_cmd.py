@@ -46,7 +46,7 @@ def check(
     if public and not problems:
         _public(settings, url or settings.server.public_url, as_json=as_json)
         return
-    notes = remarks(settings)
+    notes = remarks(settings) + limit_notes(settings)
     report = None if config_only or problems else _links(settings, latency)
     if as_json:
         print_json(
@@ -209,6 +209,24 @@ def _make_link(config: "Config", venue: "VenueSpec", values: dict[str, str]) -> 
             clock=lambda: 0,
         )
     )
+
+
+def limit_notes(config: "Config") -> list[str]:
+    """Say where the file's limits differ from those that the journal has in force."""
+    from bascule.api.limiting import pending_lines
+    from bascule.api.reading import folded_state
+    from bascule.engine.clock import SystemClock
+    from bascule.execution.limits import pending
+    from bascule.execution.turn import Settings
+    from bascule.model.errors import JournalError
+
+    settings = Settings(accounts={one.id: one for one in config.accounts}, limits=config.limits)
+    try:
+        state = folded_state(config.data.journal)
+    except JournalError:
+        return []  # no engine ran here yet: the first start takes the file's limits as they are
+    waiting = pending(state, settings, SystemClock().now())
+    return [f"Limits of {line}" for line in pending_lines(waiting)]
 
 
 def remarks(config: "Config") -> list[str]:

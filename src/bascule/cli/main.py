@@ -29,6 +29,8 @@ COMMANDS = (
     "explain_cmd",
     "send_cmd",
     "operate_cmd",
+    "limits_cmd",
+    "approve_cmd",
     "kill_cmd",
     "guardian_cmd",
     "alerts_cmd",

@@ -56,10 +56,20 @@ def report_lines(running: "Running", *, reveal: bool) -> list[str]:
         lines.append(f"  latched: {', '.join(latched)}; no entry leaves there until it is armed")
     if runtime.state.reduce_only:
         lines.append("  reduce-only: a restored journal holds entries back; `bascule arm` lifts it")
+    lines += [f"  limits of {one}" for one in limit_lines(running)]
     lines.append(f"Serving {running.url}")
     lines += source_lines(running.url, running.sources, reveal=reveal)
     lines.append(f"  operator token in {_short(data.operator_token)}")
     return lines
+
+
+def limit_lines(running: "Running") -> list[str]:
+    """Say what this start made tighter, and what is looser and waits for a person."""
+    from bascule.api.limiting import change_words, pending_lines, pending_of
+
+    now = [change_words(one) for one in running.runtime.limits_changed if one.before is not None]
+    tighter = [f"{words} (tighter, so in force now)" for words in now]
+    return tighter + pending_lines(pending_of(running.runtime))
 
 
 def _short(path: Path) -> str:

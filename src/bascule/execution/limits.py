@@ -13,9 +13,10 @@ from bascule.execution.state import State
 from bascule.execution.turn import Merged, Settings, Turn
 from bascule.model.account import AccountSpec, RiskLimits
 from bascule.model.event import LimitsChanged, StrategyApproved
-from bascule.model.ids import StrategyId
+from bascule.model.ids import AccountId, StrategyId
 from bascule.model.values import DAY, Instant
 from bascule.risk.limits import LOOSEST, Difference, differences, tightest
+from bascule.risk.programmes.clock import candidates, next_instant
 
 ALL = "all"
 
@@ -129,7 +130,17 @@ def accept(turn: Turn, given: inp.LimitsAccepted) -> None:
 
 
 def next_reset(turn: Turn, scope: str) -> Instant:
-    """Give when looser limits of a scope take effect: the next 00:00 UTC."""
+    """Give when looser limits of a scope take effect.
+
+    It is the next reset of the account's programme; without one, and for every other scope, the
+    next 00:00 UTC. Of a firm's two possible clocks it is the later.
+    """
+    kind, _, name = scope.partition(":")
+    spec = turn.settings.accounts.get(AccountId(name)) if kind == "account" else None
+    daily = spec.programme.daily_loss if spec is not None and spec.programme is not None else None
+    resets = candidates(daily.reset) if daily is not None else ()
+    if resets:
+        return max(next_instant(clock, turn.at) for clock in resets)
     return Instant((turn.at // DAY + 1) * DAY)
 
 
