@@ -162,34 +162,34 @@ def _close_unprotected(duty: _Duty) -> None:
 
 def _tend_targets(duty: _Duty, wanted: Decimal) -> None:
     guard, listing = duty.guard, duty.listing
-    shares = _shares(guard, wanted, listing)
-    for index, ((level, _portion), share) in enumerate(
-        zip(guard.bracket.take_profits, shares, strict=True)
+    dues = _dues(guard, wanted, listing)
+    for index, ((level, _portion), due) in enumerate(
+        zip(guard.bracket.take_profits, dues, strict=True)
     ):
         label = chr(ord("a") + index)
-        due = share - guard.taken.get(f"t{label}", ZERO)
         there = bool(duty.of("t", label))
         if there or (due >= listing.min_qty and guard.refused.get(f"t{label}", 0) < REFUSALS_MAX):
             _tend_slot(duty, "t", label, due, level)
 
 
-def _shares(guard: Guard, wanted: Decimal, listing: Listing) -> list[Decimal]:
-    """Share what was filled among the targets, in lots; the last takes the rest.
+def _dues(guard: Guard, wanted: Decimal, listing: Listing) -> list[Decimal]:
+    """Share what is wanted among the targets, in lots; the last takes the rest.
 
-    Never more in sum than is wanted, counting what targets have already taken.
+    Each has its portion of what was filled, less what it has taken; in sum never more than is
+    wanted.
     """
-    shares: list[Decimal] = []
-    taken = sum((quantity for slot, quantity in guard.taken.items() if slot[0] == "t"), ZERO)
-    left = min(wanted + taken, guard.filled)
+    dues: list[Decimal] = []
+    left = wanted
     portions = [portion for _, portion in guard.bracket.take_profits]
     for index, portion in enumerate(portions):
-        if index == len(portions) - 1 and sum(portions, ZERO) >= 1:
-            share = left
-        else:
-            share = min(floor_to(guard.filled * portion, listing.lot_step), left)
-        shares.append(share)
-        left -= share
-    return shares
+        due = left
+        if index < len(portions) - 1 or sum(portions, ZERO) < 1:
+            taken = guard.taken.get(f"t{chr(ord('a') + index)}", ZERO)
+            share = floor_to(guard.filled * portion, listing.lot_step)
+            due = min(max(share - taken, ZERO), left)
+        dues.append(due)
+        left -= due
+    return dues
 
 
 def _tend_slot(duty: _Duty, leg: str, label: str, wanted: Decimal, level: Decimal) -> None:

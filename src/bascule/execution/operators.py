@@ -6,7 +6,7 @@ from bascule.execution import inputs as inp
 from bascule.execution.guards import tend
 from bascule.execution.limits import propose
 from bascule.execution.order_table import Fact
-from bascule.execution.plan_exit import close_quantity
+from bascule.execution.plan_exit import close_positions, close_quantity, on_both_sides
 from bascule.execution.planning import cancel_entries, remaining
 from bascule.execution.reports import aftermath, learn
 from bascule.execution.state import AccountState, Book
@@ -180,7 +180,7 @@ def _books(account: AccountState, strategy: StrategyId | None) -> Iterator[Book]
 
 def _close_book(turn: Turn, account: AccountState, book: Book, name: SignalId) -> None:
     listing = turn.listing(account.id, book.symbol)
-    if listing is None or not (book.quantity or book.open_buy or book.open_sell):
+    if listing is None or not (book.quantity or book.lots or book.open_buy or book.open_sell):
         return
     turn.emit(
         BookClosing(
@@ -191,12 +191,16 @@ def _close_book(turn: Turn, account: AccountState, book: Book, name: SignalId) -
             signal=name,
         )
     )
+    spec = turn.settings.accounts[account.id]
+    if on_both_sides(book):
+        close_positions(turn, account, spec, book, listing, signal=name)
+        return
     quantity = floor_to(abs(remaining(book)), listing.lot_step)
     if quantity > 0:
         close_quantity(
             turn,
             account,
-            turn.settings.accounts[account.id],
+            spec,
             turn.settings.capabilities[account.id],
             book,
             listing,

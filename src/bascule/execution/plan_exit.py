@@ -53,7 +53,7 @@ def plan_close(plan: Plan, intent: ClosePosition) -> None:
             side=side,
             signal=plan.signal,
         )
-    if book is None or standing is Direction.FLAT:
+    if book is None or (standing is Direction.FLAT and not (whole and book.lots)):
         if whole and book is not None:
             _mark_closing(plan, book, side)
         plan.idle(f"nothing of {listing.symbol} is held for {plan.strategy}", listing.symbol)
@@ -93,7 +93,7 @@ def plan_flatten(plan: Plan, intent: Flatten) -> None:
         listing = plan.turn.listing(plan.account.id, book.symbol)
         if listing is None:
             continue
-        if not book.quantity:
+        if not book.quantity and not book.lots:
             _mark_closing(plan, book, None)
             continue
         closed = True
@@ -122,6 +122,11 @@ def exit_book(
     """
     if whole:
         _mark_closing(plan, book, side)
+    if whole and on_both_sides(book):
+        return close_positions(
+            plan.turn, plan.account, plan.spec, book, listing,
+            signal=plan.signal, intent=plan.intent,
+        )  # fmt: skip
     quantity = min(quantity, abs(remaining(book)))
     if quantity <= 0:
         plan.idle("exits in flight already cover it", listing.symbol)
@@ -214,6 +219,60 @@ def close_quantity(
     return [name for name in placed if name is not None]
 
 
+def on_both_sides(book: Book) -> bool:
+    """Whether a book holds positions on both sides, as entries that crossed each other leave."""
+    return len({lot > 0 for lot in book.lots.values()}) > 1
+
+
+def close_positions(
+    turn: Turn,
+    account: AccountState,
+    spec: AccountSpec,
+    book: Book,
+    listing: Listing,
+    *,
+    signal: SignalId,
+    intent: int = 0,
+) -> list[ClOrdID]:
+    """Close every position of a book, whichever side it is on, by its id."""
+    largest = floor_to(listing.max_qty, listing.lot_step)
+    placed: list[ClOrdID | None] = []
+    for position_id, lot in list(book.lots.items()):
+        left = abs(lot) - _leaving(account, position_id)
+        while left > 0:
+            part = min(left, largest) if largest > 0 else left
+            left -= part
+            draft = Draft(
+                account=account,
+                spec=spec,
+                listing=listing,
+                signal=signal,
+                intent=intent,
+                strategy=book.strategy,
+                leg="x",
+                slot=_slot("", _free_slot(account, signal, intent, "")),
+                side=Side.SELL if lot > 0 else Side.BUY,
+                quantity=part,
+                reducing=True,
+                position_id=position_id,
+                sizing="closes each position, since there are some on both sides",
+            )
+            placed.append(place(turn, draft))
+    return [name for name in placed if name is not None]
+
+
+def _leaving(account: AccountState, position_id: PositionId) -> Decimal:
+    """How much of a position exits in flight take away already."""
+    return sum(
+        (
+            order.leaves
+            for order in account.orders.values()
+            if order.leg == "x" and order.position_id == position_id
+        ),
+        ZERO,
+    )
+
+
 def exits_are_safe(
     account: AccountState, spec: AccountSpec, capabilities: Capabilities, book: Book
 ) -> bool:
@@ -257,12 +316,7 @@ def _by_position(
     for position_id, lot in book.lots.items():
         if (lot > 0) is not (book.quantity > 0):
             continue
-        leaving = sum(
-            order.leaves
-            for order in account.orders.values()
-            if order.leg == "x" and order.position_id == position_id
-        )
-        share = min(abs(lot) - leaving, quantity)
+        share = min(abs(lot) - _leaving(account, position_id), quantity)
         if share > 0:
             shares.append((position_id, share))
             quantity -= share
@@ -367,7 +421,7 @@ def _entry_side(held: Direction | None) -> Side | None:
 
 def _mark_closing(plan: Plan, book: Book, side: Side | None) -> None:
     """Remember the close, so that an entry in flight that fills later is closed at once."""
-    if not (book.quantity or book.open_buy or book.open_sell):
+    if not (book.quantity or book.lots or book.open_buy or book.open_sell):
         return
     plan.turn.emit(
         BookClosing(

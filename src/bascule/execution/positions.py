@@ -82,10 +82,18 @@ def move(
 
 
 def _weigh_book(exposure: Exposure, book: Book, sign: int) -> None:
-    if book.quantity > 0:
-        exposure.long += book.quantity * sign
+    """Add (+1) or take (-1) what a book holds; each position by itself where the venue hedges."""
+    whole = book.quantity
+    for lot in book.lots.values():
+        whole -= lot
+        if lot > 0:
+            exposure.long += lot * sign
+        else:
+            exposure.short -= lot * sign
+    if whole > 0:
+        exposure.long += whole * sign
     else:
-        exposure.short -= book.quantity * sign
+        exposure.short -= whole * sign
 
 
 def open_entries(account: AccountState, book: Book) -> int:
@@ -125,6 +133,8 @@ def apply_fill(
         nets = position_id is None and before * signed < 0
         closed = min(abs(before), quantity) if nets else ZERO
         entry_filled(account, order, quantity, closed, position_id)
+        if position_id is not None:
+            _closed_by_hand(account, book, position_id, price)
         return
     guard = account.guards.get(order.parent) if order.parent is not None else None
     if guard is None and quantity < 0:
@@ -141,6 +151,22 @@ def apply_fill(
         release_guards(account, order.strategy, order.symbol, order.side, quantity, position_id)
     else:
         hold_again(account, order, -quantity)
+
+
+def _closed_by_hand(
+    account: AccountState, book: Book, position_id: PositionId, price: Decimal
+) -> None:
+    """Settle a position that a hand has closed before its opening was told."""
+    manual = account.book(MANUAL_BOOK, book.symbol)
+    theirs = manual.lots.get(position_id, ZERO) if manual is not None else ZERO
+    mine = book.lots.get(position_id, ZERO)
+    if manual is None or manual is book or theirs * mine >= 0:
+        return
+    side = Side.BUY if theirs > 0 else Side.SELL
+    both = min(abs(theirs), abs(mine))
+    move(account, manual, -both * side.sign, price, position_id)
+    move(account, book, both * side.sign, price, position_id)
+    release_guards(account, book.strategy, book.symbol, side, both, position_id)
 
 
 def foreign_fill(account: AccountState, event: ForeignFill) -> None:

@@ -41,6 +41,8 @@ _CHANGE_PATIENCE = 3 * SECOND
 """A cancel or replace that a look still does not show after this long has not happened."""
 MOVING_LOOKS = 5
 """A difference that stays the same while the position moves is drift after so many looks."""
+_HAND_PATIENCE = 10 * SECOND
+"""A fill that bears no name counts as a hand's after so long, if no order of ours is shown."""
 _MONEY_INTERVAL = 60 * SECOND
 _FIRST_SEEN = "held at the venue when the account was first seen"
 
@@ -119,6 +121,8 @@ def _bind(turn: Turn, account: AccountState, look: Looked) -> None:
 
 def _apply_fills(turn: Turn, account: AccountState, look: Looked, *, first: bool) -> int:
     applied = 0
+    settled = (look.began or look.at) - _HAND_PATIENCE
+    unshown = {name for name, found in look.lookups.items() if found is None}
     for shown in look.fills:
         fill = identified(shown)
         if fill.exec_id in account.exec_ids:
@@ -128,8 +132,9 @@ def _apply_fills(turn: Turn, account: AccountState, look: Looked, *, first: bool
         if first and in_position and not _ours(account, fill):
             ignore(turn, account, None, fill, "it was before Bascule's first look at the account")
             continue
-        on_report(turn, fill)
-        applied += 1
+        known = len(turn.events)
+        on_report(turn, fill, not_shown=unshown if fill.at < settled else ())
+        applied += len(turn.events) > known
     return applied
 
 

@@ -1,5 +1,6 @@
 """What a venue says of an order, held against the order table."""
 
+from collections.abc import Container
 from decimal import Decimal
 
 from msgspec.structs import replace
@@ -45,8 +46,10 @@ _SIMPLE = {
 }
 
 
-def on_report(turn: Turn, report: ExecutionReport) -> None:
-    """Apply one execution report, once."""
+def on_report(
+    turn: Turn, report: ExecutionReport, *, not_shown: Container[ClOrdID] = ()
+) -> None:
+    """Apply one execution report, once; see ``may_be_ours`` for ``not_shown``."""
     account = turn.state.accounts.get(report.account)
     if account is None:
         return
@@ -54,7 +57,7 @@ def on_report(turn: Turn, report: ExecutionReport) -> None:
     order = find(turn, account, report)
     kind = report.exec_type
     if kind is ExecType.TRADE:
-        _on_trade(turn, account, order, report)
+        _on_trade(turn, account, order, report, not_shown)
     elif order is None:
         _flag_foreign(turn, account, report)
     elif kind in (ExecType.TRADE_CANCEL, ExecType.TRADE_CORRECT):
@@ -143,7 +146,11 @@ def adopt_child(turn: Turn, account: AccountState, report: ExecutionReport) -> O
 
 
 def _on_trade(
-    turn: Turn, account: AccountState, order: Order | None, report: ExecutionReport
+    turn: Turn,
+    account: AccountState,
+    order: Order | None,
+    report: ExecutionReport,
+    not_shown: Container[ClOrdID],
 ) -> None:
     if report.exec_id in account.exec_ids or (order and report.exec_id in order.fills):
         ignore(turn, account, order, report, "this fill is already counted")
@@ -152,7 +159,7 @@ def _on_trade(
         ignore(turn, account, order, report, "a fill of nothing")
         return
     if order is None:
-        if _may_be_ours(account, report):
+        if may_be_ours(account, report, not_shown):
             # A look tells whose it is: it shows which number an order of ours got.
             turn.market.looks.setdefault(account.id, "a fill of an order that is not known yet")
         else:
@@ -195,10 +202,16 @@ def _on_trade(
         close_late_fill(turn, account, spec, capabilities, listing, order, report.last_qty)
 
 
-def _may_be_ours(account: AccountState, report: ExecutionReport) -> bool:
-    """Whether a fill that names no order of ours may be of one whose number is not known yet."""
+def may_be_ours(
+    account: AccountState, report: ExecutionReport, not_shown: Container[ClOrdID] = ()
+) -> bool:
+    """Whether a fill that names no order of ours may be of one whose number is not known yet.
+
+    Those ``not_shown`` were asked after, and the venue showed nothing.
+    """
     return report.cl_ord_id is None and any(
         order.venue_order_id is None
+        and order.cl_ord_id not in not_shown
         and not order.waiting
         and (order.venue_symbol, order.side) == (report.venue_symbol, report.side)
         for order in account.orders.values()
