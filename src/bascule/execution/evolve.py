@@ -10,6 +10,7 @@ from bascule.execution import fold_counts as counts
 from bascule.execution import fold_orders as orders
 from bascule.execution.positions import adopt, foreign_fill
 from bascule.execution.state import (
+    RESULTS_MAX,
     SIGNAL_KEYS_MAX,
     AccountState,
     SignalKey,
@@ -18,6 +19,7 @@ from bascule.execution.state import (
     body_key,
 )
 from bascule.model import event as ev
+from bascule.model.ledger import DayResult
 
 _Fold = Callable[[State, ev.Event], None]
 
@@ -132,6 +134,21 @@ def _foreign_order(state: State, event: ev.ForeignOrderSeen) -> None:
         del account.foreign[next(iter(account.foreign))]
 
 
+def _ledger_moved(state: State, event: ev.LedgerMoved) -> None:
+    account, ledger = state.accounts[event.account], event.ledger
+    account.ledger = ledger
+    if ledger.day:
+        account.results[ledger.day] = DayResult(ledger.profit, ledger.traded)
+        if len(account.results) > RESULTS_MAX:
+            del account.results[next(iter(account.results))]
+
+
+def _phase_recorded(state: State, event: ev.PhaseRecorded) -> None:
+    account = state.accounts[event.account]
+    account.ledger = None
+    account.results.clear()
+
+
 def _foreign_fill(state: State, event: ev.ForeignFill) -> None:
     account = state.accounts[event.account]
     foreign_fill(account, event)
@@ -146,6 +163,10 @@ def _stop_set(state: State, event: ev.StopSet) -> None:
     state.stops[event.scope] = Stop(
         event.mode, event.by, event.reason, event.at, event.until, event.code
     )
+
+
+def _guardian_acted(state: State, event: ev.GuardianActed) -> None:
+    state.guardian_at, state.guardian_seq = event.done_at, event.seq
 
 
 def _stop_cleared(state: State, event: ev.StopCleared) -> None:
@@ -217,6 +238,7 @@ _FOLDS: dict[type, object] = {
     ev.IntentIdle: _nothing,
     ev.OrderRefused: _on_account(orders.refused),  # type: ignore[arg-type]
     ev.ArmRefused: _nothing,
+    ev.GuardianActed: _guardian_acted,
     ev.ReportIgnored: _on_account(orders.uncounted),  # type: ignore[arg-type]
     ev.OrderRequested: _requested,
     ev.AccountMarked: _account_marked,
@@ -228,6 +250,11 @@ _FOLDS: dict[type, object] = {
     ev.ForeignFill: _foreign_fill,
     ev.StopSet: _stop_set,
     ev.StopCleared: _stop_cleared,
+    ev.LedgerMoved: _ledger_moved,
+    ev.LedgerBreached: _nothing,
+    ev.GuardTripped: _nothing,
+    ev.CashFlowRecorded: _nothing,
+    ev.PhaseRecorded: _phase_recorded,
     ev.LimitsChanged: counts.limits_changed,
     ev.StrategyApproved: counts.approved,
     ev.BookClosing: _book_closing,

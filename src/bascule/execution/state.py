@@ -24,6 +24,7 @@ from bascule.model.ids import (
     VenueOrderId,
     VenueSymbol,
 )
+from bascule.model.ledger import DayResult, LedgerState
 from bascule.model.order import AccountSnapshot
 from bascule.model.values import ZERO, Instant
 from bascule.risk.rates import RateWindow, Tally, ValueWindow
@@ -31,10 +32,14 @@ from bascule.risk.rates import RateWindow, Tally, ValueWindow
 ENDED_ORDERS_MAX = 2_000
 """Ended orders kept an account, so that a late report still finds its order."""
 EXEC_IDS_MAX = 20_000
+RESULTS_MAX = 400
+"""The firm's days whose result is remembered."""
 SIGNAL_KEYS_MAX = 100_000
 SAME_ENTRIES_MAX = 1_000
 REPEATS_MAX = 1_000
 SUBMITS_MAX = 1_000
+HOLDS_MAX = 100
+"""Exits and contracts remembered of a strategy, to tell how long it holds."""
 
 
 KNOWN = (OrdStatus.ACKNOWLEDGED, OrdStatus.WORKING, OrdStatus.PARTIALLY_FILLED)
@@ -235,6 +240,17 @@ class LastPrice(Struct, array_like=True):
     at: Instant
 
 
+class Holds(Struct, array_like=True):
+    """How long a strategy holds on an account, in nanoseconds.
+
+    ``entered`` is its last entry in each contract, ``durations`` how long after one its last exits
+    came that no stop made.
+    """
+
+    entered: dict[Symbol, Instant] = field(default_factory=dict)
+    durations: list[int] = field(default_factory=list)
+
+
 class Repeats(Struct, array_like=True):
     """When a strategy entered one contract on one side, once a signal; since it was last armed."""
 
@@ -284,7 +300,9 @@ class AccountState(Struct, kw_only=True):
     venue symbol, the trailing orders and the guards that follow the price. ``known`` is set by the
     first reconciliation, which takes over whatever the account held before; ``agreed_at`` is when
     it last agreed with its venue after something had changed. ``rates`` and ``values`` count
-    entries, ``messages`` what was asked of the venue, ``fills`` what traded, at ``prices``.
+    entries, ``messages`` what was asked of the venue, ``fills`` what traded, at ``prices``;
+    ``holds`` says how long each strategy held. ``ledger`` is what its money rules remember, and
+    ``results`` its results by the firm's days (ISO dates).
     """
 
     id: AccountId
@@ -310,6 +328,7 @@ class AccountState(Struct, kw_only=True):
     repeats: dict[str, Repeats] = field(default_factory=dict)
     submits: dict[str, Submits] = field(default_factory=dict)
     rejects: Rejects | None = None
+    holds: dict[StrategyId, Holds] = field(default_factory=dict)
     same: dict[str, LastSame] = field(default_factory=dict)
     money: AccountSnapshot | None = None
     link_up: bool = False
@@ -317,6 +336,8 @@ class AccountState(Struct, kw_only=True):
     reconciled: bool = False
     drift: dict[Symbol, str] = field(default_factory=dict)
     last_fill_at: Instant = Instant(0)
+    ledger: LedgerState | None = None
+    results: dict[str, DayResult] = field(default_factory=dict)
     agreed_at: Instant = Instant(0)
 
     def order(self, cl_ord_id: ClOrdID) -> Order | None:
@@ -349,7 +370,8 @@ class State(Struct, kw_only=True):
     """The whole of it. ``clock`` is the instant of the last event.
 
     ``venues`` counts what was asked of each; ``limits`` are by scope, and ``limit_changes`` counts
-    their changes.
+    their changes. ``guardian_at`` and ``guardian_seq`` are of the last line of the guardian's log
+    that was taken in.
     """
 
     epoch: str = ""
@@ -365,6 +387,8 @@ class State(Struct, kw_only=True):
     venues: dict[str, Tally] = field(default_factory=dict)
     limits: dict[str, LimitsInForce] = field(default_factory=dict)
     limit_changes: int = 0
+    guardian_at: Instant = Instant(0)
+    guardian_seq: int = 0
 
 
 _encoder = msgspec.json.Encoder()

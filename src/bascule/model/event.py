@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from bascule.model.account import RiskLimits
 from bascule.model.enums import OrdStatus, OrdType, Side, StopMode, TimeInForce
+from bascule.model.fact import Fact as _Event
 from bascule.model.ids import (
     AccountId,
     ClOrdID,
@@ -23,6 +24,11 @@ from bascule.model.ids import (
     VenueSymbol,
 )
 from bascule.model.intent import Intent
+from bascule.model.ledger_event import CashFlowRecorded as CashFlowRecorded
+from bascule.model.ledger_event import GuardTripped as GuardTripped
+from bascule.model.ledger_event import LedgerBreached as LedgerBreached
+from bascule.model.ledger_event import LedgerMoved as LedgerMoved
+from bascule.model.ledger_event import PhaseRecorded as PhaseRecorded
 from bascule.model.order import AccountSnapshot, ExecutionReport
 from bascule.model.values import ZERO, Currency, Instant
 
@@ -64,10 +70,6 @@ class Bracket(Struct, frozen=True, omit_defaults=True):
     def follows_price(self) -> bool:
         """Whether its stop moves by itself: a trail, or a break-even."""
         return self.trail_distance is not None or self.break_even_trigger is not None
-
-
-class _Event(Struct, frozen=True, tag_field="kind", kw_only=True, omit_defaults=True):
-    at: Instant
 
 
 # --- the installation ---------------------------------------------------------------------------
@@ -542,6 +544,19 @@ class StopCleared(_Event, frozen=True, tag="stop_cleared"):
     reason: str
 
 
+class GuardianActed(_Event, frozen=True, tag="guardian_acted"):
+    """One line of the guardian's own log: what it did at ``done_at``, ``facts`` as JSON.
+
+    ``line_hash`` is the line's own hash, by which its log can be held against the journal.
+    """
+
+    seq: int
+    done_at: Instant
+    what: str
+    facts: str
+    line_hash: str
+
+
 class ArmRefused(_Event, frozen=True, tag="arm_refused"):
     """Somebody or something asked to arm and may not."""
 
@@ -616,6 +631,12 @@ Event = (
     | StopSet
     | StopCleared
     | ArmRefused
+    | LedgerMoved
+    | LedgerBreached
+    | GuardTripped
+    | CashFlowRecorded
+    | PhaseRecorded
+    | GuardianActed
     | LimitsChanged
     | StrategyApproved
 )

@@ -5,20 +5,17 @@ must outlive a restart is in ``LedgerState``. Amounts are in account currency an
 """
 
 from decimal import Decimal
-from typing import Literal, TypeAlias
+from typing import TypeAlias
 
 from msgspec import Struct
 from msgspec.structs import replace
 
+from bascule.model.ledger import Day, LedgerState, Rule
 from bascule.model.programme import Clock, DailyLoss, Limit, MaxLoss, Programme, Trigger
 from bascule.model.values import ZERO, Instant
 from bascule.risk.programmes.clock import candidates, day_of, next_instant
 
 HUNDRED = Decimal(100)
-DAYS_MAX = 400
-"""Days whose profit is remembered, the newest."""
-
-Rule = Literal["daily_loss", "max_loss"]
 
 
 class Moved(Struct, frozen=True, kw_only=True):
@@ -36,7 +33,8 @@ class Moved(Struct, frozen=True, kw_only=True):
 class Flowed(Struct, frozen=True, kw_only=True):
     """Cash came in (positive) or went out; ``balance`` and ``equity`` are after it.
 
-    ``kind`` is ``deposit``, ``withdrawal``, ``payout``, ``fee`` or ``refund``.
+    Where the balance had told it before, ``balance`` is what it was: the amount is taken back out
+    of the day's profit. ``kind`` is ``deposit``, ``withdrawal``, ``payout``, ``fee`` or ``refund``.
     """
 
     at: Instant
@@ -53,49 +51,6 @@ class Passed(Struct, frozen=True):
 
 
 LedgerEvent: TypeAlias = Moved | Flowed | Passed
-
-
-class Day(Struct, frozen=True):
-    """Today by one candidate of the firm's clock: what the day's loss is measured from."""
-
-    reference: Decimal
-    since: Instant
-    paused: bool = False
-
-
-class LedgerState(Struct, frozen=True, kw_only=True):
-    """Everything that a programme's money rules remember.
-
-    ``days`` runs parallel to the candidates of the reset's clock (one for a rule without a
-    reset). ``high`` is what the floor trails, ``floor`` the floor of the whole account and
-    ``shifted`` the cash that moved it; ``fixed`` once a payout has set it for good. ``locked``
-    once the trail has reached its lock. ``due`` is the next boundary of any clock, ``eod`` the
-    balance at the last close. ``guards`` are the actions reached since the last reset. ``failed``
-    names the rules whose breach ended the account. ``profits`` is the closed profit by the firm's
-    day (ISO), cash flows left out; ``traded`` the days with an opening.
-    """
-
-    at: Instant
-    initial: Decimal
-    balance: Decimal
-    equity: Decimal
-    days: tuple[Day, ...] = ()
-    high: Decimal = ZERO
-    floor: Decimal | None = None
-    shifted: Decimal = ZERO
-    fixed: bool = False
-    locked: bool = False
-    due: Instant | None = None
-    eod: Decimal = ZERO
-    guards: tuple[str, ...] = ()
-    failed: tuple[Rule, ...] = ()
-    profits: dict[str, Decimal] = {}
-    traded: tuple[str, ...] = ()
-
-    @property
-    def paused(self) -> bool:
-        """Whether the day's rule holds the account until the reset."""
-        return any(day.paused for day in self.days)
 
 
 class WasReset(Struct, frozen=True):
@@ -338,20 +293,20 @@ def _cross(
 
 
 def _move(rules: Programme, state: LedgerState, event: Moved) -> LedgerState:
-    made = event.balance - state.balance
-    profits, traded = state.profits, state.traded
-    if made or event.opened:
-        label = day_of(event.at, day_clock(rules)).isoformat()
-        if made:
-            profits = {**profits, label: profits.get(label, ZERO) + made}
-            if len(profits) > DAYS_MAX:
-                del profits[next(iter(profits))]
-        if event.opened and label not in traded:
-            traded = (*traded[1 - DAYS_MAX :], label)
-    state = replace(
-        state, balance=event.balance, equity=event.equity, profits=profits, traded=traded
-    )
-    return _peak(rules, state)
+    state = _book(rules, state, event.at, event.balance - state.balance, opened=event.opened)
+    return _peak(rules, replace(state, balance=event.balance, equity=event.equity))
+
+
+def _book(
+    rules: Programme, state: LedgerState, at: Instant, made: Decimal, *, opened: bool = False
+) -> LedgerState:
+    """Count a closed result, or an opening, to the firm's day."""
+    if not made and not opened:
+        return state
+    day = day_of(at, day_clock(rules)).isoformat()
+    if day != state.day:
+        return replace(state, day=day, profit=made, traded=opened)
+    return replace(state, profit=state.profit + made, traded=state.traded or opened)
 
 
 def _peak(rules: Programme, state: LedgerState) -> LedgerState:
@@ -369,6 +324,7 @@ def _peak(rules: Programme, state: LedgerState) -> LedgerState:
 def _flow(rules: Programme, state: LedgerState, event: Flowed) -> LedgerState:
     """Move what the firm moves with the cash; unknown keeps for cash out, raises for cash in."""
     amount = event.amount
+    state = _book(rules, state, event.at, event.balance - state.balance - amount)
     state = replace(state, balance=event.balance, equity=event.equity)
     if _shifts(rules.cashflow.daily_reference, amount):
         days = tuple(replace(day, reference=day.reference + amount) for day in state.days)

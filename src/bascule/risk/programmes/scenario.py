@@ -16,6 +16,7 @@ import msgspec
 from msgspec import Struct
 
 from bascule.model.errors import UsageError
+from bascule.model.ledger import LedgerState
 from bascule.model.programme import CashFlow, DailyLoss, MaxLoss, Programme
 from bascule.model.values import ONE, ZERO, Instant
 from bascule.risk.programmes.ledger import (
@@ -24,7 +25,6 @@ from bascule.risk.programmes.ledger import (
     GuardReached,
     Happened,
     LedgerEvent,
-    LedgerState,
     Levels,
     Moved,
     open_ledger,

@@ -4,13 +4,13 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bascule.model.ledger import LedgerState
 from bascule.model.programme import Clock, DailyLoss, Limit, Lock, MaxLoss, Programme, Trail
 from bascule.model.values import HOUR, MINUTE, Instant
 from bascule.risk.programmes.ledger import (
     Flowed,
     Happened,
     LedgerEvent,
-    LedgerState,
     Levels,
     Moved,
     Passed,
