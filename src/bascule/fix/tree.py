@@ -100,29 +100,3 @@ def _instances(
         found[-1].append(node)
         seen.add(tag)
     return tuple(map(tuple, found)), at
-
-
-def arrange(message: Message, session: Dictionary, app: Dictionary) -> Message:
-    """Give a message with header, body and trailer in this order, each by tag, groups kept whole.
-
-    This is how QuickFIX writes messages, so that its output can be compared with ours.
-    """
-    tree = grow(message, session, app)
-    fields: list[Field] = []
-    for nodes in tree[:3]:
-        _flatten(nodes, fields)
-    return message.with_fields(fields)
-
-
-def body_of(message: Message, session: Dictionary, app: Dictionary) -> list[Field]:
-    """Give the fields of the body alone, by tag, groups kept whole."""
-    fields: list[Field] = []
-    _flatten(grow(message, session, app).body, fields)
-    return fields
-
-
-def _flatten(nodes: "list[Node] | tuple[Node, ...]", into: list[Field]) -> None:
-    for node in nodes:
-        into.append((node.tag, node.value))
-        for instance in node.instances:
-            _flatten(instance, into)

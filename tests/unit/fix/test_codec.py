@@ -233,3 +233,20 @@ def test_a_password_is_not_shown() -> None:
     garbled = _decode(wire.replace(b"553", b"552"))
     assert "hunter2" not in repr(_decode(wire) + garbled)
     assert "553=me" in repr(_decode(wire))
+
+
+def test_a_long_message_in_single_bytes_is_not_copied_again_and_again() -> None:
+    """The decoder looks at what waits only once it may be whole."""
+    wire = encode(b"FIX.4.4", Message.of(b"B", (58, b"x" * 20_000)))
+
+    class Watched(Decoder):
+        looks = 0
+
+        def _next(self, data: bytes, at: int, found: list[Message | Garbled]) -> int:
+            self.looks += 1
+            return super()._next(data, at, found)
+
+    decoder = Watched()
+    found = [one for at in range(len(wire)) for one in decoder.feed(wire[at : at + 1])]
+    assert [type(one) for one in found] == [Message]
+    assert decoder.looks < 60

@@ -3,7 +3,7 @@ import pytest
 from bascule.fix.codec import DATA_TAGS
 from bascule.fix.dictionary import ANY_VALUE, APPL_VERSIONS, VERSIONS, FieldDef, load
 from bascule.fix.message import Message
-from bascule.fix.tree import HEADER_TAGS, TRAILER_TAGS, arrange, body_of
+from bascule.fix.tree import HEADER_TAGS, TRAILER_TAGS, grow
 from bascule.model.errors import ConfigError
 
 SESSION_TYPES = {b"0", b"1", b"2", b"3", b"4", b"5", b"A"}
@@ -146,13 +146,15 @@ def test_an_overlay_that_is_wrong_is_refused_by_name(toml: str, why: str) -> Non
     assert caught.value.code == "fix_dictionary_invalid"
 
 
-def test_fields_are_arranged_by_part_and_tag_with_groups_whole() -> None:
-    """Header before body, each ascending; members stay behind their count, in their order."""
+def test_fields_grow_into_parts_by_tag_with_groups_whole() -> None:
+    """Header and body each ascend; members stay behind their count; what is misplaced is named."""
     dictionary = load("FIX.4.4")
     message = Message.of(
-        b"D", (55, b"ES"), (453, b"1"), (452, b"1"), (448, b"a"), (11, b"x"), (56, b"T"), (34, b"1")
+        b"D", (55, b"ES"), (453, b"1"), (448, b"a"), (452, b"1"), (11, b"x"), (56, b"T"), (10, b"")
     )  # fmt: skip
-    assert [tag for tag, _ in arrange(message, dictionary, dictionary).fields] == [
-        34, 56, 11, 55, 453, 452, 448,
-    ]  # fmt: skip
-    assert body_of(message, dictionary, dictionary)[0] == (11, b"x")
+    tree = grow(message, dictionary, dictionary)
+    assert [node.tag for node in tree.header] == [56]
+    assert [node.tag for node in tree.body] == [11, 55, 453]
+    assert [node.tag for node in tree.trailer] == [10]
+    assert [[node.tag for node in instance] for instance in tree.body[2].instances] == [[448, 452]]
+    assert tree.misplaced == 56
