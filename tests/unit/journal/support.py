@@ -44,6 +44,8 @@ def values_of(kind: inspect.Type) -> st.SearchStrategy[Any]:
             return st.lists(values_of(kind.item_type), max_size=2).map(tuple)
         case inspect.TupleType():
             return st.tuples(*map(values_of, kind.item_types))
+        case inspect.DictType():
+            return st.dictionaries(values_of(kind.key_type), values_of(kind.value_type), max_size=2)
         case inspect.LiteralType():
             return st.sampled_from(kind.values)
         case inspect.EnumType():
