@@ -1,6 +1,6 @@
 """The guardian as a process of its own, for the accounts of ``engine_main``.
 
-    python -m tests.crash.guardian_main DATA_DIR BROKER_PORT
+python -m tests.crash.guardian_main DATA_DIR BROKER_PORT
 """
 
 import sys

@@ -7,6 +7,7 @@ from bascule.config.build import Config
 from bascule.config.second_factor import SecondFactor, second_factor
 from bascule.config.secrets import Secrets
 from bascule.engine.runtime import Setup, VenueSetup
+from bascule.model.enums import AccountMode
 from bascule.model.errors import SecretError
 from bascule.signals.intake.source import Source
 from bascule.venues.kit.contract import WireLog
@@ -50,6 +51,7 @@ def prepare(config: Config, secrets: Secrets, wire_log: WireLog | None = None) -
         config_hash=config.hash,
         max_signal_age_ns=config.max_signal_age_ns,
         wire_log=wire_log,
+        needs_guardian=config.mode is AccountMode.LIVE,
     )
     return Prepared(setup, sources, second_factor(secrets, config.data.second_factor))
 

@@ -24,8 +24,10 @@ LatchMode = Literal["halt", "freeze"]
 """``halt`` holds back entries; ``freeze`` holds back everything."""
 
 DIRECTORY = "latch"
-GUARDIAN_KEEPERS = frozenset({"guardian", "link", "stall"})
-"""What the guardian set: arming there clears it, or the return of the link or of the engine."""
+CONDITIONS = frozenset({"link", "stall", "unguarded"})
+"""Keepers whose files go by themselves with what they are for; arming takes none of them away."""
+GUARDIAN_KEEPERS = CONDITIONS | {"guardian"}
+"""What arming at the engine leaves: the guardian's stops are armed at the guardian."""
 
 
 class Entry(NamedTuple):

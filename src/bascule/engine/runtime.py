@@ -22,6 +22,7 @@ from bascule.config.latch import DIRECTORY as LATCH
 from bascule.config.latch import GUARDIAN_KEEPERS, Latch, LatchMode
 from bascule.engine.clock import Clock, SystemClock
 from bascule.engine.dispatcher import Dispatcher
+from bascule.engine.guardian_watch import GuardianWatch
 from bascule.engine.listings import by_our_name
 from bascule.engine.looks import Looker
 from bascule.engine.owner import Owner
@@ -84,6 +85,8 @@ class Setup(Struct, frozen=True, kw_only=True):
     limits: dict[str, RiskLimits] = field(default_factory=dict)
     portfolio_currency: Currency = Currency("")
     wire_log: WireLog | None = None
+    needs_guardian: bool = False
+    """Whether entries leave only while a guardian is there: so it is where money is real."""
     links: Mapping[VenueId, Callable[[VenueContext], Venue]] = field(default_factory=dict)
     """Factories that stand in for a kind's own, by venue id."""
     open_journal: Callable[..., Journal] = Journal.open
@@ -111,6 +114,7 @@ class Runtime:
         self.fatal: asyncio.Future[BaseException] = asyncio.get_running_loop().create_future()
         """Resolves when the process must end: the journal failed, or an invariant broke."""
         self._journal: Journal
+        self.guardian: GuardianWatch
         self._tasks: set[asyncio.Task[None]] = set()
         self._sessions: dict[VenueId, int] = {}
         """How often each venue's link came up or went down: tells one connection from the next."""
@@ -134,7 +138,11 @@ class Runtime:
         for venue in setup.venues:
             runtime._make_link(venue)
         runtime._begin()
+        runtime.guardian = GuardianWatch(runtime, needed=setup.needs_guardian)
+        runtime.guardian.take_in()  # its stops are in force before anything can leave
+        runtime.guardian.look()
         await runtime.owner.durable()
+        runtime._spawn(runtime.guardian.run())
         runtime._spawn(runtime._tick())
         for venue in setup.venues:
             runtime._spawn(runtime._keep_connected(venue.id))
@@ -273,6 +281,14 @@ class Runtime:
 
         ``barred`` is why the second factor does not let them: a code and a sentence.
         """
+        held = [entry.keeper for entry in self.latch.entries() if entry.scope == scope]
+        if barred is None and "guardian" in held:
+            words = f"the guardian holds {scope}: `bascule kill arm --scope {scope}`"
+            barred = ("guardian_holds", words)
+        elif scope not in self.state.stops and set(held) - GUARDIAN_KEEPERS:
+            # Somebody else's latch is a stop like any: journaled, and then lifted.
+            words = "the latch was written"
+            self.owner.feed(inp.StopAsked(self.clock.now(), scope, StopMode.HALT, held[0], words))
         events = self.owner.feed(inp.ArmAsked(self.clock.now(), scope, by, reason, typed, barred))
         await self.owner.durable()
         refused = next((event for event in events if isinstance(event, ArmRefused)), None)

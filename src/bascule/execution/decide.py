@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from bascule.execution import inputs as inp
+from bascule.execution.guarded import guardian_told
 from bascule.execution.guards import mend
 from bascule.execution.limits import accept, approve
 from bascule.execution.operators import arm, begin, end, link, resolve, stop, sweep
@@ -131,6 +132,7 @@ _DECIDERS: dict[type, Callable[[Turn, Any], None]] = {
     inp.EngineBegan: begin,
     inp.EngineEnded: end,
     inp.StopAsked: stop,
+    inp.GuardianTold: guardian_told,
     inp.ArmAsked: arm,
     inp.SweepAsked: sweep,
     inp.ResolveAsked: resolve,

@@ -156,6 +156,22 @@ class StopAsked(Struct, frozen=True):
     until: Instant | None = None
 
 
+class GuardianTold(Struct, frozen=True, kw_only=True):
+    """One line of the guardian's log. ``action`` to ``until`` are those of a command."""
+
+    at: Instant
+    seq: int
+    done_at: Instant
+    what: str
+    facts: str
+    line_hash: str
+    action: str = ""
+    scope: str = ""
+    by: str = ""
+    reason: str = ""
+    until: Instant | None = None
+
+
 class ArmAsked(Struct, frozen=True):
     """Somebody arms a scope again; ``typed`` is what they typed to confirm it.
 
@@ -222,6 +238,7 @@ Input = (
     | EngineEnded
     | Looked
     | StopAsked
+    | GuardianTold
     | ArmAsked
     | SweepAsked
     | ResolveAsked

@@ -231,7 +231,9 @@ class Keeper:
             self.state = "idle" if quiet else "sweeping"
             return self._options.watch_ns if quiet else self._options.sweep_ns
         if self.state == "flat" and not (seen.held or seen.working or self.sweeper.unsettled):
-            return self._options.watch_ns  # a missing page takes the word back no more than it gives
+            return (
+                self._options.watch_ns
+            )  # a missing page takes the word back no more than it gives
         if not seen.clean or self.sweeper.unsettled:
             if self.state == "flat":
                 self._office.tell(

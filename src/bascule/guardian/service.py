@@ -29,8 +29,8 @@ from bascule.config.handover import (
     read_floors,
     replace_file,
 )
+from bascule.config.latch import CONDITIONS, Latch
 from bascule.config.latch import DIRECTORY as LATCH
-from bascule.config.latch import Latch
 from bascule.guardian import intake
 from bascule.guardian.arming import arm_refusal, wants_code
 from bascule.guardian.engine_process import EngineProcess, Processes
@@ -326,7 +326,7 @@ class Guardian:
             return refused
         try:
             self._stops.drop(command.scope)
-            self._latch.clear(command.scope, keep=("link", "stall"))
+            self._latch.clear(command.scope, keep=CONDITIONS)
         except OSError as error:
             return CommandResult(
                 status="refused",

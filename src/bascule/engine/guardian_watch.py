@@ -1,0 +1,159 @@
+"""The engine's eye on the guardian, and what the two hand each other.
+
+Each second: what the guardian did is taken into the journal; who owns what is left for it; and
+where it must be there and is not, entries are held back by the latch until it is.
+"""
+
+from typing import TYPE_CHECKING
+
+import msgspec
+import structlog
+
+from bascule.config import process
+from bascule.config.guardian_log import Line, read_log
+from bascule.config.handover import (
+    Books,
+    GuardianFiles,
+    Heartbeat,
+    OwnedBook,
+    Ownership,
+    read_file,
+    replace_file,
+)
+from bascule.execution.inputs import GuardianTold
+from bascule.execution.state import AccountState
+from bascule.model.errors import JournalCorrupt
+from bascule.model.values import SECOND, Instant
+
+if TYPE_CHECKING:
+    from bascule.engine.runtime import Runtime
+
+log = structlog.get_logger("bascule.engine")
+
+EVERY_NS = 1 * SECOND
+GONE_NS = 5 * SECOND
+"""A guardian without a sign of life for so long is gone."""
+KEEPER = "unguarded"
+"""Who keeps the latch while there is no guardian."""
+
+
+class GuardianWatch:
+    """Watches the guardian of a running engine.
+
+    ``needed`` says whether entries wait for a guardian, as they do on live accounts.
+    """
+
+    def __init__(self, runtime: "Runtime", *, needed: bool) -> None:
+        self._runtime = runtime
+        self._files = GuardianFiles(runtime.setup.data_dir)
+        self._needed = needed
+        self._offset = 0
+        self._broken = ""
+        self._books = b""
+        self.present: bool | None = None
+        """Whether a guardian was there at the last look."""
+
+    async def run(self) -> None:
+        """Watch for as long as the engine runs."""
+        while True:
+            self.take_in()
+            self.look()
+            self._hand_over_books()
+            await self._runtime.clock.sleep(EVERY_NS)
+
+    def take_in(self) -> None:
+        """Journal what the guardian's log has that the journal does not have yet."""
+        try:
+            for line, end in read_log(self._files.log, offset=self._start()):
+                self._runtime.owner.feed(_told(line, self._runtime.clock.now()))
+                self._offset = end
+        except (JournalCorrupt, OSError) as error:
+            if str(error) != self._broken:
+                self._broken = str(error)
+                log.error("guardian_log_unreadable", text=str(error))
+
+    def _start(self) -> int:
+        """Give where to read on; a log that is shorter than it was is another one."""
+        try:
+            size = self._files.log.stat().st_size
+        except OSError:
+            size = 0
+        if size < self._offset:
+            self._offset = 0
+        return self._offset
+
+    def look(self) -> None:
+        """Look for the guardian, and hold entries back while it must be there and is not."""
+        present = self._is_present(self._runtime.clock.now())
+        if present == self.present:
+            return
+        first, self.present = self.present is None, present
+        if not self._needed:
+            return
+        latch = self._runtime.latch
+        if present:
+            latch.release("all", KEEPER)
+            if not first:
+                log.info("guardian_back", text="the guardian is there again; entries may leave")
+            return
+        reason = "no guardian runs, and live entries leave only while one does"
+        latch.set("all", by="engine", reason=reason, at=self._runtime.clock.now(), keeper=KEEPER)
+        log.error("guardian_gone", text=reason)
+
+    def _is_present(self, now: Instant) -> bool:
+        beat = read_file(self._files.progress, Heartbeat)
+        if beat is None or now - beat.at > GONE_NS:
+            return False
+        return not beat.started or process.runs(beat.pid, beat.started)
+
+    def _hand_over_books(self) -> None:
+        """Leave who owns what, so that one strategy can be closed without the engine."""
+        if not self._files.path.is_dir():
+            return  # there was never a guardian here
+        settings, accounts = self._runtime.settings, {}
+        for account in self._runtime.state.accounts.values():
+            listings = settings.listings.get(account.id, {})
+            names = {symbol: listing.venue_symbol for symbol, listing in listings.items()}
+            accounts[str(account.id)] = _owned(account, {str(k): str(v) for k, v in names.items()})
+        content = msgspec.json.encode(accounts)
+        if content == self._books:
+            return
+        books = Books(at=self._runtime.clock.now(), accounts=accounts)
+        try:
+            replace_file(self._files.books, msgspec.json.encode(books), durable=False)
+        except OSError as error:
+            log.warning("books_not_handed_over", text=str(error))
+            return
+        self._books = content
+
+
+def _owned(account: AccountState, names: dict[str, str]) -> Ownership:
+    books = []
+    for book in account.books.values():
+        name = names.get(book.symbol, book.symbol)
+        lots = {str(lot): held for lot, held in book.lots.items()} or {"": book.quantity}
+        books += [
+            OwnedBook(strategy=book.strategy, venue_symbol=name, quantity=held, position_id=lot)
+            for lot, held in lots.items()
+            if held
+        ]
+    orders = {str(o.cl_ord_id): str(o.strategy) for o in account.orders.values()}
+    return Ownership(orders=orders, books=tuple(books))
+
+
+def _told(line: Line, now: Instant) -> GuardianTold:
+    said = line.facts
+    until = said.get("until")
+    return GuardianTold(
+        at=now,
+        seq=line.seq,
+        done_at=line.at,
+        what=line.kind,
+        facts=msgspec.json.encode(said).decode(),
+        line_hash=line.hash,
+        action=str(said.get("action") or ""),
+        scope=str(said.get("scope") or ""),
+        by=str(said.get("by") or ""),
+        reason=str(said.get("reason") or ""),
+        until=Instant(until) if isinstance(until, int) else None,
+    )
