@@ -34,6 +34,7 @@ def news(top: Fields, phase: str) -> NewsRule | None:
     before, after = fields.whole("before_s"), fields.whole("after_s")
     scope = fields.word("scope", (*_SCOPES, *_WRITTEN_SCOPES), "open_or_close")
     targets = fields.words("targets")
+    only = fields.flag("only_targets")
     effect: Any = fields.word("effect", ("profit_removed",), "")
     fields.skip("holding", "includes_resting_fills", "note")
     fields.close()
@@ -50,6 +51,7 @@ def news(top: Fields, phase: str) -> NewsRule | None:
         scope=_WRITTEN_SCOPES.get(scope, scope),  # type: ignore[arg-type]
         targets=tuple(target for target in targets if target != _EVERY_INSTRUMENT),
         effect=effect,
+        only_targets=only,
     )
 
 

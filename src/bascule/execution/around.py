@@ -4,6 +4,7 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import TYPE_CHECKING, Generic, TypeVar, overload
 
+from bascule.execution.firm import FirmSurroundings
 from bascule.execution.fold_counts import repeat_key
 from bascule.execution.limits import ALL, account_limits, in_force
 from bascule.execution.state import AccountState, Exposure
@@ -175,6 +176,14 @@ class Surroundings:
     def unpriced_max_qty(self) -> Decimal | None:
         """The largest entry without a price to hold it against."""
         return self._draft.unpriced_max_qty
+
+    @lazy
+    def firm(self) -> FirmSurroundings:
+        """What the rules of the account's firm ask for."""
+        programme = self._spec.programme
+        if programme is None:
+            raise LookupError(f"account {self._spec.id} has no programme")
+        return FirmSurroundings(self._turn, self._draft, programme, lambda: self._sums)
 
     # --- the account ----------------------------------------------------------------------------
 

@@ -6,9 +6,11 @@ leave.
 """
 
 from bascule.execution.state import (
+    HOLDS_MAX,
     REPEATS_MAX,
     SUBMITS_MAX,
     AccountState,
+    Holds,
     LastPrice,
     LimitsInForce,
     Order,
@@ -118,6 +120,23 @@ def filled(account: AccountState, event: ev.OrderFilled) -> None:
     if order is not None:
         at = min(event.traded_at, event.at)
         account.prices[order.symbol] = LastPrice(event.price, at)
+        _held(account, order, at)
+
+
+def _held(account: AccountState, order: Order, at: Instant) -> None:
+    """Note when an entry filled, and how long after the last one an exit did that is no stop."""
+    holds = account.holds.get(order.strategy)
+    if holds is None:
+        holds = account.holds[order.strategy] = Holds()
+    entered = holds.entered.get(order.symbol)
+    if order.leg == "e":
+        holds.entered.pop(order.symbol, None)
+        holds.entered[order.symbol] = at
+        if len(holds.entered) > HOLDS_MAX:
+            del holds.entered[next(iter(holds.entered))]
+    elif order.leg in "xt" and entered is not None and len(order.fills) == 1:
+        holds.durations.append(max(at - entered, 0))
+        del holds.durations[:-HOLDS_MAX]
 
 
 def foreign_filled(account: AccountState, event: ev.ForeignFill) -> None:

@@ -17,6 +17,7 @@ from bascule.model.event import Event
 from bascule.model.ids import AccountId, ClOrdID, Symbol, VenueSymbol
 from bascule.model.instrument import Listing, Quote
 from bascule.model.values import Currency, Instant
+from bascule.reference.releases import News
 
 
 class Settings(Struct, kw_only=True):
@@ -25,7 +26,8 @@ class Settings(Struct, kw_only=True):
     Its text and hash are journaled at each start. ``listings`` are by our symbol,
     ``symbols`` from the venue's name back to ours. ``limits`` are what the configuration proposes
     beyond those of the accounts, by scope: ``strategy:x``, ``venue:x`` and ``all``; the values in
-    those of ``all`` are in ``portfolio_currency``.
+    those of ``all`` are in ``portfolio_currency``. ``news`` is the calendar of releases, read anew
+    while the engine runs.
     """
 
     accounts: dict[AccountId, AccountSpec] = field(default_factory=dict)
@@ -38,6 +40,7 @@ class Settings(Struct, kw_only=True):
     max_intents: int = 50
     limits: dict[str, RiskLimits] = field(default_factory=dict)
     portfolio_currency: Currency = Currency("")
+    news: News | None = None
 
 
 class Suspect(Struct, frozen=True):

@@ -134,7 +134,8 @@ class NewsRule(Struct, frozen=True):
     """What is forbidden around a release, ends of the window included.
 
     ``targets`` are currencies, symbols or names of releases; empty means every listed instrument.
-    ``assumed``: nobody said what the rule is, so that this is a stricter reading of ours.
+    ``assumed``: nobody said what the rule is, so that this is a stricter reading of ours. Unless
+    ``only_targets``, each heavy release counts as a target: calendars name releases differently.
     """
 
     before_s: int
@@ -143,6 +144,7 @@ class NewsRule(Struct, frozen=True):
     targets: tuple[str, ...] = ()
     effect: Literal["", "profit_removed"] = ""
     assumed: bool = False
+    only_targets: bool = False
 
 
 class FlatRule(Struct, frozen=True):

@@ -86,6 +86,19 @@ class Calendar(Struct, frozen=True):
                 yield release
 
 
+class News(Struct, frozen=True):
+    """The calendar in use: which weights count, how old a reading may be, and the last fault."""
+
+    calendar: Calendar | None = None
+    least: Weight = "high"
+    max_age_ns: int = 2 * DAY
+    fault: str = ""
+
+    def counts(self, release: Release) -> bool:
+        """Whether a release is heavy enough to matter."""
+        return WEIGHTS.index(release.weight) >= WEIGHTS.index(self.least)
+
+
 def calendar(
     text: str, read_at: Instant, form: Format | Literal[""] = "", tz: str = "UTC"
 ) -> Calendar:

@@ -13,6 +13,7 @@ from bascule.model.ids import StrategyId
 from bascule.model.instrument import Listing, Quote
 from bascule.model.order import AccountSnapshot
 from bascule.model.values import ZERO, Instant, floor_to, text
+from bascule.risk.firm import FirmAround
 from bascule.risk.rates import RateWindow
 
 
@@ -169,6 +170,10 @@ class Around(Protocol):
     @property
     def approved(self) -> bool:
         """Whether a person has approved the strategy."""
+
+    @property
+    def firm(self) -> FirmAround:
+        """What the rules of the account's firm ask for; only where it has a programme."""
 
     @property
     def unpriced_max_qty(self) -> Decimal | None:

@@ -59,6 +59,10 @@ class Tally(Struct):
             return self.total
         return self.total - sum(self.counts[: self._expired(at)])
 
+    def since(self, instant: int) -> int:
+        """Count what was recorded from ``instant`` on, which lies within the last 24 hours."""
+        return self.total - sum(self.counts[: bisect_right(self.minutes, instant // MINUTE - 1)])
+
     def _expired(self, at: int) -> int:
         return bisect_right(self.minutes, _first_minute(at) - 1)
 

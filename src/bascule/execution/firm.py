@@ -1,0 +1,182 @@
+"""What the checks of a firm's rules ask about one order: see ``FirmAround`` in the risk layer."""
+
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from bascule.execution.state import Exposure
+from bascule.execution.totals import Sum
+from bascule.execution.turn import Turn
+from bascule.model.enums import InstrumentKind, Side
+from bascule.model.ids import Symbol
+from bascule.model.programme import Clock, NewsRule, Programme
+from bascule.model.values import DAY, HOUR, ONE, ZERO, Instant, text
+from bascule.risk.firm import FlatSpan, Holding, NewsStanding, Profits, Size
+from bascule.risk.programmes.clock import candidates, next_instant
+from bascule.risk.programmes.spans import flat_span
+from bascule.risk.programmes.standing import standing
+from bascule.risk.programmes.underlying import is_micro, signs, underlying
+
+if TYPE_CHECKING:
+    from bascule.execution.placing import Draft
+
+STRADDLE = NewsRule(300, 300, scope="open", assumed=True)
+"""The windows in which two sides of one release are looked for where a firm states none."""
+_NONE = Exposure()
+
+
+class FirmSurroundings:
+    """One order's surroundings by its firm's rules, read off the state as it stands.
+
+    ``sums`` gives every contract over all accounts.
+    """
+
+    def __init__(
+        self,
+        turn: Turn,
+        draft: "Draft",
+        programme: Programme,
+        sums: Callable[[], Mapping[Symbol, Sum]],
+    ) -> None:
+        self._turn = turn
+        self._draft = draft
+        self._programme = programme
+        self._sums = sums
+        self._news: NewsStanding | None = None
+
+    def news(self) -> NewsStanding:
+        """How the order's contract stands to releases."""
+        if self._news is None:
+            rule = self._programme.news or STRADDLE
+            symbol, at = self._draft.listing.symbol, self._turn.at
+            self._news = standing(self._turn.settings.news, rule, symbol, at)
+        return self._news
+
+    def straddles(self, currencies: tuple[str, ...]) -> str:
+        """An own account that bets against the order on what a release moves."""
+        own = underlying(self._draft.listing.symbol)
+        mine = signs(self._draft.listing.symbol, self._draft.side)
+        moved = {own, *currencies} & set(mine)
+        for symbol, total in self._sums().items():
+            for side, accounts in ((Side.BUY, total.buyers), (Side.SELL, total.sellers)):
+                bets = signs(symbol, side)
+                name = next((one for names in accounts.values() for one in names), None)
+                if name is not None and any(bets.get(one) == -mine[one] for one in moved):
+                    return f"account {name} has or may come to have a {side.value} of {symbol}"
+        return ""
+
+    def flat(self) -> FlatSpan | None:
+        """The span that holds now."""
+        rule = self._programme.flat
+        if rule is None:
+            return None
+        return flat_span(rule, self._draft.listing.session or "always", self._turn.at)
+
+    def opposite(self) -> str:
+        """Another own account that stands on the other side of the same thing."""
+        own = underlying(self._draft.listing.symbol)
+        buys = self._draft.side is Side.BUY
+        for symbol, total in self._sums().items():
+            if underlying(symbol) != own:
+                continue
+            accounts = total.sellers if buys else total.buyers
+            for names in accounts.values():
+                other = next((one for one in names if one != self._draft.account.id), None)
+                if other is not None:
+                    word = "short" if buys else "long"
+                    return f"account {other} is {word} {symbol}, or has orders that may make it so"
+        return ""
+
+    def opposite_here(self) -> str:
+        """What the account holds on the other side of the same contract."""
+        listing = self._draft.listing
+        exposure = self._draft.account.exposure.get(listing.symbol, _NONE)
+        buys = self._draft.side is Side.BUY
+        held = exposure.short + exposure.open_sell if buys else exposure.long + exposure.open_buy
+        if not held:
+            return ""
+        word = "short" if buys else "long"
+        return f"{text(held)} {listing.symbol} is {word} here, or may come to be"
+
+    def requests(self) -> int:
+        """What was asked of the venue since the firm's day began."""
+        return self._draft.account.messages.since(self._day_began())
+
+    def fills(self) -> int:
+        """What has filled since the firm's day began."""
+        return self._draft.account.fills.since(self._day_began())
+
+    def size(self) -> Size:
+        """What counts against the firm's largest size, each contract at its worst."""
+        future = self._draft.listing.kind is InstrumentKind.FUTURE
+        held = ZERO
+        for symbol, exposure in self._draft.account.exposure.items():
+            listing = self._turn.listing(self._draft.account.id, symbol)
+            if listing is not None and (listing.kind is InstrumentKind.FUTURE) is not future:
+                continue
+            long = exposure.long + exposure.open_buy
+            short = exposure.short + exposure.open_sell
+            if symbol == self._draft.listing.symbol:
+                worst = long if self._draft.side is Side.BUY else short
+            else:
+                worst = max(long, short)
+            held += worst * self._counts(symbol)
+        return Size(held, self._counts(self._draft.listing.symbol), future)
+
+    def profits(self) -> Profits | None:
+        """The firm's days as the ledger counts them."""
+        return None
+
+    def holding(self) -> Holding:
+        """How long the order's strategy holds; what protects a position leaves at its own hour."""
+        held = self._draft.account.holds.get(self._draft.strategy)
+        if held is None:
+            return Holding(None, ())
+        symbol = self._draft.listing.symbol
+        entered = held.entered.get(symbol) if self._draft.leg == "x" else None
+        return Holding(entered, held.durations)
+
+    def allocated(self) -> Decimal:
+        """The initial balances of the accounts of the firm that follow the strategy."""
+        accounts = self._turn.settings.accounts
+        following = {
+            leg.account
+            for route in self._turn.settings.routes
+            if route.strategy in ("*", self._draft.strategy)
+            for leg in route.legs
+        }
+        firm = self._draft.spec.firm
+        return sum(
+            (
+                spec.initial_balance or ZERO
+                for name, spec in accounts.items()
+                if name in following and spec.firm == firm
+            ),
+            ZERO,
+        )
+
+    def _counts(self, symbol: str) -> Decimal:
+        """Give what one of a contract counts: a micro its part of one, where that is known."""
+        rule = self._programme.max_size
+        if rule is None or not rule.micros_per_mini or not is_micro(symbol):
+            return ONE
+        return ONE / rule.micros_per_mini
+
+    def _day_began(self) -> Instant:
+        daily = self._programme.daily_loss
+        clock = self._programme.conduct.reset or (daily.reset if daily is not None else None)
+        return last_reset(clock, self._turn.at)
+
+
+def last_reset(clock: Clock | None, at: Instant) -> Instant:
+    """Give when the firm's day began, at the earliest; 24 hours ago where nobody says when."""
+    began = [_last(one, at) for one in candidates(clock)]
+    return min(began) if began else Instant(at - DAY)
+
+
+def _last(clock: Clock, at: Instant) -> Instant:
+    """Give the last strike at or before an instant; a day may have 25 hours."""
+    found = next_instant(clock, Instant((at - 26 * HOUR) // HOUR * HOUR))
+    while (later := next_instant(clock, found)) <= at:
+        found = later
+    return found

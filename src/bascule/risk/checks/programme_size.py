@@ -1,0 +1,81 @@
+"""The largest size that the account's firm permits, and a little less."""
+
+from decimal import Decimal
+
+from bascule.model.event import Verdict
+from bascule.model.programme import MaxSize, Programme
+from bascule.model.values import ONE, ZERO, floor_to, text
+from bascule.risk.firm import Profits, Size
+from bascule.risk.programmes.kinds.size import cap
+from bascule.risk.proposal import Check, Proposal, refuse
+
+CODE = "programme_size"
+
+
+def run(proposal: Proposal) -> Verdict | None:
+    """Refuse an entry beyond the firm's size: held, open and new together, each at its worst.
+
+    Futures count in contracts over the whole account, micros at their part of one, and one
+    contract is left free; the rest in lots, of which a tenth is. Tiers go by the firm's last close.
+    ``used`` and ``limit`` are in that unit.
+    """
+    programme = proposal.spec.programme
+    rule = programme.max_size if programme is not None else None
+    if programme is None or rule is None:
+        return None
+    size = proposal.around.firm.size()
+    quantity = proposal.quantity * size.unit
+    if not size.in_contracts and rule.lots_per_order is not None:
+        largest = rule.lots_per_order
+        if quantity > largest:
+            return _refused(proposal, programme, size, ZERO, quantity, largest, "in one order")
+    limit = _limit(programme, rule, size, proposal.around.firm.profits())
+    if limit is None:
+        return None
+    worst = size.held + quantity
+    if worst <= limit:
+        return Verdict(CODE, True, worst, limit)
+    return _refused(proposal, programme, size, size.held, worst, limit, "at once")
+
+
+def _limit(
+    programme: Programme, rule: MaxSize, size: Size, profits: Profits | None
+) -> Decimal | None:
+    """Give the firm's size less what is left free; a firm's last contract stays usable."""
+    if not size.in_contracts:
+        if rule.lots is None:
+            return None
+        return rule.lots * (100 - programme.guard.size_below_pct) / 100
+    told = profits or Profits()
+    permitted = cap(rule, eod_profit=told.eod_profit, eod_balance=told.eod_balance)
+    if permitted is None:
+        return None
+    return max(permitted - programme.guard.size_below, min(permitted, ONE))
+
+
+def _refused(
+    proposal: Proposal,
+    programme: Programme,
+    size: Size,
+    before: Decimal,
+    used: Decimal,
+    limit: Decimal,
+    when: str,
+) -> Verdict:
+    unit = "contracts" if size.in_contracts else "lots"
+    fits = floor_to(max(limit - before, ZERO) / size.unit, proposal.listing.lot_step)
+    passes = "an exit first"
+    if fits >= proposal.listing.min_qty:
+        passes = f"a quantity of {text(fits)} or less"
+    return refuse(
+        CODE,
+        f"{text(used)} {unit} {when} are more than the {text(limit)} that account "
+        f"{proposal.spec.id} may have under {programme.firm}'s rules, a part left free",
+        passes,
+        used,
+        limit,
+        before,
+    )
+
+
+CHECK = Check(CODE, 830, "entry", run)
