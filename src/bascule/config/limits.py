@@ -32,6 +32,10 @@ _DURATIONS = {
 }
 
 
+Share = Annotated[Positive, Field(le=100)]
+"""A percent of a whole."""
+
+
 class LimitSettings(Table):
     """Limits of an account; one that is not set is taken from ``[risk]``."""
 
@@ -52,6 +56,12 @@ class LimitSettings(Table):
     price_collar_percent: Positive | None = None
     max_order_loss: Positive | None = None
     max_order_loss_percent: Positive | None = None
+    max_daily_loss: Positive | None = None
+    max_daily_loss_percent: Positive | None = None
+    max_drawdown: Positive | None = None
+    max_drawdown_percent: Positive | None = None
+    loss_block_percent: Share = Decimal(75)
+    loss_flatten_percent: Share = Decimal(90)
     max_open_orders: Count = 100
     orders_per_second: Count = 10
     orders_per_minute: Count = 60

@@ -45,6 +45,12 @@ class RiskLimits(Struct, frozen=True, kw_only=True, omit_defaults=True):
     price_collar_percent: Decimal | None = None
     max_order_loss: Decimal | None = None
     max_order_loss_percent: Decimal | None = None
+    max_daily_loss: Decimal | None = None
+    max_daily_loss_percent: Decimal | None = None
+    max_drawdown: Decimal | None = None
+    max_drawdown_percent: Decimal | None = None
+    loss_block_percent: Decimal = Decimal(75)
+    loss_flatten_percent: Decimal = Decimal(90)
     max_open_orders: int = 100
     orders_per_second: int = 10
     orders_per_minute: int = 60

@@ -62,6 +62,12 @@ TIGHTER: dict[str, _Rule] = {
     "price_collar_percent": _lower,
     "max_order_loss": _lower,
     "max_order_loss_percent": _lower,
+    "max_daily_loss": _lower,
+    "max_daily_loss_percent": _lower,
+    "max_drawdown": _lower,
+    "max_drawdown_percent": _lower,
+    "loss_block_percent": _lower,
+    "loss_flatten_percent": _lower,
     "max_open_orders": _lower,
     "orders_per_second": _lower,
     "orders_per_minute": _lower,
@@ -117,6 +123,8 @@ def tightest(one: RiskLimits, other: RiskLimits) -> RiskLimits:
 _MANY = 1_000_000_000
 LOOSEST = RiskLimits(
     on_oversize="split",
+    loss_block_percent=Decimal(100),
+    loss_flatten_percent=Decimal(100),
     max_open_orders=_MANY,
     orders_per_second=_MANY,
     orders_per_minute=_MANY,
