@@ -112,7 +112,8 @@ async def run_script(path: Path, port: int) -> str:
     peers: dict[int, Peer] = {}
     number = 0
     try:
-        for number, raw in enumerate(path.read_bytes().split(b"\n"), 1):
+        for raw in path.read_bytes().split(b"\n"):
+            number += 1
             line = raw.rstrip(b"\r")
             if line.strip() and not line.startswith(b"#"):
                 await run_line(line, peers, port)

@@ -12,7 +12,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from concurrent.futures import Executor
-from typing import Protocol
+from typing import Protocol, cast
 
 from bascule.fix.actions import (
     Action,
@@ -93,6 +93,9 @@ class Peer(Protocol):
 class Link:
     """One session, its store and its application, over any number of connections.
 
+    ``logons`` counts the logons; ``halted`` says why a person is needed, until an initiator is
+    told to go on; ``failed`` is what ended the store, and with it the link.
+
     Args:
         session: the protocol; it must have been made with ``store``.
         store: its memory on disk.
@@ -115,6 +118,8 @@ class Link:
         self.session = session
         self.failed: StoreError | None = None
         self.peer: Peer | None = None
+        self.logons = 0
+        self.halted: Halt | None = None
         self._store = store
         self._application = application
         self._worker = worker
@@ -160,6 +165,12 @@ class Link:
     def reset(self) -> None:
         """Begin numbering anew on both sides; inside the session if it is up."""
         self._turn(self.session.reset(self._instant()))
+
+    def halt(self, code: str, text: str) -> None:
+        """Ask for a person."""
+        self.halted = Halt(code, text)
+        self._log(self.session.config.name, code, text)
+        self._application.halted(self, code, text)
 
     def attach(self, peer: Peer) -> None:
         """Speak over a new connection; there must be none."""
@@ -229,6 +240,7 @@ class Link:
                 self._log(name, "fix_disconnected", reason)
             case LoggedOn(reset):
                 self._unsettled = True
+                self.logons += 1
                 self._application.logged_on(self, reset)
             case LoggedOut(text):
                 self._application.logged_out(self, text)
@@ -236,8 +248,7 @@ class Link:
                 self._unsettled = True
                 self._application.refused(self, action)
             case Halt(code, text):
-                self._log(name, code, text)
-                self._application.halted(self, code, text)
+                self.halt(code, text)
             case Warn(code, text):
                 self._log(name, code, text)
         self._in_turn = outer
@@ -357,8 +368,7 @@ class Wire(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin; an initiator's link speaks at once, an acceptor's once it is known."""
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)
         self._belong(self._find(None))
 
     def data_received(self, data: bytes) -> None:

@@ -1,0 +1,387 @@
+"""FIX sessions: orders and their execution reports, against QuickFIX in the same run.
+
+    python bench/fix_session.py [--pairs 20000]
+
+Two processes on loopback, FIX 4.4, both validating against a dictionary: an initiator sends
+NewOrderSingle, an acceptor answers each with one ExecutionReport. Ours makes every number and
+message durable before its bytes leave; QuickFIX (its Python binding, with its file store) writes
+without fsync. The rounds alternate, and the ratios are those of the medians.
+"""
+
+import argparse
+import asyncio
+import importlib
+import os
+import statistics
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from common import child, fdatasync_p50_us, now, percentile, table
+
+IN_FLIGHT = 100
+ROUNDS = 3
+ORDER_FIELDS = ((1, "A1"), (21, "1"), (38, "1"), (40, "2"), (44, "5000.25"), (54, "1"), (55, "ES"))
+REPORT_FIELDS = ((6, "5000.25"), (14, "1"), (31, "5000.25"), (32, "1"), (39, "2"), (54, "1"))
+REPORT_REST = ((55, "ES"), (150, "F"), (151, "0"))
+
+
+class Course:
+    """What the initiator measures: round trips one by one, then many at once."""
+
+    def __init__(self, pairs: int) -> None:
+        self.pairs = pairs
+        self.sent = self.got = self.window = 0
+        self.total = 0
+        self.began = 0
+        self.trips: list[int] = []
+
+    def begin(self, window: int, total: int) -> None:
+        self.window, self.total = window, total
+        self.sent = self.got = 0
+        self.began = now()
+
+    def next(self) -> int:
+        """Give the number of the next order, 0 when all are sent."""
+        if self.sent >= self.total:
+            return 0
+        self.sent += 1
+        if self.window == 1:
+            self.trip_began = now()
+        return self.sent
+
+    def answered(self) -> bool:
+        """Count a report; True when it was the last."""
+        self.got += 1
+        if self.window == 1:
+            self.trips.append(now() - self.trip_began)
+        return self.got == self.total
+
+    def rate(self) -> float:
+        return self.got / ((now() - self.began) / 1e9)
+
+    def say(self, rate: float) -> None:
+        p50, p99 = percentile(self.trips, 0.5) / 1e3, percentile(self.trips, 0.99) / 1e3
+        print(f"result {p50:.1f} {p99:.1f} {rate:.0f}", flush=True)
+
+
+def _sending_time() -> str:
+    return time.strftime("%Y%m%d-%H:%M:%S", time.gmtime())
+
+
+# Ours
+
+
+def _ours(role: str, directory: Path, application: Any, worker: ThreadPoolExecutor) -> Any:
+    from bascule.fix.config import SessionConfig, version_named
+    from bascule.fix.session import Session
+    from bascule.fix.validator import validator
+    from bascule.fixwire.link import Link
+    from bascule.fixwire.store import FileStore
+
+    version = version_named("FIX.4.4")
+    names = ("I", "A") if role == "initiator" else ("A", "I")
+    config = SessionConfig(version=version, sender=names[0], target=names[1], role=role)  # type: ignore[arg-type]
+    store = FileStore(directory / f"{role}.fix")
+    session = Session(config, store, validator(version))
+    return Link(session, store, application, worker, log=lambda *words: None)
+
+
+def _fields(pairs: Sequence[tuple[int, str]]) -> list[tuple[int, bytes]]:
+    return [(tag, value.encode()) for tag, value in pairs]
+
+
+async def our_acceptor(directory: Path) -> None:
+    from bascule.fix.message import Message
+    from bascule.fixwire.link import Application, Link
+    from bascule.fixwire.server import Server
+
+    head, tail = _fields(REPORT_FIELDS), _fields(REPORT_REST)
+
+    class Filler(Application):
+        count = 0
+
+        def received(self, link: Link, message: Message, number: int, again: bool) -> None:
+            self.count += 1
+            name = b"%d" % self.count
+            first = (6, b"5000.25"), (11, message.get(11) or b"")
+            rest = (17, b"e" + name), *head[1:4], (37, b"o" + name), *head[4:], *tail
+            link.send(Message(b"8", [*first, *rest]))
+
+    with ThreadPoolExecutor(1) as worker:
+        server = Server([_ours("acceptor", directory, Filler(), worker)], log=lambda *words: None)
+        print(f"ready {await server.start('127.0.0.1', 0)}", flush=True)
+        await asyncio.Event().wait()
+
+
+async def our_initiator(directory: Path, port: int, pairs: int) -> None:
+    from bascule.fix.message import Message
+    from bascule.fixwire.initiator import Address, Initiator
+    from bascule.fixwire.link import Application, Link
+
+    course, up, done = Course(pairs), asyncio.Event(), asyncio.Event()
+    body = _fields(ORDER_FIELDS)
+
+    def order(link: Link) -> None:
+        if number := course.next():
+            name = (11, b"bayx-%d-2e" % number)
+            at = (60, _sending_time().encode())
+            link.send(Message(b"D", [body[0], name, *body[1:], at]))
+
+    class Trader(Application):
+        def logged_on(self, link: Link, reset: bool) -> None:
+            up.set()
+
+        def received(self, link: Link, message: Message, number: int, again: bool) -> None:
+            if course.answered():
+                done.set()
+            else:
+                order(link)
+
+    with ThreadPoolExecutor(1) as worker:
+        link = _ours("initiator", directory, Trader(), worker)
+        initiator = Initiator(link, Address(host="127.0.0.1", port=port), log=lambda *words: None)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(initiator.run())
+            await up.wait()
+            for window, total in ((1, pairs // 10), (IN_FLIGHT, pairs)):
+                done.clear()
+                course.begin(window, total)
+                for _ in range(window):
+                    order(link)
+                await done.wait()
+                rate = course.rate()
+            course.say(rate)
+            initiator.stop()
+
+
+# QuickFIX
+
+
+def _dictionary(path: Path) -> None:
+    """Write our FIX 4.4 dictionary, as far as it is used here, in QuickFIX's form."""
+    from bascule.fix.dictionary import load
+
+    ours, tags, parts = load("FIX.4.4"), set(), []
+    blocks = {"header": ours.header, "trailer": ours.trailer}
+
+    def items(block: Any) -> str:
+        tags.update(block.fields)
+        return "".join(
+            f"<field name='{ours.field(tag).name}' required='{'Y' if needed else 'N'}'/>"
+            for tag, needed in block.fields.items()
+            if tag not in block.groups
+        )
+
+    for name, block in blocks.items():
+        parts.append(f"<{name}>{items(block)}</{name}>")
+    parts.append("<messages>")
+    for kind in b"0", b"1", b"2", b"3", b"4", b"5", b"A", b"D", b"8":
+        message = ours.message(kind)
+        category = "admin" if message.admin else "app"
+        head = f"name='{message.name}' msgtype='{kind.decode()}' msgcat='{category}'"
+        parts.append(f"<message {head}>{items(message.body)}</message>")
+    parts.append("</messages><components/><fields>")
+    for tag in sorted(tags):
+        field = ours.field(tag)
+        values = "".join(
+            f"<value enum='{value.decode()}' description='{text}'/>"
+            for value, text in field.values.items()
+            if value != b"*"
+        )
+        parts.append(f"<field number='{tag}' name='{field.name}' type='{field.type}'>")
+        parts.append(f"{values}</field>")
+    parts.append("</fields>")
+    whole = "".join(parts)
+    path.write_text(f"<fix type='FIX' major='4' minor='4' servicepack='0'>{whole}</fix>")
+
+
+def _settings(fix: Any, role: str, directory: Path, port: int) -> Any:
+    names = ("I", "A") if role == "initiator" else ("A", "I")
+    _dictionary(directory / f"{role}.xml")
+    lines = {
+        "ConnectionType": role,
+        "StartTime": "00:00:00",
+        "EndTime": "00:00:00",
+        "HeartBtInt": "30",
+        "ReconnectInterval": "1",
+        "SocketConnectHost": "127.0.0.1",
+        "SocketConnectPort": port,
+        "SocketAcceptPort": port,
+        "SocketNodelay": "Y",
+        "FileStorePath": directory / role,
+        "DataDictionary": directory / f"{role}.xml",
+    }
+    text = "[DEFAULT]\n" + "".join(f"{key}={value}\n" for key, value in lines.items())
+    text += f"[SESSION]\nBeginString=FIX.4.4\nSenderCompID={names[0]}\nTargetCompID={names[1]}\n"
+    path = directory / f"{role}.cfg"
+    path.write_text(text)
+    return fix.SessionSettings(str(path))
+
+
+def _free_port() -> int:
+    sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+    return int(importlib.import_module("tests.ports").free_port())
+
+
+def quickfix_application(fix: Any, on_report: Any, up: threading.Event) -> Any:
+    class Application(fix.Application):  # type: ignore[misc,name-defined]
+        def onCreate(self, session: Any) -> None:
+            self.session = session
+
+        def onLogon(self, session: Any) -> None:
+            up.set()
+
+        def onLogout(self, session: Any) -> None: ...
+
+        def toAdmin(self, message: Any, session: Any) -> None: ...
+
+        def fromAdmin(self, message: Any, session: Any) -> None: ...
+
+        def toApp(self, message: Any, session: Any) -> None: ...
+
+        def fromApp(self, message: Any, session: Any) -> None:
+            on_report(message, session)
+
+    return Application()
+
+
+def quickfix_acceptor(directory: Path) -> None:
+    fix = importlib.import_module("quickfix")
+    count = 0
+
+    def fill(message: Any, session: Any) -> None:
+        nonlocal count
+        count += 1
+        report = fix.Message()
+        report.getHeader().setField(35, "8")
+        report.setField(11, message.getField(11))
+        report.setField(17, f"e{count}")
+        report.setField(37, f"o{count}")
+        for tag, value in (*REPORT_FIELDS, *REPORT_REST):
+            report.setField(tag, value)
+        fix.Session.sendToTarget(report, session)
+
+    application = quickfix_application(fix, fill, threading.Event())
+    port = _free_port()
+    settings = _settings(fix, "acceptor", directory, port)
+    acceptor = fix.SocketAcceptor(application, fix.FileStoreFactory(settings), settings)
+    acceptor.start()
+    print(f"ready {port}", flush=True)
+    threading.Event().wait()
+
+
+def quickfix_initiator(directory: Path, port: int, pairs: int) -> None:
+    fix = importlib.import_module("quickfix")
+    course, up, done = Course(pairs), threading.Event(), threading.Event()
+
+    def order() -> None:
+        if number := course.next():
+            message = fix.Message()
+            message.getHeader().setField(35, "D")
+            message.setField(11, f"bayx-{number}-2e")
+            message.setField(60, _sending_time())
+            for tag, value in ORDER_FIELDS:
+                message.setField(tag, value)
+            fix.Session.sendToTarget(message, application.session)
+
+    def report(message: Any, session: Any) -> None:
+        if course.answered():
+            done.set()
+        else:
+            order()
+
+    application = quickfix_application(fix, report, up)
+    settings = _settings(fix, "initiator", directory, port)
+    initiator = fix.SocketInitiator(application, fix.FileStoreFactory(settings), settings)
+    initiator.start()
+    up.wait(20)
+    time.sleep(0.2)
+    for window, total in ((1, pairs // 10), (IN_FLIGHT, pairs)):
+        done.clear()
+        course.begin(window, total)
+        for _ in range(window):
+            order()
+        done.wait()
+        rate = course.rate()
+    course.say(rate)
+    os._exit(0)
+
+
+def _run(loop_main: Any) -> None:
+    try:
+        uvloop: Any = importlib.import_module("uvloop")
+    except ImportError:
+        asyncio.run(loop_main)
+    else:
+        uvloop.run(loop_main)
+
+
+def measure(kind: str, directory: Path, pairs: int) -> tuple[float, float, float]:
+    """Run one round; give p50 and p99 in microseconds, and pairs a second."""
+    import subprocess
+
+    directory.mkdir()
+    with child(__file__, f"{kind}-acceptor", str(directory)) as port:
+        arguments = [__file__, f"{kind}-initiator", str(directory), str(port), str(pairs)]
+        done = subprocess.run(
+            [sys.executable, *arguments], capture_output=True, text=True, timeout=300, check=False
+        )
+    for line in done.stdout.splitlines():
+        if line.startswith("result "):
+            p50, p99, rate = map(float, line.split()[1:])
+            return p50, p99, rate
+    raise SystemExit(f"{kind} gave no result:\n{done.stdout}\n{done.stderr}")
+
+
+def compare(pairs: int) -> None:
+    """Measure both in turn and print the table and the ratios."""
+    found: dict[str, list[tuple[float, float, float]]] = {"ours": [], "quickfix": []}
+    with tempfile.TemporaryDirectory(dir=Path(__file__).parent) as top:
+        disk = fdatasync_p50_us(Path(top))
+        for turn in range(ROUNDS):
+            for kind, rounds in found.items():
+                rounds.append(measure(kind, Path(top) / f"{kind}{turn}", pairs))
+    medians = {
+        kind: [statistics.median(column) for column in zip(*rounds, strict=True)]
+        for kind, rounds in found.items()
+    }
+    rows = [
+        (kind, f"{p50:.0f}", f"{p99:.0f}", f"{rate:.0f}")
+        for kind, (p50, p99, rate) in medians.items()
+    ]
+    table(
+        f"Order to execution report, medians of {ROUNDS} rounds; one fsync here: {disk:.0f} us",
+        ("", "p50 us, 1 in flight", "p99 us", f"pairs/s, {IN_FLIGHT} in flight"),
+        rows,
+    )
+    ours, theirs = medians["ours"], medians["quickfix"]
+    print(f"\nours / QuickFIX: p50 {ours[0] / theirs[0]:.2f}, pairs/s {ours[2] / theirs[2]:.2f}")
+
+
+def main() -> None:
+    """Compare, or be one of the processes."""
+    if len(sys.argv) > 2 and "-" in sys.argv[1] and not sys.argv[1].startswith("--"):
+        directory = Path(sys.argv[2])
+        match sys.argv[1]:
+            case "ours-acceptor":
+                _run(our_acceptor(directory))
+            case "ours-initiator":
+                _run(our_initiator(directory, int(sys.argv[3]), int(sys.argv[4])))
+            case "quickfix-acceptor":
+                quickfix_acceptor(directory)
+            case "quickfix-initiator":
+                quickfix_initiator(directory, int(sys.argv[3]), int(sys.argv[4]))
+        return
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--pairs", type=int, default=20_000)
+    compare(parser.parse_args().pairs)
+
+
+if __name__ == "__main__":
+    main()
