@@ -21,6 +21,8 @@ LOOKUPS_MAX = 200
 IDLE_NS = 60 * SECOND
 DUE_NS = 6 * SECOND
 """When an order was sent, or a change asked for, so long ago without news, news is due."""
+TIMED_OUT = "timeout"
+"""The cause of a doubt that comes a whole send time-out after the request."""
 _LEAST_NS = SECOND // 5
 _UNANSWERED = (OrdStatus.NEW_REQUESTED, OrdStatus.SUBMITTED)
 
@@ -45,26 +47,31 @@ def patience(account: AccountState, capabilities: Capabilities) -> int:
 def to_ask_after(account: AccountState, shown: Collection[VenueOrder]) -> list[Order]:
     """List the live orders that the venue's open orders lack: they are asked after by id."""
     names = {order.cl_ord_id for order in shown}
-    venue_ids = {order.venue_order_id for order in shown}
+    # A number alone may be another's by now, where the venue gives them out again.
+    numbers = {
+        (order.venue_order_id, order.venue_symbol, order.side, order.quantity)
+        for order in shown
+        if order.cl_ord_id is None
+    }
     missing = [
         order
         for order in account.orders.values()
         if not order.native_child
         and not order.waiting
         and order.cl_ord_id not in names
-        and (order.venue_order_id is None or order.venue_order_id not in venue_ids)
+        and (order.venue_order_id, order.venue_symbol, order.side, order.quantity) not in numbers
         and order.status is not OrdStatus.NEW_REQUESTED  # still in its queue: it has not left
     ]
     return missing[:LOOKUPS_MAX]
 
 
 class _Absence:
-    """How often in a row an order was not shown, and when last."""
+    """How often in a row an order was not shown, and when last; 0 before it could be proof."""
 
     __slots__ = ("count", "last")
 
     def __init__(self, at: int) -> None:
-        self.count = 1
+        self.count = 0
         self.last = at
 
 
@@ -101,6 +108,7 @@ class LookMemory:
         """Name the orders in doubt whose absence a whole look completes the proof of.
 
         The proof is the manifest's: so many looks, so far apart, none of which shows the order.
+        The first comes a send time-out after the doubt: till then the request may be on its way.
         """
         if capabilities.absence_proof == "never":
             return ()
@@ -113,7 +121,11 @@ class LookMemory:
             seen = self._absences.get(name)
             if seen is None:
                 self._absences[name] = seen = _Absence(now)
-            elif now - seen.last >= capabilities.absence_after_ns:
+                apart = 0 if order.doubt == TIMED_OUT else capabilities.submit_timeout_ns
+            else:
+                first = seen.count == 0
+                apart = capabilities.submit_timeout_ns if first else capabilities.absence_after_ns
+            if now - seen.last >= apart:
                 seen.count += 1
                 seen.last = now
             if seen.count >= capabilities.absence_snapshots:

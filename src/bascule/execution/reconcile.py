@@ -54,6 +54,8 @@ _FACTS = {
     OrdStatus.REJECTED: Fact.REJECTED,
     OrdStatus.EXPIRED: Fact.EXPIRED,
 }
+
+
 def on_look(turn: Turn, look: Looked) -> None:
     """Bring an account in line with what its venue shows."""
     account = turn.state.accounts.get(look.account)
@@ -181,7 +183,7 @@ def _on_shown(turn: Turn, account: AccountState, shown: VenueOrder, look: Looked
     if order is None:
         name = account.by_venue_id.get(shown.venue_order_id)
         order = account.order(name) if name is not None else None
-        if order is not None and not speaks_of(order, _as_report(shown)):
+        if order is not None and not _is(order, shown):
             order = None
     if order is None and shown.parent is not None and shown.leg:
         adopt_child(turn, account, _as_report(shown))
@@ -201,6 +203,11 @@ def _on_shown(turn: Turn, account: AccountState, shown: VenueOrder, look: Looked
             )
         return
     _on_found(turn, account, order, shown, look)
+
+
+def _is(order: Order, shown: VenueOrder) -> bool:
+    """Whether an order shown without a name of ours is ours: an ended one of ours bears its own."""
+    return (order.live or order.native_child) and speaks_of(order, _as_report(shown))
 
 
 def _on_found(
@@ -237,23 +244,34 @@ def _settle_change(turn: Turn, account: AccountState, order: Order, shown: Venue
     )
     if shown.ord_status in ENDED:
         # Only a fill that has not been told yet is missing; a change of it came too late.
-        if order.pending and order.cum_qty >= order.quantity:
-            _reject_change(turn, account, order, "the order has filled")
+        if order.cum_qty >= order.quantity:
+            if order.pending:
+                _reject_change(turn, account, order, "the order has filled")
+        elif shown.ord_status is OrdStatus.FILLED and order.cum_qty >= shown.quantity:
+            # All its fills are known, and it was smaller than we think: a change went through.
+            _take_terms(turn, account, order, shown, OrdStatus.FILLED)
     elif differs:
-        turn.emit(
-            OrderReplaced(
-                at=turn.at,
-                account=account.id,
-                cl_ord_id=order.cl_ord_id,
-                request_id=order.pending_id if order.pending == "replace" else "-",
-                status=order.status,
-                quantity=shown.quantity,
-                price=shown.price,
-                stop_price=shown.stop_price,
-            )
-        )
+        _take_terms(turn, account, order, shown, order.status)
     elif order.pending and turn.at - order.changed_at > _CHANGE_PATIENCE:
         _reject_change(turn, account, order, "the venue shows the order unchanged")
+
+
+def _take_terms(
+    turn: Turn, account: AccountState, order: Order, shown: VenueOrder, status: OrdStatus
+) -> None:
+    """Take over the terms that are in force at the venue."""
+    turn.emit(
+        OrderReplaced(
+            at=turn.at,
+            account=account.id,
+            cl_ord_id=order.cl_ord_id,
+            request_id=order.pending_id if order.pending == "replace" else "-",
+            status=status,
+            quantity=shown.quantity,
+            price=shown.price,
+            stop_price=shown.stop_price,
+        )
+    )
 
 
 def _reject_change(turn: Turn, account: AccountState, order: Order, why: str) -> None:

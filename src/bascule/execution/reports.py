@@ -46,9 +46,7 @@ _SIMPLE = {
 }
 
 
-def on_report(
-    turn: Turn, report: ExecutionReport, *, not_shown: Container[ClOrdID] = ()
-) -> None:
+def on_report(turn: Turn, report: ExecutionReport, *, not_shown: Container[ClOrdID] = ()) -> None:
     """Apply one execution report, once; see ``may_be_ours`` for ``not_shown``."""
     account = turn.state.accounts.get(report.account)
     if account is None:
@@ -81,7 +79,9 @@ def identified(report: ExecutionReport) -> ExecutionReport:
     if report.exec_id or report.exec_type is not ExecType.TRADE:
         return report
     total = report.cum_qty
-    mark = text(total) if total is not None else f"{text(report.last_qty)}x{text(report.last_price)}"
+    mark = (
+        text(total) if total is not None else f"{text(report.last_qty)}x{text(report.last_price)}"
+    )
     return replace(report, exec_id=ExecID(f"~{report.venue_order_id}.{report.at}.{mark}"))
 
 
@@ -105,10 +105,11 @@ def speaks_of(order: Order, report: ExecutionReport) -> bool:
 
     Some venues give a number out again once its order has ended.
     """
-    if (report.venue_symbol, report.side) != (order.venue_symbol, order.side):
+    same = (report.venue_symbol, report.side) == (order.venue_symbol, order.side)
+    if not same or report.parent not in (None, order.parent):
         return False
-    if order.live or report.parent != order.parent:
-        return order.live
+    if order.live:
+        return True
     filled = order.status is OrdStatus.FILLED and order.cum_qty >= order.quantity
     of_a_fill = report.exec_type in (ExecType.TRADE_CANCEL, ExecType.TRADE_CORRECT)
     return of_a_fill or not (filled or report.at > order.heard_at + REUSE_AFTER)
@@ -219,7 +220,9 @@ def may_be_ours(
 
 
 def _foreign_trade(turn: Turn, account: AccountState, report: ExecutionReport) -> None:
-    names = turn.settings.symbols.get(account.id, {})
+    names = turn.settings.symbols.get(account.id)
+    if names is None:
+        return  # its venue has not told its names yet: the first look brings this fill again
     turn.emit(
         ForeignFill(
             at=turn.at,

@@ -141,7 +141,7 @@ class End(asyncio.Transport):
 
     def lose(self, error: Exception | None) -> None:
         """End this side."""
-        if not self._closed:
+        if not self._closed and not self._pipe.loop.is_closed():
             self._closed = True
             self._pipe.loop.call_soon(self._protocol.connection_lost, error, context=self._context)
 

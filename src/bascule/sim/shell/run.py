@@ -1,6 +1,5 @@
 """Runs worlds by seed: what was violated, what was hit, and the hash of what happened."""
 
-import gc
 import hashlib
 import os
 import shutil
@@ -50,4 +49,3 @@ def run_seed(seed: int) -> Outcome:
         return outcome
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-        gc.collect()

@@ -167,7 +167,18 @@ class Witness:
         ]
 
     def _fills(self, rows: list[Row]) -> list[str]:
-        theirs = {str(row[0]) for row in self._ledger("select exec_id from fills")}
+        # What was traded by hand before the first look is taken over as a position, not as fills.
+        met: dict[str, int] = {}
+        for row in rows:
+            if row.kind == "reconcile_passed":
+                met.setdefault(row.account, row.at)
+        theirs = {
+            str(exec_id)
+            for exec_id, login, at, ours in self._ledger(
+                "select exec_id, login, at, cl_ord_id <> '' or parent <> '' from fills"
+            )
+            if ours or int(at) > met.get(login, 0)
+        }
         ours = [
             str(decode(row.seq, row.data).exec_id)  # type: ignore[union-attr]
             for row in rows

@@ -6,8 +6,10 @@ it survives everything.
 """
 
 import asyncio
+import gc
 import json
 import random
+import warnings
 from collections.abc import Callable
 from contextlib import suppress
 from decimal import Decimal
@@ -153,7 +155,11 @@ class World:
         """Let go of everything that a dead process left behind."""
         for disk in self._disks:
             disk.mend()
-        self._dead_tasks.clear()
+        with warnings.catch_warnings():
+            # What a killed process never came to run is no mistake of ours.
+            warnings.simplefilter("ignore", RuntimeWarning)
+            self._dead_tasks.clear()
+            gc.collect()
         self.runtime = None
 
     async def _play(self) -> None:

@@ -1,0 +1,1 @@
+"""The core tier: the engine's decisions, lanes and looks against a model of disk and venue."""

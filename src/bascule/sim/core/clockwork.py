@@ -1,0 +1,37 @@
+"""Virtual time: what is due next, in an order that the scenario alone decides."""
+
+import heapq
+from collections.abc import Callable
+
+from bascule.model.values import Instant
+from bascule.sim.core.world import START
+
+
+class Clockwork:
+    """A clock moved by hand and the things that are due on it.
+
+    What belongs to the engine's process (``host``) waits while that process stands still.
+    """
+
+    def __init__(self) -> None:
+        self.now = Instant(START)
+        self.frozen_until = Instant(0)
+        self._due: list[tuple[int, int, bool, Callable[[], None]]] = []
+        self._count = 0
+
+    def after(self, delay: int, do: Callable[[], None], *, host: bool = False) -> None:
+        """Have something done so many nanoseconds from now."""
+        self._count += 1
+        heapq.heappush(self._due, (self.now + delay, self._count, host, do))
+
+    def run_until(self, end: int) -> None:
+        """Do what is due up to an instant, in its order, and stand there."""
+        due = self._due
+        while due and due[0][0] <= end:
+            at, count, host, do = heapq.heappop(due)
+            if host and at < self.frozen_until:
+                heapq.heappush(due, (self.frozen_until, count, host, do))
+                continue
+            self.now = Instant(max(at, self.now))
+            do()
+        self.now = Instant(max(end, self.now))

@@ -1,0 +1,220 @@
+"""Everything that chance decides in the simulation, in one place: how often, how long, how bad.
+
+A run draws its scenario (accounts, routes, steps, which faults and how strong) from one generator
+that the seed starts. What happens on the way (delays, losses) is asked of ``Chances`` by name, so
+that dropping a step from a scenario does not change what becomes of all others.
+"""
+
+import random
+from collections.abc import Mapping
+from hashlib import blake2b
+from types import MappingProxyType
+from typing import NamedTuple
+
+from bascule.model.values import MILLISECOND, SECOND
+
+_SPAN = float(1 << 56)
+
+
+class Fault(NamedTuple):
+    """What can go wrong: its worst probability for one call, and what it is."""
+
+    most: float
+    text: str
+
+
+FAULTS: Mapping[str, Fault] = MappingProxyType(
+    {
+        # the network
+        "lose_request": Fault(0.25, "a request never reaches the venue"),
+        "double_request": Fault(0.3, "a request reaches the venue twice"),
+        "slow_request": Fault(0.3, "a request travels for seconds"),
+        "lose_reply": Fault(0.3, "the venue's answer to a request is lost"),
+        "lose_report": Fault(0.3, "a report is lost"),
+        "double_report": Fault(0.4, "a report comes twice"),
+        "late_report": Fault(0.3, "a report comes seconds late, behind younger ones"),
+        "swap_reports": Fault(0.4, "reports overtake each other"),
+        # the venue
+        "reject_submit": Fault(0.25, "the venue refuses an order"),
+        "late_reject": Fault(0.2, "the venue takes an order and rejects it a moment later"),
+        "reject_cancel": Fault(0.4, "the venue refuses a cancel of a working order"),
+        "reject_replace": Fault(0.4, "the venue refuses a change of a working order"),
+        "partial_fill": Fault(0.7, "an order fills in parts"),
+        "fill_on_cancel": Fault(0.5, "an order fills as its cancel arrives"),
+        "fill_on_replace": Fault(0.5, "an order fills as its change arrives"),
+        "slow_cancel": Fault(0.4, "a cancel is taken, and acts a second later"),
+        "overfill": Fault(0.15, "an order fills one lot more than it asked for"),
+        "hide_order": Fault(0.4, "a new order is not shown for a while"),
+        "unnamed_fill": Fault(0.4, "a fill carries no id of the client's order"),
+        "no_exec_id": Fault(1.0, "fills carry no id of their own"),
+        "reuse_order_id": Fault(0.5, "the venue gives a number out again"),
+        # what the venue shows when asked
+        "look_fails": Fault(0.3, "a question is not answered"),
+        "truncated_orders": Fault(0.4, "the list of open orders lacks a page, and says so"),
+        "truncated_fills": Fault(0.4, "the list of fills lacks a page, and says so"),
+        "stale_positions": Fault(0.3, "positions are shown as they were before"),
+        # our own house
+        "slow_disk": Fault(0.3, "an fsync takes a fraction of a second"),
+        "torn_batch": Fault(1.0, "what was being synced at a crash is lost"),
+        # whole steps
+        "crash": Fault(0.12, "the engine dies and starts again"),
+        "freeze": Fault(0.06, "the engine's process stands still, and goes on"),
+        "link_drop": Fault(0.08, "the connection drops"),
+        "venue_forgets": Fault(0.06, "the venue forgets whom it tells of what"),
+        "hand_trade": Fault(0.06, "somebody trades by hand"),
+        "hand_order": Fault(0.06, "somebody places an order by hand"),
+        "bust": Fault(0.06, "the venue takes a fill back"),
+        "correct": Fault(0.06, "the venue corrects a fill's price or quantity"),
+        "unsolicited_cancel": Fault(0.08, "the venue cancels a working order by itself"),
+        "expire": Fault(0.08, "a working order expires"),
+        "drag_order": Fault(0.06, "somebody changes a working order by hand"),
+    }
+)
+"""Every fault by name. A step's probability is that of each step of a scenario."""
+
+STEP_FAULTS = tuple(
+    name
+    for name in FAULTS
+    if name
+    in {
+        "crash",
+        "freeze",
+        "link_drop",
+        "venue_forgets",
+        "hand_trade",
+        "hand_order",
+        "bust",
+        "correct",
+        "unsolicited_cancel",
+        "expire",
+        "drag_order",
+    }
+)
+"""Faults that are steps of a scenario by themselves."""
+
+STEPS: Mapping[str, float] = MappingProxyType(
+    {
+        "signal": 40.0,
+        "resend": 4.0,
+        "conflict": 1.0,
+        "mark": 30.0,
+        "halt": 1.5,
+        "latch": 1.0,
+        "freeze_scope": 0.7,
+        "lock": 0.5,
+        "arm": 4.0,
+        "sweep": 2.0,
+        "resolve": 2.0,
+        "money": 1.0,
+    }
+)
+"""What a step is where no fault takes its place, by weight."""
+
+INTENTS: Mapping[str, float] = MappingProxyType(
+    {
+        "market": 30.0,
+        "limit": 12.0,
+        "stop": 5.0,
+        "trailing": 3.0,
+        "target": 12.0,
+        "close": 14.0,
+        "cancel": 6.0,
+        "modify": 8.0,
+        "protection": 8.0,
+        "flatten": 4.0,
+        "stop_trading": 0.5,
+        "nonsense": 2.0,
+    }
+)
+"""What a signal asks for, by weight."""
+
+CALM = 0.1
+"""How many scenarios have no fault at all."""
+SWARM = 0.3
+"""How likely each fault is to be in a scenario that has any."""
+STEPS_RANGE = (18, 48)
+
+
+def faults_of(dice: random.Random) -> dict[str, float]:
+    """Draw which faults a scenario has, and how strong each is."""
+    if dice.random() < CALM:
+        return {}
+    return {
+        name: round(fault.most * dice.random(), 4)
+        for name, fault in FAULTS.items()
+        if dice.random() < SWARM
+    }
+
+
+def gap(dice: random.Random) -> int:
+    """Draw the nanoseconds between two steps: mostly a moment, at times none or many seconds."""
+    kind = dice.random()
+    if kind < 0.25:
+        return dice.randrange(3 * MILLISECOND)
+    if kind < 0.85:
+        return dice.randrange(10 * MILLISECOND, 700 * MILLISECOND)
+    if kind < 0.97:
+        return dice.randrange(SECOND, 5 * SECOND)
+    return dice.randrange(10 * SECOND, 75 * SECOND)
+
+
+class Chances:
+    """Numbers that follow from the seed and from what is asked for, and from nothing else."""
+
+    __slots__ = ("_key", "faults", "hits")
+
+    def __init__(self, seed: int, faults: Mapping[str, float]) -> None:
+        self._key = seed.to_bytes(8, "big")
+        self.faults = dict(faults)
+        self.hits: dict[str, int] = {}
+
+    def of(self, what: str) -> float:
+        """Give the number in [0, 1) that belongs to a name."""
+        digest = blake2b(what.encode(), digest_size=7, key=self._key).digest()
+        return int.from_bytes(digest, "big") / _SPAN
+
+    def between(self, low: int, high: int, what: str) -> int:
+        """Give the whole number in [low, high) that belongs to a name."""
+        return low + int((high - low) * self.of(what))
+
+    def strikes(self, fault: str, what: str) -> bool:
+        """Say whether a fault strikes here, and count it."""
+        chance = self.faults.get(fault)
+        if not chance or self.of(f"{fault}|{what}") >= chance:
+            return False
+        self.hits[fault] = self.hits.get(fault, 0) + 1
+        return True
+
+    def heal(self) -> None:
+        """Let nothing go wrong any more."""
+        self.faults.clear()
+
+    # --- durations, in nanoseconds --------------------------------------------------------------
+
+    def disk(self, batch: str) -> int:
+        """How long an fsync takes."""
+        if self.strikes("slow_disk", batch):
+            return self.between(50 * MILLISECOND, 600 * MILLISECOND, f"disk {batch}")
+        return self.between(MILLISECOND // 2, 4 * MILLISECOND, f"disk {batch}")
+
+    def request(self, what: str) -> int:
+        """How long a request travels."""
+        if self.strikes("slow_request", what):
+            return self.between(SECOND, 4 * SECOND, f"request {what}")
+        return self.between(MILLISECOND, 25 * MILLISECOND, f"request {what}")
+
+    def reply(self, what: str) -> int:
+        """How long a reply or a report travels."""
+        return self.between(MILLISECOND, 25 * MILLISECOND, f"reply {what}")
+
+    def late(self, what: str) -> int:
+        """How late a late report is."""
+        return self.between(SECOND // 2, 8 * SECOND, f"late {what}")
+
+    def question(self, what: str) -> int:
+        """How long a question to the venue takes."""
+        return self.between(2 * MILLISECOND, 150 * MILLISECOND, f"question {what}")
+
+    def down(self, what: str) -> int:
+        """How long an engine or a link is away."""
+        return self.between(SECOND // 10, 9 * SECOND, f"down {what}")

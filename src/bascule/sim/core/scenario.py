@@ -1,0 +1,253 @@
+"""A scenario as plain data: what is set up, which faults there are, and what happens when."""
+
+import random
+from decimal import Decimal
+from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from bascule.execution.turn import Settings
+from bascule.model.enums import Direction, LevelUnit, OrdType, QtyUnit, Side, TimeInForce
+from bascule.model.intent import (
+    Amount,
+    BreakEven,
+    CancelOrders,
+    ClosePosition,
+    Flatten,
+    Intent,
+    Level,
+    ModifyOrder,
+    ModifyProtection,
+    PlaceOrder,
+    Protection,
+    Signal,
+    StopTrading,
+    TakeProfit,
+    TargetPosition,
+    Trail,
+)
+from bascule.model.values import SECOND, Instant
+from bascule.sim.core.distributions import (
+    INTENTS,
+    STEP_FAULTS,
+    STEPS,
+    STEPS_RANGE,
+    faults_of,
+    gap,
+)
+from bascule.sim.core.world import START, STRATEGIES, SYMBOLS, TICK, settings_of
+
+
+class Step(Struct, frozen=True):
+    """One thing that happens: when, what, and with what; ``number`` names it for ever."""
+
+    number: int
+    at: int
+    kind: str
+    what: Any = None
+
+
+class Scenario(Struct, frozen=True):
+    """Everything that a run starts from."""
+
+    seed: int
+    settings: Settings
+    faults: dict[str, float]
+    steps: tuple[Step, ...]
+
+    def without(self, *numbers: int) -> "Scenario":
+        """Give the scenario less some steps."""
+        gone = set(numbers)
+        return replace(self, steps=tuple(s for s in self.steps if s.number not in gone))
+
+    def healthier(self, fault: str) -> "Scenario":
+        """Give the scenario less a fault."""
+        left = {name: chance for name, chance in self.faults.items() if name != fault}
+        return replace(self, faults=left)
+
+
+def scenario_of(seed: int) -> Scenario:
+    """Draw the scenario of a seed."""
+    dice = random.Random(seed)
+    settings = settings_of(dice)
+    faults = faults_of(dice)
+    prices = dict(SYMBOLS)
+    steps = []
+    at: int = START + 2 * SECOND
+    for number in range(dice.randint(*STEPS_RANGE)):
+        at += gap(dice)
+        steps.append(_step(dice, number, at, faults, prices))
+    if "reuse_order_id" in faults:
+        # A venue that gives its numbers out again names its client's orders in each fill.
+        faults.pop("unnamed_fill", None)
+    if "no_exec_id" in faults:
+        for name in ("bust", "correct"):
+            faults.pop(name, None)
+        steps = [step for step in steps if step.kind not in ("bust", "correct")]
+    return Scenario(seed, settings, faults, tuple(steps))
+
+
+def _step(
+    dice: random.Random, number: int, at: int, faults: dict[str, float], prices: dict[str, Decimal]
+) -> Step:
+    for name in STEP_FAULTS:
+        if name in faults and dice.random() < faults[name]:
+            return Step(number, at, name, dice.random())
+    kind = dice.choices(tuple(STEPS), tuple(STEPS.values()))[0]
+    if kind == "mark":
+        symbol = dice.choice(tuple(SYMBOLS))
+        prices[symbol] += TICK * dice.choice((-60, -25, -8, -3, -1, 1, 3, 8, 25, 60))
+        return Step(number, at, kind, (symbol, prices[symbol]))
+    if kind == "signal":
+        return Step(number, at, kind, _signal(dice, number, prices))
+    return Step(number, at, kind, dice.random())
+
+
+def _signal(dice: random.Random, number: int, prices: dict[str, Decimal]) -> Signal:
+    count = dice.choice((1, 1, 1, 1, 1, 2, 3))
+    intents = tuple(_intent(dice, prices) for _ in range(count))
+    odd = dice.random()
+    return Signal(
+        source="sim",
+        dialect="native",
+        received_at=Instant(0),
+        body_hash=f"body{number}",
+        raw="",
+        key=f"key{number}" if dice.random() < 0.9 else "",
+        fired_at=Instant(-90 * SECOND) if odd < 0.02 else None,
+        strategy="nobody" if 0.02 < odd < 0.03 else dice.choice(STRATEGIES),
+        intents=() if 0.03 < odd < 0.05 else intents,
+        refused_code="unreadable" if 0.03 < odd < 0.04 else "",
+        refused_text="nothing could be read" if 0.03 < odd < 0.04 else "",
+    )
+
+
+def _intent(dice: random.Random, prices: dict[str, Decimal]) -> Intent:
+    symbol = dice.choice(("EURUSD", "EURUSD", "EURUSD", "GBPUSD"))
+    price = prices[symbol]
+    kind = dice.choices(tuple(INTENTS), tuple(INTENTS.values()))[0]
+    if kind in ("market", "limit", "stop", "trailing", "target"):
+        return _entry(dice, kind, symbol, price)
+    if kind == "nonsense":
+        return _nonsense(dice)
+    return _change(dice, kind, symbol, price)
+
+
+def _entry(dice: random.Random, kind: str, symbol: str, price: Decimal) -> Intent:
+    side = dice.choice((Side.BUY, Side.SELL))
+    amount = _amount(dice)
+    protection = _protection(dice, price, side)
+    if kind == "target":
+        return TargetPosition(
+            symbol=symbol,
+            reference_price=price,
+            direction=dice.choice((Direction.LONG, Direction.SHORT, Direction.FLAT)),
+            quantity=amount if dice.random() < 0.7 else None,
+            order_quantity=_amount(dice) if dice.random() < 0.3 else None,
+            may_open=dice.random() < 0.8,
+            protection=protection,
+        )
+    away = TICK * dice.choice((2, 10, 40)) * (-1 if kind == "limit" else 1) * side.sign
+    level = price + away
+    both = kind == "stop" and dice.random() < 0.3
+    types = {
+        "market": OrdType.MARKET,
+        "limit": OrdType.LIMIT,
+        "stop": OrdType.STOP_LIMIT if both else OrdType.STOP,
+        "trailing": OrdType.TRAILING_STOP,
+    }
+    return PlaceOrder(
+        symbol=symbol,
+        reference_price=price,
+        label=dice.choice(("", "one", "two")),
+        side=side,
+        quantity=amount,
+        ord_type=types[kind],
+        price=level if kind == "limit" or both else None,
+        stop_price=level if kind == "stop" else None,
+        trail=Level(Decimal(10), LevelUnit.TICKS) if kind == "trailing" else None,
+        time_in_force=dice.choice(
+            (TimeInForce.GTC, TimeInForce.GTC, TimeInForce.GTC, TimeInForce.IOC)
+        ),
+        protection=protection,
+        reduce_only=kind == "market" and dice.random() < 0.1,
+    )
+
+
+def _nonsense(dice: random.Random) -> Intent:
+    """Ask for what must be refused: a closed or untradable contract, a level, a size, a name."""
+    kind = dice.randrange(6)
+    symbol = ("USDJPY", "AUDUSD", "XYZABC", "EURUSD", "EURUSD", "EURUSD")[kind]
+    amount = Amount(Decimal("0.001")) if kind == 3 else Amount(Decimal(1))
+    wrong = Protection(stop_loss=Level(Decimal("1.9")))
+    return PlaceOrder(
+        symbol=symbol,
+        reference_price=Decimal(1),
+        side=Side.BUY,
+        quantity=amount,
+        ord_type=OrdType.LIMIT if kind == 5 else OrdType.MARKET,
+        protection=wrong if kind == 4 else None,
+    )
+
+
+def _change(dice: random.Random, kind: str, symbol: str, price: Decimal) -> Intent:
+    label = dice.choice(("", "", "one", "two"))
+    if kind == "close":
+        part = dice.random()
+        return ClosePosition(
+            symbol=symbol,
+            held=dice.choice((None, None, Direction.LONG, Direction.SHORT)),
+            quantity=_amount(dice) if part < 0.2 else None,
+            fraction=Decimal("0.5") if part > 0.85 else None,
+        )
+    if kind == "cancel":
+        return CancelOrders(
+            symbol=symbol if dice.random() < 0.7 else "",
+            label=label,
+            side=dice.choice((None, None, Side.BUY, Side.SELL)),
+        )
+    if kind == "modify":
+        move = TICK * dice.choice((-30, -5, 5, 30))
+        return ModifyOrder(
+            symbol=symbol,
+            label=label,
+            price=price + move if dice.random() < 0.6 else None,
+            stop_price=price + move if dice.random() < 0.3 else None,
+            quantity=_amount(dice) if dice.random() < 0.6 else None,
+        )
+    if kind == "protection":
+        side = dice.choice((Side.BUY, Side.SELL))
+        wanted = _protection(dice, price, side) or Protection(stop_loss=Level(price - 50 * TICK))
+        held = Direction.LONG if side is Side.BUY else Direction.SHORT
+        return ModifyProtection(
+            symbol=symbol, protection=wanted, held=held if dice.random() < 0.7 else None
+        )
+    if kind == "flatten":
+        return Flatten(symbol=symbol if dice.random() < 0.5 else "")
+    return StopTrading(scope=dice.choice(("strategy", "all")))
+
+
+def _amount(dice: random.Random) -> Amount:
+    if dice.random() < 0.05:
+        return Amount(Decimal(dice.choice((1, 2))), QtyUnit.LOTS)
+    return Amount(Decimal(dice.choice(("0.5", "1", "2", "3", "5"))))
+
+
+def _protection(dice: random.Random, price: Decimal, side: Side) -> Protection | None:
+    if dice.random() < 0.35:
+        return None
+    away = TICK * dice.choice((5, 30, 100)) * side.sign
+    stop = Level(price - away) if dice.random() < 0.9 else None
+    targets: tuple[TakeProfit, ...] = ()
+    kind = dice.random()
+    if kind < 0.4:
+        targets = (TakeProfit(Level(price + 2 * away)),)
+    elif kind < 0.55:
+        half = Decimal("0.5")
+        targets = (TakeProfit(Level(price + away), half), TakeProfit(Level(price + 3 * away), half))
+    trail = Trail(Level(Decimal(20), LevelUnit.TICKS)) if dice.random() < 0.12 else None
+    even = BreakEven(Level(Decimal(10), LevelUnit.TICKS)) if dice.random() < 0.12 else None
+    if stop is None and not targets and trail is None and even is None:
+        return None
+    return Protection(stop_loss=stop, take_profits=targets, trail=trail, break_even=even)

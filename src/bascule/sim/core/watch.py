@@ -1,0 +1,487 @@
+"""What must hold at every instant and at the end of a run. The venue's ledger is the truth.
+
+I1   no duplicate: an order is written once, and an entry lives once at its venue
+I2   no lost fill
+I3   no phantom: what is counted is in the ledger, once, as it stands there
+I4   no limit is overshot, the worst case counted at the venue; no close opens the other side
+I5   durable before visible
+I6   the journal, folded, gives the same state
+I7   no entry is sent once the latch is shut
+I8   after the faults stop, every order comes to a known state, and work goes on
+I9   doubt, and any order, ends only as the venue's truth has it
+I10  what was refused, dropped or expired is accounted for, with a reason
+"""
+
+import hashlib
+from collections.abc import Callable, Iterable
+from decimal import Decimal
+
+import msgspec
+
+from bascule.config.latch import LatchMode
+from bascule.execution import inputs as inp
+from bascule.execution.evolve import evolve
+from bascule.execution.state import State, dump
+from bascule.execution.turn import Settings
+from bascule.model import event as ev
+from bascule.model.enums import AccountMode, OrdStatus, PositionMode, Side
+from bascule.model.ids import AccountId, ClOrdID, ExecID, Symbol, VenueSymbol
+from bascule.model.intent import Receipt, Signal, StopTrading
+from bascule.model.order import CancelOrder, ExecutionReport, NewOrder, ReplaceOrder
+from bascule.model.values import ZERO
+from bascule.sim.core.clockwork import Clockwork
+from bascule.sim.core.venue import Kept, Venue
+
+_encode = msgspec.json.Encoder().encode
+_ANSWERS = (
+    ev.OrderRequested,
+    ev.OrderRefused,
+    ev.IntentRefused,
+    ev.IntentIdle,
+    ev.CancelRequested,
+    ev.ReplaceRequested,
+    ev.ProtectionChanged,
+    ev.StopSet,
+    ev.OrderEnded,
+)
+
+
+class Broken(Exception):
+    """An invariant does not hold: which, and how it shows."""
+
+    def __init__(self, invariant: str, text: str) -> None:
+        super().__init__(f"{invariant}: {text}")
+        self.invariant = invariant
+        self.text = text
+
+
+class Watch:
+    """Follows one run, and raises ``Broken`` the moment that something is wrong.
+
+    ``rows`` and ``durable`` look into the disk's model; ``latched`` says what the kill switch
+    forbids an account's strategy; ``in_flight`` gives the orders written that have not reached the venue.
+    """
+
+    def __init__(self, settings: Settings, clock: Clockwork) -> None:
+        self.settings = settings
+        self.clock = clock
+        self.venue: Venue
+        self.durable: Callable[[], int]
+        self.latched: Callable[[AccountId, str], LatchMode | None]
+        self.in_flight: Callable[[], Iterable[NewOrder]]
+        self.state = State()
+        self.trace: list[str] | None = None
+        self.requested: dict[ClOrdID, ev.OrderRequested] = {}
+        self.verdicts: dict[str, int] = {}
+        self._row: dict[str, int] = {}
+        self._next_row = 0
+        self._keys: dict[str, int] = {}
+        self._counted: dict[tuple[AccountId, ExecID], int] = {}
+        self._sent: dict[str, int] = {}
+        self._growing: dict[ClOrdID, Decimal] = {}
+        self._hash = hashlib.sha256()
+        self.sends = 0
+
+    # --- what the engine does -------------------------------------------------------------------
+
+    def began(self, state: State) -> None:
+        """A process has started on a state that it recovered."""
+        self.state = state
+        self.note(f"ENGINE STARTS, {self._next_row} events recovered")
+
+    def crashed(self, rows: int) -> None:
+        """A process has died; only so many rows are left."""
+        self.note(f"ENGINE DIES, {self._next_row - rows} events lost")
+        self._next_row = rows
+        for index in (self._row, self._keys, self._counted):
+            for name in [name for name, row in index.items() if row >= rows]:
+                del index[name]  # type: ignore[arg-type]
+
+    def given(self, given: inp.Input) -> None:
+        """An input is about to be decided."""
+        if self.trace is not None and not isinstance(given, inp.Ticked):
+            self.note(f"  in  {told(given)}")
+
+    def decided(self, event: ev.Event) -> None:
+        """An event was decided; it is not durable yet."""
+        row, self._next_row = self._next_row, self._next_row + 1
+        if self.trace is not None:
+            self.note(f"  ev  {told(event)}")
+        look = _LOOKS.get(type(event))
+        if look is not None:
+            look(self, event, row)
+
+    def _signal(self, event: ev.SignalAccepted, row: int) -> None:
+        self._row[event.signal] = row
+        if event.key:
+            if event.key in self._keys:
+                raise Broken("I1", f"key {event.key} was acted on twice, now by {event.signal}")
+            self._keys[event.key] = row
+
+    def _answered(self, event: ev.SignalRefused | ev.SignalDuplicate, row: int) -> None:
+        self._row[event.signal] = row
+
+    def _requested(self, event: ev.OrderRequested, row: int) -> None:
+        if event.cl_ord_id in self._row:
+            raise Broken("I1", f"{event.cl_ord_id} was requested twice")
+        self._row[event.cl_ord_id] = row
+        self.requested[event.cl_ord_id] = event
+        self._verdicts(event.verdicts)
+
+    def _released(self, event: ev.OrderReleased, row: int) -> None:
+        self._row[event.cl_ord_id] = row
+
+    def _change(self, event: ev.CancelRequested | ev.ReplaceRequested, row: int) -> None:
+        self._row[event.request_id] = row
+
+    def _refused(self, event: ev.OrderRefused, row: int) -> None:
+        if not event.code or not event.text:
+            raise Broken("I10", f"{event.cl_ord_id} was refused without a reason")
+        self._verdicts(event.verdicts)
+
+    def _verdicts(self, verdicts: tuple[ev.Verdict, ...]) -> None:
+        for verdict in verdicts:
+            word = verdict.code if verdict.ok else f"{verdict.code} refuses"
+            self.verdicts[word] = self.verdicts.get(word, 0) + 1
+
+    def _filled(self, event: ev.OrderFilled | ev.ForeignFill, row: int) -> None:
+        key = (event.account, event.exec_id)
+        if key in self._counted:
+            raise Broken("I3", f"fill {event.exec_id} of {event.account} was counted twice")
+        self._counted[key] = row
+        told_as = self.venue.told.get(key)
+        if told_as is None:
+            raise Broken("I3", f"fill {event.exec_id} of {event.account} is in no ledger")
+        if (event.quantity, event.side) not in told_as:
+            raise Broken("I3", f"fill {event.exec_id} was counted as {event.quantity}")
+
+    def _ended(self, event: ev.OrderEnded, row: int) -> None:
+        name = event.cl_ord_id
+        if not event.reason:
+            raise Broken("I10", f"{name} ended without a reason")
+        if event.status is OrdStatus.EXPIRED_UNSENT:
+            if name in self._sent:
+                raise Broken("I9", f"{name} ended as unsent, and was sent")
+            return
+        if any(order.cl_ord_id == name for order in self.in_flight()):
+            raise Broken("I9", f"{name} ended as {event.reason} while its request travels")
+        order = self.venue.by_name.get((event.account, name))
+        if order is not None and order.live:
+            raise Broken("I9", f"{name} ended as {event.reason}, and lives at the venue")
+
+    def planned(self, signal: Signal, events: list[ev.Event]) -> None:
+        """A signal was decided: every account of every route that follows it has an answer."""
+        first = events[0] if events else None
+        if first is None:
+            raise Broken("I10", f"signal {signal.key} was taken in and nothing says so")
+        if not isinstance(first, ev.SignalAccepted):
+            return
+        answered = {
+            (getattr(event, "intent", None), getattr(event, "account", ""))
+            for event in events
+            if isinstance(event, _ANSWERS)
+        }
+        touched = {getattr(event, "account", "") for event in events if isinstance(event, _ANSWERS)}
+        for index, intent in enumerate(first.intents):
+            if isinstance(intent, StopTrading):
+                continue
+            for route in self.settings.routes:
+                if route.strategy not in ("*", first.strategy):
+                    continue
+                for leg in route.legs:
+                    if (index, leg.account) in answered:
+                        continue
+                    # A cancel or change names its order, not the intent.
+                    if leg.account not in touched:
+                        raise Broken(
+                            "I10",
+                            f"intent {index} of {first.signal} has no answer on {leg.account}",
+                        )
+
+    def acknowledged(self, receipt: Receipt, signal: Signal) -> None:
+        """A sender was given an answer."""
+        self.note(f"REPLY {receipt.signal} {receipt.status} {receipt.code}")
+        row = self._row.get(receipt.signal)
+        if row is None or row >= self.durable():
+            raise Broken("I5", f"signal {receipt.signal} was answered before it was durable")
+
+    def sent(self, request: NewOrder | CancelOrder | ReplaceOrder) -> None:
+        """A request is being written to a venue."""
+        self.sends += 1
+        self._hash.update(_encode(request))
+        if self.trace is not None:
+            self.note(f"SEND {told(request)}")
+        new = isinstance(request, NewOrder)
+        name = request.cl_ord_id if new else request.request_id  # type: ignore[union-attr]
+        row = self._row.get(name)
+        if row is None or row >= self.durable():
+            raise Broken("I5", f"{name} was sent before it was durable")
+        if name in self._sent:
+            raise Broken("I1", f"{name} was sent twice")
+        self._sent[name] = row
+        self._latch(request)
+        if not isinstance(request, NewOrder):
+            if isinstance(request, ReplaceOrder) and request.quantity is not None:
+                now = self._growing.get(request.cl_ord_id, ZERO)
+                self._growing[request.cl_ord_id] = max(now, request.quantity)
+                self._limits(request.account, request.venue_symbol)
+            return
+        asked = self.requested[request.cl_ord_id]
+        if asked.leg == "e":
+            self._order_limit(request)
+            self._limits(request.account, request.venue_symbol, request)
+
+    def _latch(self, request: NewOrder | CancelOrder | ReplaceOrder) -> None:
+        """Nothing leaves that the latch on the disk forbids at this instant."""
+        order = self.state.accounts[request.account].order(request.cl_ord_id)
+        mode = self.latched(request.account, order.strategy if order is not None else "")
+        adds = isinstance(request, NewOrder) and self.requested[request.cl_ord_id].leg == "e"
+        if mode == "freeze" or (mode is not None and adds):
+            raise Broken("I7", f"{request.cl_ord_id} was sent while the latch said {mode}")
+
+    # --- limits, counted at the venue -----------------------------------------------------------
+
+    def _order_limit(self, request: NewOrder) -> None:
+        limits = self.settings.accounts[request.account].limits
+        if limits.max_order_qty is not None and request.quantity > limits.max_order_qty:
+            raise Broken("I4", f"{request.cl_ord_id} is larger than an order may be")
+
+    def _limits(
+        self, account: AccountId, symbol: VenueSymbol, sending: NewOrder | None = None
+    ) -> None:
+        """Hold the worst case at the venue, with what is under way, against the limit."""
+        limit = self.settings.accounts[account].limits.max_position_qty
+        if limit is None:
+            return
+        worst = {Side.BUY: ZERO, Side.SELL: ZERO}
+        if self.venue.hedges(account):
+            for (owner, name, _), lot in self.venue.lots.items():
+                if owner == account and name == symbol:
+                    worst[Side.BUY if lot > 0 else Side.SELL] += abs(lot)
+        else:
+            net = self.venue.net.get((account, symbol), ZERO)
+            worst[Side.BUY if net > 0 else Side.SELL] += abs(net)
+        for order in self.venue.working.values():
+            if order.account == account and order.venue_symbol == symbol and self._is_entry(order):
+                asked = max(order.quantity, self._growing.get(order.cl_ord_id or ClOrdID(""), ZERO))
+                worst[order.side] += asked - order.cum
+        under_way = [order for order in self.in_flight() if order is not sending]
+        for new in (*under_way, *((sending,) if sending is not None else ())):
+            if (new.account, new.venue_symbol) == (account, symbol):
+                asked_for = self.requested.get(new.cl_ord_id)
+                if asked_for is not None and asked_for.leg == "e":
+                    worst[new.side] += new.quantity
+        slack = self.venue.meddled.get((account, symbol), ZERO)
+        for side, quantity in worst.items():
+            if quantity > limit + slack:
+                raise Broken(
+                    "I4",
+                    f"{account} may come to {quantity} {side.value} {symbol}, its limit is {limit}",
+                )
+
+    def _is_entry(self, order: Kept) -> bool:
+        asked = self.requested.get(order.cl_ord_id) if order.cl_ord_id is not None else None
+        return asked is not None and asked.leg == "e"
+
+    def traded(self, report: ExecutionReport, order: Kept, before: Decimal) -> None:
+        """A fill happened at the venue: an exit must not have opened the other side.
+
+        A stop and its target may both fill where nothing at the venue ties them, and so may a
+        stop that the venue runs and an exit, where the venue knows no reduce-only.
+        """
+        self._hash.update(_encode(report))
+        asked = self.requested.get(order.cl_ord_id) if order.cl_ord_id is not None else None
+        if asked is None or asked.leg != "x":
+            return
+        key = (order.account, order.venue_symbol)
+        if self.venue.meddled.get(key):
+            return
+        able = self.settings.capabilities[order.account]
+        if able.native_bracket and not able.reduce_only:
+            return
+        if self.settings.accounts[order.account].position_mode is not PositionMode.HEDGING:
+            books = {
+                one.strategy
+                for one in self.requested.values()
+                if (one.account, one.venue_symbol) == key
+            }
+            if len(books) > 1:
+                return
+        after = before + report.last_qty * report.side.sign
+        if before * report.side.sign >= 0 or after * before < 0:
+            raise Broken(
+                "I4",
+                f"{order.cl_ord_id or order.venue_id} closes, and took {key} from {before} "
+                f"to {after}",
+            )
+
+    # --- the end --------------------------------------------------------------------------------
+
+    def settled(self, state: State, rows: list[ev.Event]) -> None:
+        """All faults have stopped and time has passed: everything agrees."""
+        self._fills(rows)
+        for account in state.accounts.values():
+            self._positions(state, account.id)
+            self._orders(state, account.id)
+        again = State()
+        for event in rows:
+            evolve(again, event)
+        if dump(again) != dump(state):
+            raise Broken("I6", "the journal, folded, gives another state than the one lived")
+
+    def _fills(self, rows: list[ev.Event]) -> None:
+        counted: set[tuple[AccountId, ExecID]] = set()
+        for event in rows:
+            if isinstance(event, ev.OrderFilled | ev.ForeignFill):
+                counted.add((event.account, event.exec_id))
+            elif isinstance(event, ev.ReportIgnored):
+                # Before the first look at an account: it is in the position that was taken over.
+                counted.add((event.account, event.report.exec_id))
+        for trade in self.venue.trades.values():
+            if not trade.busted and (trade.account, trade.shown_id) not in counted:
+                raise Broken("I2", f"fill {trade.exec_id} of {trade.account} was lost")
+
+    def _positions(self, state: State, name: AccountId) -> None:
+        account = state.accounts[name]
+        for venue_symbol in self.venue.price:
+            symbol = self.settings.symbols[name][venue_symbol]
+            theirs = self.venue.net.get((name, venue_symbol), ZERO)
+            exposure = account.exposure.get(symbol)
+            ours = exposure.net if exposure is not None else ZERO
+            books = sum(
+                (book.quantity for book in account.books.values() if book.symbol == symbol), ZERO
+            )
+            if not theirs == ours == books:
+                raise Broken(
+                    "I2",
+                    f"{name} holds {theirs} {symbol}, the journal says {ours}, its books {books}",
+                )
+            if self.venue.hedges(name):
+                self._lots(state, name, symbol, venue_symbol)
+        if account.drift:
+            raise Broken("I8", f"drift on {name} was not lifted: {account.drift}")
+
+    def _lots(
+        self, state: State, name: AccountId, symbol: Symbol, venue_symbol: VenueSymbol
+    ) -> None:
+        ours: dict[str, Decimal] = {}
+        for book in state.accounts[name].books.values():
+            if book.symbol == symbol:
+                for position, lot in book.lots.items():
+                    ours[position] = ours.get(position, ZERO) + lot
+        theirs = {
+            position: lot
+            for (owner, at, position), lot in self.venue.lots.items()
+            if owner == name and at == venue_symbol and lot
+        }
+        if {key: lot for key, lot in ours.items() if lot} != theirs:
+            raise Broken("I2", f"{name} has positions {theirs}, the books say {ours}")
+
+    def _orders(self, state: State, name: AccountId) -> None:
+        account = state.accounts[name]
+        proof = self.settings.capabilities[name].absence_proof
+        for order in account.orders.values():
+            there = self.venue.by_name.get((name, order.cl_ord_id))
+            if order.status is OrdStatus.IN_DOUBT and proof == "never" and there is None:
+                continue  # it waits for a person, and is shown first
+            before = account.orders.get(order.after) if order.after is not None else None
+            if order.waiting and order.leg == "e" and before is not None and before.leg == "e":
+                continue  # a later part of a split entry whose first part rests
+            if order.status in (OrdStatus.NEW_REQUESTED, OrdStatus.SUBMITTED, OrdStatus.IN_DOUBT):
+                raise Broken("I8", f"{order.cl_ord_id} still stands at {order.status.value}")
+            if order.waiting or order.pending:
+                what = order.pending or f"waits for {order.after}"
+                raise Broken("I8", f"{order.cl_ord_id} still hangs: {what}")
+            if not order.native_child and (there is None or not there.live):
+                raise Broken("I8", f"{order.cl_ord_id} is open here only")
+        for kept in self.venue.working.values():
+            if kept.account != name or kept.origin == "hand":
+                continue
+            if kept.origin == "bracket":
+                mine = account.by_venue_id.get(kept.venue_id)
+                found = account.orders.get(mine) if mine is not None else None
+            else:
+                found = account.orders.get(kept.cl_ord_id or ClOrdID(""))
+            if found is None:
+                raise Broken("I8", f"order {kept.cl_ord_id or kept.venue_id} is open there only")
+            if (found.quantity, found.price, found.stop_price, found.cum_qty) != (
+                kept.quantity, kept.price, kept.stop_price, kept.cum,
+            ):  # fmt: skip
+                raise Broken("I8", f"{found.cl_ord_id} has other terms there than here")
+
+    def flat(self, state: State) -> None:
+        """Everything was told to be flat, and time has passed: it is."""
+        for (account, symbol), net in self.venue.net.items():
+            if self.settings.accounts[account].mode is AccountMode.SHADOW:
+                continue  # nothing is ever sent there
+            books = state.accounts[account].books.values()
+            held = [
+                f"{book.strategy} {book.quantity}"
+                for book in books
+                if book.venue_symbol == symbol and book.quantity
+            ]
+            if held or net:
+                raise Broken("I8", f"{account} was flattened and holds {net} {symbol}: {held}")
+
+    # --- the trace ------------------------------------------------------------------------------
+
+    def note(self, line: str) -> None:
+        """Write a line of the trace, where one is kept."""
+        if self.trace is not None:
+            from bascule.sim.core.world import START
+
+            self.trace.append(f"{(self.clock.now - START) / 1e9:9.4f}  {line}")
+
+    def digest(self, rows: list[ev.Event]) -> str:
+        """Name the run by everything it decided, sent and traded (SHA-256, hex)."""
+        whole = self._hash.copy()
+        whole.update(_encode(rows))
+        return whole.hexdigest()
+
+
+def told(what: object) -> str:
+    """Tell a struct in one line, without its time and what is empty."""
+    name = type(what).__name__
+    if isinstance(what, inp.Looked):
+        positions = ", ".join(f"{one.quantity} {one.venue_symbol}" for one in what.positions)
+        lookups = ", ".join(
+            f"{order} {shown.ord_status.value if shown is not None else 'not shown'}"
+            for order, shown in what.lookups.items()
+        )
+        return (
+            f"Looked account={what.account} cause={what.cause} complete={what.complete} "
+            f"orders={len(what.orders)} fills={len(what.fills)} positions=[{positions}] "
+            f"lookups=[{lookups}] absent={list(what.absent)}"
+        )
+    words = []
+    for field in getattr(what, "__struct_fields__", ()):
+        value = getattr(what, field)
+        if field in ("at", "verdicts", "raw", "body_hash", "config", "money") or value in (
+            None, "", (), {},
+        ):  # fmt: skip
+            continue
+        if isinstance(value, Decimal | str | int | bool):
+            words.append(f"{field}={value}")
+        elif isinstance(value, tuple):
+            words.append(f"{field}=[{'; '.join(told(item) for item in value)}]")
+        elif isinstance(value, dict):
+            inside = "; ".join(f"{k}: {told(v)}" for k, v in value.items())
+            words.append(f"{field}={{{inside}}}")
+        else:
+            words.append(f"{field}=({told(value)})")
+    return f"{name} {' '.join(words)}" if hasattr(what, "__struct_fields__") else str(what)
+
+
+_LOOKS: dict[type, Callable[[Watch, object, int], None]] = {
+    ev.SignalAccepted: Watch._signal,  # type: ignore[dict-item]
+    ev.SignalRefused: Watch._answered,  # type: ignore[dict-item]
+    ev.SignalDuplicate: Watch._answered,  # type: ignore[dict-item]
+    ev.OrderRequested: Watch._requested,  # type: ignore[dict-item]
+    ev.OrderReleased: Watch._released,  # type: ignore[dict-item]
+    ev.CancelRequested: Watch._change,  # type: ignore[dict-item]
+    ev.ReplaceRequested: Watch._change,  # type: ignore[dict-item]
+    ev.OrderRefused: Watch._refused,  # type: ignore[dict-item]
+    ev.OrderFilled: Watch._filled,  # type: ignore[dict-item]
+    ev.ForeignFill: Watch._filled,  # type: ignore[dict-item]
+    ev.OrderEnded: Watch._ended,  # type: ignore[dict-item]
+}
