@@ -51,7 +51,7 @@ PARTS = [
     b"\x01",
     b"=",
 ]
-LENIENT = Options(False, False, False, True, False, True)
+LENIENT = Options(False, False, False, True, False, True, True)
 
 
 def check(data: bytes) -> None:
@@ -74,6 +74,7 @@ def check(data: bytes) -> None:
             assert again == message.raw, "it does not encode to what it was read from"
         pair = dictionaries(message) or (load("FIX.4.4"),) * 2
         validate(message, *pair)
+        validate(message, *pair, Options(thorough=True))
         validate(message, *pair, LENIENT)
         assert len(lines(message, *pair)) == len(message.fields)
     for found in find(data):

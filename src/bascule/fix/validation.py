@@ -4,7 +4,8 @@ The first breach is the answer. Checked are, in this order: that header, body an
 each other; that the type of message exists; that required fields are there; then each field of
 header, trailer and body by its tag: that it comes once, has a value of its type and from its list,
 that its tag exists, that the message may hold it, and that a group has as many instances as its
-count says. Instances are then checked field by field, which QuickFIX leaves out.
+count says. Beyond QuickFIX, each instance has to open with the group's first field, and groups in
+groups are counted too.
 """
 
 import re
@@ -57,7 +58,8 @@ class Options(NamedTuple):
     ``user_defined``: tags from 5000 on must be in the dictionary. ``unknown_fields``: those below
     may be in any message, and need not be in the dictionary at all. ``listed_values``: a field with
     a list of values may hold no other. ``group_order``: members of a group must come in the
-    dictionary's order; that the first opens each instance is always checked.
+    dictionary's order. ``thorough``: values in groups are checked as well, and dates, months and
+    days have to be such; QuickFIX takes any text for them, and so do peers that know no other.
     """
 
     order: bool = True
@@ -66,6 +68,7 @@ class Options(NamedTuple):
     unknown_fields: bool = False
     listed_values: bool = True
     group_order: bool = False
+    thorough: bool = False
 
 
 DEFAULT = Options()
@@ -139,6 +142,7 @@ class _Part:
         self._dictionary = dictionary
         self._options = options
         self._block = block
+        self._forms = _THOROUGH if options.thorough else _FORMS
 
     def breach(self, nodes: Sequence[Node]) -> Reject | None:
         """Find the first breach among fields that are sorted by tag."""
@@ -167,7 +171,7 @@ class _Part:
             return Reject(TAG_WITHOUT_VALUE, node.tag) if self._options.empty_values else None
         if field is None:
             return None
-        form = _FORMS.get(field.type)
+        form = self._forms.get(field.type)
         if form is not None and not form(value):
             return Reject(INCORRECT_FORMAT, node.tag)
         if field.values and self._options.listed_values and not _is_listed(field, value):
@@ -204,7 +208,10 @@ class _Part:
                 if order.index(node.tag) < place:
                     return Reject(GROUP_OUT_OF_ORDER, node.tag)
                 place = order.index(node.tag)
-            reject = self._value(node, self._dictionary.field(node.tag)) or self._group(node)
+            reject = None
+            if self._options.thorough:
+                reject = self._value(node, self._dictionary.field(node.tag))
+            reject = reject or self._group(node)
             if reject is not None:
                 return reject
         return None
@@ -241,12 +248,16 @@ _FORMS: dict[str, _Form] = {
     **dict.fromkeys(("INT", "LENGTH", "NUMINGROUP", "TAGNUM"), _is_int),
     **dict.fromkeys(("PRICE", "AMT", "QTY", "FLOAT", "PRICEOFFSET", "PERCENTAGE"), _is_decimal),
     **dict.fromkeys(("UTCTIMESTAMP", "TIME"), read_time),
-    **dict.fromkeys(("UTCDATE", "UTCDATEONLY", "LOCALMKTDATE", "DATE"), _is_date),
+    "UTCDATE": _is_date,
     "SEQNUM": _SEQ_NUM.fullmatch,
     "CHAR": lambda value: len(value) == 1,
     "BOOLEAN": (b"Y", b"N").__contains__,
     "UTCTIMEONLY": _CLOCK.fullmatch,
+}
+"""Types whose values have a form; every other type is text."""
+_THOROUGH: dict[str, _Form] = {
+    **_FORMS,
+    **dict.fromkeys(("UTCDATEONLY", "LOCALMKTDATE", "DATE"), _is_date),
     "MONTHYEAR": _MONTH_YEAR.fullmatch,
     "DAYOFMONTH": _DAY_OF_MONTH.fullmatch,
 }
-"""Types whose values have a form; every other type is text."""

@@ -67,7 +67,7 @@ def test_a_field_has_its_name_type_and_values() -> None:
 
 
 def test_components_are_unfolded_with_what_they_require() -> None:
-    """Symbol is required where its component is; a group's members keep their order."""
+    """What is required is so through components too; a group's members keep their order."""
     order = load("FIX.4.4").message(b"D")
     assert order is not None
     assert order.body.required == (11, 40, 54, 60)

@@ -70,8 +70,6 @@ CASES: list[tuple[str, Message, int, int | None]] = [
     ("exponent", _order((99, b"1e5")), 6, 99),
     ("two characters", _order((59, b"00")), 6, 59),
     ("bad time", _order((126, b"20261301-00:00:00")), 6, 126),
-    ("bad date", _order((64, b"20260230")), 6, 64),
-    ("bad month", _order((200, b"202613")), 6, 200),
     ("bad flag", _order((114, b"y")), 6, 114),
     ("bad type", Message(b"*", HEADER), 11, None),
     ("twice", _order((40, b"2")), 13, 40),
@@ -82,9 +80,16 @@ CASES: list[tuple[str, Message, int, int | None]] = [
     ("count too low", _order((386, b"1"), (336, b"1"), (336, b"2")), 16, 386),
     ("opened wrongly", _order((453, b"1"), (452, b"1"), (448, b"a")), 15, 452),
     ("member outside", _order((448, b"a")), 2, 448),
+    ("nested count", _order((453, b"1"), (448, b"a"), (802, b"2"), (523, b"s")), 16, 802),
+]  # fmt: skip
+
+
+THOROUGH: list[tuple[str, Message, int, int | None]] = [
+    ("bad date", _order((64, b"20260230")), 6, 64),
+    ("bad month", _order((200, b"202613")), 6, 200),
     ("empty member", _order((453, b"1"), (448, b"")), 4, 448),
     ("bad member", _order((453, b"1"), (448, b"a"), (452, b"x")), 6, 452),
-    ("nested count", _order((453, b"1"), (448, b"a"), (802, b"2"), (523, b"s")), 16, 802),
+    ("unlisted member", _order((453, b"1"), (448, b"a"), (447, b"~")), 5, 447),
 ]  # fmt: skip
 
 
@@ -98,6 +103,17 @@ def test_each_breach_has_its_reason_tag_and_text(
     reject = _check(message)
     assert reject == Reject(reason, tag)
     assert reject.text == TEXTS[reason]
+
+
+@pytest.mark.parametrize(
+    ("message", "reason", "tag"), [case[1:] for case in THOROUGH], ids=[c[0] for c in THOROUGH]
+)
+def test_what_quickfix_lets_pass_is_refused_when_asked_to(
+    message: Message, reason: int, tag: int | None
+) -> None:
+    """Dates and values in groups are held to their form only by a thorough check."""
+    assert _check(message) is None
+    assert _check(message, thorough=True) == Reject(reason, tag)
 
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -168,7 +184,7 @@ def test_a_required_group_requires_its_members() -> None:
         max_size=30,
     ),
     st.sampled_from(VERSIONS),
-    st.builds(Options, *[st.booleans()] * 6),
+    st.builds(Options, *[st.booleans()] * 7),
 )
 def test_no_message_breaks_validation(
     msg_type: bytes, fields: list[Field], version: str, options: Options
