@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-from bascule.execution.state import AccountState, Guard, Order
+from bascule.execution.state import AccountState, Book, Guard, Order
 from bascule.model.enums import ENDED, Side
 from bascule.model.event import Bracket
 from bascule.model.ids import ClOrdID, PositionId, StrategyId, Symbol, VenueSymbol, base36
@@ -112,6 +112,20 @@ def release_guards(
             guard.held -= taken
             quantity -= taken
             drop_idle(account, guard)
+
+
+def trim_guards(account: AccountState, book: Book) -> None:
+    """Let a book's guards hold no more than the book does, whatever undid or overtook what."""
+    whole = book.quantity - sum(book.lots.values(), ZERO)
+    for side in (Side.BUY, Side.SELL):
+        guards = guards_of(account, book.strategy, book.symbol, side)
+        if not guards:
+            continue
+        most = max(whole * side.sign, ZERO)
+        most += sum((abs(lot) for lot in book.lots.values() if lot * side.sign > 0), ZERO)
+        excess = sum((max(guard.held, ZERO) for guard in guards), ZERO) - most
+        if excess > 0:
+            release_guards(account, book.strategy, book.symbol, side.opposite, excess)
 
 
 def hold_again(account: AccountState, undone: Order, quantity: Decimal) -> None:

@@ -9,6 +9,7 @@ from bascule.execution.fold_guards import (
     hold_again,
     release_guards,
     slot_of,
+    trim_guards,
 )
 from bascule.execution.state import AccountState, Book, Exposure, Order
 from bascule.model.enums import Side
@@ -125,17 +126,24 @@ def apply_fill(
     position_id = position_id or order.position_id
     move(account, book, signed, price, position_id)
     quantity = signed * order.side.sign
-    if order.leg == "e" and quantity < 0:
+    if order.leg != "e":
+        _exit_filled(account, order, quantity, position_id)
+    elif quantity < 0:
         entry_undone(account, order, -quantity)
-        return
-    if order.leg == "e":
+    else:
         # On a hedging account the other side is another position, and keeps its guard.
         nets = position_id is None and before * signed < 0
         closed = min(abs(before), quantity) if nets else ZERO
         entry_filled(account, order, quantity, closed, position_id)
         if position_id is not None:
             _closed_by_hand(account, book, position_id, price)
-        return
+    trim_guards(account, book)
+
+
+def _exit_filled(
+    account: AccountState, order: Order, quantity: Decimal, position_id: PositionId | None
+) -> None:
+    """Take what an exit, a stop or a target closed off the guards; give back what was undone."""
     guard = account.guards.get(order.parent) if order.parent is not None else None
     if guard is None and quantity < 0:
         guard = guard_again(account, order.parent)
@@ -202,6 +210,7 @@ def _take_over(
         named = position_id if position_id in book.lots else None
         move(account, book, taken * side.sign, price, named)
         release_guards(account, book.strategy, book.symbol, side, taken, named)
+        trim_guards(account, book)
         left -= taken
     if left > 0:
         manual = book_of(account, MANUAL_BOOK, symbol, VenueSymbol(symbol))

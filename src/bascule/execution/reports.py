@@ -67,6 +67,10 @@ def on_report(turn: Turn, report: ExecutionReport, *, not_shown: Container[ClOrd
     elif kind in _SIMPLE:
         learn(turn, account, order, _SIMPLE[kind], report=report)
     if order is not None:
+        if report.ref_exec_id is not None:
+            # What was undone may have been guarded, or closed, by any of the account's guards.
+            for guard in list(account.guards.values()):
+                tend(turn, account, guard)
         aftermath(turn, account, order)
 
 
