@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from bascule.execution import inputs as inp
+from bascule.execution.duties import fulfil
 from bascule.execution.guarded import guardian_told
 from bascule.execution.guards import mend
 from bascule.execution.limits import accept, approve
@@ -112,8 +113,9 @@ def _money(turn: Turn, given: inp.MoneyReceived) -> None:
 
 
 def _ticked(turn: Turn, given: inp.Ticked) -> None:
-    """Time alone makes coalesced changes fall due, and what was refused be tried again."""
+    """Time alone makes coalesced changes and a firm's hours fall due, and refusals be retried."""
     follow_all(turn)
+    fulfil(turn)
     mend(turn)
 
 

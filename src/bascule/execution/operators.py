@@ -1,33 +1,25 @@
 """What people and the process itself ask for: start, stop, halt, arm, sweep, resolve."""
 
-from collections.abc import Iterator
-
 from bascule.execution import inputs as inp
 from bascule.execution.guards import tend
 from bascule.execution.limits import propose
 from bascule.execution.order_table import Fact
-from bascule.execution.plan_exit import close_positions, close_quantity, on_both_sides
-from bascule.execution.planning import cancel_entries, remaining
 from bascule.execution.reports import aftermath, learn
-from bascule.execution.state import AccountState, Book
 from bascule.execution.stops import set_stop
+from bascule.execution.sweeping import announce, clear
 from bascule.execution.turn import Turn
 from bascule.model.enums import OrdStatus
 from bascule.model.event import (
     AccountOpened,
     ArmRefused,
-    BookClosing,
     EngineStarted,
     EngineStopped,
     EpochStarted,
     LinkChanged,
     OrderResolved,
-    SignalAccepted,
     StopCleared,
 )
-from bascule.model.ids import SignalId, StrategyId, signal_id
-from bascule.model.intent import Flatten
-from bascule.model.values import floor_to
+from bascule.model.ids import StrategyId
 
 _OPERATOR = "operator"
 
@@ -133,26 +125,9 @@ def arm(turn: Turn, given: inp.ArmAsked) -> None:
 
 
 def sweep(turn: Turn, given: inp.SweepAsked) -> None:
-    """Cancel every working entry in a scope and, where asked, close every book in it.
-
-    A person's sweep is a signal of its own, so that what it causes can be explained like any.
-    """
-    name = signal_id(turn.state.epoch, turn.state.signals + 1)
-    turn.emit(
-        SignalAccepted(
-            at=turn.at,
-            signal=name,
-            source=_OPERATOR,
-            dialect=_OPERATOR,
-            strategy=StrategyId(_OPERATOR),
-            key="",
-            body_hash="",
-            received_at=turn.at,
-            raw=f"{'flatten' if given.close else 'cancel'} {given.scope} by {given.by}: "
-            f"{given.reason}",
-            intents=(Flatten(),),
-        )
-    )
+    """Cancel every working entry in a scope and, where asked, close every book in it."""
+    word = "flatten" if given.close else "cancel"
+    name = announce(turn, _OPERATOR, f"{word} {given.scope} by {given.by}: {given.reason}")
     kind, _, wanted = given.scope.partition(":")
     for account in turn.accounts():
         spec = turn.settings.accounts[account.id]
@@ -163,51 +138,16 @@ def sweep(turn: Turn, given: inp.SweepAsked) -> None:
             "firm": spec.firm == wanted,
             "strategy": True,
         }.get(kind, False)
-        if not inside:
-            continue
-        only = StrategyId(wanted) if kind == "strategy" else None
-        cancel_entries(turn, account, given.reason or "sweep", strategy=only, signal=name)
-        if given.close:
-            for book in _books(account, only):
-                _close_book(turn, account, book, name)
-
-
-def _books(account: AccountState, strategy: StrategyId | None) -> Iterator[Book]:
-    for book in list(account.books.values()):
-        if strategy is None or book.strategy == strategy:
-            yield book
-
-
-def _close_book(turn: Turn, account: AccountState, book: Book, name: SignalId) -> None:
-    listing = turn.listing(account.id, book.symbol)
-    if listing is None or not (book.quantity or book.lots or book.open_buy or book.open_sell):
-        return
-    turn.emit(
-        BookClosing(
-            at=turn.at,
-            account=account.id,
-            strategy=book.strategy,
-            symbol=book.symbol,
-            signal=name,
-        )
-    )
-    spec = turn.settings.accounts[account.id]
-    if on_both_sides(book):
-        close_positions(turn, account, spec, book, listing, signal=name)
-        return
-    quantity = floor_to(abs(remaining(book)), listing.lot_step)
-    if quantity > 0:
-        close_quantity(
-            turn,
-            account,
-            spec,
-            turn.settings.capabilities[account.id],
-            book,
-            listing,
-            quantity,
-            signal=name,
-            sizing="flattened by hand",
-        )
+        if inside:
+            clear(
+                turn,
+                account,
+                name,
+                given.reason or "sweep",
+                close=given.close,
+                sizing="flattened by hand",
+                strategy=StrategyId(wanted) if kind == "strategy" else None,
+            )
 
 
 def resolve(turn: Turn, given: inp.ResolveAsked) -> None:

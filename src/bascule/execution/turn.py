@@ -67,7 +67,8 @@ class Market(Struct):
     differences in positions that are not yet drift. ``pool`` has the latest quote of each contract
     whichever account it came from: rates between currencies are taken from it, and ``rates`` keeps
     those of one instant. ``totals`` and ``merged`` are sums and limits that the state implies,
-    kept so that an order costs the same however many accounts there are.
+    kept so that an order costs the same however many accounts there are. ``duties`` says when the
+    rules of an account's firm are looked at again.
 
     After a restart a peak starts again from the level that was last asked of the venue, which
     only ever ratchets, so nothing that was gained is given back.
@@ -81,6 +82,7 @@ class Market(Struct):
     rates: dict[tuple[str, str], tuple[Instant, Decimal | None]] = field(default_factory=dict)
     totals: Totals = field(default_factory=Totals)
     merged: dict[tuple[AccountId, str], Merged] = field(default_factory=dict)
+    duties: dict[AccountId, Instant] = field(default_factory=dict)
 
     def keep(self, account: AccountId, quote: Quote, symbol: Symbol | None) -> None:
         """Keep a quote as the account's latest and, where its name is known, as anybody's."""
