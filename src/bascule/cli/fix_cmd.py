@@ -54,20 +54,18 @@ def decode(
 
     load(app_version)
     laid = _read(overlay).decode("utf-8", "replace") if overlay else ""
-    found = list(find(_read(file) if file else sys.stdin.buffer.read()))
-    if not found:
-        typer.echo("There is no FIX message in it.", err=True)
-        raise typer.Exit(Exit.NO)
     known: dict[str, Dictionary] = {}
-    sound = True
-    for one in found:
-        shown = _shown(one, app_version, laid, known)
-        sound = sound and not shown["problems"]
+    count, wrong = 0, 0
+    for found in find(_read(file) if file else sys.stdin.buffer.read()):
+        shown = _shown(found, app_version, laid, known)
+        count, wrong = count + 1, wrong + bool(shown["problems"])
         if as_json:
             print_json(shown)
         else:
             _print(shown)
-    if not sound:
+    if not count:
+        typer.echo("There is no FIX message in it.", err=True)
+    if wrong or not count:
         raise typer.Exit(Exit.NO)
 
 

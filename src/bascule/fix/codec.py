@@ -16,7 +16,6 @@ finds the next message like this, and like QuickFIX:
 """
 
 import re
-from functools import lru_cache
 from typing import NamedTuple
 from zlib import adler32
 
@@ -39,6 +38,7 @@ DATA_TAGS: dict[int, int] = (
     | _ELSEWHERE
 )
 """Length field to the data field that follows it and may hold any byte."""
+_LENGTHS = frozenset(DATA_TAGS)
 
 KEPT_BYTES = 512
 """How much of garbled input is kept to show."""
@@ -48,6 +48,7 @@ _HEAD_MAX = 40  # what _HEAD can match, and a little more
 _START = b"8=FIX"
 _TRAILER = re.compile(rb"\x0110=([^\x01]{0,8})\x01")
 _TRAILER_MAX = 13
+_REMEMBERED = 4096
 _TAG = re.compile(rb"-?(?:0|[1-9][0-9]{0,8})")
 
 
@@ -92,9 +93,14 @@ def byte_sum(data: bytes) -> int:
     return sum((adler32(data[i : i + 256]) & 0xFFFF) - 1 for i in range(0, len(data), 256))
 
 
-@lru_cache(maxsize=4096)
-def _key(tag: int) -> bytes:
-    return b"%d=" % tag
+class _Keys(dict[int, bytes]):
+    """What stands before a field's value, remembered for the first few thousand tags."""
+
+    def __missing__(self, tag: int) -> bytes:
+        key = b"%d=" % tag
+        if len(self) < _REMEMBERED:
+            self[tag] = key
+        return key
 
 
 class _Tags(dict[bytes, int]):
@@ -104,11 +110,12 @@ class _Tags(dict[bytes, int]):
         if not _TAG.fullmatch(text):
             raise _Refused("field", "a field has no valid tag number")
         tag = int(text)
-        if len(self) < 4096:
+        if len(self) < _REMEMBERED:
             self[text] = tag
         return tag
 
 
+_KEYS = _Keys()
 _TAGS = _Tags()
 
 
@@ -121,7 +128,7 @@ def encode(begin_string: bytes, message: Message) -> bytes:
     fields = message.fields
     body = b"35=%b\x01%b\x01" % (
         message.msg_type,
-        SOH.join([_key(tag) + value for tag, value in fields]),
+        SOH.join([_KEYS[tag] + value for tag, value in fields]),
     )
     if not fields:
         body = body[:-1]
@@ -158,24 +165,39 @@ def _split(body: bytes) -> list[Field] | None:
     return fields
 
 
+def _by_length(body: bytes) -> list[Field]:
+    """Read fields of which some are data, whose length stands before them."""
+    fields: list[Field] = []
+    at, data_tag, size = 0, 0, 0
+    while at < len(body):
+        stop = body.index(SOH, at)
+        equals = body.find(b"=", at, stop)
+        if equals < 0:
+            raise _Refused("field", "a field has no equals sign")
+        tag = _TAGS[body[at:equals]]
+        if tag == data_tag:
+            stop = equals + 1 + size
+            if body[stop : stop + 1] != SOH:
+                raise _Refused("field", f"data field {tag} does not have the stated length")
+        value = body[equals + 1 : stop]
+        fields.append((tag, value))
+        data_tag = 0
+        if tag in DATA_TAGS and value.isdigit() and len(value) < 10:
+            data_tag, size = DATA_TAGS[tag], int(value)
+        at = stop + 1
+    return fields
+
+
 class Decoder:
     """Makes messages of a stream of bytes that may be cut anywhere.
 
     ``feed`` never raises, whatever it is given, and keeps little more than ``max_body`` bytes. What
-    comes out of a stream does not depend on how it was cut. ``data_tags`` adds a counterparty's own
-    pairs of length and data field to the standard's.
+    comes out of a stream does not depend on how it was cut.
     """
 
-    def __init__(
-        self,
-        max_body: int = 1 << 20,
-        max_fields: int = 8192,
-        data_tags: dict[int, int] | None = None,
-    ) -> None:
+    def __init__(self, max_body: int = 1 << 20, max_fields: int = 8192) -> None:
         self._max_body = max_body
         self._max_fields = max_fields
-        self._data_tags = {**DATA_TAGS, **(data_tags or {})}
-        self._lengths = frozenset(self._data_tags)
         self._buffer = bytearray()
         self._wanted = 0  # a message is complete at this many bytes, at the earliest
         self._swallow = ""  # why everything up to the next CheckSum is dropped
@@ -296,28 +318,6 @@ class Decoder:
         fields = _split(body)
         if fields is not None:
             message = Message(msg_type, fields, begin, raw)
-            if self._lengths.isdisjoint(message.index()):
+            if _LENGTHS.isdisjoint(message.index()):
                 return message
-        return Message(msg_type, self._by_length(body), begin, raw)
-
-    def _by_length(self, body: bytes) -> list[Field]:
-        """Read fields of which some are data, whose length stands before them."""
-        fields: list[Field] = []
-        at, data_tag, size = 0, 0, 0
-        while at < len(body):
-            stop = body.index(SOH, at)
-            equals = body.find(b"=", at, stop)
-            if equals < 0:
-                raise _Refused("field", "a field has no equals sign")
-            tag = _TAGS[body[at:equals]]
-            if tag == data_tag:
-                stop = equals + 1 + size
-                if body[stop : stop + 1] != SOH:
-                    raise _Refused("field", f"data field {tag} does not have the stated length")
-            value = body[equals + 1 : stop]
-            fields.append((tag, value))
-            data_tag = 0
-            if tag in self._lengths and value.isdigit() and len(value) < 10:
-                data_tag, size = self._data_tags[tag], int(value)
-            at = stop + 1
-        return fields
+        return Message(msg_type, _by_length(body), begin, raw)
