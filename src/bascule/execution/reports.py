@@ -200,6 +200,9 @@ def _on_trade(
             note=note,
         )
     )
+    if report.cum_qty is not None and order.cum_qty < report.cum_qty:
+        # The venue counts more than was told: a fill before this one is lost or late.
+        turn.market.looks.setdefault(account.id, "the venue counts a fill that was not told")
     spec = turn.settings.accounts.get(account.id)
     listing = turn.listing(account.id, order.symbol)
     if order.leg == "e" and spec is not None and listing is not None:
