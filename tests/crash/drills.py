@@ -86,15 +86,15 @@ class Drill(Storm):
 
     # --- the drill ------------------------------------------------------------------------------
 
-    async def run(self, load_s: float) -> list[str]:
+    async def run(self) -> list[str]:
         """Load, throw the switch, and hold the word *flat* against the ledger."""
         self.start_broker()
         try:
             self.start_engine()
             client = self.start_guardian()
             loads = [asyncio.ensure_future(self.load(25)) for _ in range(4)]
-            await asyncio.sleep(load_s)
             await self._hold_something()
+            await asyncio.sleep(self.dice.uniform(0.0, 0.5))
             self._stage(self.how)
             began = time.monotonic()
             result = await asyncio.to_thread(client.command, _flatten())
@@ -148,7 +148,7 @@ class Drill(Storm):
 
     def _judge(self, view: GuardianView) -> None:
         if not self.held:
-            self.wrong.append("there was nothing to close")
+            self.wrong.append(f"there was nothing to close: {self.counts()}")
         self.wrong += [f"still held: {row}" for row in self.open_positions()]
         self.wrong += [f"still working: {row}" for row in self.open_orders()]
         self.wrong += [
@@ -173,5 +173,5 @@ def _flatten() -> Command:
 async def drill(directory: Path, seed: int, how: How, **words: Any) -> Drill:
     """Hold one drill; what was wrong is in ``wrong``."""
     one = Drill(directory, seed=seed, how=how, **words)
-    await one.run(one.dice.uniform(0.8, 2.0))
+    await one.run()
     return one

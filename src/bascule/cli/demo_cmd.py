@@ -60,7 +60,8 @@ def demo(
         log_to(log)
         launch = paper_broker(config, config.venues[0], secrets, SystemClock().now())
         with Broker(launch, config.data.path / "broker"):
-            run_engine(config, secrets, Show(live=live, every_s=every if sender else 0.0).run)
+            show = Show(live=live, every_s=every if sender else 0.0)
+            run_engine(config, secrets, show.run, _guardian_words(broker_port))
     typer.echo(f"Ended in good order. It is all kept in {_near(config.data.root)}.")
 
 
@@ -89,6 +90,13 @@ def _configuration(port: int | None, broker_port: int | None) -> "Config":
         moved = msgspec.structs.replace(venue, settings={**venue.settings, "port": broker_port})
         config = msgspec.structs.replace(config, venues=(moved, *config.venues[1:]))
     return config
+
+
+def _guardian_words(broker_port: int | None) -> tuple[str, ...]:
+    from bascule.cli.guardian_child import DEMO
+
+    moved = ("--broker-port", str(broker_port)) if broker_port is not None else ()
+    return (DEMO, *moved)
 
 
 def _near(path: Path) -> str:

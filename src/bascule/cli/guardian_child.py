@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from bascule.cli.guardian_remote import GuardianClient, guardian_client
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from bascule.config.build import Config
 
 START_S = 15.0
+DEMO = "--demo"
+END_S = 10.0
 
 _DETACHED = 0
 if sys.platform == "win32":
@@ -69,15 +72,33 @@ def start_guardian(
         GuardianNotStarted: it did not come up.
     """
     files = GuardianFiles(config.data.path)
+    child = spawn(config, secrets, words)
+    if child is None:
+        return None
+    client = _awaited(files, child)
+    if client is not None:
+        return client
+    said = files.output.read_text(encoding="utf-8", errors="replace").strip()[-500:]
+    raise GuardianNotStarted(
+        f"The guardian did not start: {said or 'it said nothing'}",
+        hint=f"What it wrote is in {files.output}. Without it no entry leaves on a live account.",
+    )
+
+
+def spawn(
+    config: "Config", secrets: Secrets, words: Sequence[str] = ()
+) -> "subprocess.Popen[bytes] | None":
+    """Start a guardian's process and wait for nothing; None when one runs already."""
+    files = GuardianFiles(config.data.path)
     if is_running(files):
         return None
     make_private_directory(files.path)
     files.endpoint.unlink(missing_ok=True)
     command = [sys.executable, "-m", "bascule", "guardian", "run", *words]
-    if config.file is not None and "--demo" not in words:
+    if config.file is not None and DEMO not in words:
         command += ["--config", str(config.file)]
     with files.output.open("ab") as output:
-        child = subprocess.Popen(
+        return subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
             stdout=output,
@@ -86,21 +107,53 @@ def start_guardian(
             creationflags=_DETACHED,
             start_new_session=True,
         )
+
+
+def _awaited(files: GuardianFiles, child: "subprocess.Popen[bytes]") -> GuardianClient | None:
     deadline = time.monotonic() + START_S
     while child.poll() is None and time.monotonic() < deadline:
         client = guardian_client(files)
         if client is not None and client.answers():
             return client
         time.sleep(0.05)
-    said = files.output.read_text(encoding="utf-8", errors="replace").strip()[-500:]
-    raise GuardianNotStarted(
-        f"The guardian did not start: {said or 'it said nothing'}",
-        hint=f"What it wrote is in {files.output}. Without it no entry leaves on a live account.",
-    )
+    return None
+
+
+class GuardianBeside:
+    """The guardian of an engine that is being run: started with it, ended with it in good order.
+
+    An engine that does not end in good order leaves it behind, which is what it is for; and so does
+    one that is ended while something is stopped, unless it is a demonstration.
+    """
+
+    def __init__(self, config: "Config", secrets: Secrets, words: Sequence[str] = ()) -> None:
+        self._files = GuardianFiles(config.data.path)
+        self._demo = DEMO in words
+        wanted = config.guardian.enabled and config.file is not None
+        self._child = spawn(config, secrets, words) if wanted else None
+
+    def end(self) -> None:
+        """End it, if it was started here and nothing is stopped."""
+        child = self._child
+        if child is None or child.poll() is not None:
+            return
+        client = _awaited(self._files, child)
+        with suppress(BasculeError):
+            if client is not None and client.view().stops and not self._demo:
+                return
+            if client is not None:
+                client.end()
+        try:
+            child.wait(END_S if client is not None else 0)
+        except subprocess.TimeoutExpired:
+            child.terminate()
+            child.wait(END_S)
 
 
 def _environment(config: "Config", secrets: Secrets) -> dict[str, str]:
     names = {name for venue in config.venues for name in venue.secrets.values()}
     names |= {name for own in config.guardian.secrets.values() for name in own.values()}
-    found = {name: secrets.find(name) for name in (*sorted(names), SECRET)}
+    names |= {*config.alerts.channels, config.heartbeat.guardian_secret}
+    names |= {config.guardian.telegram.token_secret, SECRET}
+    found = {name: secrets.find(name) for name in sorted(names - {""})}
     return {variable_of(config.mode, name): one.value for name, one in found.items() if one}

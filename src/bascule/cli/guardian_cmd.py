@@ -7,6 +7,7 @@ import typer
 
 from bascule.cli.common import ConfigOption, JsonOption, configured, print_table, secrets_of
 from bascule.cli.exits import Exit
+from bascule.cli.faces_cmd import register_in_group
 
 if TYPE_CHECKING:
     from bascule.cli.guardian_remote import GuardianClient
@@ -15,12 +16,17 @@ if TYPE_CHECKING:
     from bascule.guardian.words import GuardianView
 
 
+DEMO_ALONE_S = 30.0
+"""A demonstration that was killed leaves no guardian behind for longer than this."""
+
+
 def register(app: typer.Typer) -> None:
     """Add the commands."""
     group = typer.Typer(no_args_is_help=True, help="The kill switch's own process.")
     group.command("run")(run)
     group.command("status")(status)
     group.command("end")(end)
+    register_in_group(group)
     app.add_typer(group, name="guardian")
 
 
@@ -30,17 +36,29 @@ def run(
     broker_port: Annotated[int | None, typer.Option("--broker-port", hidden=True)] = None,
 ) -> None:
     """Guard the accounts until told to end. `bascule run` starts one by itself."""
+    from bascule.cli.guardian_faces import faces
     from bascule.cli.guardian_setup import guardian_setup
     from bascule.cli.logs import log_to
+    from bascule.config.clock import SystemClock
     from bascule.guardian.serving import run_guardian
 
     settings = _demonstration(broker_port) if demo else configured(config)
     log_to(sys.stderr)
     settings.data.prepare()
     _note_place(settings)
-    setup = guardian_setup(settings, secrets_of(settings))
+    secrets = secrets_of(settings)
+    setup = guardian_setup(settings, secrets)
+    shown = faces(settings, secrets, SystemClock())
     port = 0 if demo else settings.guardian.port
-    run_guardian(setup, port, ready=_say_ready, beside=(log_alerts,))
+    alone_s = DEMO_ALONE_S if demo else 0.0
+    run_guardian(
+        setup,
+        port,
+        extra=shown.extra,
+        beside=(log_alerts, *shown.beside),
+        ready=_say_ready,
+        alone_s=alone_s,
+    )
 
 
 async def log_alerts(guardian: object) -> None:
@@ -96,7 +114,7 @@ def status(config: ConfigOption = None, as_json: JsonOption = False) -> None:
 
     from bascule.cli.remote import print_raw
 
-    found = _client(config).view()
+    found = client(config).view()
     if as_json:
         print_raw(msgspec.json.encode(found))
     else:
@@ -105,11 +123,16 @@ def status(config: ConfigOption = None, as_json: JsonOption = False) -> None:
 
 def end(config: ConfigOption = None) -> None:
     """End the guardian in good order. Stops and latch stay; live accounts take no entries."""
-    _client(config).end()
+    client(config).end()
     typer.echo("The guardian ends. Live accounts take no entries until one runs again.")
 
 
-def _client(config: ConfigOption) -> "GuardianClient":
+def client(config: ConfigOption) -> "GuardianClient":
+    """Give a way to ask the guardian of a configuration.
+
+    Raises:
+        GuardianUnreachable: none runs.
+    """
     from bascule.cli.guardian_remote import GuardianUnreachable, guardian_client
     from bascule.config.handover import GuardianFiles
 

@@ -82,7 +82,8 @@ def kill(
     done = True
     if wait and action in ("flatten", "cancel"):
         done = _watch(client, result, quiet=as_json)
-    _report(client, result, as_json=as_json)
+    if as_json or action in ("flatten", "cancel"):
+        _report(client, result, as_json=as_json)
     if not done:
         raise typer.Exit(Exit.NO)
 

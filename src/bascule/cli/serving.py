@@ -10,7 +10,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from types import FrameType
 
@@ -21,6 +21,7 @@ from msgspec import Struct
 from bascule.api.auth import operator_token
 from bascule.api.dispatch import Asgi, build_asgi
 from bascule.api.served import Served
+from bascule.cli.guardian_child import GuardianBeside
 from bascule.cli.setup import Prepared, prepare
 from bascule.cli.watching import Watching
 from bascule.config.build import Config
@@ -105,19 +106,22 @@ def bind(host: str, port: int) -> socket.socket:
     return listener
 
 
-def run_engine(config: Config, secrets: Secrets, show: Show) -> None:
+def run_engine(
+    config: Config, secrets: Secrets, show: Show, guardian_words: Sequence[str] = ()
+) -> None:
     """Serve until told to end.
 
     Args:
         config: what to run.
         secrets: where its secrets are.
         show: what to run beside it.
+        guardian_words: more words of the guardian's command line.
 
     Raises:
         BasculeError: it could not be started, or it had to end; nothing more was sent.
     """
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        runner.run(_serve(config, secrets, show))
+        runner.run(_serve(config, secrets, show, guardian_words))
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
@@ -129,14 +133,16 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
     return uvloop.new_event_loop
 
 
-async def _serve(config: Config, secrets: Secrets, show: Show) -> None:
+async def _serve(
+    config: Config, secrets: Secrets, show: Show, guardian_words: Sequence[str]
+) -> None:
     config.data.prepare()
     listener = bind(config.server.host, config.server.port)
     try:
         token = operator_token(config.data.operator_token)
         wire = WireLog(config.data.wire_log)
         try:
-            await _with_wire_log(config, secrets, wire, token, listener, show)
+            await _with_wire_log(config, secrets, wire, token, listener, show, guardian_words)
         finally:
             wire.close()
     finally:
@@ -150,6 +156,7 @@ async def _with_wire_log(
     token: str,
     listener: socket.socket,
     show: Show,
+    guardian_words: Sequence[str],
 ) -> None:
     clock = SystemClock()
     runtime: Runtime | None = None
@@ -166,13 +173,17 @@ async def _with_wire_log(
     watching = Watching(config, secrets)
     with stop_signals() as ended:
         runtime = await Runtime.start(prepared.setup, clock)
+        guardian: GuardianBeside | None = None
         reason = "ended by its own fault"
         try:
+            guardian = GuardianBeside(config, secrets, guardian_words)
             await _serve_runtime(config, runtime, prepared, token, listener, show, ended, watching)
             reason = "asked to"
         finally:
             config.data.endpoint.unlink(missing_ok=True)
             await runtime.stop(reason)
+            if guardian is not None and ended.is_set() and not runtime.fatal.done():
+                await asyncio.to_thread(guardian.end)
             await watching.farewell(
                 reason, runtime.fatal.result() if runtime.fatal.done() else None
             )

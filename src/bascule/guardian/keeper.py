@@ -327,6 +327,7 @@ class Keeper:
         goal = self._office.goal(self.spec)
         equity = self._money.equity if self._money is not None else None
         known = floor is not None and equity is not None
+        fresh = goal.sweeps and goal.stop is not None and goal.stop.at != self._stop_at
         return AccountView(
             account=self.spec.id,
             venue=self.spec.venue,
@@ -334,7 +335,7 @@ class Keeper:
             mode=self.spec.mode.value,
             currency=self.spec.currency,
             link_up=self._up,
-            sweep=self.state,
+            sweep="sweeping" if fresh else self.state,
             positions=len(self._seen.held) if self._seen is not None else None,
             working_orders=len(self._seen.working) if self._seen is not None else None,
             equity=equity,

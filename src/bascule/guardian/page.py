@@ -8,7 +8,7 @@
     GET  /arm          the form that lifts a stop
     POST /here         presence
     POST /logout
-    POST /v1/kill, /v1/halt, /v1/freeze, /v1/cancel, /v1/flatten, /v1/lock, /v1/arm
+    POST /v1/kill, /v1/halt, /v1/freeze, /v1/cancel, /v1/flatten, /v1/lock, /v1/arm, /v1/here
                        the same for programs, with the guardian's own token as a bearer
 
 Every form carries a mark that only our own page for this login can hold. No page may be framed,
@@ -210,6 +210,8 @@ class Page:
         ):  # fmt: skip
             return _json({"code": "unauthenticated", "text": "not the guardian's token"}, 401)
         named = request.match_info["action"]
+        if named == "here":
+            return await self._here_by_program(request)
         action = "flatten" if named == "kill" else named
         if action not in get_args(Action):
             return _json({"code": "not_found", "text": f"there is no command {named!r}"}, 404)
@@ -222,6 +224,17 @@ class Page:
             return _json({"code": "usage", "text": f"that is no command: {error}"}, 400)
         result = await self._guardian.command(command)
         return _json(result, 200 if result.status == "done" else 409)
+
+    async def _here_by_program(self, request: web.Request) -> web.Response:
+        if self._presence is None:
+            text = "nobody asks for presence here: [guardian.presence] names no account"
+            return _json({"code": "presence_not_asked", "text": text}, 409)
+        try:
+            given = msgspec.json.decode(await request.read() or b"{}", type=dict[str, str])
+        except msgspec.DecodeError:
+            return _json({"code": "usage", "text": "that names nobody"}, 400)
+        self._presence.confirm(given.get("by", "")[:_WORD_MAX] or "api")
+        return _json({"status": "done"})
 
     # --- inside -----------------------------------------------------------------------------------
 

@@ -15,6 +15,7 @@ from bascule.guardian.service import Guardian
 from bascule.guardian.setup import GuardianSetup
 from bascule.model.errors import ConfigError
 
+ALONE_LOOK_S = 2.0
 Beside = Callable[[Guardian], Coroutine[None, None, None]]
 """Runs beside the guardian for as long as it runs: alerts, a bot, presence."""
 
@@ -26,8 +27,9 @@ def run_guardian(
     extra: Sequence[Extra] = (),
     beside: Sequence[Beside] = (),
     ready: Callable[[GuardianEndpoint], None] | None = None,
+    alone_s: float = 0.0,
 ) -> None:
-    """Serve until told to end.
+    """Serve until told to end, or until the data directory is gone.
 
     Args:
         setup: what to guard.
@@ -35,6 +37,7 @@ def run_guardian(
         extra: more routes for its port.
         beside: what runs beside it; a fault there is told and ends nothing.
         ready: told once where it listens.
+        alone_s: end by itself when for so long neither engine nor any venue was there; 0 never.
 
     Raises:
         BasculeError: it could not be started; `guardian_running` when one runs already.
@@ -48,7 +51,7 @@ def run_guardian(
             hint="`bascule guardian status` shows it; one guardian serves a data directory.",
         )
     try:
-        asyncio.run(_serve(setup, port, extra, beside, ready))
+        asyncio.run(_serve(setup, port, extra, beside, ready, alone_s))
     finally:
         lock.release()
 
@@ -59,6 +62,7 @@ async def _serve(
     extra: Sequence[Extra],
     beside: Sequence[Beside],
     ready: Callable[[GuardianEndpoint], None] | None,
+    alone_s: float,
 ) -> None:
     listener = bind(port)
     try:
@@ -69,7 +73,7 @@ async def _serve(
             try:
                 if ready is not None:
                     ready(endpoint)
-                await _until_ended(guardian, server, beside, ended)
+                await _until_ended(guardian, server, (*beside, _Alone(ended, alone_s)), ended)
             finally:
                 await server.stop()
                 await guardian.close()
@@ -87,6 +91,26 @@ async def _until_ended(
         await asyncio.wait(waits, return_when="FIRST_COMPLETED")
         for task in (*running, *waits):
             task.cancel()
+
+
+class _Alone:
+    """Ends a guardian that has nothing to guard: its data is gone, or its demonstration is over."""
+
+    def __init__(self, ended: asyncio.Event, alone_s: float) -> None:
+        self._ended = ended
+        self._alone_s = alone_s
+
+    async def __call__(self, guardian: Guardian) -> None:
+        """Look every other second."""
+        alone = 0.0
+        while guardian.setup.mode_dir.is_dir():
+            view = guardian.view()
+            linked = view.engine in ("alive", "stalled") or any(a.link_up for a in view.accounts)
+            alone = 0.0 if linked else alone + ALONE_LOOK_S
+            if 0 < self._alone_s <= alone:
+                break
+            await asyncio.sleep(ALONE_LOOK_S)
+        self._ended.set()
 
 
 async def _beside(guardian: Guardian, beside: Beside) -> None:
