@@ -47,6 +47,8 @@ KINDS = {
     "guardian_back": Kind(_I, "the engine finds the guardian at work again"),
     "guardian_acted": Kind(_C, "the guardian halts, flattens or kills the engine"),
     "flat": Kind(_C, "the guardian's flatten is over: it says what is proven flat"),
+    "guardian_fault": Kind(_C, "the guardian, or one of its faces, cannot work as it should"),
+    "telegram_paired": Kind(_W, "a chat was paired with the guardian's bot"),
     "drill": Kind(_I, "a drill of the kill switch passed; one that failed is critical"),
     "presence_due": Kind(_W, "nobody has confirmed presence yet and the time is nearly up"),
     "presence_missed": Kind(_C, "nobody confirmed presence: attended accounts are halted"),

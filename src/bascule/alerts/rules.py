@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import cache
 from typing import Any, NamedTuple
 
 from bascule.alerts.alert import Alert, AlertPlan, Severity, Shown
@@ -50,12 +51,6 @@ class Rules:
         self._down: dict[AccountId, Instant] = {}
         self._lost: set[AccountId] = set()
         self._drifted: set[AccountId] = set()
-        known = sorted({one.currency for one in plan.accounts.values() if one.currency})
-        word = "|".join(map(re.escape, known)) or "USD"
-        number = r"-?\d[\d,']*(?:\.\d+)?"
-        self._money = re.compile(
-            rf"({number})\s?(?:{word})\b|\b(?:{word})\s?({number})|[$€£]({number})"
-        )
 
     def alerts_of(self, event: ev.Event) -> Iterator[Alert]:
         """Give what an event is told as: nothing, or one alert."""
@@ -81,17 +76,7 @@ class Rules:
 
     def masked(self, said: str, account: str = "") -> str:
         """Write free text so that no amount of money is in it, unless all detail is wanted."""
-        if self._full:
-            return said
-        shown = self._plan.accounts.get(AccountId(account), Shown(currency=""))
-
-        def percent(found: re.Match[str]) -> str:
-            amount = Decimal(re.sub("[,']", "", next(part for part in found.groups() if part)))
-            if not shown.basis:
-                return "(an amount)"
-            return f"{amount / shown.basis * 100:.2f} %"
-
-        return self._money.sub(percent, said)
+        return masked(said, self._plan, account)
 
     # --- one method an event ----------------------------------------------------------------------
 
@@ -234,6 +219,33 @@ class Rules:
             return f"order {name}"
         leg = _LEGS.get(facts.leg[:1], "order")
         return f"the {leg} {name} in {facts.symbol} for {facts.strategy}"
+
+
+def masked(said: str, plan: AlertPlan, account: str = "") -> str:
+    """Write free text so that no amount of money is in it, unless all detail is wanted.
+
+    Args:
+        said: the text.
+        plan: says how much may be told, and what percent are of.
+        account: whose money it speaks of; '' where that is not known.
+    """
+    if plan.detail == "full":
+        return said
+    basis = plan.accounts.get(AccountId(account), Shown(currency="")).basis
+
+    def percent(found: re.Match[str]) -> str:
+        amount = Decimal(re.sub("[,']", "", next(part for part in found.groups() if part)))
+        return f"{amount / basis * 100:.2f} %" if basis else "(an amount)"
+
+    return _money(frozenset(one.currency for one in plan.accounts.values())).sub(percent, said)
+
+
+@cache
+def _money(currencies: frozenset[str]) -> re.Pattern[str]:
+    """Find an amount: a number beside one of these currencies, or behind a sign of money."""
+    word = "|".join(map(re.escape, sorted(one for one in currencies if one))) or "USD"
+    number = r"-?\d[\d,']*(?:\.\d+)?"
+    return re.compile(rf"({number})\s?(?:{word})\b|\b(?:{word})\s?({number})|[$€£]({number})")
 
 
 def subject_of(scope: str) -> str:

@@ -42,6 +42,10 @@ class GuardianClient:
         """Give the sweeps' report, order by order."""
         return msgspec.json.decode(self._ask("GET", "/report"), type=list[OrderLine])
 
+    def present(self, by: str) -> None:
+        """Confirm somebody's presence."""
+        self._ask("POST", "/v1/here", msgspec.json.encode({"by": by}))
+
     def end(self) -> None:
         """Have it end in good order; stops and latch stay."""
         self._ask("POST", "/end", b"{}")

@@ -33,6 +33,7 @@ COMMANDS = (
     "approve_cmd",
     "kill_cmd",
     "guardian_cmd",
+    "faces_cmd",
     "alerts_cmd",
     "secrets_cmd",
     "parse_cmd",

@@ -1,10 +1,7 @@
 """What tells the outside of a running engine: its alerts, and its heartbeat to a monitor."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
 from contextlib import suppress
-
-import structlog
 
 from bascule import __version__
 from bascule.alerts.alert import Alert, Severity
@@ -13,6 +10,7 @@ from bascule.alerts.heartbeat import Heartbeat
 from bascule.alerts.kinds import alert
 from bascule.alerts.notifier import Notifier
 from bascule.alerts.rules import OrderFacts, Rules
+from bascule.alerts.upkeep import kept_up
 from bascule.alerts.watch import Watch
 from bascule.config.build import Config
 from bascule.config.secrets import Secrets
@@ -22,11 +20,8 @@ from bascule.model.errors import BasculeError, JournalCorrupt
 from bascule.model.ids import AccountId, ClOrdID
 from bascule.model.values import SECOND
 
-log = structlog.get_logger("bascule.alerts")
-
 FAREWELL_S = 5.0
 """How long the end of the process may be held up by telling of it."""
-RESTART_S = 5.0
 STALE_NS = 10 * SECOND
 """A progress record older than this is no sign of life: it is written each second."""
 
@@ -89,16 +84,6 @@ class Watching:
         )
         severity = Severity.WARNING if found.in_doubt or found.stops else None
         return alert("engine_started", "Bascule", text, severity=severity)
-
-
-async def kept_up(what: str, run: Callable[[], Coroutine[None, None, None]]) -> None:
-    """Run something beside the engine, again and again: its own faults end neither."""
-    while True:
-        try:
-            await run()
-        except Exception as error:  # a boundary: whoever watches must not end what it watches
-            log.error("watcher_failed", what=what, error=repr(error))
-        await asyncio.sleep(RESTART_S)
 
 
 def _facts(runtime: Runtime, account: AccountId, name: ClOrdID) -> OrderFacts | None:

@@ -154,6 +154,10 @@ class Config(Struct, frozen=True, kw_only=True):
             needed[name] = (*needed.get(name, ()), "alerts")
         if name := self.heartbeat.engine_secret:
             needed[name] = (*needed.get(name, ()), "heartbeat of the engine")
+        if name := self.heartbeat.guardian_secret:
+            needed[name] = (*needed.get(name, ()), "heartbeat of the guardian")
+        if name := self.guardian.telegram.token_secret:
+            needed[name] = (*needed.get(name, ()), "the guardian's bot")
         return needed
 
 

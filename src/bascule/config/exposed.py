@@ -24,7 +24,7 @@ _KNOWN_FORMS = re.compile(
 _WORDS = re.compile(r"[A-Za-z0-9+/]+")
 _RANDOM_LENGTH = 16
 _RANDOM_CHANGES = 3
-_FREE_TEXT = frozenset({"login", "comment", "strategy", "directory", "folder"})
+_FREE_TEXT = frozenset({"login", "comment", "strategy", "directory", "folder", "kill_folder"})
 """Keys whose text may look like chance and is none: a login can be a wallet's address."""
 _MAPS = frozenset({"overrides", "max_order_qty_by_symbol", "max_position_qty_by_symbol"})
 """Tables whose keys are the user's own words."""

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Literal
 
+from bascule.config.faces_settings import PageSettings, PresenceSettings, TelegramSettings
 from bascule.config.fields import Count, DurationNs, Number, Port, SecretName
 from bascule.config.table import Table
 from bascule.model.values import MINUTE, SECOND
@@ -25,3 +26,7 @@ class GuardianSettings(Table):
     floors: Mapping[str, Number] = {}
     drill_every: DurationNs = 0
     secrets: Mapping[str, Mapping[str, SecretName]] = {}
+    kill_folder: str = ""
+    page: PageSettings = PageSettings()
+    telegram: TelegramSettings = TelegramSettings()
+    presence: PresenceSettings = PresenceSettings()

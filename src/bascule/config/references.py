@@ -33,6 +33,14 @@ def _guardian(table: Plain) -> Iterator[Problem]:
         for name in names if isinstance(names, Mapping) else ():
             if name not in known:
                 yield _unknown(("guardian", key, name), name, what, known)
+    presence = guardian.get("presence")
+    accounts = dict(_tables(table, "accounts"))
+    for number, name in enumerate(
+        _list(presence, "accounts") if isinstance(presence, Mapping) else ()
+    ):
+        if isinstance(name, str) and name not in accounts:
+            place = ("guardian", "presence", "accounts", number)
+            yield _unknown(place, name, "account", accounts)
 
 
 def _venues(table: Plain) -> Iterator[Problem]:

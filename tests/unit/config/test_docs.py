@@ -10,7 +10,7 @@ import pytest
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
-from bascule.config import firm, guardian_settings, mapping, settings, watch_settings
+from bascule.config import faces_settings, firm, guardian_settings, mapping, settings, watch_settings
 from bascule.config.durations import format_duration
 
 TEXT = (Path(__file__).resolve().parents[3] / "docs/configuration.md").read_text(encoding="utf-8")
@@ -21,6 +21,9 @@ TABLES = (
     watch_settings.AlertSettings,
     watch_settings.HeartbeatSettings,
     guardian_settings.GuardianSettings,
+    faces_settings.PageSettings,
+    faces_settings.TelegramSettings,
+    faces_settings.PresenceSettings,
     settings.VenueSettings,
     settings.AccountSettings,
     settings.SymbolSettings,
@@ -57,6 +60,7 @@ DURATIONS = {
     "link_flatten_after",
     "money_every",
     "drill_every",
+    "warn",
     "short_interval",
     "repeated_window",
 }

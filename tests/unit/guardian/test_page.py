@@ -233,9 +233,14 @@ async def test_presence_is_confirmed_by_a_button(tmp_path: Path) -> None:
         assert mark and "Nobody has confirmed" in page
         assert await one.post("/here", mark=mark[1]) == 303
         assert told == ["page"] and "known to be here" in await one.get()
+        bearer = {"Authorization": f"Bearer {GUARDIAN_TOKEN}"}
+        async with one.client.post("/v1/here", headers=bearer, json={"by": "anna"}) as answer:
+            assert answer.status == 200 and told == ["page", "anna"]
     async with house(tmp_path / "b") as one:
         await one.login()
         assert "I am here" not in await one.get()
+        async with one.client.post("/v1/here", headers=bearer) as answer:
+            assert (answer.status, (await answer.json())["code"]) == (409, "presence_not_asked")
 
 
 async def test_programs_use_the_guardians_own_token(tmp_path: Path) -> None:
