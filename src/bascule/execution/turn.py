@@ -10,6 +10,7 @@ from decimal import Decimal
 from msgspec import Struct, field
 
 from bascule.execution.evolve import evolve
+from bascule.execution.loss_state import Watch
 from bascule.execution.state import AccountState, State
 from bascule.execution.totals import Totals
 from bascule.model.account import AccountSpec, Capabilities, RiskLimits, Route
@@ -82,6 +83,8 @@ class Market(Struct):
     rates: dict[tuple[str, str], tuple[Instant, Decimal | None]] = field(default_factory=dict)
     totals: Totals = field(default_factory=Totals)
     merged: dict[tuple[AccountId, str], Merged] = field(default_factory=dict)
+    watches: dict[AccountId, Watch] = field(default_factory=dict)
+    watched_at: Instant = Instant(0)
     duties: dict[AccountId, Instant] = field(default_factory=dict)
 
     def keep(self, account: AccountId, quote: Quote, symbol: Symbol | None) -> None:
@@ -89,6 +92,7 @@ class Market(Struct):
         self.quotes.setdefault(account, {})[quote.venue_symbol] = quote
         if symbol is not None:
             self.pool[symbol] = quote
+            self.rates.clear()
 
     def quote(self, account: AccountId, venue_symbol: VenueSymbol) -> Quote | None:
         """Give the latest quote, if there is one."""
