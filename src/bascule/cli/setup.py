@@ -50,6 +50,7 @@ def prepare(config: Config, secrets: Secrets, wire_log: WireLog | None = None) -
         config_text=config.text,
         config_hash=config.hash,
         max_signal_age_ns=config.max_signal_age_ns,
+        news=config.news if config.news.source else None,
         wire_log=wire_log,
         needs_guardian=config.mode is AccountMode.LIVE,
     )

@@ -18,6 +18,7 @@ from msgspec import Struct, field
 
 from bascule import __version__
 from bascule.config import process
+from bascule.config.firm import NewsSettings
 from bascule.config.latch import DIRECTORY as LATCH
 from bascule.config.latch import GUARDIAN_KEEPERS, Latch, LatchMode
 from bascule.engine.clock import Clock, SystemClock
@@ -27,7 +28,9 @@ from bascule.engine.listings import by_our_name
 from bascule.engine.looks import Looker
 from bascule.engine.owner import Owner
 from bascule.engine.recovery import RestartReport, recover, report
+from bascule.engine.releases import CalendarReader
 from bascule.execution import inputs as inp
+from bascule.execution.duties import has_duties
 from bascule.execution.effects import Effect
 from bascule.execution.state import State
 from bascule.execution.turn import Market, Settings
@@ -84,6 +87,8 @@ class Setup(Struct, frozen=True, kw_only=True):
     max_signal_age_ns: int = 60 * SECOND
     limits: dict[str, RiskLimits] = field(default_factory=dict)
     portfolio_currency: Currency = Currency("")
+    news: NewsSettings | None = None
+    """Where the calendar of releases comes from; None for no calendar."""
     wire_log: WireLog | None = None
     needs_guardian: bool = False
     """Whether entries leave only while a guardian is there: so it is where money is real."""
@@ -144,6 +149,9 @@ class Runtime:
         await runtime.owner.durable()
         runtime._spawn(runtime.guardian.run())
         runtime._spawn(runtime._tick())
+        if setup.news is not None:
+            reader = CalendarReader(setup.news, runtime.settings, runtime.clock)
+            runtime._spawn(reader.run())
         for venue in setup.venues:
             runtime._spawn(runtime._keep_connected(venue.id))
         for spec in setup.accounts:
@@ -478,11 +486,12 @@ class Runtime:
         await link.subscribe(spec.id, tuple(names))
 
     async def _tick(self) -> None:
-        """Let time pass for the engine: coalesced changes each tick, progress each second."""
+        """Let time pass: coalesced changes and firms' hours each tick, progress each second."""
         due = self.clock.now()
+        bound = has_duties(self.settings)
         while True:
             now = self.clock.now()
-            if any(account.watched for account in self.state.accounts.values()):
+            if bound or any(account.watched for account in self.state.accounts.values()):
                 self.owner.feed(inp.Ticked(now))
             if now >= due:
                 self._journal.progress(pid=os.getpid(), started=self._started)
