@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar, overload
 from bascule.execution.firm import FirmSurroundings
 from bascule.execution.fold_counts import repeat_key
 from bascule.execution.limits import ALL, account_limits, in_force
+from bascule.execution.loss import loss_of, open_risk
 from bascule.execution.state import AccountState, Exposure
 from bascule.execution.totals import Resting, Share, Sum
 from bascule.execution.turn import Turn
@@ -19,6 +20,7 @@ from bascule.model.values import MINUTE, ONE, ZERO, Currency, text
 from bascule.reference import sessions
 from bascule.reference.currency import NoRate, rate
 from bascule.risk.limits import LOOSEST
+from bascule.risk.loss import Loss, OpenRisk
 from bascule.risk.proposal import Messages, Reference
 from bascule.risk.rates import Tally
 
@@ -184,6 +186,16 @@ class Surroundings:
         if programme is None:
             raise LookupError(f"account {self._spec.id} has no programme")
         return FirmSurroundings(self._turn, self._draft, programme, lambda: self._sums)
+
+    @lazy
+    def loss(self) -> Loss | None:
+        """How the account stands to its loss limits."""
+        return loss_of(self._turn, self._account, self._spec)
+
+    @lazy
+    def open_risk(self) -> OpenRisk:
+        """What is lost from here if every open stop is hit."""
+        return open_risk(self._turn, self._account, self._spec)
 
     # --- the account ----------------------------------------------------------------------------
 

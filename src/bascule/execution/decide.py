@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from bascule.execution import inputs as inp
+from bascule.execution import loss_watch
 from bascule.execution.duties import fulfil
 from bascule.execution.guarded import guardian_told
 from bascule.execution.guards import mend
@@ -39,10 +40,13 @@ def decide(state: State, settings: Settings, market: Market, given: inp.Input) -
     """
     turn = Turn(state, settings, market, given.at)
     _DECIDERS[type(given)](turn, given)
+    loss_watch.after(turn, given)
     return turn.events
 
 
 def _signal(turn: Turn, given: inp.SignalReceived) -> None:
+    if turn.market.watches:
+        loss_watch.before_signal(turn)
     plan_signal(turn, given.signal)
 
 
@@ -137,6 +141,8 @@ _DECIDERS: dict[type, Callable[[Turn, Any], None]] = {
     inp.GuardianTold: guardian_told,
     inp.ArmAsked: arm,
     inp.SweepAsked: sweep,
+    inp.CashFlowTold: loss_watch.on_flow,
+    inp.PhaseTold: loss_watch.on_phase,
     inp.ResolveAsked: resolve,
     inp.LimitsAccepted: accept,
     inp.StrategyApprovalGiven: approve,

@@ -1,5 +1,6 @@
 """What can happen to the engine. Each input carries its own time; ``decide`` reads no clock."""
 
+from decimal import Decimal
 from typing import Literal
 
 from msgspec import Struct
@@ -223,6 +224,27 @@ class StrategyApprovalGiven(Struct, frozen=True):
     reason: str
 
 
+class CashFlowTold(Struct, frozen=True):
+    """A person records cash that came in (positive) or went out, once the venue shows it."""
+
+    at: Instant
+    account: AccountId
+    flow: str
+    amount: Decimal
+    by: str
+    note: str = ""
+
+
+class PhaseTold(Struct, frozen=True):
+    """A person records that the firm began a new phase with the account."""
+
+    at: Instant
+    account: AccountId
+    phase: str
+    by: str
+    note: str = ""
+
+
 Input = (
     SignalReceived
     | OrdersWritten
@@ -244,4 +266,6 @@ Input = (
     | ResolveAsked
     | LimitsAccepted
     | StrategyApprovalGiven
+    | CashFlowTold
+    | PhaseTold
 )

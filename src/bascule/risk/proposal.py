@@ -14,6 +14,7 @@ from bascule.model.instrument import Listing, Quote
 from bascule.model.order import AccountSnapshot
 from bascule.model.values import ZERO, Instant, floor_to, text
 from bascule.risk.firm import FirmAround
+from bascule.risk.loss import Loss, OpenRisk
 from bascule.risk.rates import RateWindow
 
 
@@ -174,6 +175,14 @@ class Around(Protocol):
     @property
     def firm(self) -> FirmAround:
         """What the rules of the account's firm ask for; only where it has a programme."""
+
+    @property
+    def loss(self) -> Loss | None:
+        """How the account stands to its loss limits, its firm's and its owner's; None without."""
+
+    @property
+    def open_risk(self) -> OpenRisk:
+        """What the account loses from here if every open stop is hit, waiting entries included."""
 
     @property
     def unpriced_max_qty(self) -> Decimal | None:

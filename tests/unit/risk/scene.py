@@ -13,6 +13,7 @@ from bascule.model.order import AccountSnapshot
 from bascule.model.values import SECOND, Instant
 from bascule.risk.chain import CHECKS
 from bascule.risk.limits import LOOSEST
+from bascule.risk.loss import Loss, OpenRisk
 from bascule.risk.proposal import Check, Messages, Proposal, Reference
 from bascule.risk.rates import RateWindow
 
@@ -59,6 +60,8 @@ class Around:
     approved: bool = False
     unpriced_max_qty: D | None = None
     firm: Any = field(default_factory=SimpleNamespace)
+    loss: Loss | None = None
+    open_risk: OpenRisk = OpenRisk(D(0))
 
 
 AROUND = set(Around.__dataclass_fields__)

@@ -16,6 +16,8 @@ from bascule.model.values import ZERO, Instant
 from bascule.risk.programmes.clock import candidates, day_of, next_instant
 
 HUNDRED = Decimal(100)
+RESET = "reset"
+"""The guard's action before a boundary; it is forgotten with the boundary."""
 
 
 class Moved(Struct, frozen=True, kw_only=True):
@@ -96,11 +98,22 @@ class GuardReached(Struct, frozen=True):
 Happened: TypeAlias = WasReset | Broke | Locked | GuardReached
 
 
+class Caps(Struct, frozen=True):
+    """The owner's own limits, where they are tighter than the firm's."""
+
+    daily_loss: Limit | None = None
+    max_loss: Limit | None = None
+
+
+NO_CAPS = Caps()
+
+
 class Levels(Struct, frozen=True):
     """Shares of an allowance, in percent, by action; ``rules`` are those that are watched."""
 
     at: tuple[tuple[str, Decimal], ...] = ()
     rules: tuple[Rule, ...] = ("daily_loss",)
+    caps: Caps = NO_CAPS
 
 
 NO_LEVELS = Levels()
@@ -186,20 +199,38 @@ def step(
     return state, tuple(out)
 
 
-def rooms(rules: Programme, state: LedgerState) -> tuple[Room, ...]:
-    """Say how each money rule stands; with two candidate clocks the higher floor counts."""
+def rooms(rules: Programme, state: LedgerState, caps: Caps = NO_CAPS) -> tuple[Room, ...]:
+    """Say how each money rule stands, by the owner's own limit where that is the tighter.
+
+    With two candidate clocks the higher floor counts.
+    """
     out = []
     if rules.daily_loss is not None and state.days:
-        day = today(rules, state)
-        allowance = _allowance(rules.daily_loss.limit, state.initial, day.reference)
+        reference = today(rules, state).reference
+        allowance = _allowance(rules.daily_loss.limit, state.initial, reference)
         if allowance is not None:
-            floor = day.reference - allowance
-            out.append(Room("daily_loss", floor, allowance, state.equity - floor))
+            floor = reference - allowance
+            out.append(_room("daily_loss", state, floor, allowance, reference, caps.daily_loss))
     if rules.max_loss is not None and state.floor is not None:
         limit = _limit(rules.max_loss, state.initial, state.high)
         if limit is not None:
-            out.append(Room("max_loss", state.floor, limit, state.equity - state.floor))
+            high = max(state.high, state.initial)
+            out.append(_room("max_loss", state, state.floor, limit, high, caps.max_loss))
     return tuple(out)
+
+
+def _room(
+    rule: Rule,
+    state: LedgerState,
+    floor: Decimal,
+    allowance: Decimal,
+    measured_from: Decimal,
+    cap: Limit | None,
+) -> Room:
+    own = None if cap is None else _allowance(cap, state.initial, measured_from)
+    if own is not None and measured_from - own > floor:
+        floor, allowance = measured_from - own, own
+    return Room(rule, floor, allowance, state.equity - floor)
 
 
 def today(rules: Programme, state: LedgerState) -> Day:
@@ -269,16 +300,13 @@ def _cross(
     before = state
     state = replace(state, at=at, due=_next_due(rules, at), eod=state.balance)
     rule = rules.daily_loss
-    if rule is not None:
+    struck = tuple(_strikes(clock, at) for clock in _day_clocks(rules))
+    if rule is not None and any(struck):
         fresh = Day(_reference(rule, state), at)
-        struck = tuple(_strikes(clock, at) for clock in _day_clocks(rules))
-        if any(struck):
-            days = zip(state.days, struck, strict=True)
-            state = replace(
-                state, days=tuple(fresh if new else old for old, new in days), guards=()
-            )
-            day = today(rules, state)
-            out.append(WasReset(at, day.reference, _floor(rule, state, day) or ZERO))
+        days = zip(state.days, struck, strict=True)
+        state = replace(state, days=tuple(fresh if new else old for old, new in days), guards=())
+        day = today(rules, state)
+        out.append(WasReset(at, day.reference, _floor(rule, state, day) or ZERO))
     if (
         rules.max_loss is not None
         and not state.fixed
@@ -286,6 +314,7 @@ def _cross(
     ):
         high = _raise_high(rules.max_loss, state, at_close=True)
         state = _locking(rules.max_loss, before, _raise_floor(rules.max_loss, high), out)
+    state = replace(state, guards=tuple(one for one in state.guards if one != RESET))
     return _test(rules, state, levels, out, by_reset=True)
 
 
@@ -381,9 +410,7 @@ def _limit(rule: MaxLoss, initial: Decimal, high: Decimal) -> Decimal | None:
 
 def _raise_high(rule: MaxLoss, state: LedgerState, *, at_close: bool) -> LedgerState:
     """Raise the high-water mark by what the trail follows, if it follows it now."""
-    if rule.kind == "static":
-        return state
-    trail = rule.trail
+    trail = rule.trail if rule.kind != "static" else None
     if not at_close and trail is not None and trail.when == "eod":
         return state
     on = trail.on if trail is not None else "unknown"
@@ -474,7 +501,7 @@ def _guard(
         return state
     if not _day_clocks(rules):
         state = _ease(rules, state, levels)
-    for room in rooms(rules, state):
+    for room in rooms(rules, state, levels.caps):
         if room.rule not in levels.rules:
             continue
         for action, percent in levels.at:
@@ -489,11 +516,11 @@ def _guard(
 
 def _ease(rules: Programme, state: LedgerState, levels: Levels) -> LedgerState:
     """Without a reset, an action may come again once its share is no longer used up."""
-    used = {room.used * HUNDRED / room.allowance for room in rooms(rules, state) if room.allowance}
+    used = {
+        room.used * HUNDRED / room.allowance
+        for room in rooms(rules, state, levels.caps)
+        if room.allowance
+    }
     worst = max(used, default=ZERO)
-    return replace(
-        state,
-        guards=tuple(
-            name for name, percent in levels.at if name in state.guards and worst >= percent
-        ),
-    )
+    over = {name for name, percent in levels.at if worst < percent}
+    return replace(state, guards=tuple(name for name in state.guards if name not in over))

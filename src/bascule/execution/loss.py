@@ -1,0 +1,285 @@
+"""The loss of an account between two words of its venue: equity from local marks, and the rooms.
+
+    balance = the venue's + what was realised since its snapshot
+    equity  = balance + sum of (mark - average price) x quantity x multiplier x rate
+
+Where the venue's own equity was lower at its snapshot than ours at that moment, the difference is
+kept: of two sources the stricter one counts. A price or rate that is missing is never made up.
+"""
+
+from decimal import Decimal
+from hashlib import sha256
+
+import msgspec
+from msgspec import Struct
+
+from bascule.execution.limits import account_limits
+from bascule.execution.loss_state import Booked, Watch
+from bascule.execution.state import AccountState, Book, Order
+from bascule.execution.turn import Turn
+from bascule.model.account import AccountSpec, RiskLimits
+from bascule.model.enums import Side
+from bascule.model.instrument import Listing
+from bascule.model.order import AccountSnapshot
+from bascule.model.programme import Clock, DailyLoss, Limit, MaxLoss, Programme, Trail
+from bascule.model.values import MINUTE, ONE, ZERO, Instant
+from bascule.reference import sessions
+from bascule.reference.currency import NoRate, rate
+from bascule.risk.loss import STALE_AFTER, Loss, OpenRisk
+from bascule.risk.programmes.ledger import Caps, Levels, next_reset, rooms
+
+_RATE_MAX_AGE = 5 * MINUTE
+_OWN = "own limits"
+_NOTHING = Booked(ZERO, ZERO)
+
+
+class Marked(Struct, frozen=True):
+    """Balance and equity now; ``oldest`` is the oldest price used, None without positions."""
+
+    balance: Decimal
+    equity: Decimal
+    oldest: Instant | None = None
+    unknown: str = ""
+
+
+def watch_of(turn: Turn, account: AccountState, spec: AccountSpec) -> Watch | None:
+    """Give an account's watch, made anew when its limits changed; None where it has no limit."""
+    limits = account_limits(turn, spec)
+    known = turn.market.watches.get(account.id)
+    if known is not None and known.spec is spec and known.limits is limits:
+        return known
+    if not watched(spec, limits):
+        turn.market.watches.pop(account.id, None)
+        return None
+    fresh = make_watch(spec, limits)
+    if known is None:
+        fresh.ledger = account.ledger
+    else:
+        fresh.ledger, fresh.snapshot, fresh.offset = known.ledger, known.snapshot, known.offset
+        fresh.gained, fresh.counted = known.gained, known.counted
+    turn.market.watches[account.id] = fresh
+    return fresh
+
+
+def watched(spec: AccountSpec, limits: RiskLimits) -> bool:
+    """Whether an account has any limit on its loss."""
+    return spec.programme is not None or any(
+        one is not None
+        for one in (
+            limits.max_daily_loss,
+            limits.max_daily_loss_percent,
+            limits.max_drawdown,
+            limits.max_drawdown_percent,
+        )
+    )
+
+
+def make_watch(spec: AccountSpec, limits: RiskLimits) -> Watch:
+    """Make the rules of an account: its programme's, tightened by the owner's own limits."""
+    firm = spec.programme
+    own_day = _limit(limits.max_daily_loss, limits.max_daily_loss_percent)
+    own_whole = _limit(limits.max_drawdown, limits.max_drawdown_percent)
+    rules = firm if firm is not None else Programme(id=_OWN)
+    caps = Caps()
+    if rules.daily_loss is not None:
+        caps = msgspec.structs.replace(caps, daily_loss=own_day)
+    elif own_day is not None:
+        rules = msgspec.structs.replace(rules, daily_loss=_own_day(own_day))
+    if rules.max_loss is not None:
+        caps = msgspec.structs.replace(caps, max_loss=own_whole)
+    elif own_whole is not None:
+        rules = msgspec.structs.replace(rules, max_loss=_own_whole(own_whole))
+    shares = (
+        ("block", min(rules.guard.block_at, limits.loss_block_percent)),
+        ("flatten", min(rules.guard.flatten_at, limits.loss_flatten_percent)),
+    )
+    levels = Levels(shares, ("daily_loss", "max_loss"), caps)
+    return Watch(rules, levels, _key(rules), spec, limits)
+
+
+def _limit(amount: Decimal | None, percent: Decimal | None) -> Limit | None:
+    if amount is None and percent is None:
+        return None
+    return Limit(pct=percent, of="reference", amount=amount)
+
+
+def _own_day(limit: Limit) -> DailyLoss:
+    return DailyLoss(limit, "higher", "equity", "at_or_below", "pause", Clock())
+
+
+def _own_whole(limit: Limit) -> MaxLoss:
+    return MaxLoss(limit, "trailing", Trail("equity", "intraday"), None, "equity", "at_or_below")
+
+
+def _key(rules: Programme) -> str:
+    """Name the money rules: whose they are, and a hash of what they say."""
+    said = msgspec.json.encode((rules.daily_loss, rules.max_loss, rules.cashflow))
+    return f"{rules.id}/{rules.phase}#{sha256(said).hexdigest()[:12]}"
+
+
+# --- marks ----------------------------------------------------------------------------------------
+
+
+def take_snapshot(
+    turn: Turn, account: AccountState, watch: Watch, snapshot: AccountSnapshot
+) -> None:
+    """Start anew from the venue's word, unless a fill that we have counted is younger."""
+    known = watch.snapshot
+    if snapshot.at < account.last_fill_at or (known is not None and snapshot.at < known.at):
+        return
+    watch.snapshot = snapshot
+    watch.gained = watch.offset = ZERO
+    watch.counted = {
+        name: Booked(book.realized, book.commission) for name, book in account.books.items()
+    }
+    ours = mark(turn, account, watch)
+    if ours is not None and not ours.unknown:
+        watch.offset = min(snapshot.equity - ours.equity, ZERO)
+
+
+def mark(turn: Turn, account: AccountState, watch: Watch) -> Marked | None:
+    """Value an account now; None before its venue has told its money since the start."""
+    told = watch.snapshot
+    if told is None:
+        return None
+    floating, oldest = ZERO, None
+    for name, book in account.books.items():
+        before = watch.counted.get(name, _NOTHING)
+        moved = book.realized != before.realized
+        if not book.quantity and not moved:
+            if book.commission != before.commission:
+                _count(watch, name, book, ZERO, before)
+            continue
+        listing = turn.listing(account.id, book.symbol)
+        unit = _unit(turn, watch.spec, listing)
+        quote = turn.market.quote(account.id, listing.venue_symbol) if listing else None
+        if listing is None or unit is None or (book.quantity and quote is None):
+            # The venue's own equity is what is left to go by; no entry passes meanwhile.
+            why = f"{book.symbol} cannot be valued: a price or a rate is missing"
+            return Marked(told.balance, told.equity, oldest, why)
+        if moved or book.commission != before.commission:
+            _count(watch, name, book, (book.realized - before.realized) * unit, before)
+        if book.quantity and quote is not None:
+            price = quote.bid if book.quantity > 0 else quote.ask
+            floating += (price - book.avg_price) * book.quantity * unit
+            is_open = sessions.state(listing.session or "always", turn.at).is_open
+            if is_open and (oldest is None or quote.at < oldest):
+                oldest = quote.at
+    balance = told.balance + watch.gained
+    return Marked(balance, balance + floating + watch.offset, oldest)
+
+
+def _count(watch: Watch, name: str, book: Book, made: Decimal, before: Booked) -> None:
+    """Count what a book has realised and paid since, once, at the rate of this moment."""
+    watch.gained += made - (book.commission - before.commission)
+    watch.counted[name] = Booked(book.realized, book.commission)
+
+
+def _unit(turn: Turn, spec: AccountSpec, listing: Listing | None) -> Decimal | None:
+    """Give the account currency that a move of 1.0 in price is worth, for one unit of quantity."""
+    if listing is None:
+        return None
+    factor = _rate(turn, listing.quote, spec.currency)
+    return None if factor is None else listing.multiplier * factor
+
+
+def _rate(turn: Turn, source: str, target: str) -> Decimal | None:
+    if source == target:
+        return ONE
+    found = rate(source, target, turn.market.pool, turn.at, _RATE_MAX_AGE)
+    return None if isinstance(found, NoRate) else found.value
+
+
+# --- what the checks see --------------------------------------------------------------------------
+
+
+def loss_of(turn: Turn, account: AccountState, spec: AccountSpec) -> Loss | None:
+    """Give how an account stands to its loss limits; None where it has none."""
+    watch = watch_of(turn, account, spec)
+    if watch is None:
+        return None
+    marked = mark(turn, account, watch)
+    ledger = watch.ledger
+    shares = dict(watch.levels.at)
+    if marked is None or ledger is None:
+        why = "the venue has not told the account's money since the start"
+        return Loss(ZERO, (), shares["block"], shares["flatten"], unknown=why)
+    age = turn.at - marked.oldest if marked.oldest is not None else 0
+    unknown = marked.unknown
+    if age > STALE_AFTER:
+        unknown = f"the last price of what is held is {age // 1_000_000_000} s old"
+    now = msgspec.structs.replace(ledger, equity=marked.equity)
+    return Loss(
+        equity=marked.equity,
+        rooms=rooms(watch.rules, now, watch.levels.caps),
+        block_percent=shares["block"],
+        flatten_percent=shares["flatten"],
+        failed=ledger.failed if spec.programme is not None else (),
+        paused=ledger.paused,
+        mark_age=age,
+        unknown=unknown,
+        reset=next_reset(watch.rules, turn.at),
+    )
+
+
+def open_risk(turn: Turn, account: AccountState, spec: AccountSpec) -> OpenRisk:
+    """Give what is lost from the present prices if every open stop is hit.
+
+    A stop on the winning side of the price loses nothing. What stands or waits without a stop has
+    no bound; an entry in doubt counts in full.
+    """
+    total = ZERO
+    for book in account.books.values():
+        if not book.quantity:
+            continue
+        found = _book_risk(turn, account, spec, book)
+        if isinstance(found, str):
+            return OpenRisk(None, found)
+        total += found
+    for order in account.orders.values():
+        if order.leg != "e" or not order.leaves:
+            continue
+        waiting = _entry_risk(turn, spec, order)
+        if isinstance(waiting, str):
+            return OpenRisk(None, waiting)
+        total += waiting
+    return OpenRisk(total)
+
+
+def _book_risk(turn: Turn, account: AccountState, spec: AccountSpec, book: Book) -> Decimal | str:
+    listing = turn.listing(account.id, book.symbol)
+    quote = turn.market.quote(account.id, listing.venue_symbol) if listing is not None else None
+    factor = _rate(turn, listing.quote, spec.currency) if listing is not None else None
+    if listing is None or quote is None or factor is None:
+        return f"the position in {book.symbol} cannot be valued"
+    side = Side.BUY if book.quantity > 0 else Side.SELL
+    price = quote.bid if side is Side.BUY else quote.ask
+    left, total = abs(book.quantity), ZERO
+    for guard in account.guards.values():
+        if (guard.strategy, guard.symbol, guard.side) != (book.strategy, book.symbol, side):
+            continue
+        stop = guard.bracket.stop_loss
+        if stop is None or guard.held <= 0:
+            continue
+        covered = min(guard.held, left)
+        left -= covered
+        total += max((price - stop) * side.sign, ZERO) * covered
+    if left > 0:
+        return f"{left} {book.symbol} of {book.strategy} are held without a stop"
+    return total * listing.multiplier * factor
+
+
+def _entry_risk(turn: Turn, spec: AccountSpec, order: Order) -> Decimal | str:
+    listing = turn.listing(order.account, order.symbol)
+    factor = _rate(turn, listing.quote, spec.currency) if listing is not None else None
+    stop = order.bracket.stop_loss if order.bracket is not None else None
+    entry = order.price if order.price is not None else order.stop_price
+    if entry is None and listing is not None:
+        quote = turn.market.quote(order.account, listing.venue_symbol)
+        if quote is not None:
+            entry = quote.ask if order.side is Side.BUY else quote.bid
+    if listing is None or factor is None or entry is None:
+        return f"the open entry {order.cl_ord_id} cannot be valued"
+    if stop is None:
+        return f"the open entry {order.cl_ord_id} has no stop"
+    return max((entry - stop) * order.side.sign, ZERO) * order.leaves * listing.multiplier * factor

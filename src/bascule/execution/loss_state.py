@@ -1,0 +1,44 @@
+"""What the loss watch keeps of an account beyond the journal: part of ``Market``."""
+
+from decimal import Decimal
+
+from msgspec import Struct, field
+
+from bascule.model.account import AccountSpec, RiskLimits
+from bascule.model.ledger import LedgerState
+from bascule.model.order import AccountSnapshot
+from bascule.model.programme import Programme
+from bascule.model.values import ZERO, Instant
+from bascule.risk.programmes.ledger import Levels
+
+
+class Booked(Struct, array_like=True, frozen=True):
+    """What a book had realised (price units times quantity) and paid when last counted."""
+
+    realized: Decimal
+    commission: Decimal
+
+
+class Watch(Struct):
+    """One account under watch: its rules, and what is known of its money but not journaled.
+
+    ``ledger`` runs ahead of the journaled one by marks alone. ``snapshot`` is the venue's last
+    word since the start, ``gained`` what was realised since, in account currency, at the rates of
+    the moment; ``counted`` is where each book stood then. ``offset`` (never positive) is how much
+    lower the venue's equity was than ours at the snapshot. ``spec`` and ``limits`` are what the
+    rules were made from. ``swept_at`` is when it was last closed by the watch, ``sweeps`` how
+    often in a row since.
+    """
+
+    rules: Programme
+    levels: Levels
+    key: str
+    spec: AccountSpec
+    limits: RiskLimits
+    ledger: LedgerState | None = None
+    snapshot: AccountSnapshot | None = None
+    gained: Decimal = ZERO
+    counted: dict[str, Booked] = field(default_factory=dict)
+    offset: Decimal = ZERO
+    swept_at: Instant = Instant(0)
+    sweeps: int = 0
