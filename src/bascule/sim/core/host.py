@@ -31,7 +31,7 @@ from bascule.sim.core.distributions import Chances
 from bascule.sim.core.network import Network
 from bascule.sim.core.watch import Watch
 
-POLL_NS = SECOND // 2
+POLL_NS = SECOND
 _HINT_NS = 100 * MILLISECOND
 _RETRY_NS = 2 * SECOND
 _MONEY = Decimal(100_000)
@@ -87,6 +87,7 @@ class Host:
         self.state = State()
         self.market = Market()
         self.runs = 0
+        self.poll_ns = POLL_NS
         self.adopting = ""
         """Set while a person takes over whatever positions the next looks show: who, and why."""
         self._lanes: Lanes
@@ -127,7 +128,7 @@ class Host:
         )
         for venue in dict.fromkeys(spec.venue for spec in self.settings.accounts.values()):
             self._connect_soon(venue, f"start {self.runs}")
-        self._mine(POLL_NS, self._poll)
+        self._mine(self.poll_ns, self._poll)
 
     def crash(self) -> None:
         """Die: what is not durable is gone, and so is everything in memory."""
@@ -287,7 +288,7 @@ class Host:
             waited = now - self._looked_at.get(account.id, now)
             if waited >= patience(account, self.settings.capabilities[account.id]):
                 self.want(account.id, "timer")
-        self._mine(POLL_NS, self._poll)
+        self._mine(self.poll_ns, self._poll)
 
     def _up(self, account: AccountId) -> bool:
         return bool(self.network.up.get(self.network.venue_of(account)))

@@ -59,6 +59,9 @@ class Network:
         """Until when a venue has forgotten whom it tells of what."""
         self.in_flight: dict[str, NewOrder] = {}
         """Orders that were written and have not reached the venue, or never will, by name."""
+        self.amends_heard: dict[AccountId, set[str]] = {}
+        """The busts and corrections that reached this run of the engine, or one before that lived
+        on long enough to keep them."""
         self._calls: dict[int, _Call] = {}
         self._last_word: dict[VenueId, int] = {}
         self._count = 0
@@ -158,6 +161,8 @@ class Network:
 
     def _hear(self, report: ExecutionReport, venue: VenueId, run: int) -> None:
         if run == self.run and self.up.get(venue):
+            if report.ref_exec_id is not None:
+                self.amends_heard.setdefault(report.account, set()).add(report.exec_id)
             self._feed(ReportReceived(self._clock.now, report))
 
     # --- links ----------------------------------------------------------------------------------
@@ -174,6 +179,7 @@ class Network:
         """The engine has died: nothing on its way to it arrives. Requests travel on."""
         self.run += 1
         self._calls.clear()
+        self.amends_heard.clear()  # they may not have been durable
         for venue in self.up:
             self.up[venue] = False
 

@@ -21,11 +21,12 @@ from bascule.sim.core.host import Host, money
 from bascule.sim.core.network import Network
 from bascule.sim.core.scenario import Scenario, Step
 from bascule.sim.core.venue import Kept, Trade, Venue
-from bascule.sim.core.watch import Broken, Watch
+from bascule.sim.core.watch import Broken, Watch, told
 from bascule.sim.core.world import LOT, STRATEGIES, SYMBOLS, TICK
 
 CALM_NS = 75 * SECOND
 """How long after the faults have stopped everything must have come to a known state."""
+_CALM_POLL_NS = 2 * SECOND
 _SCOPES = ("all", "account:acc0", "venue:v0", "firm:firm", "strategy:alpha")
 _LATCH_SCOPES = _SCOPES[:4]
 _T = TypeVar("_T")
@@ -105,7 +106,8 @@ class Simulation:
                 self._step = step.number
                 self.clock.run_until(step.at)
                 self.venue.at = self.clock.now
-                self.watch.note(f"STEP {step.number} {step.kind} {_short(step.what)}")
+                if self.watch.trace is not None:
+                    self.watch.note(f"STEP {step.number} {step.kind} {_short(step.what)}")
                 _STEPS[step.kind](self, step)
             self._step = -1
             self._heal()
@@ -135,6 +137,7 @@ class Simulation:
         self.watch.note("ALL FAULTS STOP")
         self.chances.heal()
         self.host.latch.clear()
+        self.host.poll_ns = _CALM_POLL_NS
         self.network.deaf_until.clear()
         self._pass(12 * SECOND)
         self._arm_all()
@@ -170,7 +173,8 @@ class Simulation:
         self.host.adopting = "ada: as the venue's screen has it"
         for account in self.host.state.accounts.values():
             if account.drift:
-                if not self.venue.amended.get(account.id):
+                heard = len(self.network.amends_heard.get(account.id, ()))
+                if self.venue.amended.get(account.id, 0) <= heard:
                     raise Broken("I8", f"drift without a cause: {account.drift}")
                 self.host.want(account.id, "asked for")
 
@@ -185,6 +189,10 @@ class Simulation:
 
     def _agree(self) -> None:
         disk = self.host.disk
+        for _ in range(20):
+            if disk.durable == len(disk.rows):
+                break
+            self._pass(SECOND // 10)
         if disk.durable != len(disk.rows):
             raise Broken("I8", f"{len(disk.rows) - disk.durable} events never became durable")
         self.watch.settled(self.host.state, disk.rows)
@@ -418,6 +426,4 @@ _STEPS: dict[str, Callable[[Simulation, Step], None]] = {
 
 
 def _short(what: object) -> str:
-    from bascule.sim.core.watch import told
-
     return told(what) if not isinstance(what, float) else ""

@@ -21,16 +21,17 @@ import msgspec
 from bascule.config.latch import LatchMode
 from bascule.execution import inputs as inp
 from bascule.execution.evolve import evolve
-from bascule.execution.state import State, dump
+from bascule.execution.state import AccountState, Guard, State, dump
 from bascule.execution.turn import Settings
 from bascule.model import event as ev
 from bascule.model.enums import AccountMode, OrdStatus, PositionMode, Side
 from bascule.model.ids import AccountId, ClOrdID, ExecID, Symbol, VenueSymbol
 from bascule.model.intent import Receipt, Signal, StopTrading
 from bascule.model.order import CancelOrder, ExecutionReport, NewOrder, ReplaceOrder
-from bascule.model.values import ZERO
+from bascule.model.values import SECOND, ZERO
 from bascule.sim.core.clockwork import Clockwork
 from bascule.sim.core.venue import Kept, Venue
+from bascule.sim.core.world import START
 
 _encode = msgspec.json.Encoder().encode
 _ANSWERS = (
@@ -79,6 +80,7 @@ class Watch:
         self._counted: dict[tuple[AccountId, ExecID], int] = {}
         self._sent: dict[str, int] = {}
         self._growing: dict[ClOrdID, Decimal] = {}
+        self._stops: set[str] = set()
         self._hash = hashlib.sha256()
         self.sends = 0
 
@@ -87,6 +89,7 @@ class Watch:
     def began(self, state: State) -> None:
         """A process has started on a state that it recovered."""
         self.state = state
+        self._stops = set(state.stops)
         self.note(f"ENGINE STARTS, {self._next_row} events recovered")
 
     def crashed(self, rows: int) -> None:
@@ -127,6 +130,24 @@ class Watch:
         self._row[event.cl_ord_id] = row
         self.requested[event.cl_ord_id] = event
         self._verdicts(event.verdicts)
+        if event.leg == "e":
+            spec = self.settings.accounts[event.account]
+            scopes = (
+                "all",
+                f"account:{spec.id}",
+                f"venue:{spec.venue}",
+                f"firm:{spec.firm}",
+                f"strategy:{event.strategy}",
+            )
+            stopped = [scope for scope in scopes if scope in self._stops]
+            if stopped:
+                raise Broken("I7", f"{event.cl_ord_id} was let through while {stopped[0]} stands")
+
+    def _stopped(self, event: ev.StopSet, row: int) -> None:
+        self._stops.add(event.scope)
+
+    def _armed(self, event: ev.StopCleared, row: int) -> None:
+        self._stops.discard(event.scope)
 
     def _released(self, event: ev.OrderReleased, row: int) -> None:
         self._row[event.cl_ord_id] = row
@@ -228,6 +249,8 @@ class Watch:
             return
         asked = self.requested[request.cl_ord_id]
         if asked.leg == "e":
+            if asked.expires_unsent is not None and self.clock.now > asked.expires_unsent:
+                raise Broken("I10", f"{name} was sent after its signal had gone stale")
             self._order_limit(request)
             self._limits(request.account, request.venue_symbol, request)
 
@@ -323,6 +346,8 @@ class Watch:
         for account in state.accounts.values():
             self._positions(state, account.id)
             self._orders(state, account.id)
+            for guard in account.guards.values():
+                self._protected(account, guard)
         again = State()
         for event in rows:
             evolve(again, event)
@@ -409,6 +434,18 @@ class Watch:
             ):  # fmt: skip
                 raise Broken("I8", f"{found.cl_ord_id} has other terms there than here")
 
+    def _protected(self, account: AccountState, guard: Guard) -> None:
+        """What is held behind a stop has it, unless the venue or a check refuses to have one."""
+        wanted = guard.held if guard.bracket.stop_loss is not None else ZERO
+        if wanted <= 0 or guard.bracket.native or guard.refused or guard.denied:
+            return
+        stops = [account.orders[name] for name in guard.children if name in account.orders]
+        covered = sum((order.leaves for order in stops if order.leg == "s"), ZERO)
+        if covered != wanted:
+            raise Broken(
+                "I8", f"{guard.cl_ord_id} holds {wanted} and its stops cover {covered} of it"
+            )
+
     def flat(self, state: State) -> None:
         """Everything was told to be flat, and time has passed: it is."""
         for (account, symbol), net in self.venue.net.items():
@@ -422,15 +459,17 @@ class Watch:
             ]
             if held or net:
                 raise Broken("I8", f"{account} was flattened and holds {net} {symbol}: {held}")
+        for order in self.venue.working.values():
+            if order.origin != "hand":
+                name = order.cl_ord_id or order.venue_id
+                raise Broken("I8", f"{name} still works, and everything is flat")
 
     # --- the trace ------------------------------------------------------------------------------
 
     def note(self, line: str) -> None:
         """Write a line of the trace, where one is kept."""
         if self.trace is not None:
-            from bascule.sim.core.world import START
-
-            self.trace.append(f"{(self.clock.now - START) / 1e9:9.4f}  {line}")
+            self.trace.append(f"{(self.clock.now - START) / SECOND:9.4f}  {line}")
 
     def digest(self, rows: list[ev.Event]) -> str:
         """Name the run by everything it decided, sent and traded (SHA-256, hex)."""
@@ -477,6 +516,8 @@ _LOOKS: dict[type, Callable[[Watch, object, int], None]] = {
     ev.SignalRefused: Watch._answered,  # type: ignore[dict-item]
     ev.SignalDuplicate: Watch._answered,  # type: ignore[dict-item]
     ev.OrderRequested: Watch._requested,  # type: ignore[dict-item]
+    ev.StopSet: Watch._stopped,  # type: ignore[dict-item]
+    ev.StopCleared: Watch._armed,  # type: ignore[dict-item]
     ev.OrderReleased: Watch._released,  # type: ignore[dict-item]
     ev.CancelRequested: Watch._change,  # type: ignore[dict-item]
     ev.ReplaceRequested: Watch._change,  # type: ignore[dict-item]

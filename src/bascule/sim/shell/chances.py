@@ -78,7 +78,8 @@ STEPS_RANGE = (12, 36)
 JITTER_S = (0.001, 0.02, 0.2)
 FSYNC_S = (0.0005, 0.004)
 SLOW_FSYNC_S = (0.05, 1.5)
-HEAL_S = 240.0
+MINUTE_S = 63.0
+HEAL_S = 180.0
 """Virtual seconds within which everything must be settled once nothing goes wrong any more."""
 
 

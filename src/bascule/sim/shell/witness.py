@@ -172,19 +172,17 @@ class Witness:
         for row in rows:
             if row.kind == "reconcile_passed":
                 met.setdefault(row.account, row.at)
-        theirs = {
-            str(exec_id)
-            for exec_id, login, at, ours in self._ledger(
-                "select exec_id, login, at, cl_ord_id <> '' or parent <> '' from fills"
-            )
-            if ours or int(at) > met.get(login, 0)
-        }
+        ledger = self._ledger(
+            "select exec_id, login, at, cl_ord_id <> '' or parent <> '' from fills"
+        )
+        theirs = {str(row[0]) for row in ledger}
+        due = {str(name) for name, login, at, ours in ledger if ours or int(at) > met.get(login, 0)}
         ours = [
             str(decode(row.seq, row.data).exec_id)  # type: ignore[union-attr]
             for row in rows
             if row.kind in ("order_filled", "foreign_fill")
         ]
-        wrong = [f"I2 fill {one} is not in the journal" for one in theirs - set(ours)]
+        wrong = [f"I2 fill {one} is not in the journal" for one in due - set(ours)]
         wrong += [f"I3 fill {one} is in the journal only" for one in set(ours) - theirs]
         wrong += [
             f"I2 fill {one} was counted {n} times" for one, n in Counter(ours).items() if n > 1

@@ -197,6 +197,8 @@ class World:
         self.accidents = {}
         if self.loop.is_frozen(self.actor):
             self.loop.thaw(self.actor)
+        # The look of the next minute finds what no report will tell.
+        await asyncio.sleep(chances.MINUTE_S)
         deadline = self.loop.time() + chances.HEAL_S
         while self.loop.time() < deadline:
             await asyncio.sleep(2.0)
