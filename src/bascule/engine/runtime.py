@@ -491,7 +491,11 @@ class Runtime:
         bound = has_duties(self.settings)
         while True:
             now = self.clock.now()
-            if bound or any(account.watched for account in self.state.accounts.values()):
+            if (
+                bound
+                or self.market.watches
+                or any(account.watched for account in self.state.accounts.values())
+            ):
                 self.owner.feed(inp.Ticked(now))
             if now >= due:
                 self._journal.progress(pid=os.getpid(), started=self._started)
