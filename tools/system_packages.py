@@ -10,7 +10,12 @@ import shutil
 import subprocess
 import sys
 
-PACKAGES = {"nginx": "nginx-light", "openssl": "openssl"}
+PACKAGES = {
+    "nginx": "nginx-light",
+    "openssl": "openssl",
+    "chromium": "chromium",
+    "chromedriver": "chromium-driver",
+}
 """From a program to the package that has it, on Debian and Ubuntu."""
 _PLACES = "/usr/sbin:/usr/local/sbin:/sbin"
 """Where a program lies that an ordinary user's PATH does not show."""
