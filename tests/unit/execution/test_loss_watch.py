@@ -1,0 +1,383 @@
+"""The loss watch through decide: what blocks, what flattens, what is journaled and what is not."""
+
+from decimal import Decimal as D
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from bascule.execution import inputs as inp
+from bascule.execution.loss import loss_of
+from bascule.execution.state import dump
+from bascule.execution.turn import Turn
+from bascule.model.account import RiskLimits
+from bascule.model.enums import Side, StopMode
+from bascule.model.event import (
+    ArmRefused,
+    CashFlowRecorded,
+    Event,
+    GuardTripped,
+    LedgerBreached,
+    LedgerMoved,
+    OrderRefused,
+    OrderRequested,
+    StopSet,
+)
+from bascule.model.intent import Amount, ClosePosition, PlaceOrder
+from bascule.model.ledger import LedgerState
+from bascule.model.programme import CashFlow, Clock, DailyLoss, Limit, MaxLoss, Programme, Trail
+from bascule.model.values import DAY, HOUR, MILLISECOND, MINUTE, SECOND, Instant
+from bascule.risk.loss import Loss
+from tests.unit.execution.harness import EURUSD, ROOMY, Bench, every, listing, only, protection
+
+DAILY = DailyLoss(
+    Limit(pct=D(5), of="initial"), "balance", "equity", "below", "fail", Clock("00:00", "UTC")
+)
+WHOLE = MaxLoss(Limit(pct=D(10), of="initial"), "static", None, None, "equity", "below", "fail")
+RULES = Programme(id="firm", daily_loss=DAILY, max_loss=WHOLE)
+MIDNIGHT = Instant(1_767_657_600 * SECOND)
+"""2026-01-06, 00:00 UTC."""
+
+
+def buy(quantity: Any = 1, stop: Any = "1.0990", **more: Any) -> PlaceOrder:
+    """A market entry with a stop ten pips away."""
+    guard = protection(stop) if stop is not None else None
+    words = {"symbol": EURUSD, "side": Side.BUY, "quantity": Amount(D(str(quantity)))}
+    return PlaceOrder(**{**words, "protection": guard, **more})
+
+
+def bench(
+    rules: Programme | None = RULES, *, held: Any = 10, limits: RiskLimits = ROOMY, **more: Any
+) -> Bench:
+    """Make an account of 100,000; ten lots long at 1.1000 move 100 dollars a pip."""
+    made = Bench(limits=limits, route={"pyramiding": 50}, **more)
+    spec = made.settings.accounts["a"]
+    made.settings.accounts["a"] = replace(spec, programme=rules, initial_balance=D(100_000))
+    made.venue.price = D("1.1000")
+    made.quote("1.1000")
+    made.money(100_000)
+    if held:
+        made.say(buy(held))
+        made.settle()
+        assert made.net() == D(str(held))
+    return made
+
+
+def ledger(made: Bench) -> LedgerState:
+    """Give the ledger as the journal has it."""
+    known = made.state.accounts["a"].ledger
+    assert known is not None
+    return known
+
+
+def loss(made: Bench) -> Loss:
+    """Give the loss as the checks see it."""
+    turn = Turn(made.state, made.settings, made.market, Instant(made.at))
+    found = loss_of(turn, made.state.accounts["a"], made.settings.accounts["a"])
+    assert found is not None
+    return found
+
+
+def refused(events: list[Event]) -> str:
+    """Give the code of the one refusal."""
+    return str(only(events, OrderRefused).code)
+
+
+# --- marks ----------------------------------------------------------------------------------------
+
+
+def test_marks_move_equity_and_write_nothing() -> None:
+    """Between two words of the venue equity follows the price; no mark is journaled."""
+    made = bench()
+    before = len(made.events)
+    for price in ("1.0999", "1.0995", "1.0985"):
+        made.quote(price)
+    assert len(made.events) == before
+    assert loss(made).equity == 98_500
+
+
+def test_a_closed_loss_counts_before_the_venue_tells_it() -> None:
+    """What was realised since the snapshot is in the balance, less its commission."""
+    made = bench()
+    made.quote("1.0990")
+    made.venue.price = D("1.0990")
+    made.say(ClosePosition(symbol=EURUSD))
+    made.settle()
+    assert (made.net(), loss(made).equity) == (0, 99_000)
+    made.money(99_000)
+    assert (loss(made).equity, ledger(made).balance) == (99_000, 99_000)
+
+
+def test_of_two_sources_the_stricter_counts() -> None:
+    """A venue whose equity is lower than ours (a swap) lowers ours; a higher one does not."""
+    made = bench()
+    made.money(100_000, equity=99_800)
+    assert loss(made).equity == 99_800
+    made.quote("1.0999")
+    assert loss(made).equity == 99_700
+    made.money(100_000, equity=100_500)
+    assert loss(made).equity == 99_900
+
+
+def test_a_missing_rate_is_never_one() -> None:
+    """A loss in yen without a rate is not known, and no entry passes beside it."""
+    made = bench(held=0)
+    made.settings.listings["a"]["CADJPY"] = listing("CADJPY", quote="JPY")
+    made.settings.symbols["a"]["CADJPY.x"] = "CADJPY"
+    made.quote("160", symbol="CADJPY")
+    made.venue.by_hand("a", Side.BUY, 1, "CADJPY")
+    made.settle()
+    assert "cannot be valued" in loss(made).unknown
+    assert refused(made.say(buy())) in ("daily_loss", "missing_fx_rate")
+
+
+def test_old_prices_widen_the_buffer_and_then_halt_entries() -> None:
+    """After five seconds half the share blocks, after thirty nothing passes."""
+    made = bench(held=1)
+    made.quote("1.0975")  # 250 of 5,000
+    made.wait(6 * SECOND)
+    assert loss(made).blocks_at == D("37.5")
+    made.wait(25 * SECOND)
+    assert "31 s old" in loss(made).unknown
+    assert refused(made.say(buy(stop="1.0970"))) == "daily_loss"
+    made.quote("1.0975")
+    assert every(made.say(buy(stop="1.0970")), OrderRequested)
+
+
+# --- acting ---------------------------------------------------------------------------------------
+
+
+def test_a_share_of_the_allowance_blocks_entries_and_lets_exits_pass() -> None:
+    """At 75 % of 5,000 new risk is refused with its numbers; closing goes on."""
+    made = bench()
+    assert not every(made.quote("1.0963"), GuardTripped)
+    tripped = only(made.quote("1.0962"), GuardTripped)
+    assert (tripped.action, tripped.used, tripped.threshold) == ("block", 3_800, 3_750)
+    verdict = only(made.say(buy(stop="1.0960")), OrderRefused).verdicts[-1]
+    assert (verdict.code, verdict.used, verdict.limit) == ("daily_loss", 3_800, 3_750)
+    assert "1200 are left" in verdict.text
+    assert every(made.say(ClosePosition(symbol=EURUSD)), OrderRequested)
+
+
+def test_the_account_is_closed_and_locked_before_the_firms_line() -> None:
+    """At 90 % entries are asked back, the position is closed, and nobody arms before midnight."""
+    made = bench()
+    events = made.quote("1.0955")
+    assert [one.action for one in every(events, GuardTripped)] == ["block", "flatten"]
+    stop = only(events, StopSet)
+    assert (stop.scope, stop.mode, stop.until, stop.code) == (
+        "account:a", StopMode.LOCK, MIDNIGHT, "loss_limit"
+    )  # fmt: skip
+    made.venue.price = D("1.0955")
+    made.settle()
+    assert made.net() == 0
+    assert refused(made.say(buy(stop="1.0950"))) == "halted"
+    asked = inp.ArmAsked(Instant(made.at), "account:a", "me", "now", "a")
+    assert only(made.feed(asked), ArmRefused).code == "locked"
+    assert not ledger(made).failed
+
+
+def test_what_the_venue_does_not_close_is_closed_again() -> None:
+    """Refused closes are tried again, at growing intervals, while the lock holds."""
+    made = bench()
+    made.venue.refuses = lambda order: "busy" if order.stop_price is None else ""
+    made.quote("1.0955")
+    made.settle()
+    first = len(made.venue.submits)
+    made.wait(4 * SECOND)
+    made.settle()
+    assert len(made.venue.submits) == first
+    made.wait(2 * SECOND)
+    made.settle()
+    assert len(made.venue.submits) > first
+    made.venue.refuses = lambda order: ""
+    made.wait(11 * SECOND)
+    made.settle()
+    assert made.net() == 0
+
+
+def test_a_gap_through_the_line_is_said_and_locks() -> None:
+    """A breach is journaled with its floors, closes and locks, and a failed account stays shut."""
+    made = bench()
+    events = made.quote("1.0940")
+    broke = only(events, LedgerBreached)
+    assert (broke.rules, broke.soft, broke.floors) == (
+        ("daily_loss",),
+        False,
+        {"daily_loss": 95_000},
+    )
+    assert only(events, StopSet).mode is StopMode.LOCK
+    made.venue.price = D("1.0940")
+    made.settle()
+    made.money(94_000)
+    made.at = MIDNIGHT + HOUR
+    made.wait(SECOND)
+    made.feed(inp.ArmAsked(Instant(made.at), "account:a", "me", "now", "a"))
+    made.quote("1.0940")
+    refusal = only(made.say(buy(stop="1.0935")), OrderRefused)
+    assert (refusal.code, "crossed the firm's line" in refusal.text) == ("daily_loss", True)
+    made.feed(inp.PhaseTold(Instant(made.at), "a", "phase2", "me"))
+    assert not ledger(made).failed
+
+
+def test_a_soft_line_pauses_until_the_reset() -> None:
+    """A rule that pauses holds the account for the day and no longer."""
+    made = bench(replace(RULES, daily_loss=replace(DAILY, on_breach="pause")))
+    assert only(made.quote("1.0940"), LedgerBreached).soft
+    made.venue.price = D("1.0940")
+    made.settle()
+    made.money(94_000)
+    assert ledger(made).paused
+    made.at = MIDNIGHT
+    made.wait(SECOND)
+    assert not ledger(made).paused
+    assert ledger(made).days[0].reference == 94_000
+
+
+def test_a_coming_reset_that_would_break_the_floor_is_met_flat() -> None:
+    """Profit banked by day and a loss carried to midnight: the position is closed before it."""
+    made = bench()
+    made.money(104_000)
+    made.quote("1.0956")  # equity 99,600; the floor is 95,000 today and 99,000 from midnight on
+    made.at = MIDNIGHT - 11 * MINUTE
+    made.quote("1.0956")
+    assert not every(made.wait(SECOND), GuardTripped)
+    made.at = MIDNIGHT - 9 * MINUTE
+    tripped = only(made.quote("1.0952"), GuardTripped)
+    assert (tripped.action, tripped.rule) == ("reset", "daily_loss")
+    made.venue.price = D("1.0952")
+    made.settle()
+    assert made.net() == 0
+    assert not every(made.events, LedgerBreached)
+    assert not every(made.events, StopSet)
+
+
+def test_the_users_own_limit_acts_without_a_firm() -> None:
+    """A plain daily loss blocks and flattens; a drawdown is measured from the highest equity."""
+    made = bench(None, limits=replace(ROOMY, max_daily_loss=D(1_000), max_drawdown_percent=D(3)))
+    made.quote("1.1010")
+    assert loss(made).room("max_loss").floor == D(101_000) * D("0.97")  # type: ignore[union-attr]
+    made.quote("1.0992")
+    assert refused(made.say(buy(stop=None))) == "daily_loss"
+    assert only(made.quote("1.0991"), GuardTripped).action == "flatten"
+
+
+def test_the_users_limit_tightens_the_firms_and_never_loosens_it() -> None:
+    """Of the firm's allowance and one's own the smaller counts; the firm's floor stays known."""
+    made = bench(limits=replace(ROOMY, max_daily_loss=D(2_000), max_drawdown=D(50_000)))
+    rooms = {room.rule: room for room in loss(made).rooms}
+    assert (rooms["daily_loss"].allowance, rooms["daily_loss"].floor) == (2_000, 98_000)
+    assert (rooms["max_loss"].allowance, rooms["max_loss"].floor) == (10_000, 90_000)
+
+
+# --- before a trade -------------------------------------------------------------------------------
+
+
+def test_all_stops_together_must_fit_above_the_floor() -> None:
+    """5,000 of room less 10 % is 4,500: beside 1,000 at risk 36 lots at ten pips are too many."""
+    made = bench(held=10)
+    refusal = only(made.say(buy(36)), OrderRefused)
+    assert refusal.code == "worst_loss"
+    assert (refusal.verdicts[-1].used, refusal.verdicts[-1].limit) == (4_600, 4_500)
+    assert "35 or less" in refusal.text
+    assert every(made.say(buy(35)), OrderRequested)
+
+
+@pytest.mark.parametrize("stop", [None, "1.0990"])
+def test_what_has_no_stop_has_no_bound(stop: str | None) -> None:
+    """Neither an order without a stop passes, nor one beside a position that has none."""
+    made = bench(held=0)
+    if stop is not None:
+        made.venue.by_hand("a", Side.BUY, 1)
+        made.settle()
+    refusal = only(made.say(buy(stop=stop)), OrderRefused)
+    assert (refusal.code, "stop" in refusal.text) == ("worst_loss", True)
+
+
+def test_before_the_venue_has_spoken_nothing_passes() -> None:
+    """A restart knows the ledger, and waits for the account's money."""
+    made = bench(held=0)
+    made.begin()
+    made.look()
+    made.quote("1.1")
+    assert refused(made.say(buy())) == "daily_loss"
+    made.money(100_000)
+    assert every(made.say(buy()), OrderRequested)
+
+
+# --- what lasts -----------------------------------------------------------------------------------
+
+
+def test_a_high_is_journaled_at_most_once_a_second() -> None:
+    """A trailing floor follows each price at once, and the journal hears of it now and then."""
+    trail = replace(WHOLE, kind="trailing", trail=Trail("equity", "intraday"))
+    made = bench(replace(RULES, max_loss=trail))
+    before = len(every(made.events, LedgerMoved))
+    for pip in range(1, 31):
+        made.at += 100 * MILLISECOND
+        made.quote(D("1.1000") + pip * D("0.0001"))
+    written = len(every(made.events, LedgerMoved)) - before
+    assert 3 <= written <= 4
+    room = loss(made).room("max_loss")
+    assert room is not None and room.floor == 93_000
+    made.wait(2 * SECOND)
+    assert ledger(made).floor == 93_000
+
+
+def test_resets_while_nobody_was_there_are_made_up_for() -> None:
+    """After three days the ledger has passed each midnight with the state before it."""
+    made = bench(held=0)
+    made.money(103_000)
+    made.at += 3 * DAY
+    made.begin()
+    made.look()
+    made.money(103_000)
+    assert ledger(made).days[0].reference == 103_000
+    assert ledger(made).due == MIDNIGHT + 3 * DAY
+
+
+def test_replay_gives_the_ledger_again() -> None:
+    """Every state is a fold of the journal, the ledger too."""
+    made = bench()
+    made.quote("1.0955")
+    made.venue.price = D("1.0955")
+    made.settle()
+    made.money(95_500)
+    made.at = MIDNIGHT
+    made.wait(SECOND)
+    assert made.replay() == dump(made.state)
+    assert made.state.accounts["a"].results["2026-01-05"].profit == -4_500
+
+
+def test_a_payout_is_no_loss_of_the_day() -> None:
+    """Recorded once the balance shows it, it moves what the programme moves and no result."""
+    flow = CashFlow("shift", "keep")
+    made = bench(replace(RULES, cashflow=flow), held=0)
+    made.money(108_000)
+    made.money(105_000)
+    told = inp.CashFlowTold(Instant(made.at), "a", "payout", D(-3_000), "me")
+    assert only(made.feed(told), CashFlowRecorded).amount == -3_000
+    known = ledger(made)
+    assert (known.days[0].reference, known.floor) == (97_000, 90_000)
+    assert made.state.accounts["a"].results["2026-01-05"].profit == 8_000
+
+
+def test_changed_rules_keep_the_higher_floor() -> None:
+    """A programme edited under way cannot lower a floor; a new phase begins anew."""
+    made = bench(held=0)
+    looser = replace(RULES, max_loss=replace(WHOLE, limit=Limit(pct=D(20), of="initial")))
+    spec = made.settings.accounts["a"]
+    made.settings.accounts["a"] = replace(spec, programme=looser)
+    made.money(100_000)
+    assert ledger(made).floor == 90_000
+    made.feed(inp.PhaseTold(Instant(made.at), "a", "funded", "me"))
+    assert ledger(made).floor == 80_000
+
+
+def test_an_account_without_limits_pays_nothing() -> None:
+    """No watch is kept, nothing is journaled, and the checks have nothing to say."""
+    made = bench(None)
+    made.quote("1.0000")
+    made.wait(SECOND)
+    assert not made.market.watches
+    assert not every(made.events, LedgerMoved)
