@@ -46,7 +46,8 @@ def check(
     if public and not problems:
         _public(settings, url or settings.server.public_url, as_json=as_json)
         return
-    notes = remarks(settings) + limit_notes(settings)
+    permitted, told = firm_notes(settings)
+    notes = remarks(settings) + limit_notes(settings) + told
     report = None if config_only or problems else _links(settings, latency)
     if as_json:
         print_json(
@@ -58,6 +59,7 @@ def check(
                 "data": str(settings.data.path),
                 "problems": problems,
                 "notes": notes,
+                "permits": permitted,
             }
             | (_as_json(report) if report else {})
         )
@@ -71,6 +73,9 @@ def check(
             typer.secho(f"Problem        {problem['what']}", fg="red", err=True)
             if problem["to_do"]:
                 typer.echo(f"               {problem['to_do']}", err=True)
+        for permit in permitted:
+            typer.secho("Firm           ", fg=None if permit["ok"] else "yellow", nl=False)
+            typer.echo(permit_line(permit))
         for note in notes:
             typer.echo(f"Note           {note}")
         if report:
@@ -209,6 +214,25 @@ def _make_link(config: "Config", venue: "VenueSpec", values: dict[str, str]) -> 
             clock=lambda: 0,
         )
     )
+
+
+def firm_notes(config: "Config") -> tuple[list[dict[str, Any]], list[str]]:
+    """Give how accounts stand with their firms, and what their owner should know of it."""
+    import msgspec
+
+    from bascule.config.firm_remarks import firm_remarks, permits
+    from bascule.engine.clock import SystemClock
+
+    now = SystemClock().now()
+    return [msgspec.to_builtins(one) for one in permits(config, now)], firm_remarks(config, now)
+
+
+def permit_line(permit: dict[str, Any]) -> str:
+    """Write how one account stands with its firm."""
+    word = "permitted" if permit["ok"] else "no live order goes"
+    until = f", until {permit['ends']}" if permit["ok"] and permit["ends"] else ""
+    to_do = f" Needed: {permit['to_do']}." if permit["to_do"] else ""
+    return f"{permit['account']}: {word}{until}: {permit['text']}.{to_do}"
 
 
 def limit_notes(config: "Config") -> list[str]:

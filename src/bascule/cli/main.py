@@ -23,6 +23,7 @@ COMMANDS = (
     "init_cmd",
     "check_cmd",
     "symbols_cmd",
+    "programs_cmd",
     "expose_cmd",
     "status_cmd",
     "reads_cmd",

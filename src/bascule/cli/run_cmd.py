@@ -57,10 +57,21 @@ def report_lines(running: "Running", *, reveal: bool) -> list[str]:
     if runtime.state.reduce_only:
         lines.append("  reduce-only: a restored journal holds entries back; `bascule arm` lifts it")
     lines += [f"  limits of {one}" for one in limit_lines(running)]
+    lines += firm_lines(running)
     lines.append(f"Serving {running.url}")
     lines += source_lines(running.url, running.sources, reveal=reveal)
     lines.append(f"  operator token in {_short(data.operator_token)}")
     return lines
+
+
+def firm_lines(running: "Running") -> list[str]:
+    """Say what firms do not permit, or want, of the accounts and routes that are set up."""
+    from bascule.config.firm_remarks import firm_remarks, permits
+
+    now = running.runtime.clock.now()
+    held = [one for one in permits(running.config, now) if not one.ok]
+    lines = [f"  {one.account} opens nothing: {one.text}; needed: {one.to_do}" for one in held]
+    return lines + [f"  {one}" for one in firm_remarks(running.config, now)]
 
 
 def limit_lines(running: "Running") -> list[str]:
