@@ -2,9 +2,7 @@
 
 import asyncio
 import json
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -12,6 +10,7 @@ import pytest
 from bascule.cli.common import configured, secrets_of
 from bascule.cli.serving import Running, run_engine
 from bascule.model.enums import StopMode
+from tests.outside import Outside
 from tests.ports import free_port
 
 from .conftest import Bascule
@@ -19,48 +18,11 @@ from .conftest import Bascule
 TOKEN = "tokeninthepath"
 
 
-class _Taker(BaseHTTPRequestHandler):
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["content-length"]))
-        bad = "/bad" in self.path
-        if not bad:
-            self.server.got.append(json.loads(body))  # type: ignore[attr-defined]
-        self.send_response(500 if bad else 200)
-        self.end_headers()
-
-    def do_GET(self) -> None:
-        self.server.beats.append(self.path)  # type: ignore[attr-defined]
-        self.send_response(200)
-        self.end_headers()
-
-    def log_message(self, format: str, *args: object) -> None:
-        pass
-
-
-class Outside(ThreadingHTTPServer):
-    """Everything outside of Bascule: a channel that works, one that fails, and a monitor."""
-
-    daemon_threads = True
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Taker)
-        self.got: list[dict[str, str]] = []
-        self.beats: list[str] = []
-
-    @property
-    def host(self) -> str:
-        return f"127.0.0.1:{self.server_port}"
-
-
 @pytest.fixture
 def outside() -> Iterator[Outside]:
     """Serve in a thread."""
     with Outside() as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
-        thread.start()
         yield server
-        server.shutdown()
-        thread.join()
 
 
 @pytest.fixture
@@ -132,13 +94,13 @@ def test_a_running_engine_tells_of_a_halt_and_of_its_end_and_beats(
     config = configured(None)
 
     async def play(running: Running) -> None:
-        await running.runtime.halt("account:fx", by="anna", reason="a test", mode=StopMode.HALT)
+        await running.runtime.halt("account:fx_pro", by="anna", reason="a test", mode=StopMode.HALT)
         async with asyncio.timeout(20):
             while not (outside.got and outside.beats):
                 await asyncio.sleep(0.02)
         running.ended.set()
 
     run_engine(config, secrets_of(config), play)
-    assert [one["title"] for one in outside.got] == ["fx: halted", "Bascule: engine stopped"]
+    assert [one["title"] for one in outside.got] == ["fx_pro: halted", "Bascule: engine stopped"]
     assert "By anna: a test." in outside.got[0]["message"]
     assert outside.beats[0] == f"/beat/{TOKEN}"
