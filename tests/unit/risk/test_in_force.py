@@ -370,7 +370,8 @@ def test_a_live_entry_without_any_reference_is_refused() -> None:
 
 def test_money_is_converted_by_a_fresh_quote_of_any_account_and_never_taken_as_one() -> None:
     """A contract in yen on an account in dollars: refused without a rate, valued with one."""
-    bench = Bench(symbols=("EURJPY", "USDJPY"), limits=limited(max_order_value=D(1_000_000)))
+    limits = limited(max_order_value=D(1_000_000))
+    bench = Bench(symbols=("EURJPY", "USDJPY"), limits=limits, route=many())
     bench.settings.listings["a"]["EURJPY"] = listing("EURJPY", quote="JPY")
     bench.settings.listings["a"]["USDJPY"] = listing("USDJPY", quote="JPY", base="USD")
     order = buy(1, symbol="EURJPY")
