@@ -35,6 +35,7 @@ KINDS = {
     "armed": Kind(_W, "a stop was lifted"),
     "arm_refused": Kind(_W, "somebody asked to lift a stop and may not"),
     "loss_level": Kind(_W, "an account lost so much that new risk is blocked, or more"),
+    "limits_changed": Kind(_W, "somebody changed the limits of a scope"),
     "drift": Kind(_C, "our position and the venue's differ"),
     "drift_over": Kind(_I, "our position and the venue's agree again"),
     "link_lost": Kind(_W, "an account's link has been down for 30 s (`link_lost_after`)"),

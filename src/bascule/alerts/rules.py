@@ -188,6 +188,39 @@ class Rules:
         said = f"{event.by} asked to arm and may not: {event.text} ({event.code})."
         return alert("arm_refused", subject, said, key=f"arm_refused|{event.scope}|{event.code}")
 
+    def _tripped(self, event: ev.GuardTripped) -> Alert:
+        did = {
+            "block": "New risk is blocked.",
+            "flatten": "The account is closed and locked until the next reset.",
+            "reset": "It is closed before the next reset, which would leave too little.",
+        }.get(event.action, event.action)
+        used = self._share(event.account, event.used, event.threshold)
+        said = f"{event.rule.replace('_', ' ').capitalize()}: {used} used. {did}"
+        severity = Severity.CRITICAL if event.action == "flatten" else None
+        key = f"loss_level|{event.account}|{event.rule}|{event.action}"
+        return alert("loss_level", event.account, said, key=key, severity=severity)
+
+    def _breached(self, event: ev.LedgerBreached) -> Alert:
+        rules = ", ".join(one.replace("_", " ") for one in event.rules)
+        means = "It pauses until the reset." if event.soft else "The account has failed."
+        why = f" {event.text}." if self._full else ""
+        said = f"A line was crossed: {rules}. {means} It is closed and locked.{why}"
+        key = f"loss_line|{event.account}|{rules}"
+        return alert("loss_level", event.account, said, key=key, severity=Severity.CRITICAL)
+
+    def _share(self, account: AccountId, amount: Decimal, whole: Decimal) -> str:
+        """Say an amount as the user wants it said."""
+        shown = self._plan.accounts.get(account, Shown(currency=""))
+        if self._full:
+            return f"{text(amount)} {shown.currency} of {text(whole)}".replace("  ", " ")
+        if shown.basis:
+            return f"{amount / shown.basis * 100:.2f} % of the account"
+        return f"{amount / whole * 100:.0f} % of that level" if whole else "all of it is"
+
+    def _limits(self, event: ev.LimitsChanged) -> Alert:
+        said = f"The limits of {event.scope} change, by {event.by}: {self.masked(event.why)}."
+        return alert("limits_changed", subject_of(event.scope), said)
+
     def _drift(self, event: ev.DriftFound) -> Alert:
         self._drifted.add(event.account)
         size = f": ours {text(event.ours)}, theirs {text(event.theirs)}" if self._full else ""
@@ -270,6 +303,9 @@ TABLE: dict[type, Callable[[Rules, Any], Alert | None]] = {
     ev.StopSet: Rules._stopped,
     ev.StopCleared: Rules._armed,
     ev.ArmRefused: Rules._arm_refused,
+    ev.GuardTripped: Rules._tripped,
+    ev.LedgerBreached: Rules._breached,
+    ev.LimitsChanged: Rules._limits,
     ev.DriftFound: Rules._drift,
     ev.ReconcilePassed: Rules._agreed,
     ev.LinkChanged: Rules._link,

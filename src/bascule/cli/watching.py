@@ -7,7 +7,7 @@ from bascule import __version__
 from bascule.alerts.alert import Alert, Severity
 from bascule.alerts.channel import channels_of
 from bascule.alerts.heartbeat import Heartbeat
-from bascule.alerts.kinds import alert
+from bascule.alerts.kinds import alert, key_of
 from bascule.alerts.notifier import Notifier
 from bascule.alerts.rules import OrderFacts, Rules
 from bascule.alerts.upkeep import kept_up
@@ -22,6 +22,7 @@ from bascule.model.values import SECOND
 
 FAREWELL_S = 5.0
 """How long the end of the process may be held up by telling of it."""
+GUARDIAN_LOOK_S = 1.0
 STALE_NS = 10 * SECOND
 """A progress record older than this is no sign of life: it is written each second."""
 
@@ -55,12 +56,31 @@ class Watching:
             async with asyncio.TaskGroup() as group:
                 group.create_task(kept_up("alerts", watch.run))
                 group.create_task(kept_up("alerts", self.notifier.run))
+                group.create_task(kept_up("guardian", lambda: self._watch_guardian(runtime)))
                 if self._url:
                     every_s = self._heartbeat.every / SECOND
                     beat = Heartbeat("engine", self._url, every_s, lambda: _well(runtime))
                     group.create_task(kept_up("heartbeat", beat.run))
         finally:
             leave()
+
+    async def _watch_guardian(self, runtime: Runtime) -> None:
+        """Tell when the guardian goes and comes; one that nobody needs need never have been."""
+        needed = runtime.setup.needs_guardian
+        known: bool | None = None
+        while True:
+            present = runtime.guardian.present
+            if present is not None and present != known:
+                if not present and (needed or known):
+                    held = " Entries are held back." if needed else ""
+                    words = f"No guardian is at work.{held} `bascule guardian run` starts one."
+                    self.notifier.tell(alert("guardian_down", "Bascule", words))
+                elif present and known is not None:
+                    over = (key_of("guardian_down", "Bascule"),)
+                    words = "The guardian is at work again."
+                    self.notifier.tell(alert("guardian_back", "Bascule", words, clears=over))
+                known = present
+            await asyncio.sleep(GUARDIAN_LOOK_S)
 
     async def farewell(self, reason: str, fault: BaseException | None) -> None:
         """Tell that the engine has ended; given up after a few seconds."""

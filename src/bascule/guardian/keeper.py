@@ -168,7 +168,7 @@ class Keeper:
             self.spec.id,
             "loss_line",
             f"equity {text(self._money.equity)} {self.spec.currency} reached the loss line "
-            f"{text(floor.level)}{rule}",
+            f"{text(floor.level)} {self.spec.currency}{rule}",
             floor,
         )
 

@@ -156,6 +156,38 @@ def test_drift_is_told_with_its_end() -> None:
     assert full and "ours 1, theirs 2" in full.text
 
 
+def test_a_loss_level_is_told_in_percent_of_the_account() -> None:
+    """Blocked is a warning; closed and locked is critical; the amounts stay at home."""
+    event = ev.GuardTripped(
+        at=T0, account=MAIN, action="block", rule="daily_loss", used=Decimal("1875.50"),
+        threshold=Decimal(2500), text="1875.50 of 2500 used",
+    )  # fmt: skip
+    found = told(event)
+    assert found and found.severity is Severity.WARNING
+    assert found.text == "Daily loss: 3.75 % of the account used. New risk is blocked."
+    bare = told(event, rules(AlertPlan()))
+    assert bare and "75 % of that level used" in bare.text
+    full = told(event, rules(FULL))
+    assert full and "1875.5 USD of 2500 used" in full.text
+
+
+def test_a_crossed_line_is_critical() -> None:
+    """Whether the account only pauses or has failed is said."""
+    found = told(
+        ev.LedgerBreached(
+            at=T0,
+            account=MAIN,
+            rules=("max_loss",),
+            soft=False,
+            equity=Decimal(44_990),
+            floors={"max_loss": Decimal(45_000)},
+            text="equity 44990",
+        )
+    )
+    assert found and found.severity is Severity.CRITICAL
+    assert "max loss. The account has failed" in found.text and "44990" not in found.text
+
+
 def test_a_refusal_by_a_check_says_which() -> None:
     """The code and what would have passed; a stop that is held back is critical."""
     event = ev.OrderRefused(
