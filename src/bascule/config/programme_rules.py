@@ -294,10 +294,13 @@ def _min_days(top: Fields) -> MinDays | None:
 
 
 def _day_of(top: Fields) -> Clock:
-    """Give where the firm's day begins, by what it says of the day's loss."""
-    inner = top.inside("daily_loss", "reset")
-    found = clock(inner) if inner is not None else None
-    return found or Clock()
+    """Give where the firm's day begins, by what it says of the day's loss, or of its close."""
+    for names in (("daily_loss", "reset"), ("max_loss", "trail", "eod")):
+        inner = top.inside(*names)
+        found = clock(inner) if inner is not None else None
+        if found is not None:
+            return found
+    return Clock()
 
 
 def _consistency(top: Fields) -> Consistency | None:

@@ -12,7 +12,8 @@ from bascule.model.ids import Symbol
 from bascule.model.programme import Clock, NewsRule, Programme
 from bascule.model.values import DAY, HOUR, ONE, ZERO, Instant, text
 from bascule.risk.firm import FlatSpan, Holding, NewsStanding, Profits, Size
-from bascule.risk.programmes.clock import candidates, next_instant
+from bascule.risk.programmes.clock import candidates, day_of, next_instant
+from bascule.risk.programmes.ledger import day_clock
 from bascule.risk.programmes.spans import flat_span
 from bascule.risk.programmes.standing import standing
 from bascule.risk.programmes.underlying import is_micro, signs, underlying
@@ -125,7 +126,13 @@ class FirmSurroundings:
 
     def profits(self) -> Profits | None:
         """The firm's days as the ledger counts them."""
-        return None
+        ledger, results = self._draft.account.ledger, self._draft.account.results
+        if ledger is None:
+            return None
+        day = day_of(self._turn.at, day_clock(self._programme)).isoformat()
+        today = results[day].profit if day in results else ZERO
+        whole = sum((one.profit for one in results.values()), ZERO)
+        return Profits(today, whole - today, ledger.eod, ledger.eod - ledger.initial)
 
     def holding(self) -> Holding:
         """How long the order's strategy holds; what protects a position leaves at its own hour."""

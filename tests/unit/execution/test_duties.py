@@ -40,6 +40,7 @@ def bench(*accounts: str, rules: dict[str, Any] | None = None, **more: Any) -> B
         )
     for name in made.accounts:
         made.look(name)
+        made.money(100_000, name)
     return made
 
 
@@ -208,6 +209,7 @@ def newsy(scope: Any, **guard: Any) -> Bench:
     made = bench(rules=rules, route={"pyramiding": 5})
     made.settings.news = NEWS
     opened(made)
+    made.quote("1.1000")
     made.say(entry(ord_type=OrdType.LIMIT, price=D("1.0500")))
     made.settle()
     return made
