@@ -9,7 +9,6 @@ for the guardian's log, which only grows (``guardian_log``).
     stops.json      guardian   the stops in force, across its restarts
     log.jsonl       guardian   what it did; the engine takes it into its journal
     drills.jsonl    guardian   what drills found
-    drop/           anybody    a command as a file, for whoever cannot reach its port
     floors.json     engine     the loss line of each account
     books.json      engine     which strategy owns which order and position
 """
@@ -68,11 +67,6 @@ class GuardianFiles(Struct, frozen=True):
     def drills(self) -> Path:
         """What drills found."""
         return self.path / "drills.jsonl"
-
-    @property
-    def drop(self) -> Path:
-        """Where commands may be dropped as files."""
-        return self.path / "drop"
 
     @property
     def lock(self) -> Path:

@@ -1,4 +1,4 @@
-"""How commands reach the guardian without its port, and which of them make no sense."""
+"""Which commands make no sense, what others latched, and what drills left behind."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -12,9 +12,7 @@ from bascule.guardian.words import Action, Command, CommandResult, DrillView, Vi
 from bascule.model.account import AccountSpec
 from bascule.model.values import Instant
 
-DROP_BYTES_MAX = 10_000
 DRILLS_BYTES_MAX = 64_000
-_ACTIONS = frozenset({"halt", "freeze", "cancel", "flatten", "lock", "arm"})
 KEY = "key"
 """Who keeps what `bascule-kill` latches."""
 
@@ -44,47 +42,6 @@ def refusal(
         words = "a lock needs the time until which it holds"
         return CommandResult(status="refused", code="until_missing", text=words, at=now)
     return None
-
-
-def dropped(folder: Path) -> Iterator[Command]:
-    """Take the commands that lie in a folder, each once.
-
-    A file's name is its command: ``flatten``, ``halt``, ``flatten-account.alpha``; or it holds a
-    command as JSON. What cannot be read as either is set aside, and what came half is left to grow.
-    """
-    try:
-        files = sorted(path for path in folder.iterdir() if path.is_file())
-    except OSError:
-        return
-    for path in files:
-        if path.name.startswith(".") or path.suffix in (".bad", ".tmp"):
-            continue
-        command = _read(path)
-        try:
-            if command is None:
-                os.replace(path, path.with_name(path.name + ".bad"))
-                continue
-            path.unlink()
-        except OSError:
-            continue  # it cannot be taken, so it would come again and again: leave it
-        yield command
-
-
-def _read(path: Path) -> Command | None:
-    action, _, scope = path.stem.partition("-")
-    kind, _, name = scope.partition(".")
-    by = f"file {path.name}"
-    if action in _ACTIONS:
-        asked: Action = action  # type: ignore[assignment]
-        where = f"{kind}:{name}" if name else "all"
-        return Command(action=asked, scope=where, by=by, reason="dropped as a file", via="file")
-    try:
-        if path.stat().st_size > DROP_BYTES_MAX:
-            return None
-        command = msgspec.json.decode(path.read_bytes(), type=Command)
-    except (OSError, msgspec.DecodeError):
-        return None
-    return msgspec.structs.replace(command, via="file", by=command.by or by)
 
 
 def latched(latch: Latch, stops: Stops) -> Iterator[Command]:

@@ -457,8 +457,6 @@ class Guardian:
                 slow = now
                 self._floors = read_floors(self.files.floors) or self._floors
                 self._restore_latch()
-                for command in intake.dropped(self.files.drop):
-                    await self.command(command)
             await self._clock.sleep(TICK_NS)
 
     def _mind_engine(self, now: Instant) -> None:

@@ -43,6 +43,8 @@ def bascule(
         monkeypatch.delenv(name)
     monkeypatch.setenv("BASCULE_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("NO_COLOR", "1")
+    # An engine that a test breaks would leave its guardian behind, which is what that is for.
+    monkeypatch.setenv("BASCULE_GUARDIAN__ENABLED", "false")
 
     def run(*arguments: str, stdin: str | bytes = b"", typed: bool = False) -> Done:
         given = io.BytesIO(stdin.encode() if isinstance(stdin, str) else stdin)
