@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from decimal import Decimal
 
+from chain import cost_of_chain
 from common import table
 from engine_process import TOKEN
 from recovery import Trader
@@ -20,7 +21,7 @@ from bascule.execution.inputs import SignalReceived
 from bascule.execution.placing import Draft
 from bascule.execution.state import State, load
 from bascule.execution.state import dump as dump_state
-from bascule.execution.turn import Turn
+from bascule.execution.turn import Market, Turn
 from bascule.journal.chain import GENESIS, encode
 from bascule.model.enums import OrdType, Side
 from bascule.model.event import OrderRequested
@@ -74,7 +75,7 @@ def main() -> None:
         """Plan fresh signals on three accounts, from a state that does not grow between runs."""
         best = float("inf")
         for run in range(5):
-            state = load(frozen)
+            state, market = load(frozen), Market()
             given = []
             for number in range(rounds):
                 moment = Instant(trader.at + number * 3 * SECOND)
@@ -90,7 +91,7 @@ def main() -> None:
                 )
                 given.append(SignalReceived(moment, signal))
             began = time.perf_counter()
-            made = [decide(state, trader.settings, trader.market, one) for one in given]
+            made = [decide(state, trader.settings, market, one) for one in given]
             best = min(best, (time.perf_counter() - began) / rounds / 3 * 1e6)
             orders = sum(isinstance(event, OrderRequested) for events in made for event in events)
             if orders != rounds * 3:
@@ -108,7 +109,10 @@ def main() -> None:
         ("read a TradingView alert (repairs, numbers, key, intents)",
          cost(lambda n: reader.read(bodies[n], at), rounds)),
         ("resolve a known contract", cost(lambda n: resolve("ES1!", at), rounds)),
-        (f"the chain of {len(CHECKS)} checks", cost(lambda n: judge(proposal), rounds)),
+        (f"the chain of {len(CHECKS)} checks, the usual limits",
+         cost(lambda n: judge(proposal), rounds)),
+        *((f"propose and judge one order, every limit set, {count} accounts",
+           cost_of_chain(count, rounds)) for count in (1, 10, 100)),
         ("plan, size, check and fold one order", f"{plan_all(min(rounds, 500)):.1f}"),
         ("encode and chain one event",
          f"{float(cost(lambda n: encode(made, GENESIS, []), 200)) / len(made):.1f}"),
