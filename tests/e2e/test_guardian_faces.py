@@ -2,6 +2,7 @@
 
 import asyncio
 import http.client
+import json
 import re
 import threading
 from collections.abc import Iterator
@@ -149,6 +150,11 @@ def test_every_face_stops_trading_without_an_engine(house: House) -> None:
     titles = until(lambda: len(house.outside.got) >= 4 and house.outside.got, "the alerts")
     assert {one["title"] for one in titles} >= {"Guardian: guardian acted"}
     until(lambda: house.outside.beats, "a heartbeat")
+
+    drill = {"at": now * 1_000_000_000, "passed": False, "text": "alpha was not flat in time"}
+    folder = next(house.home.rglob("guardian/log.jsonl")).parent
+    (folder / "drills.jsonl").write_text(json.dumps(drill) + "\n")
+    until(lambda: any("FAILED" in one["message"] for one in house.outside.got), "the drill's news")
     assert "Forgot 1 chat" in bascule(house.home, "guardian", "forget-chats").out
 
 

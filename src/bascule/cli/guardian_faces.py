@@ -25,7 +25,9 @@ from bascule.guardian.service import Guardian
 from bascule.guardian.serving import Beside
 from bascule.guardian.telegram import Bot
 from bascule.guardian.telling import told
-from bascule.model.errors import BasculeError
+from bascule.guardian.words import Alert as GuardianAlert
+from bascule.guardian.words import Severity
+from bascule.model.errors import BasculeError, SecretError
 from bascule.model.values import SECOND
 
 if TYPE_CHECKING:
@@ -36,6 +38,7 @@ log = structlog.get_logger("bascule.guardian")
 
 RETRY_S = 10.0
 STALE_NS = 10 * SECOND
+DRILL_LOOK_NS = 2 * SECOND
 
 
 class Faces(NamedTuple):
@@ -76,17 +79,23 @@ class _Faces:
                 self._clock,
             )
             shown = Presence(self._presence.is_present, self._presence.confirm)
-        self._page = Page(guardian, self._clock, shown)
+        try:
+            self._page = Page(guardian, self._clock, shown)
+        except SecretError as error:
+            log.error("page_left_out", code=error.code, text=error.message)
+            return []
         return self._page.routes()
 
     async def run(self, guardian: Guardian) -> None:
         """Run everything else until cancelled."""
+        notifier = await self._notifier(guardian)
         watchers: dict[str, Callable[[], Coroutine[None, None, None]]] = {
-            "alerts": lambda: self._alerts(guardian)
+            "alerts": notifier.run,
+            "drills": lambda: self._watch_drills(guardian),
         }
         own = self._config.guardian
-        if own.page.host:
-            watchers["page"] = lambda: self._serve_page(own.page.host, own.page.port)
+        if own.page.host and (page := self._page) is not None:
+            watchers["page"] = lambda: self._serve_page(page, own.page.host, own.page.port)
         if token := self._secret(guardian, own.telegram.token_secret):
             present = self._presence.confirm if self._presence is not None else None
             bot = Bot(guardian, token, self._clock, api=own.telegram.api, present=present)
@@ -103,19 +112,17 @@ class _Faces:
             for what, run in watchers.items():
                 group.create_task(kept_up(what, run))
 
-    async def _alerts(self, guardian: Guardian) -> None:
+    async def _notifier(self, guardian: Guardian) -> Notifier:
+        """Listen at once; what is told while apprise loads, in a thread, is told afterwards."""
         plan = self._config.alerts
-        found = await asyncio.to_thread(self._channels)  # apprise takes a moment to load
-        notifier = Notifier(plan, found)
-
-        def tell(given: object) -> None:
-            notifier.tell(told(given, plan))  # type: ignore[arg-type]
-
-        guardian.events.append(tell)
-        try:
-            await notifier.run()
-        finally:
-            guardian.events.remove(tell)
+        early: list[GuardianAlert] = []
+        guardian.events.append(early.append)
+        notifier = Notifier(plan, await asyncio.to_thread(self._channels))
+        guardian.events.remove(early.append)
+        guardian.events.append(lambda given: notifier.tell(told(given, plan)))
+        for given in early:
+            notifier.tell(told(given, plan))
+        return notifier
 
     def _channels(self) -> list[ThreadChannel]:
         plan, made = self._config.alerts, []
@@ -127,11 +134,22 @@ class _Faces:
                 log.error("alert_channel_left_out", channel=name, code=error.code)
         return made
 
-    async def _serve_page(self, host: str, port: int) -> None:
+    async def _watch_drills(self, guardian: Guardian) -> None:
+        """Tell the result of each drill, whoever held it."""
+        known = await asyncio.to_thread(guardian.last_drill)
+        while True:
+            await self._clock.sleep(DRILL_LOOK_NS)
+            last = await asyncio.to_thread(guardian.last_drill)
+            if last is not None and last != known:
+                known = last
+                words = f"A drill {'passed' if last.passed else 'FAILED'}: {last.text}"
+                severity: Severity = "info" if last.passed else "critical"
+                guardian.tell(severity, "drill", words, f"drill/{last.at}")
+
+    async def _serve_page(self, page: Page, host: str, port: int) -> None:
         """Serve the page on a private network, as soon as this machine has that address."""
-        assert self._page is not None, "routes are made before anything runs"
         app = web.Application(client_max_size=10_000)
-        app.add_routes(self._page.routes())
+        app.add_routes(page.routes())
         runner = web.AppRunner(app, access_log=None, handle_signals=False)
         await runner.setup()
         try:
