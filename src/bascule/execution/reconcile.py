@@ -329,6 +329,10 @@ def _compare_positions(turn: Turn, account: AccountState, look: Looked, *, first
             if fill.at > look.positions_at:
                 symbol = named(fill)
                 theirs[symbol] = theirs.get(symbol, ZERO) + fill.last_qty * fill.side.sign
+        newest = max((fill.at for fill in look.fills), default=look.positions_at)
+        if account.last_fill_at > max(newest, look.positions_at):
+            # A report has overtaken this answer: what differs may be just that. Look again.
+            first = False
     symbols = list(theirs) + [s for s, e in account.exposure.items() if e.net and s not in theirs]
     earlier = turn.market.suspects.get(account.id, {})
     suspects: dict[Symbol, Suspect] = {}
@@ -338,12 +342,15 @@ def _compare_positions(turn: Turn, account: AccountState, look: Looked, *, first
         difference = theirs.get(symbol, ZERO) - ours
         if not difference:
             continue
-        if first or look.adopt:
+        known = earlier.get(symbol)
+        again = known is not None and known.theirs - known.ours == difference
+        # What a first look finds is taken over at once where it only adds to what was told; an
+        # answer that takes some of that back may be stale, so a second one must say the same.
+        adds = difference * ours >= 0
+        if look.adopt or (first and (again or adds)):
             shown = [p for p in look.positions if named(p) == symbol]
             _adopt(turn, account, symbol, difference, shown, look.adopt or _FIRST_SEEN)
             continue
-        known = earlier.get(symbol)
-        again = known is not None and known.theirs - known.ours == difference
         looks = known.looks + 1 if known is not None and again else 1
         suspects[symbol] = Suspect(ours, ours + difference, looks)
     turn.market.suspects[account.id] = suspects
