@@ -20,7 +20,7 @@ from litestar.params import FromPath, FromQuery, HeaderParameter, JSONBody, Quer
 from litestar.response import ServerSentEvent
 
 from bascule import __version__
-from bascule.api import actions, limiting, reading
+from bascule.api import actions, limiting, losing, reading
 from bascule.api.actions import (
     ArmRequest,
     Done,
@@ -31,6 +31,7 @@ from bascule.api.actions import (
 )
 from bascule.api.faults import Fault, bascule_fault, http_fault
 from bascule.api.limiting import AcceptRequest, ApproveRequest, LimitsView
+from bascule.api.losing import CashFlowRequest, PhaseRequest
 from bascule.api.metrics import TEXT, exposition
 from bascule.api.pricing import Pricing
 from bascule.api.quoted import Bar, Interval, Samples
@@ -261,6 +262,20 @@ async def accept_limits(state: AppState, data: JSONBody[AcceptRequest]) -> Done:
     return await limiting.accept(served.runtime, data, served.second_factor)
 
 
+@post("/v1/programme/cash", status_code=200, summary="Record a payout or other cash")
+async def record_cash(state: AppState, data: JSONBody[CashFlowRequest]) -> Done:
+    """Cash that the venue's balance shows and that is no trading result; journaled."""
+    served = _served(state)
+    return await losing.record_cash(served.runtime, data, served.second_factor)
+
+
+@post("/v1/programme/phase", status_code=200, summary="Record a new phase")
+async def record_phase(state: AppState, data: JSONBody[PhaseRequest]) -> Done:
+    """The firm began a new phase: the account's ledger begins anew; journaled."""
+    served = _served(state)
+    return await losing.record_phase(served.runtime, data, served.second_factor)
+
+
 @post("/v1/approve", status_code=200, summary="End the probation of a strategy")
 async def approve(state: AppState, data: JSONBody[ApproveRequest]) -> Done:
     """Let a new strategy trade as its route says."""
@@ -332,7 +347,8 @@ def build_app(served: Served) -> Litestar:
     return Litestar(
         route_handlers=[
             status, orders, positions, signals, explain, one_account, quotes, listings, bars, halt,
-            freeze, arm, cancel, flatten, resolve, reconcile, limits, accept_limits, approve,
+            freeze, arm, cancel, flatten, resolve, reconcile, limits, accept_limits, record_cash,
+            record_phase, approve,
             events, metrics, healthz, readyz,
         ],
         state=AppState({"served": served}),

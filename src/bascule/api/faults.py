@@ -19,6 +19,7 @@ _CONFLICT = frozenset(
         "not_in_doubt",
         "not_stopped",
         "arm_not_confirmed",
+        "not_confirmed",
         "arm_needs_code",
         "arm_code_wrong",
         "arm_code_limited",

@@ -92,7 +92,7 @@ async def accept(runtime: "Runtime", asked: AcceptRequest, factor: "SecondFactor
             hint="`bascule limits diff` shows what the configuration proposes; the engine reads"
             " the file at its start.",
         )
-    await _second_factor(factor, asked.code, now)
+    await second_factor_passes(factor, asked.code, now)
     changed = await runtime.accept_limits(by=asked.by, why=asked.reason)
     return Done("accepted", "; ".join(map(change_words, changed)), "bascule limits show")
 
@@ -116,12 +116,17 @@ async def approve(runtime: "Runtime", asked: ApproveRequest, factor: "SecondFact
             code="bad_request",
             hint="`bascule signals` shows the names that signals bear.",
         )
-    await _second_factor(factor, asked.code, runtime.clock.now())
+    await second_factor_passes(factor, asked.code, runtime.clock.now())
     await runtime.approve(StrategyId(asked.strategy), by=asked.by, reason=asked.reason)
     return Done("approved", f"{asked.strategy} is on probation no more")
 
 
-async def _second_factor(factor: "SecondFactor | None", code: str, now: Instant) -> None:
+async def second_factor_passes(factor: "SecondFactor | None", code: str, now: Instant) -> None:
+    """Hold a person to their second factor, where one is set up.
+
+    Raises:
+        UsageError: the code is missing or wrong.
+    """
     barred = await asyncio.to_thread(factor.refusal, code, now) if factor is not None else None
     if barred is not None:
         raise UsageError(f"Nothing was changed: {barred.text}.", code=barred.code)

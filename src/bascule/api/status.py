@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from bascule import __version__
+from bascule.api.losing import LossView, loss_view
 from bascule.api.pricing import Pricing
 from bascule.api.views import in_doubt
 from bascule.execution.state import AccountState
@@ -34,6 +35,7 @@ class AccountView(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One account. Money is the venue's last word, in ``currency``.
 
     ``open_pnl`` sums the books whose quote and rate are known; ``unpriced`` names the others.
+    ``loss`` is how it stands to its loss limits, None where it has none.
     """
 
     id: str
@@ -57,6 +59,7 @@ class AccountView(Struct, frozen=True, kw_only=True, omit_defaults=True):
     drift: tuple[str, ...] = ()
     stops: tuple[str, ...] = ()
     foreign_orders: int = 0
+    loss: LossView | None = None
     firm: str = ""
     owner: str = ""
 
@@ -165,6 +168,7 @@ def account_view(
         drift=tuple(known.drift.values()),
         stops=tuple(scope for scope in runtime.state.stops if scope in scopes),
         foreign_orders=len(known.foreign),
+        loss=loss_view(runtime, known, spec),
         firm=spec.firm,
         owner=spec.owner,
     )

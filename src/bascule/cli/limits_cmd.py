@@ -1,6 +1,7 @@
 """``bascule limits``: what is in force, what is proposed, and a person's word on it."""
 
 import sys
+from collections.abc import Mapping
 from typing import Annotated
 
 import typer
@@ -92,7 +93,7 @@ def accept(
 
 
 def confirm(
-    path: str, body: dict[str, str], code: str, config: ConfigOption, as_json: bool
+    path: str, body: Mapping[str, object], code: str, config: ConfigOption, as_json: bool
 ) -> None:
     """Ask for something that a second factor guards; asks for its code where one is needed."""
     import msgspec

@@ -7,6 +7,7 @@ import typer
 
 from bascule.cli.common import JsonOption, print_json, print_table
 from bascule.cli.exits import Exit
+from bascule.cli.programs_event import event
 from bascule.model.errors import UsageError
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ def register(app: typer.Typer) -> None:
     """Add the commands."""
     group = typer.Typer(no_args_is_help=True, help="See, copy and check firms' programmes.")
     group.command("list")(list_)
-    for command in (show, copy, diff, check):
+    for command in (show, copy, diff, check, event):
         group.command(command.__name__)(command)
     app.add_typer(group, name="programs")
 
@@ -58,7 +59,7 @@ def list_(as_json: JsonOption = False) -> None:
 
 def show(name: NameArgument, phase: PhaseOption = "", as_json: JsonOption = False) -> None:
     """Show a programme's rules as they are read, its sources, and what to ask the firm."""
-    facts, reading = _read(name, phase)
+    facts, reading = read_programme(name, phase)
     if as_json:
         print_json(_as_json(facts, reading, whole=True))
         return
@@ -85,7 +86,7 @@ def copy(
     """
     from bascule.config.programme_copy import copy_of
 
-    facts, reading = _read(name, "")
+    facts, reading = read_programme(name, "")
     try:
         with file.open("x", encoding="utf-8", newline="\n") as out:
             out.write(copy_of(facts, reading, file.name))
@@ -114,7 +115,7 @@ def diff(
     from bascule.config.programme_copy import differences
     from bascule.config.programmes import read_file
 
-    theirs, _ = _read(name, "")
+    theirs, _ = read_programme(name, "")
     found = differences(read_file(file.resolve()), theirs)
     if as_json:
         print_json(msgspec.to_builtins(found))
@@ -138,7 +139,7 @@ def check(
 
     Ends with 3 when it is wrong, and with 1 when a live account may not trade by it yet.
     """
-    facts, reading = _read(f"file:{file.resolve()}", phase)
+    facts, reading = read_programme(f"file:{file.resolve()}", phase)
     if as_json:
         print_json(_as_json(facts, reading, whole=True))
     else:
@@ -148,7 +149,13 @@ def check(
         raise typer.Exit(Exit.NO)
 
 
-def _read(name: str, phase: Any) -> "tuple[Facts, Reading]":
+def read_programme(name: str, phase: Any) -> "tuple[Facts, Reading]":
+    """Read a preset or a file for one phase.
+
+    Raises:
+        UsageError: there is no such phase or programme.
+        ConfigError: the file is wrong.
+    """
     from typing import get_args
 
     from bascule.config.programme_rules import Phase

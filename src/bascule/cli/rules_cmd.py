@@ -1,13 +1,29 @@
-"""``bascule rules``: firms' account rules, held against written scenarios."""
+"""``bascule rules``: firms' account rules, held against written scenarios and against the past."""
 
 import json
-from collections.abc import Mapping
-from typing import Annotated, Any
+from collections.abc import Iterator, Mapping
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bascule.cli.common import json_object, print_json, read_stdin
+from bascule.cli.common import (
+    ConfigOption,
+    JsonOption,
+    configured,
+    json_object,
+    print_json,
+    print_table,
+    read_stdin,
+)
+from bascule.cli.exits import Exit
+from bascule.cli.programs_cmd import PhaseOption
 from bascule.model.errors import UsageError
+
+if TYPE_CHECKING:
+    from bascule.model.event import Event
+    from bascule.risk.programmes.backtest import Backtest
 
 _HINT = "docs/rules.md shows a scenario."
 _LISTS = ("ledger", "rules")
@@ -16,8 +32,9 @@ _LISTS = ("ledger", "rules")
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    rules = typer.Typer(no_args_is_help=True, help="Firms' account rules, on written scenarios.")
+    rules = typer.Typer(no_args_is_help=True, help="Firms' account rules, tried out.")
     rules.command("replay")(replay)
+    rules.command("backtest")(backtest)
     app.add_typer(rules, name="rules")
 
 
@@ -73,3 +90,94 @@ def _answer(scenario: Mapping[str, Any]) -> dict[str, object]:
     from bascule.risk.programmes.replay import answer_scenario
 
     return answer_scenario(scenario)
+
+
+def backtest(
+    account: Annotated[str, typer.Argument(help="The account, as the configuration names it.")],
+    program: Annotated[
+        str, typer.Option("--program", help="A preset's name, or file: and the path of a file.")
+    ],
+    phase: PhaseOption = "",
+    initial: Annotated[
+        str, typer.Option("--initial", help="What the phase began with; else the first balance.")
+    ] = "",
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Run the journal's past money of an account through a programme: where had it tripped?
+
+    Nothing is changed, and no engine is needed. What the journal does not hold, prices between
+    two marks, is not seen. Ends with 1 when the account would have failed.
+    """
+    from bascule.model.ids import AccountId
+    from bascule.risk.programmes.backtest import backtest as run
+    from bascule.risk.programmes.ledger import Levels
+
+    settings = configured(config)
+    rules = _programme(program, phase)
+    shares = (("block", rules.guard.block_at), ("flatten", rules.guard.flatten_at))
+    levels = Levels(shares, ("daily_loss", "max_loss"))
+    start = _amount(initial) if initial else None
+    found = run(rules, levels, AccountId(account), _events(settings.data.journal), start)
+    if as_json:
+        import msgspec
+
+        print_json(msgspec.to_builtins(found))
+    else:
+        _print(account, rules.title or program, found)
+    if found.ended is not None:
+        raise typer.Exit(Exit.NO)
+
+
+def _programme(name: str, phase: str) -> Any:
+    from bascule.cli.programs_cmd import read_programme
+
+    return read_programme(name, phase)[1].programme
+
+
+def _amount(written: str) -> Decimal:
+    try:
+        return Decimal(written)
+    except InvalidOperation as error:
+        raise UsageError(f"--initial {written!r} is no amount.", code="usage") from error
+
+
+def _events(path: Path) -> Iterator["Event"]:
+    from bascule.journal.follower import Follower
+
+    after = 0
+    with Follower(path) as follower:
+        while found := follower.poll(after):
+            for seq, event in found:
+                after = seq
+                yield event
+
+
+def _print(account: str, programme: str, found: "Backtest") -> None:
+    from bascule.cli.telling import date_time, numbers
+
+    if found.since is None or found.until is None:
+        typer.echo(f"The journal holds no money of {account} yet.")
+        return
+    typer.echo(
+        f"{account} under {programme}: the money was told {found.marks:,} times, "
+        f"{date_time(found.since)} to {date_time(found.until)} UTC"
+    )
+    if found.trips:
+        print_table(
+            ("time (UTC)", "what", "rule", "measured", "level", "by"),
+            [
+                (
+                    date_time(trip.at), trip.what, trip.rule,
+                    *numbers(trip.measured, trip.level, places=2),
+                    "reset" if trip.by_reset else "event",
+                )
+                for trip in found.trips
+            ],
+        )  # fmt: skip
+    else:
+        typer.echo("No line was met.")
+    for rule, share in found.worst.items():
+        typer.echo(f"{rule}: at the most {share:.1f} % of the allowance was used up")
+    if found.ended is not None:
+        typer.secho(f"The account would have failed at {date_time(found.ended)} UTC.", fg="red")

@@ -69,6 +69,7 @@ def _print(found: "StatusView") -> None:
             for one in found.accounts
         ],
     )  # fmt: skip
+    _print_losses(found.accounts)
     typer.echo("")
     if found.ready and any(stop.scope == "all" for stop in found.stops):
         typer.secho("Stopped: connected, and no entry leaves until `bascule arm`.", fg="yellow")
@@ -77,6 +78,38 @@ def _print(found: "StatusView") -> None:
     else:
         waiting = ", ".join(one.id for one in found.accounts if not one.ready)
         typer.secho(f"Not ready: {waiting}. No entry leaves there.", fg="yellow")
+
+
+def _print_losses(accounts: "list[AccountView]") -> None:
+    """Show how accounts stand to their loss limits, if any has one."""
+    from bascule.cli.telling import date_time, numbers
+
+    limited = [(one, one.loss) for one in accounts if one.loss is not None]
+    if not limited:
+        return
+    typer.echo("")
+    print_table(
+        (
+            "account", "rules", "reference", "day's floor", "floor", "equity", "left today", "%",
+            "left", "%", "nearest", "entries", "next reset (UTC)",
+        ),
+        [
+            (
+                one.id, loss.programme,
+                *numbers(
+                    loss.reference, loss.daily_floor, loss.max_floor, loss.equity,
+                    loss.daily_room, loss.daily_room_percent, loss.max_room,
+                    loss.max_room_percent, places=2,
+                ),
+                loss.nearest, loss.level,
+                date_time(loss.next_reset) if loss.next_reset else "",
+            )
+            for one, loss in limited
+        ],
+    )  # fmt: skip
+    for one, loss in limited:
+        if loss.unknown:
+            typer.secho(f"{one.id}: the loss is not known: {loss.unknown}", fg="yellow")
 
 
 def _notes(account: "AccountView") -> str:

@@ -112,6 +112,22 @@ def _foreign(event: ev.ForeignFill) -> str:
     return _line("by hand", event.account, f"{what}, not sent by Bascule")
 
 
+def _breach(event: ev.LedgerBreached) -> str:
+    return _line("paused" if event.soft else "FAILED", event.account, event.text)
+
+
+def _guard(event: ev.GuardTripped) -> str:
+    return _line(f"loss {event.action}", event.account, event.text)
+
+
+def _cash(event: ev.CashFlowRecorded) -> str:
+    return _line(event.flow, event.account, f"{number(event.amount)} by {event.by}")
+
+
+def _phase(event: ev.PhaseRecorded) -> str:
+    return _line("phase", event.account, f"{event.phase} by {event.by}")
+
+
 _LINES: dict[type, Callable[[Any], str]] = {
     ev.SignalAccepted: _accepted,
     ev.SignalRefused: _refused,
@@ -127,5 +143,9 @@ _LINES: dict[type, Callable[[Any], str]] = {
     ev.DriftFound: _drift,
     ev.StopSet: _stop,
     ev.StopCleared: _armed,
+    ev.LedgerBreached: _breach,
+    ev.GuardTripped: _guard,
+    ev.CashFlowRecorded: _cash,
+    ev.PhaseRecorded: _phase,
     ev.ForeignFill: _foreign,
 }

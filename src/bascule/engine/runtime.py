@@ -10,6 +10,7 @@ import os
 import secrets
 import string
 from collections.abc import Callable, Coroutine, Mapping
+from decimal import Decimal
 from pathlib import Path
 from typing import Literal
 
@@ -334,6 +335,19 @@ class Runtime:
     async def approve(self, strategy: StrategyId, *, by: str, reason: str) -> None:
         """End the probation of a strategy, durably."""
         self.owner.feed(inp.StrategyApprovalGiven(self.clock.now(), strategy, by, reason))
+        await self.owner.durable()
+
+    async def record_cash(
+        self, account: AccountId, flow: str, amount: Decimal, *, by: str, note: str
+    ) -> None:
+        """Record cash that came into an account or left it, durably."""
+        now = self.clock.now()
+        self.owner.feed(inp.CashFlowTold(now, account, flow, amount, by, note))
+        await self.owner.durable()
+
+    async def record_phase(self, account: AccountId, phase: str, *, by: str, note: str) -> None:
+        """Record that the firm began a new phase with an account, durably."""
+        self.owner.feed(inp.PhaseTold(self.clock.now(), account, phase, by, note))
         await self.owner.durable()
 
     async def reconcile(self, account: AccountId, cause: str = "asked for") -> None:
