@@ -12,8 +12,16 @@ from bascule.config.table import Table, wrong
 from bascule.model.values import MINUTE
 from bascule.reference.localtime import parse_time
 
-_OWN_NETWORKS = tuple(map(ipaddress.ip_network, ("100.64.0.0/10", "fd00::/8")))
-"""Besides what the standard library calls private: carrier-grade NAT, which mesh VPNs use."""
+_OWN_NETWORKS = tuple(
+    map(
+        ipaddress.ip_network,
+        (
+            "127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16",
+            "100.64.0.0/10", "::1/128", "fc00::/7", "fe80::/10",
+        ),
+    )
+)  # fmt: skip
+"""This machine, private use (RFC 1918, 4193, 6598), link-local. Mesh VPNs use 100.64.0.0/10."""
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 
 
@@ -24,8 +32,7 @@ def _private(value: str) -> str:
         address = ipaddress.ip_address(value)
     except ValueError:
         raise ValueError('is no address; write one of this machine, such as "10.0.0.5"') from None
-    own = any(address.version == net.version and address in net for net in _OWN_NETWORKS)
-    if address.is_unspecified or not (address.is_private or own):
+    if not any(address.version == net.version and address in net for net in _OWN_NETWORKS):
         raise ValueError("is not a private address; the page must not be on the open internet")
     return value
 
