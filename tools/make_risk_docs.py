@@ -25,6 +25,11 @@ MEETS = {
     "unproven": "what is not proven to reduce",
     "any": "every order",
 }
+LOSS_LIMITS = {
+    "daily_loss": {"max_daily_loss", "max_daily_loss_percent", "loss_block_percent"},
+    "max_drawdown": {"max_drawdown", "max_drawdown_percent", "loss_block_percent"},
+}
+"""Limits that become an account's ledger (``execution/loss.py``), and so the checks' rooms."""
 NOTE = "<!-- Written by tools/make_risk_docs.py from src/bascule/risk. Edit the checks instead. -->"
 
 HEAD = f"""\
@@ -112,6 +117,7 @@ def limits(check: Check) -> tuple[str, ...]:
             read |= {node.value, f"{node.value}_by_symbol"}
     read |= {"short_interval_ns"} if "value_lately" in read else set()
     read |= {"message_reserve", "messages_per_day"} if "messages" in read else set()
+    read |= LOSS_LIMITS.get(check.code, set())
     return tuple(
         field.removesuffix("_ns") for field in RiskLimits.__struct_fields__ if field in read
     )
