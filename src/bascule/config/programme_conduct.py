@@ -48,7 +48,7 @@ def news(top: Fields, phase: str) -> NewsRule | None:
     return NewsRule(
         before_s=ASSUMED_S if before is None else before,
         after_s=ASSUMED_S if after is None else after,
-        scope=_WRITTEN_SCOPES.get(scope, scope),  # type: ignore[arg-type]
+        scope=_WRITTEN_SCOPES.get(scope, scope),
         targets=tuple(target for target in targets if target != _EVERY_INSTRUMENT),
         effect=effect,
         only_targets=only,
@@ -141,7 +141,7 @@ def hold_time(top: Fields) -> HoldTime | None:
         min_share_over_pct=fields.number("min_share_over_pct"),
         max_share_under_pct=fields.number("share_pct"),
         over_s=over if over is not None else under,
-        compare=fields.word("compare", ("gt", "ge"), "gt"),  # type: ignore[arg-type]
+        compare=fields.word("compare", ("gt", "ge"), "gt"),
     )
     return None if rule.min_hold_s is None and rule.over_s is None else rule
 
@@ -156,8 +156,8 @@ def conduct(top: Fields) -> Conduct:
     rule = Conduct(
         max_requests_per_day=fields.whole("max_requests_per_day"),
         max_executions_per_day=fields.whole("max_executions_per_day"),
-        same_account_hedge=fields.word("same_account_hedge", _HEDGES),  # type: ignore[arg-type]
-        cross_account_hedge=fields.word("cross_account_hedge", _HEDGES),  # type: ignore[arg-type]
+        same_account_hedge=fields.word("same_account_hedge", _HEDGES),
+        cross_account_hedge=fields.word("cross_account_hedge", _HEDGES),
         same_strategy_many_accounts=many,
         copying=copying,
         max_allocation=fields.number("max_allocation_per_strategy"),
@@ -180,13 +180,13 @@ def automation(top: Fields) -> Automation:
         top.ask("automation", "May automated orders be sent?", "not without written permission")
         return Automation()
     rule = Automation(
-        permitted=fields.word("permitted", _PERMITTED),  # type: ignore[arg-type]
+        permitted=fields.word("permitted", _PERMITTED),
         conditions=fields.words("conditions"),
         evidence=", ".join(fields.words("source")),
         as_of=fields.text("as_of"),
-        vps=fields.word("vps", _HEDGES),  # type: ignore[arg-type]
+        vps=fields.word("vps", _HEDGES),
         attended=fields.flag("attended"),
-        same_strategy_elsewhere=fields.word("same_strategy_elsewhere", _HEDGES),  # type: ignore[arg-type]
+        same_strategy_elsewhere=fields.word("same_strategy_elsewhere", _HEDGES),
     )
     fields.close()
     if rule.permitted in (UNKNOWN, "silent"):

@@ -89,8 +89,11 @@ class Fields:
         self.wrong(name, "is not text; put it in quotes")
         return default
 
-    def word(self, name: str, allowed: Sequence[str], default: str = UNKNOWN) -> str:
-        """Give one of the allowed words; ``default`` where the key is missing or not found."""
+    def word(self, name: str, allowed: Sequence[str], default: str = UNKNOWN) -> Any:
+        """Give one of the allowed words; ``default`` where the key is missing or not found.
+
+        The words are those that the rule's own type lists.
+        """
         found = self._get(name)
         if found is None:
             return default

@@ -42,7 +42,12 @@ _MEASURES = ("equity", "balance", UNKNOWN)
 _TRIGGERS = ("below", "at_or_below", UNKNOWN)
 _BREACHES = ("fail", "pause", UNKNOWN)
 _COUNTED = ("day_with_open", "profitable_day", "qualifying_day", "any", UNKNOWN)
-_PROFITS = {"total_net": "net", "net": "net", "sum_positive": "sum_positive", "target": "target"}
+_PROFITS: dict[str, Any] = {
+    "total_net": "net",
+    "net": "net",
+    "sum_positive": "sum_positive",
+    "target": "target",
+}
 _TARGETS = {
     "": ("challenge_pct", "phase1_pct"),
     "phase1": ("challenge_pct", "phase1_pct"),
@@ -141,10 +146,10 @@ def _daily_loss(top: Fields) -> DailyLoss | None:
         return None
     rule = DailyLoss(
         limit=_limit(fields),
-        reference=_word(fields, "reference", _REFERENCES),
-        measured_on=_word(fields, "measured_on", _MEASURES),
-        trigger=_word(fields, "trigger", _TRIGGERS),
-        on_breach=_word(fields, "on_breach", _BREACHES),
+        reference=fields.word("reference", _REFERENCES),
+        measured_on=fields.word("measured_on", _MEASURES),
+        trigger=fields.word("trigger", _TRIGGERS),
+        on_breach=fields.word("on_breach", _BREACHES),
         reset=clock(fields.table("reset", ())),
     )
     fields.skip("note")
@@ -183,12 +188,12 @@ def _max_loss(top: Fields) -> MaxLoss | None:
     kind = fields.word("kind", ("static", "trailing", UNKNOWN))
     rule = MaxLoss(
         limit=_limit(fields),
-        kind=kind,  # type: ignore[arg-type]
+        kind=kind,
         trail=_trail(fields, kind),
         lock=_lock(fields, kind),
-        measured_on=_word(fields, "measured_on", _MEASURES),
-        trigger=_word(fields, "trigger", _TRIGGERS),
-        on_breach=_word(fields, "on_breach", _BREACHES),
+        measured_on=fields.word("measured_on", _MEASURES),
+        trigger=fields.word("trigger", _TRIGGERS),
+        on_breach=fields.word("on_breach", _BREACHES),
     )
     fields.skip("note", "after_first_payout")
     fields.close()
@@ -207,8 +212,8 @@ def _trail(fields: Fields, kind: str) -> Trail | None:
         fields.ask("trail", "What does the limit follow, and when?", "the equity, at once")
         return Trail()
     trail = Trail(
-        on=_word(inner, "on", _MEASURES),
-        when=_word(inner, "when", ("intraday", "eod", UNKNOWN)),
+        on=inner.word("on", _MEASURES),
+        when=inner.word("when", ("intraday", "eod", UNKNOWN)),
         eod=clock(inner.table("eod", ())),
     )
     inner.close()
@@ -247,8 +252,8 @@ def _cashflow(top: Fields) -> CashFlow:
         return CashFlow(max_loss_floor=floor)
     treatments = ("keep", "shift", "set_initial", UNKNOWN)
     flow = CashFlow(
-        daily_reference=_word(fields, "daily_reference", ("shift", "keep", UNKNOWN)),
-        max_loss_floor=_word(fields, "max_loss_floor", treatments, floor),
+        daily_reference=fields.word("daily_reference", ("shift", "keep", UNKNOWN)),
+        max_loss_floor=fields.word("max_loss_floor", treatments, floor),
     )
     fields.close()
     return flow
@@ -279,7 +284,7 @@ def _min_days(top: Fields) -> MinDays | None:
         return None
     rule = MinDays(
         count=fields.whole("count") or 0,
-        counts=_word(fields, "counts", _COUNTED),
+        counts=fields.word("counts", _COUNTED),
         min_profit_pct=fields.number("min_profit_pct"),
         min_profit_amount=fields.number("min_profit_amount"),
         per_days=fields.whole("per_days"),
@@ -316,8 +321,8 @@ def _consistency(top: Fields) -> Consistency | None:
                    "it may")  # fmt: skip
     rule = Consistency(
         max_best_day_pct=fields.number("max_best_day_pct"),
-        of=_PROFITS.get(fields.word("of", ("total_profit", *_PROFITS)), UNKNOWN),  # type: ignore[arg-type]
-        compare=_word(fields, "compare", ("le", "lt", UNKNOWN)),
+        of=_PROFITS.get(fields.word("of", ("total_profit", *_PROFITS)), UNKNOWN),
+        compare=fields.word("compare", ("le", "lt", UNKNOWN)),
         pass_at=fields.number("pass_at"),
         review_at=fields.number("review_at"),
         effect=fields.text("effect"),
@@ -421,8 +426,3 @@ def _scaling(top: Fields) -> Scaling | None:
     cap = fields.number("cap")
     fields.close()
     return Scaling(multiplier, cap) if multiplier is not None else None
-
-
-def _word(fields: Fields, name: str, allowed: tuple[str, ...], default: str = UNKNOWN) -> Any:
-    """Give one of the words that a rule's type lists."""
-    return fields.word(name, allowed, default)
