@@ -115,14 +115,14 @@ def _commands(text: str) -> list[tuple[str, Command]]:
 
 def _command(line: str) -> Command:
     words = line.split()
-    action, scope, reason = "flatten", "all", "an empty KILL file"
+    action: Action | None = "flatten"
+    scope, reason = "all", "an empty KILL file"
     if words:
-        reason = "a KILL file"
-        action = words[0].lower()
-        scope = words[1] if len(words) > 1 else "all"
-        if action not in _STOPS or len(words) > 2:
-            action, scope, reason = "halt", "all", "a KILL file with a line that cannot be read"
-    return Command(action=action, scope=scope, by="file", reason=reason, via="file")  # type: ignore[arg-type]
+        action = next((one for one in _STOPS if one == words[0].lower()), None)
+        scope, reason = (*words[1:], "all")[0], "a KILL file"
+    if action is None or len(words) > 2:
+        action, scope, reason = "halt", "all", "a KILL file with a line that cannot be read"
+    return Command(action=action, scope=scope, by="file", reason=reason, via="file")
 
 
 def _answer(line: str, command: Command, result: CommandResult) -> str:

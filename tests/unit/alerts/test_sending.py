@@ -20,6 +20,7 @@ from bascule.alerts.watch import Watch
 from bascule.model import event as ev
 from bascule.model.enums import StopMode
 from bascule.model.errors import ConfigError
+from bascule.model.ids import AccountId, ClOrdID
 from bascule.model.values import SECOND, Instant
 from tests.unit.alerts.sink import Sink, sink
 
@@ -170,7 +171,9 @@ async def test_events_are_told_in_their_own_task_and_a_broken_rule_ends_nothing(
 
     kept: list[Alert] = []
     watch = Watch(Rules(AlertPlan(), lookup), kept.append, lambda: Instant(0))
-    doubt = ev.OrderDoubted(at=Instant(0), account="a", cl_ord_id="o", cause="c")  # type: ignore[arg-type]
+    doubt = ev.OrderDoubted(
+        at=Instant(0), account=AccountId("a"), cl_ord_id=ClOrdID("o"), cause="c"
+    )
     stop = ev.StopSet(at=Instant(0), scope="all", mode=StopMode.HALT, by="anna", reason="r")
     with structlog.testing.capture_logs() as logs:
         watch.follow([doubt, stop])
@@ -188,7 +191,7 @@ async def test_a_link_that_stays_down_is_told_by_the_clock() -> None:
     kept: list[Alert] = []
     now = Instant(40 * SECOND)
     watch = Watch(Rules(AlertPlan(), lambda a, o: None), kept.append, lambda: now)
-    watch.follow([ev.LinkChanged(at=Instant(0), account="main", up=False)])  # type: ignore[arg-type]
+    watch.follow([ev.LinkChanged(at=Instant(0), account=AccountId("main"), up=False)])
     async with asyncio.TaskGroup() as group:
         running = group.create_task(watch.run())
         await asyncio.sleep(0.01)

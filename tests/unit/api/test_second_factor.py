@@ -1,11 +1,12 @@
 """Arming with a second factor, over HTTP: asked for, right once, and every refusal journaled."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pyotp
 
 from bascule.config.second_factor import SecondFactor
-from bascule.model.event import ArmRefused
+from bascule.model.event import ArmRefused, Event
 from bascule.model.values import SECOND
 
 from .house import House
@@ -19,8 +20,8 @@ async def test_arming_wants_the_code_of_this_moment(api: House, tmp_path: Path) 
     api.served.second_factor = SecondFactor(lambda: KEY, tmp_path / "factor")
     refused: list[str] = []
 
-    def follow(events: object) -> None:
-        refused.extend(one.code for one in events if isinstance(one, ArmRefused))  # type: ignore[attr-defined]
+    def follow(events: Sequence[Event]) -> None:
+        refused.extend(one.code for one in events if isinstance(one, ArmRefused))
 
     api.runtime.owner.follow(follow)
     await api.call("POST", "/v1/halt", {"scope": "all", "by": "anna", "reason": "a test"})

@@ -10,7 +10,14 @@ import pytest
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
-from bascule.config import faces_settings, firm, guardian_settings, mapping, settings, watch_settings
+from bascule.config import (
+    faces_settings,
+    firm,
+    guardian_settings,
+    mapping,
+    settings,
+    watch_settings,
+)
 from bascule.config.durations import format_duration
 
 TEXT = (Path(__file__).resolve().parents[3] / "docs/configuration.md").read_text(encoding="utf-8")
