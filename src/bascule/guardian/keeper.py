@@ -183,7 +183,8 @@ class Keeper:
                 self.note = error.message
                 pause = RETRY_NS
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), pause / SECOND)
+                async with asyncio.timeout(pause / SECOND):  # wait_for may swallow a cancellation
+                    await self._wake.wait()
                 await self._clock.sleep(SOON_NS)
             self._wake.clear()
 
@@ -271,7 +272,7 @@ class Keeper:
         self._office.tell("info", "flat", words, f"flat/{self.spec.id}/{stop_at}")
 
     def _owned(self, strategies: frozenset[str]) -> Owned | None:
-        """Give what of the account belongs to these strategies, less what was closed already."""
+        """Give what of the account belonged to these strategies when the engine last said so."""
         books = self._office.books()
         if books is None:
             return None
@@ -283,9 +284,6 @@ class Keeper:
             if book.strategy in strategies:
                 key = (book.venue_symbol, book.position_id)
                 held[key] = held.get(key, Decimal(0)) + book.quantity
-        for key, closed in self.sweeper.closed.items():
-            if key in held:
-                held[key] += closed
         orders = frozenset(o for o, owner in mine.orders.items() if owner in strategies)
         return Owned(orders, held)
 

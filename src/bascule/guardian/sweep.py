@@ -87,14 +87,14 @@ class Sweeper:
         """What keeps it from being flat, in words; '' when nothing does."""
         self.acted = False
         """Whether the last pass found anything to ask the venue for."""
-        self.closed: dict[Key, Decimal] = {}
+        self._closed: dict[Key, Decimal] = {}
         """What its closes traded since ``begin``, signed, by position."""
 
     def begin(self) -> None:
         """Start the report anew."""
         self.lines = []
         self.trouble = ""
-        self.closed = {}
+        self._closed = {}
 
     @property
     def unsettled(self) -> int:
@@ -141,7 +141,7 @@ class Sweeper:
             # One whose end is told while the venue is asked is not in what the venue showed.
             busy=busy,
             stubborn={key for key, (count, _) in self._refusals.items() if count >= STUBBORN},
-            only=only,
+            only=self._left_of(only),
         )
         cancels = [order for order in found.cancels if self._may_ask_back(order, now)]
         closes = [position for position in found.closes if self._may_close(position, now)]
@@ -154,6 +154,13 @@ class Sweeper:
         else:
             await asyncio.gather(self._take_back(cancels), self._close(closes))
         return seen
+
+    def _left_of(self, owned: Owned | None) -> Owned | None:
+        """Give what a strategy still holds: what it held, less what was closed since."""
+        if owned is None:
+            return None
+        left = {key: held + self._closed.get(key, ZERO) for key, held in owned.books.items()}
+        return Owned(owned.orders, left)
 
     async def look(self) -> Seen:
         """Ask for orders, then positions.
@@ -211,7 +218,7 @@ class Sweeper:
     def _ended(self, flight: Flight, how: str, done: Decimal, why: str = "") -> None:
         del self._flights[flight.cl_ord_id]
         if done:
-            self.closed[flight.key] = self.closed.get(flight.key, ZERO) + done * flight.side.sign
+            self._closed[flight.key] = self._closed.get(flight.key, ZERO) + done * flight.side.sign
             if rules.can_flip(self._spec.position_mode, self._link.capabilities):
                 self._filled[flight.key] = flight.held
         refused = how in ("rejected", "absent")
