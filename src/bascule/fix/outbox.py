@@ -70,6 +70,8 @@ class Outbox:
         """Send a stored message again under its number, marked as a possible duplicate."""
         at = write_time(now, self._digits)
         original = message.get(SENDING_TIME) or at
+        # Our clock may have been set back since, and nobody takes a copy older than its original.
+        at = max(at, original)
         marks = [(POSS_DUP, b"Y"), (SENDING_TIME, at), (ORIG_SENDING_TIME, original)]
         fields = [field for field in message.fields if field[0] not in _SENT_AGAIN]
         split = next((i for i, f in enumerate(fields) if f[0] not in _HEADER), len(fields))

@@ -12,7 +12,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from concurrent.futures import Executor
-from typing import Protocol, cast
+from typing import NamedTuple, Protocol, cast
 
 from bascule.fix.actions import (
     Action,
@@ -191,11 +191,10 @@ class Link:
         """Take in what one read brought."""
         if self.failed:
             return
-        now = self._instant()
         self._in_turn = True
         try:
             for item in items:
-                self._collect(self.session.receive(item, now))
+                self._collect(self.session.receive(item, self._instant()))
         except StoreError as error:
             self._fail(error)
         finally:
@@ -205,6 +204,16 @@ class Link:
     def relieved(self) -> None:
         """Take in that the peer takes bytes again."""
         self._tick()
+
+    async def close(self) -> None:
+        """Let the store go, once the connection is closed and nothing more is sent."""
+        if self._flight is not None:
+            await asyncio.wait([self._flight])
+            await asyncio.sleep(0)  # what follows the write was called back before us
+        if self._timer:
+            self._timer.cancel()
+            self._timer = None
+        self._store.close()
 
     def _instant(self) -> Instant:
         return Instant(self._now())
@@ -258,12 +267,12 @@ class Link:
         self._asked_turn = False
         if self._flight is not None or self.failed:
             return
-        turn = (self._out, self._hang_up, self._unsettled)
+        turn = _Turn(self.peer, self._out, self._hang_up, self._unsettled)
         self._out, self._hang_up, self._unsettled = [], False, False
         try:
             write = self._store.seal()
             if write is None:
-                self._let_out(*turn)
+                self._let_out(turn)
             elif self._cost > QUICK:
                 self._fly(write, turn)
             else:
@@ -275,7 +284,7 @@ class Link:
             return
         self._wind()
 
-    def _fly(self, write: Callable[[], None], turn: tuple[list[bytes], bool, bool]) -> None:
+    def _fly(self, write: Callable[[], None], turn: "_Turn") -> None:
         """Write on the thread; what comes meanwhile waits for the next write."""
         began = time.perf_counter_ns()
 
@@ -293,21 +302,22 @@ class Link:
         self._flight = asyncio.get_running_loop().run_in_executor(self._worker, write)
         self._flight.add_done_callback(done)
 
-    def _land(self, began: int, turn: tuple[list[bytes], bool, bool]) -> None:
+    def _land(self, began: int, turn: "_Turn") -> None:
         self._store.settle()
         self._cost += (time.perf_counter_ns() - began - self._cost) // _WEIGHT
-        self._let_out(*turn)
+        self._let_out(turn)
 
-    def _let_out(self, out: list[bytes], hang_up: bool, unsettled: bool) -> None:
+    def _let_out(self, turn: "_Turn") -> None:
         peer = self.peer
-        if peer is not None:
-            if out:
-                peer.write(b"".join(out))
-            if hang_up:
+        # What was meant for a connection that is gone must not begin the next one.
+        if peer is not None and peer is turn.peer:
+            if turn.out:
+                peer.write(b"".join(turn.out))
+            if turn.hang_up:
                 peer.hang_up()
             elif self._flight is None:
                 peer.hold_reading(False)
-        if unsettled:
+        if turn.unsettled:
             self._application.settled(self)
 
     def _fail(self, error: StoreError) -> None:
@@ -347,6 +357,15 @@ class Link:
             self._turn(self.session.tick(self._instant()))
         except StoreError as error:
             self._fail(error)
+
+
+class _Turn(NamedTuple):
+    """What is let out once it is durable, and to whom."""
+
+    peer: Peer | None
+    out: list[bytes]
+    hang_up: bool
+    unsettled: bool
 
 
 class Wire(asyncio.Protocol):
