@@ -1,0 +1,32 @@
+"""A seeded sample of the drills that ``make soak`` holds a hundred times each."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.crash.drills import How, drill
+
+WAYS: tuple[How, ...] = ("alive", "stopped", "killed", "thaws")
+FAULTS: dict[str, dict[str, Any]] = {
+    "the first close is refused": {"name": "reject_close", "times": 3},
+    "a fill races each cancel": {"name": "fill_during_cancel"},
+    "the venue throttles": {"name": "throttle", "probability": 0.3},
+    "answers are lost": {"name": "drop_reply", "probability": 0.3},
+    "old positions are shown": {"name": "stale_positions_snapshot", "probability": 0.3},
+}
+
+
+@pytest.mark.parametrize("how", WAYS)
+async def test_the_ledger_is_flat_whatever_the_engine_does(tmp_path: Path, how: How) -> None:
+    """An engine that is alive, stopped, killed, or thaws in mid-sweep: flat, and it stays so."""
+    one = await drill(tmp_path, seed=11, how=how)
+    assert one.wrong == []
+    assert one.gate_ms < 1_000
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+async def test_the_ledger_is_flat_whatever_the_venue_does(tmp_path: Path, fault: str) -> None:
+    """Each fault is armed for the whole drill, with the engine killed in the middle of its work."""
+    one = await drill(tmp_path, seed=12, how="killed", faults=[FAULTS[fault]])
+    assert one.wrong == []
