@@ -4,8 +4,10 @@ Nothing here keeps an order back; the check `firm_policy` does. It is told at ``
 at each start, and never masked.
 """
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 
 from msgspec import Struct
 
@@ -17,6 +19,9 @@ from bascule.model.programme import Programme
 from bascule.model.values import Instant
 from bascule.reference.localtime import local
 from bascule.risk.policy import QUESTION, remarks, stance
+
+_FILE = re.compile(r"[\w./\\ -]+\.[A-Za-z]{2,4}")
+"""Evidence that names a file, and is not the answer itself."""
 
 
 class Permit(Struct, frozen=True):
@@ -50,6 +55,7 @@ def firm_remarks(config: Config, at: Instant) -> list[str]:
     for spec in config.accounts:
         told += [f"Account {spec.id}: {one}." for one in remarks(spec, at)]
         told += [f"Account {spec.id}: {one}." for one in _of_programme(spec)]
+        told += [f"Account {spec.id}: {one}." for one in _of_evidence(spec, config.file)]
         if spec.mode is not AccountMode.LIVE and spec.permission is None and spec.firm:
             told.append(f"Account {spec.id}: before it is live, ask {spec.firm}: {QUESTION}")
     by_id = {spec.id: spec for spec in config.accounts}
@@ -84,6 +90,14 @@ def _of_programme(spec: AccountSpec) -> Iterator[str]:
         yield f"{programme.firm} bars rented servers, and hosting {where}"
     if programme.automation.attended and not spec.attended:
         yield f"{programme.firm} wants automation to be watched, and attended is not set"
+
+
+def _of_evidence(spec: AccountSpec, file: Path | None) -> Iterator[str]:
+    """Miss the file that a permission names."""
+    evidence = spec.permission.evidence if spec.permission is not None else ""
+    beside = file.parent if file is not None else Path.cwd()
+    if _FILE.fullmatch(evidence) and not (beside / evidence).exists():
+        yield f"the permission's evidence {evidence} is not there, beside the configuration"
 
 
 def _followers(

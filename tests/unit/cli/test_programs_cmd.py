@@ -163,6 +163,9 @@ def test_the_check_tells_how_each_account_stands_with_its_firm(bascule: Bascule)
     assert permit["ok"] is True
     assert permit["ends"] == "2099-06-30"
     assert "a0: permitted, until 2099-06-30" in bascule("check", "--config-only").out
+    assert "evidence mail.txt is not there" in notes(bascule)[1]
+    Path("mail.txt").write_text("Yes, you may.", encoding="utf-8")
+    assert "is not there" not in notes(bascule)[1]
 
 
 def test_paper_is_free_and_told_what_live_will_want(bascule: Bascule) -> None:
