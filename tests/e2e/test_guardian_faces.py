@@ -94,6 +94,9 @@ every = "1s"
 [guardian]
 port = {free_port()}
 kill_folder = "stop"
+[guardian.page]
+host = "127.0.0.1"
+port = {free_port()}
 [guardian.telegram]
 token_secret = "bot"
 api = "{bot.url}"
@@ -120,8 +123,10 @@ accounts = ["fx_pro"]
 def test_every_face_stops_trading_without_an_engine(house: House) -> None:
     """The page, a chat and a file each put a stop in force; people are told; the monitor hears."""
     shown = bascule(house.home, "guardian", "page").out
-    url, token = re.findall(r"(http://\S+)|Token:\s+(\S+)", shown)[0][0], shown.split()[-1]
-    browser = Browser(url)
+    own_port, network = re.findall(r"http://\S+", shown)
+    token = shown.split()[-1]
+    assert "Token of this page" in Browser(own_port).ask("GET", "/")[1]
+    browser = Browser(network)
     assert browser.ask("POST", "/login", token=token)[0] == 303
     page = browser.ask("GET", "/")[1]
     form = re.search(

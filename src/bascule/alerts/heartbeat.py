@@ -43,7 +43,7 @@ class Heartbeat:
     async def _beat(self, session: aiohttp.ClientSession) -> None:
         try:
             async with session.get(self._url, allow_redirects=False) as answer:
-                taken = answer.status < 400
+                taken = answer.status < 300
         except (aiohttp.ClientError, TimeoutError, ValueError):
             taken = False
         if taken == self._failing:  # said once a change, not once a beat

@@ -5,7 +5,7 @@ quantity and no price is told, and an amount of money is told in percent of the 
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import cache
@@ -69,6 +69,11 @@ class Rules:
                 )
                 yield alert("link_lost", account, text)
 
+    def begin(self, down: Iterable[AccountId], now: Instant) -> None:
+        """Take up links that are down when the watch begins: they may never have been up."""
+        for account in down:
+            self._down.setdefault(account, now)
+
     @property
     def waits(self) -> bool:
         """Whether a link is down that is not told of yet, so that ``overdue`` must be asked."""
@@ -122,7 +127,7 @@ class Rules:
 
     def _refused(self, event: ev.OrderRefused) -> Alert:
         what = f"{_LEGS.get(event.leg, 'order')} in {event.symbol} for {event.strategy}"
-        said = f"Held back {what}: {self.masked(event.text, event.account)} ({event.code})."
+        said = f"Held back {what}{self._why(event.text, event.code, event.signal)}."
         return alert(
             "order_refused",
             event.account,
@@ -133,12 +138,12 @@ class Rules:
 
     def _intent_refused(self, event: ev.IntentRefused) -> Alert:
         subject = event.account or "signal"
-        said = f"A signal led to no order: {self.masked(event.text, event.account)} ({event.code})."
+        said = f"A signal led to no order{self._why(event.text, event.code, event.signal)}."
         key = f"order_refused|{subject}|{event.symbol}|{event.code}"
         return alert("order_refused", subject, said, key=key)
 
     def _signal_refused(self, event: ev.SignalRefused) -> Alert:
-        said = f"{self.masked(event.text)} ({event.code}; `bascule explain {event.signal}`)."
+        said = f"A signal was refused{self._why(event.text, event.code, event.signal)}."
         return alert("signal_refused", event.source, said, key=f"{event.source}|{event.code}")
 
     def _doubted(self, event: ev.OrderDoubted) -> Alert:
@@ -246,6 +251,12 @@ class Rules:
         self._lost.discard(event.account)
         over = (key_of("link_lost", event.account),)
         return alert("link_back", event.account, "The link is up again.", clears=over)
+
+    def _why(self, said: str, code: str, signal: str) -> str:
+        """Give a refusal's sentence, which may hold sizes and prices, or only its code."""
+        if self._full:
+            return f": {said} ({code})"
+        return f" ({code}; `bascule explain {signal}`)"
 
     def _order(self, name: ClOrdID, facts: OrderFacts | None) -> str:
         if facts is None:

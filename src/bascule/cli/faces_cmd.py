@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bascule.cli.common import ConfigOption, configured
-from bascule.model.errors import ConfigError
+from bascule.model.errors import ConfigError, UsageError
 
 if TYPE_CHECKING:
     from bascule.config.build import Config
@@ -34,6 +34,12 @@ def present(
     """Say that you are there, so that attended accounts are not halted."""
     from bascule.cli.guardian_cmd import client
 
+    if not configured(config).guardian.presence.accounts:
+        raise UsageError(
+            "No account is attended, so nobody asks for your presence. Nothing was done.",
+            code="presence_not_asked",
+            hint='Name them: accounts = ["NAME"] under [guardian.presence].',
+        )
     client(config).present(by or _user())
     typer.echo("Noted: you are here.")
 

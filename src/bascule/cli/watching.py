@@ -49,6 +49,8 @@ class Watching:
         if not self._plan.channels and not self._url:
             return
         rules = Rules(self._plan, lambda account, order: _facts(runtime, account, order))
+        links = runtime.state.accounts.values()
+        rules.begin([one.id for one in links if not one.link_up], runtime.clock.now())
         watch = Watch(rules, self.notifier.tell, runtime.clock.now)
         leave = runtime.owner.follow(watch.follow)
         try:

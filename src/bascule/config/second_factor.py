@@ -8,6 +8,7 @@ wrong here refuses.
 import hmac
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -161,6 +162,11 @@ def second_factor(secrets: Secrets, memory: Path) -> SecondFactor:
     """Give the second factor of a mode's secrets."""
 
     def secret() -> str:
+        # The store first: a process's environment is as old as the process, and a replaced secret
+        # must not go on arming there. A locked store leaves the environment, or an error.
+        with suppress(SecretError):
+            if kept := secrets.kept(SECRET):
+                return kept
         found = secrets.find(SECRET)
         return found.value if found else ""
 

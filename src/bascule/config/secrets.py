@@ -72,6 +72,14 @@ class Secrets:
         value = self._store.read(name)
         return None if value is None else Found(value, self._store.place)
 
+    def kept(self, name: str) -> str | None:
+        """Give what the store itself holds, whatever the environment says; None for nothing.
+
+        Raises:
+            SecretError: the store could not be read.
+        """
+        return self._store.read(check_name(name))
+
     def get(self, name: str) -> str:
         """Give a value.
 

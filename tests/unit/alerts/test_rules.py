@@ -142,6 +142,15 @@ def test_a_link_is_told_of_after_30_seconds_and_then_when_it_is_back() -> None:
     assert back and back.name == "link_back" and lost.key in back.clears
 
 
+def test_a_link_that_was_never_up_is_told_too() -> None:
+    """A venue that cannot be reached at the start sends no news of that."""
+    given = rules()
+    given.begin([MAIN], T0)
+    assert given.waits
+    (lost,) = given.overdue(Instant(T0 + 30 * SECOND))
+    assert lost.name == "link_lost"
+
+
 def test_drift_is_told_with_its_end() -> None:
     """A reconciliation is told only where there was drift before."""
     given = rules()
@@ -196,7 +205,10 @@ def test_a_refusal_by_a_check_says_which() -> None:
         quantity=Decimal(1), code="position_limit", text="7 of at most 5",
     )  # fmt: skip
     found = told(event)
-    assert found and found.severity is Severity.CRITICAL and "(position_limit)" in found.text
+    assert found and found.severity is Severity.CRITICAL and "(position_limit; " in found.text
+    assert "7 of at most" not in found.text
+    full = told(event, rules(FULL))
+    assert full and full.text.endswith("for gold: 7 of at most 5 (position_limit).")
 
 
 def test_doubt_and_its_settlement() -> None:

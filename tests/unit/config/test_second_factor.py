@@ -136,3 +136,37 @@ def test_it_is_in_force_from_the_moment_it_is_set_up(tmp_path: Path) -> None:
     secrets.set(SECRET, secret)
     assert one.is_set and refused(one.refusal("", NOW)) == "arm_needs_code"
     assert uri.startswith("otpauth://totp/Bascule:live?") and f"secret={secret}" in uri
+
+
+def test_a_replaced_secret_counts_at_once_even_where_the_environment_is_older(
+    tmp_path: Path,
+) -> None:
+    """A guardian has its secrets in its environment from when it was started."""
+    old, new = new_secret("live")[0], new_secret("live")[0]
+    environ = {"BASCULE_SECRET_LIVE_SECOND_FACTOR": old}
+    secrets = Secrets(AccountMode.LIVE, _Store(), environ)
+    one = second_factor(secrets, tmp_path)
+    assert one.refusal(pyotp.TOTP(old).at(NOW // SECOND), NOW) is None
+    secrets.set(SECRET, new)
+    later = Instant(NOW + 10 * STEP_S * SECOND)
+    assert refused(one.refusal(pyotp.TOTP(old).at(later // SECOND), later)) == "arm_code_wrong"
+    assert one.refusal(pyotp.TOTP(new).at(later // SECOND), later) is None
+
+
+def test_a_locked_store_leaves_the_environment_or_refuses(tmp_path: Path) -> None:
+    """Where nobody can be asked for a passphrase, no arming slips through."""
+
+    class Locked(_Store):
+        def __init__(self) -> None:
+            super().__init__()
+
+            def locked(name: str) -> str | None:
+                raise SecretError("locked", code="secret_passphrase")
+
+            self.read = locked
+
+    environ = {"BASCULE_SECRET_LIVE_SECOND_FACTOR": KEY}
+    given = second_factor(Secrets(AccountMode.LIVE, Locked(), environ), tmp_path)
+    assert given.refusal(code(), NOW) is None
+    with pytest.raises(SecretError):
+        second_factor(Secrets(AccountMode.LIVE, Locked(), {}), tmp_path).refusal(code(), NOW)
