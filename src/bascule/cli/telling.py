@@ -8,6 +8,7 @@ from typing import Any
 from bascule.execution.story.words import ROLES, number
 from bascule.model import event as ev
 from bascule.model.enums import OrdStatus
+from bascule.risk.limits import differences
 
 
 def clock_time(at: int) -> str:
@@ -107,6 +108,19 @@ def _armed(event: ev.StopCleared) -> str:
     return _line("armed", event.scope, f"by {event.by}: {event.reason}")
 
 
+def _limits(event: ev.LimitsChanged) -> str:
+    before = event.before if event.before is not None else event.after
+    changes = [
+        f"{one.name} {one.before} -> {one.after}" for one in differences(before, event.after)
+    ]
+    since = f", from {date_time(event.effective_at)}" if event.effective_at > event.at else ""
+    return _line("limits", event.scope, f"by {event.by}: {', '.join(changes) or 'taken'}{since}")
+
+
+def _approved(event: ev.StrategyApproved) -> str:
+    return _line("approved", f"strategy:{event.strategy}", f"by {event.by}: {event.reason}")
+
+
 def _foreign(event: ev.ForeignFill) -> str:
     what = f"{event.side.value} {number(event.quantity)} {event.symbol} at {number(event.price)}"
     return _line("by hand", event.account, f"{what}, not sent by Bascule")
@@ -143,6 +157,8 @@ _LINES: dict[type, Callable[[Any], str]] = {
     ev.DriftFound: _drift,
     ev.StopSet: _stop,
     ev.StopCleared: _armed,
+    ev.LimitsChanged: _limits,
+    ev.StrategyApproved: _approved,
     ev.LedgerBreached: _breach,
     ev.GuardTripped: _guard,
     ev.CashFlowRecorded: _cash,

@@ -128,6 +128,14 @@ def _in_doubt(draft: Draft) -> Decimal:
     )
 
 
+def _stood_against(draft: Draft) -> bool:
+    """Whether another book of the contract stands against the one that the draft closes."""
+    return draft.position_id is None and any(
+        book.symbol == draft.listing.symbol and book.quantity * draft.side.sign > 0
+        for book in draft.account.books.values()
+    )
+
+
 def judge_draft(turn: Turn, draft: Draft, *, replacing: Order | None = None) -> tuple[Verdict, ...]:
     """Run the risk chain over a draft; see ``propose``."""
     return judge(propose(turn, draft, replacing=replacing))
@@ -205,10 +213,19 @@ def place(turn: Turn, draft: Draft) -> ClOrdID | None:
             scope = f"strategy:{draft.strategy}"
             set_stop(turn, scope, StopMode.HALT, "bascule", last.text, code=last.code)
         return None
+    requested = _requested(turn, draft, proposal, verdicts)
+    turn.emit(requested)
+    after_request(turn, draft.account, requested)
+    return name
+
+
+def _requested(
+    turn: Turn, draft: Draft, proposal: Proposal, verdicts: tuple[Verdict, ...]
+) -> OrderRequested:
     counts_value = proposal.limits.short_interval_value is not None and draft.leg == "e"
-    requested = OrderRequested(
+    return OrderRequested(
         at=turn.at,
-        cl_ord_id=name,
+        cl_ord_id=draft.name(),
         signal=draft.signal,
         intent=draft.intent,
         account=draft.account.id,
@@ -225,9 +242,9 @@ def place(turn: Turn, draft: Draft) -> ClOrdID | None:
         trail_distance=draft.trail_distance,
         time_in_force=draft.time_in_force,
         expire_at=draft.expire_at,
-        # Two books may stand against each other in one account: then a close of one does not
-        # reduce the account, and a venue would refuse it as reduce-only.
-        reduce_only=proposal.reducing,
+        # Two books may stand against each other in one account: then a close of one may not reduce
+        # the account by the time it arrives, and a venue would end it as reduce-only.
+        reduce_only=proposal.reducing and not _stood_against(draft),
         position_id=draft.position_id,
         bracket=draft.bracket,
         parent=draft.parent,
@@ -242,9 +259,6 @@ def place(turn: Turn, draft: Draft) -> ClOrdID | None:
         value=proposal.around.value if counts_value else None,
         verdicts=verdicts,
     )
-    turn.emit(requested)
-    after_request(turn, draft.account, requested)
-    return name
 
 
 def _refuse(turn: Turn, draft: Draft, name: ClOrdID, verdicts: tuple[Verdict, ...]) -> None:
