@@ -8,6 +8,8 @@ import asyncio
 import contextlib
 from collections.abc import Callable, Mapping
 
+from msgspec.structs import replace
+
 from bascule.engine.clock import Clock
 from bascule.engine.look_rules import IDLE_NS, LookMemory, patience, to_ask_after
 from bascule.execution.inputs import Input, Looked
@@ -87,10 +89,13 @@ class Looker:
                 continue
             cause = self._causes.pop(account, "timer")
             try:
-                await self.look(account, cause)
+                complete = await self.look(account, cause)
             except VenueError as error:
                 # A failed read proves nothing; the account stays as it is and is asked again.
                 self._causes.setdefault(account, f"{cause}, again after: {error.message}")
+                complete = False
+            if not complete:
+                self._causes.setdefault(account, "the last look lacked a page")
                 await asyncio.sleep(RETRY_S)
                 event.set()
 
@@ -101,12 +106,31 @@ class Looker:
             return IDLE_NS / SECOND
         return patience(known, self._settings.capabilities[account]) / SECOND
 
-    async def look(self, account: AccountId, cause: str) -> None:
-        """Ask the venue for everything, and feed the answer.
+    async def look(self, account: AccountId, cause: str, *, adopt: str = "") -> bool:
+        """Ask the venue for everything, and feed the answer; tells whether it was whole.
+
+        ``adopt`` says who takes over the positions that it shows, and why.
+        """
+        found = await self.ask(account, cause)
+        if found.complete:
+            known = self._state.accounts[account]
+            capabilities = self._settings.capabilities[account]
+            absent = self._memory.absent(known, capabilities, found.lookups, found.at)
+            found = replace(found, absent=absent, adopt=adopt)
+        self._feed(found)
+        if found.complete and found.began is not None:
+            self._memory.looked(account, found.began)
+        return found.complete
+
+    async def ask(self, account: AccountId, cause: str) -> Looked:
+        """Ask the venue for everything, and change nothing.
 
         Positions come before fills, and fills last, so that what is known when the answer is fed
         is the positions and the fills since. Orders come first, so that one that ends meanwhile
         is found by its id.
+
+        Raises:
+            VenueError: it could not be asked.
         """
         spec = self._settings.accounts[account]
         link = self._links[spec.venue]
@@ -121,29 +145,16 @@ class Looker:
         positions = await link.positions(account)
         fills_from = self._memory.fills_from(known, self._clock.now())
         fills = await link.fills_since(account, fills_from)
-        complete = orders.complete and positions.complete and fills.complete
-        absent = (
-            self._memory.absent(
-                known, self._settings.capabilities[account], lookups, self._clock.now()
-            )
-            if complete
-            else ()
+        return Looked(
+            at=self._clock.now(),
+            account=account,
+            cause=cause,
+            orders=orders.orders,
+            positions=positions.positions,
+            fills=fills.fills,
+            money=money,
+            lookups=lookups,
+            complete=orders.complete and positions.complete and fills.complete,
+            began=started,
+            positions_at=positions.at,
         )
-        self._feed(
-            Looked(
-                at=self._clock.now(),
-                account=account,
-                cause=cause,
-                orders=orders.orders,
-                positions=positions.positions,
-                fills=fills.fills,
-                money=money,
-                lookups=lookups,
-                absent=absent,
-                complete=complete,
-                began=started,
-                positions_at=positions.at,
-            )
-        )
-        if complete:
-            self._memory.looked(account, started)

@@ -473,3 +473,38 @@ def close_late_fill(
         sizing="closes an entry that filled after the close was asked for",
         late=True,
     )
+
+
+def close_overshoot(
+    turn: Turn,
+    account: AccountState,
+    spec: AccountSpec,
+    capabilities: Capabilities,
+    listing: Listing,
+    closing: Order,
+    filled: Decimal,
+) -> None:
+    """Close what a close, a stop or a target has opened: no close may open the other side.
+
+    Two of them can fill at once where nothing at the venue ties them to each other.
+    """
+    book = account.book(closing.strategy, closing.symbol)
+    if book is None or closing.position_id is not None or book.quantity * closing.side.sign <= 0:
+        return
+    quantity = min(filled, abs(remaining(book)))
+    # While an entry is open, its fill may only be told late, and then nothing went too far.
+    if quantity <= ZERO or book.open_buy or book.open_sell:
+        return
+    close_quantity(
+        turn,
+        account,
+        spec,
+        capabilities,
+        book,
+        listing,
+        quantity,
+        signal=closing.signal,
+        intent=closing.intent,
+        sizing="closes what two closes at once have opened",
+        late=True,
+    )

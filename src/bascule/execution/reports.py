@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from bascule.execution.fold_guards import guards_of
 from bascule.execution.guards import tend
 from bascule.execution.order_table import Fact, Ignore, step
-from bascule.execution.plan_exit import close_late_fill, is_of
+from bascule.execution.plan_exit import close_late_fill, close_overshoot, is_of
 from bascule.execution.positions import book_of
 from bascule.execution.runaway import after_reject
 from bascule.execution.state import AccountState, Book, Order
@@ -205,9 +205,10 @@ def _on_trade(
         turn.market.looks.setdefault(account.id, "the venue counts a fill that was not told")
     spec = turn.settings.accounts.get(account.id)
     listing = turn.listing(account.id, order.symbol)
-    if order.leg == "e" and spec is not None and listing is not None:
+    if spec is not None and listing is not None:
         capabilities = turn.settings.capabilities[account.id]
-        close_late_fill(turn, account, spec, capabilities, listing, order, report.last_qty)
+        close = close_late_fill if order.leg == "e" else close_overshoot
+        close(turn, account, spec, capabilities, listing, order, report.last_qty)
 
 
 def may_be_ours(
@@ -531,8 +532,13 @@ def _entry_turn(turn: Turn, account: AccountState, entry: Order, book: Book) -> 
         filled = before.status is OrdStatus.FILLED
         why = "" if filled else f"the part before it ended {before.status.value}"
     else:
-        against = book.quantity * entry.side.sign < 0
+        standing = book.quantity * entry.side.sign
+        against = standing < 0
         if against and book.exiting:
+            return
+        if standing > 0 and before is not None and before.leg == "x":
+            why = "the close went too far, and what it opened is being closed first"
+            _go_or_end(turn, account, entry, entry.quantity, why)
             return
         why = "the position that was to be closed first is still held" if against else ""
     _go_or_end(turn, account, entry, entry.quantity, why)

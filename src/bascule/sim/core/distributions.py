@@ -44,6 +44,8 @@ FAULTS: Mapping[str, Fault] = MappingProxyType(
         "fill_on_replace": Fault(0.5, "an order fills as its change arrives"),
         "slow_cancel": Fault(0.4, "a cancel is taken, and acts a second later"),
         "overfill": Fault(0.15, "an order fills one lot more than it asked for"),
+        "second_end": Fault(0.3, "the venue tells the end of an order twice, in other words"),
+        "false_refusal": Fault(0.04, "the venue refuses an order that it has taken"),
         "hide_order": Fault(0.4, "a new order is not shown for a while"),
         "unnamed_fill": Fault(0.4, "a fill carries no id of the client's order"),
         "no_exec_id": Fault(1.0, "fills carry no id of their own"),
@@ -94,15 +96,15 @@ STEP_FAULTS = tuple(
 
 STEPS: Mapping[str, float] = MappingProxyType(
     {
-        "signal": 40.0,
+        "signal": 55.0,
         "resend": 4.0,
         "conflict": 1.0,
         "mark": 30.0,
-        "halt": 1.5,
-        "latch": 1.0,
-        "freeze_scope": 0.7,
-        "lock": 0.5,
-        "arm": 4.0,
+        "halt": 0.7,
+        "latch": 0.5,
+        "freeze_scope": 0.3,
+        "lock": 0.3,
+        "arm": 5.0,
         "sweep": 2.0,
         "resolve": 2.0,
         "money": 1.0,
@@ -113,21 +115,23 @@ STEPS: Mapping[str, float] = MappingProxyType(
 INTENTS: Mapping[str, float] = MappingProxyType(
     {
         "market": 30.0,
-        "limit": 12.0,
+        "limit": 20.0,
         "stop": 5.0,
         "trailing": 3.0,
         "target": 12.0,
         "close": 14.0,
         "cancel": 6.0,
-        "modify": 8.0,
+        "modify": 16.0,
         "protection": 8.0,
         "flatten": 4.0,
-        "stop_trading": 0.5,
+        "stop_trading": 0.3,
         "nonsense": 2.0,
     }
 )
 """What a signal asks for, by weight."""
 
+RARE_LIMIT = 0.06
+"""How likely an account is to have one of the limits that few have."""
 CALM = 0.1
 """How many scenarios have no fault at all."""
 SWARM = 0.3

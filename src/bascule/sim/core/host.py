@@ -338,8 +338,10 @@ class Host:
     def _ask_positions(self, look: _Look) -> None:
         name, shown = look.account, self.network.venue.positions(look.account)
         look.positions_at = self.clock.now
-        if self.chances.strikes("stale_positions", f"{name} {look.began}"):
-            shown = self._shown_before.get(name, ())
+        # At the very first look nothing could tell that it is stale: it is taken over as it is.
+        before = self._shown_before.get(name) if self.state.accounts[name].known else None
+        if before is not None and self.chances.strikes("stale_positions", f"{name} {look.began}"):
+            shown = before
         else:
             self._shown_before[name] = shown
         look.positions = shown
@@ -380,6 +382,8 @@ class Host:
         )
         if look.complete:
             self._memory.looked(look.account, look.began)
+        else:
+            self._mine(_RETRY_NS, lambda: self.want(look.account, "the last look lacked a page"))
         self._looked_at[look.account] = now
         self._looking.discard(look.account)
         if look.account in self._causes:

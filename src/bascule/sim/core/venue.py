@@ -127,6 +127,8 @@ class Venue:
         }
         self.meddled: dict[tuple[AccountId, VenueSymbol], Decimal] = {}
         """What hands, busts, corrections and overfills moved beyond what anybody asked for."""
+        self.lied: set[ClOrdID] = set()
+        """Orders that it refused by its word and took all the same."""
         self.told: dict[tuple[AccountId, ExecID], list[tuple[Decimal, Side]]] = {}
         """By the id of a fill, the quantities that were ever told of it."""
         self.amended: dict[AccountId, int] = {}
@@ -173,6 +175,10 @@ class Venue:
         else:
             self._word(order, ExecType.NEW)
             self.meet(order)
+        if order.live and self._chances.strikes("false_refusal", name):
+            self.lied.add(name)
+            self._meddle(order, order.quantity)
+            return self._refused("broker_refused")
         return Accepted(order.venue_id, self.at)
 
     def cancel(self, asked: CancelOrder) -> Outcome:
@@ -321,6 +327,11 @@ class Venue:
         order.status = status
         self.working.pop(order.number, None)
         self._word(order, ExecType(status.value), reason=reason, request_id=request_id)
+        if self._chances.strikes("second_end", str(order.number)):
+            other = ExecType.CANCELED if status is not OrdStatus.CANCELED else (
+                ExecType.EXPIRED if order.number % 2 else ExecType.REJECTED
+            )  # fmt: skip
+            self._word(order, other, reason="said again")
 
     # --- the market -----------------------------------------------------------------------------
 

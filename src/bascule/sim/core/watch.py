@@ -187,7 +187,7 @@ class Watch:
         if any(order.cl_ord_id == name for order in self.in_flight()):
             raise Broken("I9", f"{name} ended as {event.reason} while its request travels")
         order = self.venue.by_name.get((event.account, name))
-        if order is not None and order.live:
+        if order is not None and order.live and name not in self.venue.lied:
             raise Broken("I9", f"{name} ended as {event.reason}, and lives at the venue")
 
     def planned(self, signal: Signal, events: list[ev.Event]) -> None:
@@ -346,6 +346,7 @@ class Watch:
         for account in state.accounts.values():
             self._positions(state, account.id)
             self._orders(state, account.id)
+            self._sums(account)
             for guard in account.guards.values():
                 self._protected(account, guard)
         again = State()
@@ -433,6 +434,22 @@ class Watch:
                 kept.quantity, kept.price, kept.stop_price, kept.cum,
             ):  # fmt: skip
                 raise Broken("I8", f"{found.cl_ord_id} has other terms there than here")
+
+    def _sums(self, account: AccountState) -> None:
+        """The running sums of a book are what its open orders add up to."""
+        for book in account.books.values():
+            exits = entries = ZERO
+            for order in account.orders.values():
+                if (order.strategy, order.symbol) == (book.strategy, book.symbol):
+                    exits += order.leaves if order.leg == "x" else ZERO
+                    entries += order.leaves if order.leg == "e" else ZERO
+            if (exits, entries) != (book.exiting, book.open_buy + book.open_sell):
+                raise Broken(
+                    "I6",
+                    f"{account.id} {book.strategy} {book.symbol}: orders may close {exits} and "
+                    f"add {entries}, the book says {book.exiting} and "
+                    f"{book.open_buy + book.open_sell}",
+                )
 
     def _protected(self, account: AccountState, guard: Guard) -> None:
         """What is held behind a stop has it, unless the venue or a check refuses to have one."""

@@ -2,6 +2,7 @@
 
 import random
 from decimal import Decimal
+from typing import Any
 
 from bascule.execution.turn import Settings
 from bascule.model.account import (
@@ -18,6 +19,7 @@ from bascule.model.enums import AccountMode, InstrumentKind, PositionMode
 from bascule.model.ids import AccountId, RouteId, StrategyId, Symbol, VenueId, VenueSymbol
 from bascule.model.instrument import Listing
 from bascule.model.values import SECOND, Currency
+from bascule.sim.core.distributions import RARE_LIMIT
 
 START = 1_767_600_000 * SECOND
 """Monday, 2026-01-05, 08:00 UTC."""
@@ -112,18 +114,45 @@ def _account(dice: random.Random, number: int) -> AccountSpec:
     )
 
 
+_RARE: tuple[tuple[str, tuple[Any, ...]], ...] = (
+    ("instruments", (("GBPUSD",),)),
+    ("max_book_qty", (Decimal(2), Decimal(5))),
+    ("max_account_qty", (Decimal(3), Decimal(6))),
+    ("max_order_value", (Decimal(250_000),)),
+    ("max_notional", (Decimal(400_000), Decimal(900_000))),
+    ("max_margin", (Decimal(3_000), Decimal(12_000))),
+    ("max_quote_age_ns", (2 * SECOND,)),
+    ("price_collar_percent", (Decimal("0.05"), Decimal("0.3"))),
+    ("max_order_loss", (Decimal(200), Decimal(2_000))),
+    ("messages_per_day", (106, 115)),
+    ("order_to_fill_max", (2,)),
+    ("repeated_executions", (1, 2)),
+    ("probation_signals", (1, 3)),
+    ("short_interval_value", (Decimal(100_000),)),
+)
+"""Limits that few accounts have, and what they may be."""
+
+
 def _limits(dice: random.Random) -> RiskLimits:
+    rare: dict[str, Any] = {
+        name: dice.choice(values) for name, values in _RARE if dice.random() < RARE_LIMIT
+    }
+    if "max_margin" in rare:
+        rare["margin_percent"] = Decimal(2)
     return RiskLimits(
-        max_order_qty=Decimal(dice.choice((2, 3, 20))) if dice.random() < 0.5 else None,
+        max_order_qty=Decimal(dice.choice((2, 3, 20))) if dice.random() < 0.4 else None,
         on_oversize=dice.choice(("reject", "split")),
-        max_position_qty=Decimal(dice.choice((4, 6, 10))) if dice.random() < 0.7 else None,
-        max_open_orders=dice.choice((3, 100, 100, 100)),
-        orders_per_second=dice.choice((1, 10, 10)),
-        orders_per_minute=dice.choice((5, 60, 60)),
-        orders_per_hour=dice.choice((12, 1_000, 1_000)),
-        orders_per_day=dice.choice((15, 5_000, 5_000)),
+        max_position_qty=Decimal(dice.choice((3, 4, 6, 10))) if dice.random() < 0.8 else None,
+        max_open_orders=dice.choice((3, 100, 100, 100, 100)),
+        orders_per_second=dice.choice((1, 10, 10, 10)),
+        orders_per_minute=dice.choice((5, 60, 60, 60)),
+        orders_per_hour=dice.choice((12, 1_000, 1_000, 1_000)),
+        orders_per_day=dice.choice((15, 5_000, 5_000, 5_000)),
         duplicate_window_ns=dice.choice((0, 2 * SECOND)),
-        require_stop=dice.random() < 0.15,
+        self_match=dice.choice(("refuse", "allow")),
+        opposite_positions=dice.choice(("allow", "allow", "refuse")),
+        require_stop=dice.random() < 0.1,
+        **rare,
     )
 
 
@@ -138,7 +167,7 @@ def _capabilities(dice: random.Random) -> Capabilities:
 
 
 def _sizing(dice: random.Random) -> SizingRule:
-    method = dice.choice(("fixed", "multiplier", "signal", "signal", "risk_percent"))
+    method = dice.choice(("fixed", "multiplier", "signal", "signal", "signal", "risk_percent"))
     if method == "fixed":
         return SizingRule(method="fixed", quantity=Decimal(dice.choice((1, 2, 3))))
     if method == "multiplier":
@@ -167,7 +196,7 @@ def _routes(dice: random.Random, specs: list[AccountSpec]) -> tuple[Route, ...]:
                     for spec in chosen
                 ),
                 reverse=dice.choice(("close_then_open", "close_then_open", "close_only", "refuse")),
-                pyramiding=dice.choice((1, 1, 2, 5)),
+                pyramiding=dice.choice((1, 2, 5, 9)),
                 on_refusal=dice.choice(("alone", "alone", "all")),
                 flat_cancels=dice.random() < 0.8,
                 max_age_ns=dice.choice((5, 60, 60)) * SECOND,

@@ -1,0 +1,439 @@
+"""Planted bugs: each patches one rule out of the engine, and the simulator must notice.
+
+A mutant names its tier and its bound: the number of seeds within which that tier must catch it.
+They live here, never in what is shipped. What a mutant patches is the production code, but for
+the two that are about the shell around it, which the core tier only models: those patch the model,
+and the shell tier has them again on the real thing.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from decimal import Decimal
+from typing import Any, NamedTuple
+from unittest.mock import patch
+
+from msgspec.structs import replace
+
+from bascule.engine.lanes import Lanes
+from bascule.engine.look_rules import LookMemory
+from bascule.engine.pacing import TokenBucket
+from bascule.execution import (
+    fold_orders,
+    guards,
+    operators,
+    order_table,
+    placing,
+    plan_exit,
+    planner,
+    planning,
+    reconcile,
+    reports,
+)
+from bascule.execution.effects import Submit
+from bascule.execution.order_table import Fact
+from bascule.execution.state import Order
+from bascule.execution.stops import stop_in_force
+from bascule.model.enums import ENDED, OrdStatus
+from bascule.model.event import Verdict
+from bascule.model.order import Accepted, Unknown
+from bascule.model.values import SECOND, ZERO, Instant
+from bascule.risk import chain
+from bascule.sim.core.campaign import first_violation
+from bascule.sim.core.host import Host
+from bascule.sim.core.simulation import Violation
+
+CORE_BOUND = 2_000
+
+Patch = tuple[object, str, object]
+
+
+class Mutant(NamedTuple):
+    """A planted bug: its name, what it does wrong, how it is patched in, and its tier's bound."""
+
+    name: str
+    text: str
+    patches: Callable[[], Sequence[Patch]]
+    tier: str = "core"
+    bound: int = CORE_BOUND
+
+    @contextmanager
+    def planted(self) -> Iterator[None]:
+        """Have the bug for a while."""
+        with ExitStack() as stack:
+            for owner, name, value in self.patches():
+                stack.enter_context(patch.object(owner, name, value))
+            yield
+
+    def hunt(self, start: int = 0) -> tuple[Violation | None, int]:
+        """Look for a seed that shows the bug; give what it breaks, and how many seeds it took."""
+        with self.planted():
+            return first_violation(range(start, start + self.bound))
+
+
+def _ack_before_fsync() -> list[Patch]:
+    def submit(self: Host, signal: Any) -> None:
+        before = len(self._replies)
+        original(self, signal)
+        for _, receipt, said in self._replies[before:]:
+            self.watch.acknowledged(receipt, said)
+
+    original = Host.submit
+    return [(Host, "submit", submit)]
+
+
+def _send_before_fsync() -> list[Patch]:
+    def sync(self: Host) -> None:
+        if self.disk.durable < len(self.disk.rows) and not self.disk.syncing:
+            self.release(self.disk.durable, len(self.disk.rows))
+        original(self)
+
+    original = Host._sync
+    return [(Host, "_sync", sync)]
+
+
+def _retry_on_timeout() -> list[Patch]:
+    def feed(self: Host, given: Any) -> Any:
+        events = original(self, given)
+        if isinstance(getattr(given, "outcome", None), Unknown) and self.alive:
+            if not hasattr(given, "request_id"):
+                self._lanes.enqueue([Submit(given.account, given.cl_ord_id)], self.clock.now)
+                self._pump()
+        return events
+
+    original = Host.feed
+    return [(Host, "feed", feed), (Lanes, "_ready", _ready_again)]
+
+
+def _ready_again(self: Lanes, effect: Any, order: Order, now: Instant) -> Any:
+    from bascule.engine.lanes import new_order
+
+    return new_order(order, self._settings)
+
+
+def _recovery_resends() -> list[Patch]:
+    def start(self: Host) -> None:
+        original(self)
+        for account in self.state.accounts.values():
+            for name in account.orders:
+                self._lanes.enqueue([Submit(account.id, name)], self.clock.now)
+        self._mine(SECOND, self._pump)
+
+    original = Host.start
+    return [(Host, "start", start), (Lanes, "_ready", _ready_again)]
+
+
+def _recovery_forgets_doubt() -> list[Patch]:
+    def learn(turn: Any, account: Any, order: Any, fact: Fact, **more: Any) -> None:
+        if more.get("reason") != "restart":
+            original(turn, account, order, fact, **more)
+
+    original = reports.learn
+    return [(operators, "learn", learn)]
+
+
+def _timeout_means_rejected() -> list[Patch]:
+    def outcome(turn: Any, account: Any, name: Any, answer: Any) -> None:
+        if isinstance(answer, Unknown):
+            order = turn.state.accounts[account].order(name)
+            if order is not None:
+                reports.learn(
+                    turn, turn.state.accounts[account], order, Fact.REJECTED, reason="timeout"
+                )
+                return
+        original(turn, account, name, answer)
+
+    from bascule.execution import decide
+
+    original = reports.on_submit_outcome
+    return [(decide, "on_submit_outcome", outcome)]
+
+
+def _drop_doubt_from_exposure() -> list[Patch]:
+    plain = Order.leaves.fget  # type: ignore[attr-defined]
+
+    def leaves(self: Order) -> Decimal:
+        return ZERO if self.status is OrdStatus.IN_DOUBT else plain(self)
+
+    return [(Order, "leaves", property(leaves))]
+
+
+def _replace_counts_new_only() -> list[Patch]:
+    def leaves(self: Order) -> Decimal:
+        if self.status in ENDED:
+            return ZERO
+        total = self.quantity if self.pending_qty is None else self.pending_qty
+        return max(total - self.cum_qty, ZERO)
+
+    return [(Order, "leaves", property(leaves))]
+
+
+def _skip_latch() -> list[Patch]:
+    def stop(self: Lanes, spec: Any, strategy: str) -> Any:
+        return stop_in_force(self._state, spec, strategy)
+
+    return [(Lanes, "_stop", stop)]
+
+
+def _fill_dedupe_by_price() -> list[Patch]:
+    def trade(turn: Any, account: Any, order: Any, report: Any, *rest: Any) -> None:
+        if order is not None and any(
+            fill.price == report.last_price for fill in order.fills.values()
+        ):
+            return
+        original(turn, account, order, report, *rest)
+
+    original = reports._on_trade
+    return [(reports, "_on_trade", trade)]
+
+
+def _no_fill_dedupe() -> list[Patch]:
+    def trade(turn: Any, account: Any, order: Any, report: Any, *rest: Any) -> None:
+        account.exec_ids.pop(report.exec_id, None)
+        if order is not None:
+            order.fills.pop(report.exec_id, None)
+        original(turn, account, order, report, *rest)
+
+    original = reports._on_trade
+    return [(reports, "_on_trade", trade)]
+
+
+def _late_fill_dropped() -> list[Patch]:
+    def trade(turn: Any, account: Any, order: Any, report: Any, *rest: Any) -> None:
+        if order is None or order.live:
+            original(turn, account, order, report, *rest)
+
+    original = reports._on_trade
+    return [(reports, "_on_trade", trade)]
+
+
+def _overfill_dropped() -> list[Patch]:
+    def trade(turn: Any, account: Any, order: Any, report: Any, *rest: Any) -> None:
+        if order is not None and order.cum_qty + report.last_qty > order.quantity:
+            return
+        original(turn, account, order, report, *rest)
+
+    original = reports._on_trade
+    return [(reports, "_on_trade", trade)]
+
+
+def _foreign_fill_dropped() -> list[Patch]:
+    return [(reports, "_foreign_trade", _nothing)]
+
+
+def _nothing(*args: Any, **more: Any) -> None:
+    """Do nothing at all."""
+
+
+def _bust_ignored() -> list[Patch]:
+    return [(reports, "_on_correction", _nothing)]
+
+
+def _cells(**cells: Any) -> list[Patch]:
+    return [(order_table, "TABLE", {**order_table.TABLE, **cells.pop("cells")})]
+
+
+def _backwards() -> list[Patch]:
+    return _cells(
+        cells={
+            (status, Fact.NEW): OrdStatus.WORKING
+            for status in (OrdStatus.FILLED, OrdStatus.CANCELED, OrdStatus.EXPIRED)
+        }
+    )
+
+
+def _nothing_asked_after() -> list[Patch]:
+    from bascule.sim.core import host
+
+    return [(host, "to_ask_after", lambda account, shown: [])]
+
+
+def _cancels_starve() -> list[Patch]:
+    def take(self: TokenBucket, now: int, *, entry: bool) -> bool:
+        return entry and original(self, now, entry=entry)
+
+    original = TokenBucket.take
+    wait = (TokenBucket, "wait_ns", lambda self, *, entry: SECOND)
+    return [(TokenBucket, "take", take), wait]
+
+
+def _forget_sibling() -> list[Patch]:
+    def requested(account: Any, event: Any) -> None:
+        original(account, event)
+        order = account.orders.get(event.cl_ord_id)
+        guard = account.guards.get(order.parent) if order is not None else None
+        if guard is not None and event.cl_ord_id in guard.children:
+            guard.children.remove(event.cl_ord_id)
+
+    from bascule.execution import evolve
+    from bascule.model import event as ev
+
+    original = fold_orders.cancel_requested
+    folds = {**evolve._FOLDS, ev.CancelRequested: evolve._on_account(requested)}  # type: ignore[arg-type]
+    return [(evolve, "_FOLDS", folds)]
+
+
+def _cancel_accepted_is_canceled() -> list[Patch]:
+    def outcome(turn: Any, account: Any, name: Any, request: Any, answer: Any) -> None:
+        order = turn.state.accounts[account].order(name)
+        if isinstance(answer, Accepted) and order is not None and order.pending == "cancel":
+            reports.learn(turn, turn.state.accounts[account], order, Fact.CANCELED, reason="asked")
+        original(turn, account, name, request, answer)
+
+    from bascule.execution import decide
+
+    original = reports.on_change_outcome
+    return [(decide, "on_change_outcome", outcome)]
+
+
+def _absent_at_once() -> list[Patch]:
+    def absent(self: Any, account: Any, capabilities: Any, lookups: Any, now: Any) -> Any:
+        return tuple(name for name, shown in lookups.items() if shown is None)
+
+    return [(LookMemory, "absent", absent)]
+
+
+def _partial_look_counts() -> list[Patch]:
+    def look(turn: Any, given: Any) -> None:
+        original(turn, replace(given, complete=True))
+
+    from bascule.execution import decide
+    from bascule.execution import inputs as inp
+
+    original = reconcile.on_look
+    return [(decide, "_DECIDERS", {**decide._DECIDERS, inp.Looked: look})]
+
+
+def _look_beats_news() -> list[Patch]:
+    return [(reconcile, "_heard_since", lambda order, look: False)]
+
+
+def _short_look_back() -> list[Patch]:
+    def since(self: Any, account: Any, now: Instant) -> Instant:
+        return Instant(now - 3 * SECOND)
+
+    return [(LookMemory, "fills_from", since)]
+
+
+def _drift_at_once() -> list[Patch]:
+    def compare(turn: Any, account: Any, look: Any, *, first: bool) -> bool:
+        return original(turn, account, replace(look, positions_at=None), first=first)
+
+    original = reconcile._compare_positions
+    return [(reconcile, "_compare_positions", compare), (reconcile, "MOVING_LOOKS", 1)]
+
+
+def _exits_ignore_each_other() -> list[Patch]:
+    def remaining(book: Any) -> Decimal:
+        return book.quantity if book is not None else ZERO
+
+    return [(module, "remaining", remaining) for module in (planning, plan_exit, operators)]
+
+
+def _exit_races_its_stop() -> list[Patch]:
+    return [(plan_exit, "exits_are_safe", lambda *args: True)]
+
+
+def _stop_not_resized() -> list[Patch]:
+    def move(duty: Any, child: Any, level: Any, quantity: Any) -> None:
+        original(duty, child, level, None if child.leg == "s" else quantity)
+
+    original = guards._move
+    return [(guards, "_move", move)]
+
+
+def _stop_forgotten() -> list[Patch]:
+    def tend(duty: Any, wanted: Decimal) -> None:
+        if not duty.guard.made.get("s"):
+            original(duty, wanted)
+
+    original = guards._tend_stop
+    return [(guards, "_tend_stop", tend)]
+
+
+def _exit_waits_for_ever() -> list[Patch]:
+    return [(guards, "_leaving", lambda duty: ZERO)]
+
+
+def _resend_acted_on() -> list[Patch]:
+    return [(planner, "_answer_resend", lambda turn, name, signal: False)]
+
+
+def _without(code: str) -> list[Patch]:
+    """Take a check out of the chain."""
+    left = {
+        name: tuple(check for check in getattr(chain, name) if check.code != code)
+        for name in ("CHECKS", "_CLOSING", "_REDUCING")
+    }
+    return [(chain, name, checks) for name, checks in left.items()]
+
+
+def _limit_on_held_only() -> list[Patch]:
+    def run(proposal: Any) -> Verdict:
+        return original.run(replace(proposal, open_buy=ZERO, open_sell=ZERO))
+
+    original = next(check for check in chain.CHECKS if check.code == "position_limit")
+    changed = replace(original, run=run)
+    checks = tuple(changed if check is original else check for check in chain.CHECKS)
+    return [(chain, "CHECKS", checks)]
+
+
+def _stale_sent() -> list[Patch]:
+    def ready(self: Lanes, effect: Any, order: Order, now: Instant) -> Any:
+        return original(self, effect, order, Instant(0))
+
+    original = Lanes._ready
+    return [(Lanes, "_ready", ready)]
+
+
+def _refused_in_silence() -> list[Patch]:
+    return [(placing, "_refuse", _nothing)]
+
+
+def _state_beside_the_journal() -> list[Patch]:
+    def aftermath(turn: Any, account: Any, order: Any) -> None:
+        account.last_fill_at = turn.at
+        original(turn, account, order)
+
+    original = reports.aftermath
+    return [(reports, "aftermath", aftermath)]
+
+
+MUTANTS = (
+    Mutant("ack_before_fsync", "a sender's 2xx before the disk has it", _ack_before_fsync),
+    Mutant("send_before_fsync", "an order leaves before the disk has it", _send_before_fsync),
+    Mutant("retry_on_timeout", "a time-out sends the order again", _retry_on_timeout),
+    Mutant("timeout_means_rejected", "a time-out ends the order", _timeout_means_rejected),
+    Mutant("recovery_resends", "a restart sends what has no outcome", _recovery_resends),
+    Mutant("recovery_forgets_doubt", "a restart doubts nothing", _recovery_forgets_doubt),
+    Mutant("drop_doubt_from_exposure", "doubt counts nothing", _drop_doubt_from_exposure),
+    Mutant("replace_counts_new_only", "a replace counts its new size", _replace_counts_new_only),
+    Mutant("skip_latch", "the latch is not read before a send", _skip_latch),
+    Mutant("fill_dedupe_by_price", "a second fill at a price is dropped", _fill_dedupe_by_price),
+    Mutant("no_fill_dedupe", "a fill told twice counts twice", _no_fill_dedupe),
+    Mutant("late_fill_dropped", "a fill after the end is dropped", _late_fill_dropped),
+    Mutant("overfill_dropped", "a fill beyond the size is dropped", _overfill_dropped),
+    Mutant("foreign_fill_dropped", "a hand's fill is dropped", _foreign_fill_dropped),
+    Mutant("bust_ignored", "a fill taken back stays", _bust_ignored),
+    Mutant("late_report_backwards", "a late report wakes an ended order", _backwards),
+    Mutant("nothing_asked_after", "a look asks after no order by its id", _nothing_asked_after),
+    Mutant("cancels_starve", "entries use up the pace of cancels", _cancels_starve),
+    Mutant("forget_sibling", "a stop is forgotten once its cancel is asked", _forget_sibling),
+    Mutant("cancel_taken_is_done", "a cancel taken is a cancel done", _cancel_accepted_is_canceled),
+    Mutant("absent_at_once", "one look that lacks it proves absence", _absent_at_once),
+    Mutant("partial_look_counts", "a look that lacks a page counts", _partial_look_counts),
+    Mutant("look_beats_news", "an old look beats younger news", _look_beats_news),
+    Mutant("short_look_back", "looks ask for the last three seconds", _short_look_back),
+    Mutant("drift_at_once", "a fill under way is drift", _drift_at_once),
+    Mutant("exits_ignore_each_other", "exits under way count nothing", _exits_ignore_each_other),
+    Mutant("exit_races_its_stop", "an exit does not wait for its stop", _exit_races_its_stop),
+    Mutant("stop_not_resized", "a stop does not follow its fills", _stop_not_resized),
+    Mutant("stop_forgotten", "a stop that ended is not made anew", _stop_forgotten),
+    Mutant("exit_waits_for_ever", "a stop comes back under a waiting exit", _exit_waits_for_ever),
+    Mutant("resend_acted_on", "a resend is a new signal", _resend_acted_on),
+    Mutant("halt_lets_pass", "the check of stops is missing", lambda: _without("halted")),
+    Mutant("no_order_size", "the check of order size is missing", lambda: _without("max_order_size")),
+    Mutant("limit_on_held_only", "open orders count in no limit", _limit_on_held_only),
+    Mutant("stale_sent", "an order that went stale in its queue is sent", _stale_sent),
+    Mutant("refused_in_silence", "an order is refused and nobody is told", _refused_in_silence),
+    Mutant("state_beside_journal", "a decision changes state by itself", _state_beside_the_journal),
+)  # fmt: skip
