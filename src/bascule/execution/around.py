@@ -4,10 +4,10 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import TYPE_CHECKING, Generic, TypeVar, overload
 
-from bascule.execution.firm import FirmSurroundings
+from bascule.execution.firm import FirmSurroundings, opposed
 from bascule.execution.fold_counts import repeat_key
 from bascule.execution.limits import ALL, account_limits, in_force
-from bascule.execution.loss import loss_of, open_risk
+from bascule.execution.loss import limits_loss, loss_of, open_risk
 from bascule.execution.state import AccountState, Exposure
 from bascule.execution.totals import Resting, Share, Sum
 from bascule.execution.turn import Turn
@@ -190,12 +190,25 @@ class Surroundings:
     @lazy
     def loss(self) -> Loss | None:
         """How the account stands to its loss limits."""
+        if self._spec.programme is None and not limits_loss(self._limits):
+            return None
         return loss_of(self._turn, self._account, self._spec)
 
     @lazy
     def open_risk(self) -> OpenRisk:
         """What is lost from here if every open stop is hit."""
         return open_risk(self._turn, self._account, self._spec)
+
+    @lazy
+    def opposed_firm(self) -> str:
+        """Another account, under a firm that forbids hedges, that stands on the other side."""
+        against = {
+            name
+            for name, spec in self._turn.settings.accounts.items()
+            if spec.programme is not None
+            and spec.programme.conduct.cross_account_hedge != "allowed"
+        }
+        return opposed(self._draft, self._sums, against.__contains__) if against else ""
 
     # --- the account ----------------------------------------------------------------------------
 

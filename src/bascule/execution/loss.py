@@ -48,7 +48,7 @@ def watch_of(turn: Turn, account: AccountState, spec: AccountSpec) -> Watch | No
     known = turn.market.watches.get(account.id)
     if known is not None and known.spec is spec and known.limits is limits:
         return known
-    if not watched(spec, limits):
+    if spec.programme is None and not limits_loss(limits):
         turn.market.watches.pop(account.id, None)
         return None
     fresh = make_watch(spec, limits)
@@ -61,16 +61,13 @@ def watch_of(turn: Turn, account: AccountState, spec: AccountSpec) -> Watch | No
     return fresh
 
 
-def watched(spec: AccountSpec, limits: RiskLimits) -> bool:
-    """Whether an account has any limit on its loss."""
-    return spec.programme is not None or any(
-        one is not None
-        for one in (
-            limits.max_daily_loss,
-            limits.max_daily_loss_percent,
-            limits.max_drawdown,
-            limits.max_drawdown_percent,
-        )
+def limits_loss(limits: RiskLimits) -> bool:
+    """Whether the owner limits an account's loss."""
+    return (
+        limits.max_daily_loss is not None
+        or limits.max_drawdown is not None
+        or limits.max_daily_loss_percent is not None
+        or limits.max_drawdown_percent is not None
     )
 
 

@@ -25,7 +25,8 @@ class Watch(Struct):
     ``ledger`` runs ahead of the journaled one by marks alone. ``snapshot`` is the venue's last
     word since the start, ``gained`` what was realised since, in account currency, at the rates of
     the moment; ``counted`` is where each book stood then. ``offset`` (never positive) is how much
-    lower the venue's equity was than ours at the snapshot. ``spec`` and ``limits`` are what the
+    lower the venue's equity was than ours at the snapshot. Equity within ``calm`` changes nothing
+    else. ``spec`` and ``limits`` are what the
     rules were made from. ``swept_at`` is when it was last closed by the watch, ``sweeps`` how
     often in a row since.
     """
@@ -40,5 +41,6 @@ class Watch(Struct):
     gained: Decimal = ZERO
     counted: dict[str, Booked] = field(default_factory=dict)
     offset: Decimal = ZERO
+    calm: tuple[Decimal, Decimal] | None = None
     swept_at: Instant = Instant(0)
     sweeps: int = 0

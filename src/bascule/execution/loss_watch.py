@@ -42,6 +42,7 @@ from bascule.risk.programmes.ledger import (
     Moved,
     Passed,
     WasReset,
+    calm,
     next_reset,
     open_ledger,
     rooms,
@@ -138,7 +139,7 @@ def on_phase(turn: Turn, given: inp.PhaseTold) -> None:
     )
     watch = watch_of(turn, account, spec)
     if watch is not None:
-        watch.ledger = None
+        watch.ledger = watch.calm = None
         _look(turn, account, watch)
 
 
@@ -152,7 +153,7 @@ def _on_quote(turn: Turn, name: AccountId, venue_symbol: VenueSymbol) -> None:
         return
     symbol = turn.settings.symbols.get(name, {}).get(venue_symbol)
     if any(book.quantity and book.symbol == symbol for book in account.books.values()):
-        _look(turn, account, watch)
+        _look(turn, account, watch, by_price=True)
 
 
 def _on_account(turn: Turn, name: AccountId, money: AccountSnapshot | None = None) -> None:
@@ -167,12 +168,20 @@ def _on_account(turn: Turn, name: AccountId, money: AccountSnapshot | None = Non
     _look(turn, account, watch)
 
 
-def _look(turn: Turn, account: AccountState, watch: Watch) -> None:
-    """Bring the ledger to this moment, and act on what happened."""
+def _look(turn: Turn, account: AccountState, watch: Watch, *, by_price: bool = False) -> None:
+    """Bring the ledger to this moment, and act on what happened.
+
+    A price alone that leaves equity between all lines is left for the next look.
+    """
     marked = mark(turn, account, watch)
     if marked is None:
         return
-    ledger = watch.ledger
+    ledger, calm_between = watch.ledger, watch.calm
+    if by_price and ledger is not None and calm_between is not None:
+        low, high = calm_between
+        is_due = ledger.due is not None and ledger.due - LEAD <= turn.at
+        if not is_due and marked.balance == ledger.balance and low < marked.equity <= high:
+            return
     if ledger is None or ledger.rules != watch.key:
         watch.ledger = _begin(turn, watch, ledger, marked.balance, marked.equity)
         _keep(turn, account, watch, "opened" if ledger is None else "rules")
@@ -248,6 +257,7 @@ def _take(
     cause: str = "",
 ) -> None:
     watch.ledger, happened = step(watch.rules, ledger, event, watch.levels)
+    watch.calm = calm(watch.rules, watch.ledger, watch.levels)
     _keep(turn, account, watch, cause or _cause(happened))
     for one in happened:
         _act(turn, account, watch, one)

@@ -241,6 +241,29 @@ def today(rules: Programme, state: LedgerState) -> Day:
     return max(state.days, key=lambda day: _floor(rule, state, day) or ZERO)
 
 
+def calm(rules: Programme, state: LedgerState, levels: Levels) -> tuple[Decimal, Decimal] | None:
+    """Give equities (above the first, up to the second) that change nothing but the equity.
+
+    As long as the balance is the same and no boundary is due; None where there is no such span.
+    """
+    edges = [
+        floor
+        for day in state.days
+        if rules.daily_loss is not None and (floor := _floor(rules.daily_loss, state, day))
+    ]
+    tops = [state.high]
+    if state.floor is not None:
+        edges.append(state.floor)
+    if rules.daily_loss is not None and rules.daily_loss.reference == "day_peak_equity":
+        tops += [day.reference for day in state.days]
+    for room in rooms(rules, state, levels.caps):
+        for action, percent in levels.at:
+            reached = room.floor + room.allowance * (1 - percent / HUNDRED)
+            (tops if action in state.guards else edges).append(reached)
+    low, high = max(edges, default=ZERO), min(tops)
+    return (low, high) if low < high else None
+
+
 def tomorrow(rules: Programme, state: LedgerState) -> Decimal | None:
     """Give the floor that the next reset would set from balance and equity as they stand."""
     rule = rules.daily_loss

@@ -14,6 +14,7 @@ from bascule.risk.programmes.ledger import (
     Levels,
     Moved,
     Passed,
+    calm,
     open_ledger,
     rooms,
     step,
@@ -159,3 +160,20 @@ def test_a_line_is_crossed_when_it_is_said(
         if not state.failed and not state.paused:
             assert all(room.room >= 0 for room in rooms(rules, state))
     assert failures == bool(state.failed)
+
+
+@settings(max_examples=200, deadline=None)
+@given(programmes, moves, st.decimals(0, 1, places=4))
+def test_between_all_lines_nothing_changes_but_equity(
+    rules: Programme, drawn: list[tuple[int, Decimal, Decimal, str]], share: Decimal
+) -> None:
+    """An equity that is said to change nothing leaves every floor, high and guard as it was."""
+    state, _ = run(rules, open_ledger(rules, START, INITIAL), events_of(drawn))
+    span = calm(rules, state, LEVELS)
+    if span is None or state.failed:
+        return
+    equity = span[1] - (span[1] - span[0]) * share * Decimal("0.99")
+    moved = Moved(at=state.at, balance=state.balance, equity=equity)
+    after, happened = step(rules, state, moved, LEVELS)
+    assert not happened
+    assert msgspec.structs.replace(after, equity=state.equity) == state
