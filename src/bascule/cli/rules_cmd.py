@@ -50,7 +50,8 @@ def replay(
     to one rule (kind, input); docs/rules.md describes both. Prints the fields that the scenario's
     "expected" would have. A whole file, an object with lists "ledger" and "rules", is answered
     list by list. With --jsonl or a file each answer bears its id, a scenario that cannot be read
-    is answered with an error, and the command ends with 0.
+    is answered with an error, and the command ends with 0. What no rule reads is named on standard
+    error.
     """
     if jsonl:
         for line in read_stdin().splitlines():
@@ -89,7 +90,12 @@ def _error(error: UsageError) -> dict[str, object]:
 def _answer(scenario: Mapping[str, Any]) -> dict[str, object]:
     from bascule.risk.programmes.replay import answer_scenario
 
-    return answer_scenario(scenario)
+    unread: list[str] = []
+    answer = answer_scenario(scenario, unread)
+    if unread:
+        name = scenario.get("id", "the scenario")
+        typer.echo(f"No rule reads this of {name}: {', '.join(unread)}", err=True)
+    return answer
 
 
 def backtest(

@@ -72,6 +72,7 @@ class World(Struct, kw_only=True):
     """What stands around the order, as far as checks of a firm's rules ask."""
 
     firm: Firm
+    opposed_firm: str = ""
     loss_per_unit: D | None = D("0.0050")
     rate: D | None = D(1)
 
@@ -92,6 +93,7 @@ def proposal(
     account: AccountSpec | None = None,
     loss: D | None = D("0.0050"),
     firm: dict[str, Any] | None = None,
+    opposed: str = "",
     **changes: Any,
 ) -> Proposal:
     """Give an entry of one unit by market with a stop; ``firm`` is what the firm's side says."""
@@ -114,7 +116,7 @@ def proposal(
         "open_orders": 0,
         "rates": RateWindow(),
         "limits": RiskLimits(),
-        "around": World(firm=Firm(**(firm or {})), loss_per_unit=loss),
+        "around": World(firm=Firm(**(firm or {})), loss_per_unit=loss, opposed_firm=opposed),
         "has_stop_loss": True,
     }  # fmt: skip
     return Proposal(**(words | changes))  # type: ignore[arg-type]

@@ -60,8 +60,9 @@ class Around:
     approved: bool = False
     unpriced_max_qty: D | None = None
     firm: Any = field(default_factory=SimpleNamespace)
+    opposed_firm: str = ""
     loss: Loss | None = None
-    open_risk: OpenRisk = OpenRisk(D(0))
+    open_risk: OpenRisk = field(default_factory=lambda: OpenRisk(D(0)))
 
 
 AROUND = set(Around.__dataclass_fields__)

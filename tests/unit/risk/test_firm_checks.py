@@ -51,9 +51,18 @@ def firm(**rules: Any) -> Programme:
 
 
 def test_an_account_without_a_programme_is_asked_nothing() -> None:
-    """It pays nothing either: no check looks around it."""
+    """It pays nothing either: but for hedges against others, no check looks around it."""
     bare = proposal(around=None)
-    assert [check.run(bare) for check in FIRM_CHECKS] == [None] * len(FIRM_CHECKS)
+    alone = [check for check in FIRM_CHECKS if check is not hedging]
+    assert [check.run(bare) for check in alone] == [None] * len(alone)
+
+
+def test_an_account_without_a_programme_makes_no_hedge_for_another() -> None:
+    """The firm of the account on the other side forbids it."""
+    assert hedging.run(proposal()) is None
+    refused = hedging.run(proposal(opposed="account b is short ES"))
+    assert refused is not None
+    assert not refused.ok
 
 
 def test_a_programme_without_a_rule_is_not_held_to_it() -> None:

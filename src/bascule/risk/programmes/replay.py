@@ -23,31 +23,29 @@ def rules() -> dict[str, Callable[[Mapping[str, object], list[str]], Answer]]:
     }
 
 
-def answer_scenario(scenario: Mapping[str, object]) -> Answer:
+def answer_scenario(scenario: Mapping[str, object], unread: list[str] | None = None) -> Answer:
     """Answer one scenario with the fields that its ``expected`` has.
 
     Args:
         scenario: as JSON reads it, numbers as text or decimals. ``kind`` names what it is; one
             with ``events`` is a ledger.
-
-    Returns:
-        The answer; fields that no rule reads are named under ``unread``.
+        unread: takes the names of fields that no rule reads.
 
     Raises:
         UsageError: the kind is unknown, or a field is missing or cannot be read.
     """
     asked = {key: value for key, value in scenario.items() if key not in _REMARKS}
     kind = scenario.get("kind", LEDGER if "events" in scenario else None)
-    unread: list[str] = []
+    skipped: list[str] = [] if unread is None else unread
     try:
-        ledger = kind == LEDGER
-        answer = answer_ledger(asked, unread) if ledger else _of_rule(kind, asked, unread)
+        if kind == LEDGER:
+            return answer_ledger(asked, skipped)
+        return _of_rule(kind, asked, skipped)
     except ArithmeticError as error:
         raise UsageError(
             f"The scenario's numbers cannot be worked with ({type(error).__name__}).",
             code=MALFORMED,
         ) from error
-    return answer | {"unread": unread} if unread else answer
 
 
 def _of_rule(kind: object, asked: Mapping[str, object], unread: list[str]) -> Answer:

@@ -45,6 +45,9 @@ from bascule.risk.programmes.written import (
 
 _NO_RULE = (None, "none")
 _PERCENT = "_at_used_pct"
+_OF = {"initial": "initial", "start": "initial", "reference": "reference", "balance": "reference",
+       "high": "reference"}  # fmt: skip
+_EVENT = {"floating": "float", "currency": "ccy", "rate": "fx", "profit": "gross"}
 _ACCOUNT = {"high_water_mark": "high", "peak": "high", "reference": "daily_reference"}
 
 
@@ -114,7 +117,7 @@ def answer_ledger(scenario: Mapping[str, object], unread: list[str]) -> Answer:
     )
     replayed = _Replay(rules, levels, state)
     for index, written in enumerate(asked.events):
-        event = part(written, _Event, f"events[{index}]", unread)
+        event = part(written, _Event, f"events[{index}]", unread, _EVENT)
         if not replayed.take(index, event, account.currency, unread):
             break
     out: Answer = {
@@ -156,7 +159,7 @@ def _daily(written: Mapping[str, object] | str | None, unread: list[str]) -> Dai
     if not isinstance(written, Mapping):
         _no_rule(written, "daily_loss")
         return None
-    rule = part(written, DailyLoss, "rules.daily_loss", unread)
+    rule = part(_limited(written), DailyLoss, "rules.daily_loss", unread)
     _stated(rule.limit.pct, rule.limit.amount, "daily_loss")
     if rule.reset is not None:
         checked(rule.reset)
@@ -171,11 +174,20 @@ def _max(written: Mapping[str, object] | str | None, unread: list[str]) -> MaxLo
     level = lock.get("initial_plus", ZERO) if isinstance(lock, Mapping) else None
     # A lock that nobody found is none: the floor goes on rising, which is the stricter reading.
     known = None if level in (None, "unknown") else {"initial_plus": level}
-    rule = part({**written, "lock": known}, MaxLoss, "rules.max_loss", unread)
+    rule = part({**_limited(written), "lock": known}, MaxLoss, "rules.max_loss", unread)
     _stated(rule.limit.pct, rule.limit.amount, "max_loss")
     if rule.trail is not None and rule.trail.eod is not None:
         checked(rule.trail.eod)
     return rule
+
+
+def _limited(written: Mapping[str, object]) -> Mapping[str, object]:
+    """Give a rule whose limit says what it is a percent of in our words; unknown stays unknown."""
+    limit = written.get("limit")
+    if not isinstance(limit, Mapping):
+        return written
+    of = _OF.get(str(limit.get("of")), "unknown")
+    return {**written, "limit": {**limit, "of": of}}
 
 
 def _no_rule(written: object, name: str) -> None:

@@ -70,4 +70,6 @@ def test_what_no_rule_reads_is_said() -> None:
     """A misspelt limit is named, never silently ignored."""
     scenario = {**WRITTEN["rules"][0]}
     scenario["input"] = {**scenario["input"], "tollerance": 1}
-    assert answer_scenario(scenario)["unread"] == ["input.tollerance"]
+    unread: list[str] = []
+    assert answer_scenario(scenario, unread) == scenario["expected"]
+    assert unread == ["input.tollerance"]

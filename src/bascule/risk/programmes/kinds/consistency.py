@@ -123,9 +123,20 @@ class _Question(Struct, frozen=True):
     other_days: Decimal | None = None
 
 
+_NAMES = {
+    "target_amount": "target",
+    "profit_target": "target",
+    "days": "daily_profit",
+    "profits": "daily_profit",
+    "others": "other_days",
+    "other_days_profit": "other_days",
+    "other_days_total": "other_days",
+}
+
+
 def answer(given: Mapping[str, object], unread: list[str]) -> Answer:
     """Answer a written question: ``daily_profit`` and ``rule``, or ``other_days`` for a cap."""
-    asked = part(given, _Question, "input", unread, {"target_amount": "target"})
+    asked = part(given, _Question, "input", unread, _NAMES)
     written = part(asked.rule, _Rule, "input.rule", unread)
     basis = _BASES.get(written.of)
     if basis is None:

@@ -46,6 +46,12 @@ _BY_CURRENCY = {
     "CNY": "CHINA50 CN50",
 }
 _INDICES = {name: currency for currency, names in _BY_CURRENCY.items() for name in names.split()}
+_OPENS = frozenset({"open", "opened", "entry", "enter", "buy", "sell", "add"})
+_CLOSES = frozenset({"close", "closed", "exit", "sl", "tp", "stopout"})
+_FILLS = frozenset({"fill", "filled", "fills", "triggered", "hit", "executed"})
+_WAITS = frozenset({"pending", "limit"})
+_CHANGES = frozenset({"hold", "modify", "move", "change", "set", "cancel"})
+_BRACKETS = frozenset({"bracket", "brackets", "straddle", "oco"})
 _EVERYTHING = frozenset({"all", "any", "*", "listed_instruments"})
 
 
@@ -105,13 +111,15 @@ def forbids(rule: NewsRule, action: str) -> bool:
     ``place_bracket``. A stop or target that fills closes a position.
     """
     words = set(re.split(r"[_\s-]+", action.lower()))
-    opens = bool(words & {"open", "entry", "enter", "buy", "sell", "opened", "add"})
-    fills = bool(words & {"close", "exit", "closed", "fill", "filled", "fills", "triggered"})
     if rule.scope == "flat":
         return True
     if rule.scope == "no_bracket_orders":
-        return bool(words & {"bracket", "straddle", "oco", "pending"})
-    return opens or (fills and rule.scope != "open")
+        return bool(words & _BRACKETS)
+    if words & _CHANGES:
+        return False
+    fills = bool(words & _FILLS)
+    opens = bool(words & _OPENS) or (fills and bool(words & _WAITS))
+    return opens or (rule.scope != "open" and (fills or bool(words & _CLOSES)))
 
 
 class _Rule(Struct, frozen=True):
@@ -147,6 +155,8 @@ _NAMES = {"release": "t", "at": "t", "time": "t", "name": "event", "ccy": "curre
 
 def answer(given: Mapping[str, object], unread: list[str]) -> Answer:
     """Answer a written question: an ``action`` on a ``symbol`` at ``t`` beside releases."""
+    if isinstance(given.get("release"), list):
+        given = {**given, "release": None, "releases": given["release"]}
     asked = part(given, _Question, "input", unread)
     rule = _rule(part(asked.rule, _Rule, "input.rule", unread))
     releases = [
