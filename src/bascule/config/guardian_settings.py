@@ -13,7 +13,7 @@ class GuardianSettings(Table):
     """The kill switch's own process. ``secrets`` are credentials of its own, by venue."""
 
     enabled: bool = True
-    port: Port = 8421
+    port: Port = 8423
     stalled_after: DurationNs = 5 * SECOND
     kill_stalled: bool = True
     on_stall: Literal["flatten", "halt", "alert"] = "alert"
