@@ -8,7 +8,7 @@ from bascule.execution.state import Exposure
 from bascule.execution.totals import Sum
 from bascule.execution.turn import Turn
 from bascule.model.enums import InstrumentKind, Side
-from bascule.model.ids import Symbol
+from bascule.model.ids import AccountId, Symbol
 from bascule.model.programme import Clock, NewsRule, Programme
 from bascule.model.values import DAY, HOUR, ONE, ZERO, Instant, text
 from bascule.risk.firm import FlatSpan, Holding, NewsStanding, Profits, Size
@@ -75,18 +75,7 @@ class FirmSurroundings:
 
     def opposite(self) -> str:
         """Another own account that stands on the other side of the same thing."""
-        own = underlying(self._draft.listing.symbol)
-        buys = self._draft.side is Side.BUY
-        for symbol, total in self._sums().items():
-            if underlying(symbol) != own:
-                continue
-            accounts = total.sellers if buys else total.buyers
-            for names in accounts.values():
-                other = next((one for one in names if one != self._draft.account.id), None)
-                if other is not None:
-                    word = "short" if buys else "long"
-                    return f"account {other} is {word} {symbol}, or has orders that may make it so"
-        return ""
+        return opposed(self._draft, self._sums(), lambda name: True)
 
     def opposite_here(self) -> str:
         """What the account holds on the other side of the same contract."""
@@ -173,6 +162,30 @@ class FirmSurroundings:
         daily = self._programme.daily_loss
         clock = self._programme.conduct.reset or (daily.reset if daily is not None else None)
         return last_reset(clock, self._turn.at)
+
+
+def opposed(draft: "Draft", sums: Mapping[Symbol, Sum], counts: Callable[[AccountId], bool]) -> str:
+    """Find another own account that stands, or may come to stand, against an order.
+
+    Args:
+        draft: the order.
+        sums: every contract over all accounts.
+        counts: which accounts are looked at.
+
+    Returns:
+        Which, in words; '' for none.
+    """
+    own = underlying(draft.listing.symbol)
+    buys = draft.side is Side.BUY
+    for symbol, total in sums.items():
+        if underlying(symbol) != own:
+            continue
+        for names in (total.sellers if buys else total.buyers).values():
+            for name in names:
+                if name != draft.account.id and counts(name):
+                    word = "short" if buys else "long"
+                    return f"account {name} is {word} {symbol}, or has orders that may make it so"
+    return ""
 
 
 def last_reset(clock: Clock | None, at: Instant) -> Instant:

@@ -173,6 +173,10 @@ class Around(Protocol):
         """Whether a person has approved the strategy."""
 
     @property
+    def opposed_firm(self) -> str:
+        """Another account on the other side whose firm forbids hedges, in words; else empty."""
+
+    @property
     def firm(self) -> FirmAround:
         """What the rules of the account's firm ask for; only where it has a programme."""
 

@@ -287,6 +287,10 @@ def test_the_two_sides_of_a_hedge_on_two_accounts_are_refused() -> None:
     made.settle()
     short = PlaceOrder(symbol="EURUSD", side=Side.SELL, quantity=Amount(D(1)))
     assert refusals(made.say(short, strategy="b")) == ["hedging"]
+    own = made.settings.accounts["b"]
+    made.settings.accounts["b"] = msgspec.structs.replace(own, programme=None, firm="")
+    assert refusals(made.say(short, strategy="b")) == ["hedging"]
+    made.settings.accounts["b"] = own
     assert refusals(made.say(entry(), strategy="b")) == []
 
 
