@@ -3,6 +3,7 @@
 from base64 import b64encode
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from decimal import Decimal
 from hashlib import sha256
 from html import escape
 
@@ -10,7 +11,7 @@ from msgspec import Struct
 
 from bascule.guardian.words import AccountView, CommandResult, GuardianView, StopView
 from bascule.model.account import AccountSpec
-from bascule.model.values import SECOND, Instant, text
+from bascule.model.values import SECOND, Instant
 
 STYLE = """
 :root{color-scheme:light dark;--fg:#111;--bg:#f3f3f0;--card:#fff;--line:#bbb;--dim:#444;
@@ -103,7 +104,7 @@ def main_page(view: GuardianView, frame: Frame) -> str:
         + "</section>"
     )
     few = len(accounts) <= CARDS_MAX
-    parts += [_card(one, frame) if few else _line(one) for one in accounts]
+    parts += [_card(one, frame, view.at) if few else _line(one) for one in accounts]
     parts += [_presence(frame), _stops(view.stops)]
     parts.append(
         "<details><summary>More</summary><section>"
@@ -120,7 +121,8 @@ def main_page(view: GuardianView, frame: Frame) -> str:
 
 def account_page(view: GuardianView, one: AccountView, frame: Frame) -> str:
     """Give the page of one account's buttons."""
-    body = f"{_header(view)}{_said(frame.said)}{_card(one, frame)}{_link('/', 'Go back', '', '')}"
+    card = _card(one, frame, view.at)
+    body = f"{_header(view)}{_said(frame.said)}{card}{_link('/', 'Go back', '', '')}"
     return document(one.account, body)
 
 
@@ -204,21 +206,22 @@ def _stop_words(stop: StopView) -> str:
     return f"{stop.action} on {escape(_words(stop.scope))} since {_clock(stop.at)}{by}{until}{why}"
 
 
-def _card(one: AccountView, frame: Frame) -> str:
+def _card(one: AccountView, frame: Frame, now: Instant) -> str:
     kind, state = _SWEEP.get(one.sweep, ("", ""))
     if not one.link_up:
         kind, state = " bad", "no link"
     pill = f'<span class="pill{kind}">{state}</span>' if state else _stopped(one.stop)
     money = ""
     if one.equity is not None:
-        room = f", {text(one.room)} above its loss line" if one.room is not None else ""
-        money = f'<p class="dim">Equity {text(one.equity)} {escape(one.currency)}{room}</p>'
+        room = f", {_grouped(one.room)} above its loss line" if one.room is not None else ""
+        money = f'<p class="dim">Equity {_grouped(one.equity)} {escape(one.currency)}{room}</p>'
     note = f"<p>{escape(one.note)}</p>" if one.note else ""
     scope = f"account:{one.account}"
     return (
         f'<section><div class="top"><h2>{escape(one.account)}</h2>{pill}</div>'
         f'<p class="num">{_count(one.positions, "position")}, '
-        f"{_count(one.working_orders, 'working order')}</p>{money}{note}"
+        f"{_count(one.working_orders, 'working order')}{'' if one.link_up else _old(one, now)}</p>"
+        f"{money}{note}"
         f'<div class="row">{_button(frame, "halt", scope, "Halt", "", "halt")}'
         f"{_link('/flatten?scope=' + escape(scope), 'Flatten…', '', 'flat')}</div></section>"
     )
@@ -290,6 +293,10 @@ def _count(number: int | None, word: str) -> str:
     if number is None:
         return f"{word}s not known"
     return f"{number} {word}{'' if number == 1 else 's'}"
+
+
+def _grouped(amount: Decimal) -> str:
+    return f"{amount:,.2f}"
 
 
 def _old(one: AccountView, now: Instant) -> str:

@@ -217,6 +217,7 @@ async def test_what_is_not_known_is_said(tmp_path: Path) -> None:
             note="<b>no</b> connection",
         )  # fmt: skip
         page = await one.get()
+        assert "Equity 10,250.50 USD" in page and "positions not known, " in page
         assert "not known: 1 account" in page and "&lt;b&gt;no&lt;/b&gt;" in page
         assert "never seen" in await one.get("/flatten?scope=all")
         unknown = await one.get("/flatten?scope=account:nobody")
