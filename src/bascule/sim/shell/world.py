@@ -375,7 +375,7 @@ class World:
             "seed": self.seed,
             "fill_delay_ms": 5,
             "cancel_delay_ms": 5,
-            "reply_delay_ms": 1,
+            "reply_delay_ms": self.chance.choice((0, 1)),
             "feed": {"kind": "walk", "ticks_per_second": 4},
             "accounts": accounts,
             "instruments": [instrument],
