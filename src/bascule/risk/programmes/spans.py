@@ -71,10 +71,10 @@ def _stated(rule: FlatRule, session: str, day: date) -> FlatSpan | None:
 
 def _weekend(rule: FlatRule, session: str, day: date) -> FlatSpan | None:
     """Give the weekend of a session that never closes, where no hour is stated for it."""
-    midnight = instant(day + timedelta(days=1), time(), rule.tz)
     named = rule.time or rule.friday_time
     if day.weekday() != _FRIDAY or rule.weekend not in FORBIDDEN or named:
         return None
+    midnight = instant(day + timedelta(days=1), time(), rule.tz)
     if _closure(session, _state(session, midnight)) is not None:
         return None
     since = Instant(midnight - rule.buffer_min * MINUTE)
