@@ -31,7 +31,7 @@ from bascule.api.actions import (
 )
 from bascule.api.faults import Fault, bascule_fault, http_fault
 from bascule.api.limiting import AcceptRequest, ApproveRequest, LimitsView
-from bascule.api.losing import CashFlowRequest, PhaseRequest
+from bascule.api.losing import CashFlowRequest, PhaseRequest, ScaleRequest
 from bascule.api.metrics import TEXT, exposition
 from bascule.api.pricing import Pricing
 from bascule.api.quoted import Bar, Interval, Samples
@@ -276,6 +276,13 @@ async def record_phase(state: AppState, data: JSONBody[PhaseRequest]) -> Done:
     return await losing.record_phase(served.runtime, data, served.second_factor)
 
 
+@post("/v1/programme/scale", status_code=200, summary="Record a step of a scaling plan")
+async def record_scale(state: AppState, data: JSONBody[ScaleRequest]) -> Done:
+    """Sizes are multiplied, from the firm's next reset on; journaled."""
+    served = _served(state)
+    return await losing.record_scale(served.runtime, data, served.second_factor)
+
+
 @post("/v1/approve", status_code=200, summary="End the probation of a strategy")
 async def approve(state: AppState, data: JSONBody[ApproveRequest]) -> Done:
     """Let a new strategy trade as its route says."""
@@ -348,7 +355,7 @@ def build_app(served: Served) -> Litestar:
         route_handlers=[
             status, orders, positions, signals, explain, one_account, quotes, listings, bars, halt,
             freeze, arm, cancel, flatten, resolve, reconcile, limits, accept_limits, record_cash,
-            record_phase, approve,
+            record_phase, record_scale, approve,
             events, metrics, healthz, readyz,
         ],
         state=AppState({"served": served}),

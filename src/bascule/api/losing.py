@@ -14,7 +14,7 @@ from bascule.model.account import AccountSpec
 from bascule.model.errors import UsageError
 from bascule.model.ids import AccountId
 from bascule.model.ledger import Rule
-from bascule.model.values import Instant, text
+from bascule.model.values import ONE, Instant, text
 from bascule.risk.loss import Loss
 from bascule.risk.programmes.ledger import (
     Broke,
@@ -25,6 +25,7 @@ from bascule.risk.programmes.ledger import (
     today,
     tomorrow,
 )
+from bascule.signals.freshness import iso
 
 if TYPE_CHECKING:
     # Commands read these structs too, and they start without an engine.
@@ -88,6 +89,20 @@ class PhaseRequest(Struct, frozen=True, forbid_unknown_fields=True):
     phase: str
     by: str
     reason: str
+    typed: str = ""
+    code: str = ""
+
+
+class ScaleRequest(Struct, frozen=True, forbid_unknown_fields=True):
+    """Record a step of the firm's scaling plan: sizes are multiplied by ``factor``.
+
+    None takes the plan's own next step. ``typed`` is the account's name.
+    """
+
+    account: str
+    by: str
+    reason: str
+    factor: Decimal | None = None
     typed: str = ""
     code: str = ""
 
@@ -196,6 +211,43 @@ async def record_phase(
     await second_factor_passes(factor, asked.code, runtime.clock.now())
     await runtime.record_phase(account, asked.phase, by=asked.by, note=asked.reason)
     return Done("recorded", f"{asked.phase} of {account} begins now", "bascule status")
+
+
+async def record_scale(
+    runtime: "Runtime", asked: ScaleRequest, factor: "SecondFactor | None"
+) -> Done:
+    """Record a step of the firm's scaling plan; a larger one holds from the next reset on.
+
+    Raises:
+        UsageError: the account is not known or was not typed, its programme has no such plan, or
+            the factor is beyond it; or the second factor's code is missing or wrong.
+    """
+    said(asked.by, asked.reason)
+    account = _known(runtime, asked.account, asked.typed)
+    programme = runtime.settings.accounts[account].programme
+    plan = programme.scaling if programme is not None else None
+    if plan is None:
+        raise UsageError(
+            f"The programme of {account} has no scaling plan. Nothing was recorded.",
+            code="no_scaling_plan",
+            hint="`scaling = { multiplier = 1.25, cap = 4 }` in the programme's own file.",
+        )
+    now = runtime.clock.now()
+    scale = runtime.state.accounts[account].scale
+    before = scale.at(now) if scale is not None else ONE
+    most = before * plan.multiplier if plan.cap is None else min(before * plan.multiplier, plan.cap)
+    wanted = most if asked.factor is None else asked.factor
+    if not wanted.is_finite() or not 0 < wanted <= max(most, before):
+        raise UsageError(
+            f"{account} sizes times {text(before)}, and its plan's next step is {text(most)}. "
+            "Nothing was recorded.",
+            code="bad_request",
+            hint=f"A factor above zero, and {text(most)} or less.",
+        )
+    await second_factor_passes(factor, asked.code, now)
+    since = await runtime.record_scale(account, wanted, by=asked.by, note=asked.reason)
+    words = f"{account} sizes times {text(wanted)} from {iso(since)} on"
+    return Done("recorded", words, "bascule status")
 
 
 def _known(runtime: "Runtime", name: str, typed: str) -> AccountId:

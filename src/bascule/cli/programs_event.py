@@ -17,9 +17,11 @@ _IN = ("deposit", "refund")
 def event(
     account: Annotated[str, typer.Argument(help="The account, as the configuration names it.")],
     what: Annotated[
-        str, typer.Argument(help="payout, withdrawal, fee, deposit, refund, or phase.")
+        str, typer.Argument(help="payout, withdrawal, fee, deposit, refund, phase or scale.")
     ],
-    name: Annotated[str, typer.Argument(help="The phase's name.")] = "",
+    name: Annotated[
+        str, typer.Argument(help="The phase's name; or a factor, else the plan's next step.")
+    ] = "",
     amount: Annotated[
         str, typer.Option("--amount", help="How much, unsigned, in the account's currency.")
     ] = "",
@@ -35,10 +37,11 @@ def event(
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Record a payout or other cash, or a new phase; the account's name must be typed.
+    """Record a payout or other cash, a new phase, or a step of a scaling plan.
 
     Record cash once the venue's balance shows it: it is no result of the day, and moves the floors
-    that the programme moves with it. A phase begins the account's ledger anew.
+    that the programme moves with it. A phase begins the account's ledger anew. A scale multiplies
+    the account's sizes, from the firm's next reset on. The account's name must be typed.
     """
     from bascule.cli.operate_cmd import user
 
@@ -46,6 +49,9 @@ def event(
     if what == "phase":
         path = "/v1/programme/phase"
         body["phase"] = name
+    elif what == "scale":
+        path = "/v1/programme/scale"
+        body["factor"] = str(_amount(name)) if name else None
     elif what in (*_OUT, *_IN):
         path = "/v1/programme/cash"
         unsigned = _amount(amount)
@@ -55,7 +61,7 @@ def event(
         raise UsageError(
             f"There is no event {what!r}. Nothing was recorded.",
             code="usage",
-            hint=f"Events: {', '.join((*_OUT, *_IN, 'phase'))}.",
+            hint=f"Events: {', '.join((*_OUT, *_IN, 'phase', 'scale'))}.",
         )
     if not preview:
         body["typed"] = typed or _ask(account)
@@ -80,6 +86,6 @@ def _amount(written: str) -> Decimal:
         amount = Decimal(0)
     if not amount.is_finite() or amount <= 0:
         raise UsageError(
-            f"--amount {written!r} is no amount above zero. Nothing was recorded.", code="usage"
+            f"{written!r} is no amount above zero. Nothing was recorded.", code="usage"
         )
     return amount

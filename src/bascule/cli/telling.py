@@ -142,6 +142,11 @@ def _phase(event: ev.PhaseRecorded) -> str:
     return _line("phase", event.account, f"{event.phase} by {event.by}")
 
 
+def _scale(event: ev.ScaleRecorded) -> str:
+    what = f"sizes times {number(event.after)} from {date_time(event.effective_at)} UTC"
+    return _line("scale", event.account, f"{what}, by {event.by}")
+
+
 _LINES: dict[type, Callable[[Any], str]] = {
     ev.SignalAccepted: _accepted,
     ev.SignalRefused: _refused,
@@ -163,5 +168,6 @@ _LINES: dict[type, Callable[[Any], str]] = {
     ev.GuardTripped: _guard,
     ev.CashFlowRecorded: _cash,
     ev.PhaseRecorded: _phase,
+    ev.ScaleRecorded: _scale,
     ev.ForeignFill: _foreign,
 }

@@ -39,7 +39,7 @@ from bascule.journal.journal import Journal
 from bascule.model.account import AccountSpec, RiskLimits, Route
 from bascule.model.enums import AccountMode, StopMode
 from bascule.model.errors import ConfigError, JournalError, VenueError, VenueTransient
-from bascule.model.event import ArmRefused, Event, LimitsChanged
+from bascule.model.event import ArmRefused, Event, LimitsChanged, ScaleRecorded
 from bascule.model.ids import AccountId, ClOrdID, StrategyId, VenueId
 from bascule.model.instrument import Quote
 from bascule.model.intent import Receipt, Signal
@@ -349,6 +349,15 @@ class Runtime:
         """Record that the firm began a new phase with an account, durably."""
         self.owner.feed(inp.PhaseTold(self.clock.now(), account, phase, by, note))
         await self.owner.durable()
+
+    async def record_scale(
+        self, account: AccountId, factor: Decimal, *, by: str, note: str
+    ) -> Instant:
+        """Record by how much the firm lets an account size, durably; gives from when on."""
+        events = self.owner.feed(inp.ScaleTold(self.clock.now(), account, factor, by, note))
+        await self.owner.durable()
+        told = next(event for event in events if isinstance(event, ScaleRecorded))
+        return told.effective_at
 
     async def reconcile(self, account: AccountId, cause: str = "asked for") -> None:
         """Look at an account now.

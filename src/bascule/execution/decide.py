@@ -143,6 +143,7 @@ _DECIDERS: dict[type, Callable[[Turn, Any], None]] = {
     inp.SweepAsked: sweep,
     inp.CashFlowTold: loss_watch.on_flow,
     inp.PhaseTold: loss_watch.on_phase,
+    inp.ScaleTold: loss_watch.on_scale,
     inp.ResolveAsked: resolve,
     inp.LimitsAccepted: accept,
     inp.StrategyApprovalGiven: approve,

@@ -19,7 +19,7 @@ from bascule.execution.state import (
     body_key,
 )
 from bascule.model import event as ev
-from bascule.model.ledger import DayResult
+from bascule.model.ledger import DayResult, Scale
 
 _Fold = Callable[[State, ev.Event], None]
 
@@ -145,8 +145,13 @@ def _ledger_moved(state: State, event: ev.LedgerMoved) -> None:
 
 def _phase_recorded(state: State, event: ev.PhaseRecorded) -> None:
     account = state.accounts[event.account]
-    account.ledger = None
+    account.ledger = account.scale = None
     account.results.clear()
+
+
+def _scale_recorded(state: State, event: ev.ScaleRecorded) -> None:
+    account = state.accounts[event.account]
+    account.scale = Scale(event.before, event.after, event.effective_at)
 
 
 def _foreign_fill(state: State, event: ev.ForeignFill) -> None:
@@ -255,6 +260,7 @@ _FOLDS: dict[type, object] = {
     ev.GuardTripped: _nothing,
     ev.CashFlowRecorded: _nothing,
     ev.PhaseRecorded: _phase_recorded,
+    ev.ScaleRecorded: _scale_recorded,
     ev.LimitsChanged: counts.limits_changed,
     ev.StrategyApproved: counts.approved,
     ev.BookClosing: _book_closing,

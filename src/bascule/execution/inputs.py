@@ -245,6 +245,16 @@ class PhaseTold(Struct, frozen=True):
     note: str = ""
 
 
+class ScaleTold(Struct, frozen=True):
+    """A person records by which factor the firm lets the account size from now on."""
+
+    at: Instant
+    account: AccountId
+    factor: Decimal
+    by: str
+    note: str = ""
+
+
 Input = (
     SignalReceived
     | OrdersWritten
@@ -268,4 +278,5 @@ Input = (
     | StrategyApprovalGiven
     | CashFlowTold
     | PhaseTold
+    | ScaleTold
 )

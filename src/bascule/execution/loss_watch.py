@@ -25,11 +25,12 @@ from bascule.model.event import (
     LedgerMoved,
     OrderFilled,
     PhaseRecorded,
+    ScaleRecorded,
 )
 from bascule.model.ids import AccountId, VenueSymbol
 from bascule.model.ledger import LedgerState
 from bascule.model.order import AccountSnapshot
-from bascule.model.values import MILLISECOND, MINUTE, SECOND, ZERO, Instant
+from bascule.model.values import DAY, MILLISECOND, MINUTE, ONE, SECOND, ZERO, Instant
 from bascule.risk.loss import LOCK_FOR
 from bascule.risk.programmes.ledger import (
     RESET,
@@ -141,6 +142,31 @@ def on_phase(turn: Turn, given: inp.PhaseTold) -> None:
     if watch is not None:
         watch.ledger = watch.calm = None
         _look(turn, account, watch)
+
+
+def on_scale(turn: Turn, given: inp.ScaleTold) -> None:
+    """Let sizes grow from the firm's next reset on, or shrink at once."""
+    account = turn.state.accounts.get(given.account)
+    spec = turn.settings.accounts.get(given.account)
+    if account is None or spec is None:
+        return
+    before = account.scale.at(turn.at) if account.scale is not None else ONE
+    since = turn.at
+    if given.factor > before:
+        rules = spec.programme
+        reset = next_reset(rules, turn.at) if rules is not None else None
+        since = reset or Instant((turn.at // DAY + 1) * DAY)
+    turn.emit(
+        ScaleRecorded(
+            at=turn.at,
+            account=account.id,
+            before=before,
+            after=given.factor,
+            effective_at=since,
+            by=given.by,
+            note=given.note,
+        )
+    )
 
 
 # --- looking --------------------------------------------------------------------------------------

@@ -24,10 +24,10 @@ from bascule.model.event import Bracket
 from bascule.model.ids import ClOrdID
 from bascule.model.instrument import Listing
 from bascule.model.intent import Amount, ClosePosition, PlaceOrder
-from bascule.model.values import floor_to, nearest_to, text
+from bascule.model.values import ONE, floor_to, nearest_to, text
 from bascule.reference.rounding import Purpose, round_price
 from bascule.risk.limits import quantity
-from bascule.sizing import SizeRefused, size_order
+from bascule.sizing import SizeRefused, scaled, size_order
 from bascule.sizing.case import Sized
 
 
@@ -236,8 +236,10 @@ def _size(
     bracket: Bracket | None,
 ) -> Sized | None:
     """Size the entry; None after a refusal."""
+    scale = plan.account.scale
+    factor = scale.at(plan.turn.at) if scale is not None else ONE
     sized = size_order(
-        rule,
+        rule if factor == ONE else scaled(rule, factor),
         listing,
         side=intent.side,
         entry=reference,
@@ -251,6 +253,8 @@ def _size(
     if isinstance(sized, SizeRefused):
         plan.refuse(sized.code, sized.text, listing.symbol)
         return None
+    if factor != ONE:
+        sized = replace(sized, words=f"{sized.words}; the account is scaled by {text(factor)}")
     return _on_probation(plan, listing, sized)
 
 

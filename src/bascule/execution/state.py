@@ -24,7 +24,7 @@ from bascule.model.ids import (
     VenueOrderId,
     VenueSymbol,
 )
-from bascule.model.ledger import DayResult, LedgerState
+from bascule.model.ledger import DayResult, LedgerState, Scale
 from bascule.model.order import AccountSnapshot
 from bascule.model.values import ZERO, Instant
 from bascule.risk.rates import RateWindow, Tally, ValueWindow
@@ -302,7 +302,7 @@ class AccountState(Struct, kw_only=True):
     it last agreed with its venue after something had changed. ``rates`` and ``values`` count
     entries, ``messages`` what was asked of the venue, ``fills`` what traded, at ``prices``;
     ``holds`` says how long each strategy held. ``ledger`` is what its money rules remember, and
-    ``results`` its results by the firm's days (ISO dates).
+    ``results`` its results by the firm's days (ISO dates); ``scale`` multiplies its sizes.
     """
 
     id: AccountId
@@ -338,6 +338,7 @@ class AccountState(Struct, kw_only=True):
     last_fill_at: Instant = Instant(0)
     ledger: LedgerState | None = None
     results: dict[str, DayResult] = field(default_factory=dict)
+    scale: Scale | None = None
     agreed_at: Instant = Instant(0)
 
     def order(self, cl_ord_id: ClOrdID) -> Order | None:

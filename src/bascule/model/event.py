@@ -29,6 +29,7 @@ from bascule.model.ledger_event import GuardTripped as GuardTripped
 from bascule.model.ledger_event import LedgerBreached as LedgerBreached
 from bascule.model.ledger_event import LedgerMoved as LedgerMoved
 from bascule.model.ledger_event import PhaseRecorded as PhaseRecorded
+from bascule.model.ledger_event import ScaleRecorded as ScaleRecorded
 from bascule.model.order import AccountSnapshot, ExecutionReport
 from bascule.model.values import ZERO, Currency, Instant
 
@@ -636,6 +637,7 @@ Event = (
     | GuardTripped
     | CashFlowRecorded
     | PhaseRecorded
+    | ScaleRecorded
     | GuardianActed
     | LimitsChanged
     | StrategyApproved

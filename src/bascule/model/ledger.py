@@ -5,7 +5,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from bascule.model.values import ZERO, Instant
+from bascule.model.values import ONE, ZERO, Instant
 
 Rule = Literal["daily_loss", "max_loss"]
 
@@ -61,3 +61,15 @@ class DayResult(Struct, array_like=True, frozen=True):
 
     profit: Decimal
     traded: bool
+
+
+class Scale(Struct, frozen=True):
+    """By how much the firm lets an account size more: ``now``, and ``then`` from ``since`` on."""
+
+    now: Decimal = ONE
+    then: Decimal = ONE
+    since: Instant = Instant(0)
+
+    def at(self, at: Instant) -> Decimal:
+        """Give the factor that holds at an instant."""
+        return self.then if at >= self.since else self.now

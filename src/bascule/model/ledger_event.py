@@ -5,6 +5,7 @@ from decimal import Decimal
 from bascule.model.fact import Fact
 from bascule.model.ids import AccountId
 from bascule.model.ledger import LedgerState
+from bascule.model.values import Instant
 
 
 class LedgerMoved(Fact, frozen=True, tag="ledger_moved"):
@@ -67,5 +68,19 @@ class PhaseRecorded(Fact, frozen=True, tag="phase_recorded"):
 
     account: AccountId
     phase: str
+    by: str
+    note: str = ""
+
+
+class ScaleRecorded(Fact, frozen=True, tag="scale_recorded"):
+    """A person recorded that the firm scaled the account: sizes are multiplied by ``after``.
+
+    A larger factor is in force from ``effective_at``, the next reset, on; a smaller one at once.
+    """
+
+    account: AccountId
+    before: Decimal
+    after: Decimal
+    effective_at: Instant
     by: str
     note: str = ""

@@ -1,7 +1,7 @@
 """Position sizing and its calculators. All arithmetic is in decimals and rounds down only."""
 
 from bascule.sizing.case import CODES, MarginRule, Sized, SizeRefused, SizingCase, basis_amount
-from bascule.sizing.order import size_order
+from bascule.sizing.order import scaled, size_order
 from bascule.sizing.size import size
 
 __all__ = [
@@ -11,6 +11,7 @@ __all__ = [
     "Sized",
     "SizingCase",
     "basis_amount",
+    "scaled",
     "size",
     "size_order",
 ]

@@ -76,6 +76,17 @@ def size_order(
     return given.by_unit(rule, value, signal_amount.unit, asked)
 
 
+def scaled(rule: SizingRule, factor: Decimal) -> SizingRule:
+    """Give a rule whose sizes are multiplied by a factor, the maximum left as it is."""
+    return replace(
+        rule,
+        method="multiplier" if rule.method == "signal" else rule.method,
+        quantity=rule.quantity * factor,
+        factor=factor if rule.method == "signal" else rule.factor * factor,
+        percent=rule.percent * factor,
+    )
+
+
 def _settled(raw: Decimal, rule: SizingRule, listing: Listing, why: str) -> Sized | SizeRefused:
     """Put a quantity on the step and under the maxima, and say so."""
     if raw <= 0:

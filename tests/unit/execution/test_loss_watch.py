@@ -381,3 +381,20 @@ def test_an_account_without_limits_pays_nothing() -> None:
     made.wait(SECOND)
     assert not made.market.watches
     assert not every(made.events, LedgerMoved)
+
+
+def test_a_step_of_the_scaling_plan_waits_for_the_reset() -> None:
+    """A larger factor multiplies sizes from the firm's midnight on, a smaller one at once."""
+    made = bench(held=0)
+    made.feed(inp.ScaleTold(Instant(made.at), "a", D("1.5"), "me"))
+    assert only(made.say(buy(1)), OrderRequested).quantity == 1
+    made.settle()
+    made.at = MIDNIGHT
+    made.wait(SECOND)
+    made.quote("1.1000")
+    requested = only(made.say(buy(1)), OrderRequested)
+    assert (requested.quantity, "scaled by 1.5" in requested.sizing) == (D("1.5"), True)
+    made.settle()
+    made.feed(inp.ScaleTold(Instant(made.at), "a", D(1), "me"))
+    assert only(made.say(buy(2)), OrderRequested).quantity == 2
+    assert made.replay() == dump(made.state)
