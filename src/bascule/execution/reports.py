@@ -57,7 +57,10 @@ def on_report(turn: Turn, report: ExecutionReport, *, not_shown: Container[ClOrd
     if kind is ExecType.TRADE:
         _on_trade(turn, account, order, report, not_shown)
     elif order is None:
-        _flag_foreign(turn, account, report)
+        if kind is ExecType.TRADE_CANCEL:
+            _undo_foreign(turn, account, report)
+        else:
+            _flag_foreign(turn, account, report)
     elif kind in (ExecType.TRADE_CANCEL, ExecType.TRADE_CORRECT):
         _on_correction(turn, account, order, report)
     elif kind is ExecType.REPLACED:
@@ -250,6 +253,15 @@ def _foreign_trade(turn: Turn, account: AccountState, report: ExecutionReport) -
         tend(turn, account, guard)
     if account.waiters:
         release_waiting(turn, account)
+
+
+def _undo_foreign(turn: Turn, account: AccountState, report: ExecutionReport) -> None:
+    """Undo a fill of no order of ours that the venue took back, by one the other way."""
+    counted = report.ref_exec_id is not None and account.exec_ids.get(report.ref_exec_id) == ""
+    if not counted or report.exec_id in account.exec_ids or report.last_qty <= 0:
+        ignore(turn, account, None, report, "it corrects no fill that is counted")
+        return
+    _foreign_trade(turn, account, replace(report, side=report.side.opposite))
 
 
 def _flag_foreign(turn: Turn, account: AccountState, report: ExecutionReport) -> None:

@@ -130,6 +130,8 @@ INTENTS: Mapping[str, float] = MappingProxyType(
 )
 """What a signal asks for, by weight."""
 
+LEANINGS = (0.0, 1.0, 1.0, 4.0)
+"""By what a scenario multiplies the weight of each intent; entries never all vanish together."""
 RARE_LIMIT = 0.06
 """How likely an account is to have one of the limits that few have."""
 CALM = 0.1

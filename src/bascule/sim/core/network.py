@@ -57,8 +57,8 @@ class Network:
         self.up: dict[VenueId, bool] = {}
         self.deaf_until: dict[VenueId, int] = {}
         """Until when a venue has forgotten whom it tells of what."""
-        self.in_flight: dict[str, NewOrder] = {}
-        """Orders that were written and have not reached the venue, or never will, by name."""
+        self.in_flight: dict[str, NewOrder | ReplaceOrder] = {}
+        """Orders and changes on their way to the venue, by name."""
         self.amends_heard: dict[AccountId, set[str]] = {}
         """The busts and corrections that reached this run of the engine, or one before that lived
         on long enough to keep them."""
@@ -86,7 +86,7 @@ class Network:
         name = _name(request)
         timeout = self._settings.capabilities[request.account].submit_timeout_ns
         self._clock.after(timeout, lambda: self._time_out(number), host=True)
-        if isinstance(request, NewOrder):
+        if not isinstance(request, CancelOrder):
             self.in_flight[name] = request
         if self._chances.strikes("lose_request", name):
             self.in_flight.pop(name, None)

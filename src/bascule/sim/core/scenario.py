@@ -2,7 +2,7 @@
 
 import random
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -30,6 +30,7 @@ from bascule.model.intent import (
 from bascule.model.values import SECOND, Instant
 from bascule.sim.core.distributions import (
     INTENTS,
+    LEANINGS,
     STEP_FAULTS,
     STEPS,
     STEPS_RANGE,
@@ -67,17 +68,47 @@ class Scenario(Struct, frozen=True):
         return replace(self, faults=left)
 
 
+class _Mood(NamedTuple):
+    """What the senders of one scenario are like; each scenario leans another way."""
+
+    prices: dict[str, Decimal]
+    weights: tuple[float, ...]
+    strategies: tuple[str, ...]
+    symbols: tuple[str, ...]
+    buys: float
+
+    def side(self, dice: random.Random) -> Side:
+        return Side.BUY if dice.random() < self.buys else Side.SELL
+
+
+def _mood(dice: random.Random) -> _Mood:
+    return _Mood(
+        prices=dict(SYMBOLS),
+        weights=_weights(dice),
+        strategies=STRATEGIES if dice.random() < 0.6 else STRATEGIES[:1],
+        symbols=("EURUSD", "EURUSD", "GBPUSD") if dice.random() < 0.6 else ("EURUSD",),
+        buys=dice.choice((0.5, 0.5, 0.9, 0.1)),
+    )
+
+
+def _weights(dice: random.Random) -> tuple[float, ...]:
+    drawn = {name: weight * dice.choice(LEANINGS) for name, weight in INTENTS.items()}
+    if not drawn["market"] and not drawn["limit"]:
+        drawn["market"] = INTENTS["market"]
+    return tuple(drawn.values())
+
+
 def scenario_of(seed: int) -> Scenario:
     """Draw the scenario of a seed."""
     dice = random.Random(seed)
     settings = settings_of(dice)
     faults = faults_of(dice)
-    prices = dict(SYMBOLS)
+    mood = _mood(dice)
     steps = []
     at: int = START + 2 * SECOND
     for number in range(dice.randint(*STEPS_RANGE)):
         at += gap(dice)
-        steps.append(_step(dice, number, at, faults, prices))
+        steps.append(_step(dice, number, at, faults, mood))
     if "reuse_order_id" in faults:
         # A venue that gives its numbers out again names its client's orders in each fill.
         faults.pop("unnamed_fill", None)
@@ -89,7 +120,7 @@ def scenario_of(seed: int) -> Scenario:
 
 
 def _step(
-    dice: random.Random, number: int, at: int, faults: dict[str, float], prices: dict[str, Decimal]
+    dice: random.Random, number: int, at: int, faults: dict[str, float], mood: _Mood
 ) -> Step:
     for name in STEP_FAULTS:
         if name in faults and dice.random() < faults[name]:
@@ -97,16 +128,16 @@ def _step(
     kind = dice.choices(tuple(STEPS), tuple(STEPS.values()))[0]
     if kind == "mark":
         symbol = dice.choice(tuple(SYMBOLS))
-        prices[symbol] += TICK * dice.choice((-60, -25, -8, -3, -1, 1, 3, 8, 25, 60))
-        return Step(number, at, kind, (symbol, prices[symbol]))
+        mood.prices[symbol] += TICK * dice.choice((-60, -25, -8, -3, -1, 1, 3, 8, 25, 60))
+        return Step(number, at, kind, (symbol, mood.prices[symbol]))
     if kind == "signal":
-        return Step(number, at, kind, _signal(dice, number, prices))
+        return Step(number, at, kind, _signal(dice, number, mood))
     return Step(number, at, kind, dice.random())
 
 
-def _signal(dice: random.Random, number: int, prices: dict[str, Decimal]) -> Signal:
+def _signal(dice: random.Random, number: int, mood: _Mood) -> Signal:
     count = dice.choice((1, 1, 1, 1, 1, 2, 3))
-    intents = tuple(_intent(dice, prices) for _ in range(count))
+    intents = tuple(_intent(dice, mood) for _ in range(count))
     odd = dice.random()
     return Signal(
         source="sim",
@@ -116,33 +147,36 @@ def _signal(dice: random.Random, number: int, prices: dict[str, Decimal]) -> Sig
         raw="",
         key=f"key{number}" if dice.random() < 0.9 else "",
         fired_at=Instant(-90 * SECOND) if odd < 0.02 else None,
-        strategy="nobody" if 0.02 < odd < 0.03 else dice.choice(STRATEGIES),
+        strategy="nobody" if 0.02 < odd < 0.03 else dice.choice(mood.strategies),
         intents=() if 0.03 < odd < 0.05 else intents,
         refused_code="unreadable" if 0.03 < odd < 0.04 else "",
         refused_text="nothing could be read" if 0.03 < odd < 0.04 else "",
     )
 
 
-def _intent(dice: random.Random, prices: dict[str, Decimal]) -> Intent:
-    symbol = dice.choice(("EURUSD", "EURUSD", "EURUSD", "GBPUSD"))
-    price = prices[symbol]
-    kind = dice.choices(tuple(INTENTS), tuple(INTENTS.values()))[0]
+def _intent(dice: random.Random, mood: _Mood) -> Intent:
+    symbol = dice.choice(mood.symbols)
+    price = mood.prices[symbol]
+    kind = dice.choices(tuple(INTENTS), mood.weights)[0]
     if kind in ("market", "limit", "stop", "trailing", "target"):
-        return _entry(dice, kind, symbol, price)
+        return _entry(dice, kind, symbol, price, mood.side(dice))
     if kind == "nonsense":
         return _nonsense(dice)
     return _change(dice, kind, symbol, price)
 
 
-def _entry(dice: random.Random, kind: str, symbol: str, price: Decimal) -> Intent:
-    side = dice.choice((Side.BUY, Side.SELL))
+def _entry(
+    dice: random.Random, kind: str, symbol: str, price: Decimal, side: Side
+) -> Intent:
     amount = _amount(dice)
     protection = _protection(dice, price, side)
     if kind == "target":
         return TargetPosition(
             symbol=symbol,
             reference_price=price,
-            direction=dice.choice((Direction.LONG, Direction.SHORT, Direction.FLAT)),
+            direction=dice.choice(
+                (Direction.LONG if side is Side.BUY else Direction.SHORT,) * 2 + (Direction.FLAT,)
+            ),
             quantity=amount if dice.random() < 0.7 else None,
             order_quantity=_amount(dice) if dice.random() < 0.3 else None,
             may_open=dice.random() < 0.8,

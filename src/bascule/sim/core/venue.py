@@ -562,6 +562,9 @@ class Venue:
         )
         self.trades[trade.account, trade.exec_id] = kept
         self.told[trade.account, trade.shown_id].append((quantity, trade.side))
+        self.told[trade.account, ExecID(f"{trade.exec_id}'")] = [
+            (trade.quantity, trade.side.opposite)
+        ]
         self.amended[trade.account] = self.amended.get(trade.account, 0) + 1
         self._tell(
             self.trade_report(

@@ -60,7 +60,8 @@ class Watch:
     """Follows one run, and raises ``Broken`` the moment that something is wrong.
 
     ``rows`` and ``durable`` look into the disk's model; ``latched`` says what the kill switch
-    forbids an account's strategy; ``in_flight`` gives the orders written that have not reached the venue.
+    forbids an account's strategy; ``in_flight`` gives the orders and changes that are on
+    their way to the venue.
     """
 
     def __init__(self, settings: Settings, clock: Clockwork) -> None:
@@ -69,7 +70,7 @@ class Watch:
         self.venue: Venue
         self.durable: Callable[[], int]
         self.latched: Callable[[AccountId, str], LatchMode | None]
-        self.in_flight: Callable[[], Iterable[NewOrder]]
+        self.in_flight: Callable[[], Iterable[NewOrder | ReplaceOrder]]
         self.state = State()
         self.trace: list[str] | None = None
         self.requested: dict[ClOrdID, ev.OrderRequested] = {}
@@ -79,7 +80,6 @@ class Watch:
         self._keys: dict[str, int] = {}
         self._counted: dict[tuple[AccountId, ExecID], int] = {}
         self._sent: dict[str, int] = {}
-        self._growing: dict[ClOrdID, Decimal] = {}
         self._stops: set[str] = set()
         self._hash = hashlib.sha256()
         self.sends = 0
@@ -184,7 +184,7 @@ class Watch:
             if name in self._sent:
                 raise Broken("I9", f"{name} ended as unsent, and was sent")
             return
-        if any(order.cl_ord_id == name for order in self.in_flight()):
+        if any(isinstance(one, NewOrder) and one.cl_ord_id == name for one in self.in_flight()):
             raise Broken("I9", f"{name} ended as {event.reason} while its request travels")
         order = self.venue.by_name.get((event.account, name))
         if order is not None and order.live and name not in self.venue.lied:
@@ -243,9 +243,7 @@ class Watch:
         self._latch(request)
         if not isinstance(request, NewOrder):
             if isinstance(request, ReplaceOrder) and request.quantity is not None:
-                now = self._growing.get(request.cl_ord_id, ZERO)
-                self._growing[request.cl_ord_id] = max(now, request.quantity)
-                self._limits(request.account, request.venue_symbol)
+                self._limits(request.account, request.venue_symbol, request)
             return
         asked = self.requested[request.cl_ord_id]
         if asked.leg == "e":
@@ -270,7 +268,7 @@ class Watch:
             raise Broken("I4", f"{request.cl_ord_id} is larger than an order may be")
 
     def _limits(
-        self, account: AccountId, symbol: VenueSymbol, sending: NewOrder | None = None
+        self, account: AccountId, symbol: VenueSymbol, sending: NewOrder | ReplaceOrder
     ) -> None:
         """Hold the worst case at the venue, with what is under way, against the limit."""
         limit = self.settings.accounts[account].limits.max_position_qty
@@ -284,13 +282,19 @@ class Watch:
         else:
             net = self.venue.net.get((account, symbol), ZERO)
             worst[Side.BUY if net > 0 else Side.SELL] += abs(net)
+        under_way = [one for one in self.in_flight() if one is not sending]
+        under_way.append(sending)
+        grown = {
+            one.cl_ord_id: one.quantity
+            for one in under_way
+            if isinstance(one, ReplaceOrder) and one.quantity is not None
+        }
         for order in self.venue.working.values():
             if order.account == account and order.venue_symbol == symbol and self._is_entry(order):
-                asked = max(order.quantity, self._growing.get(order.cl_ord_id or ClOrdID(""), ZERO))
+                asked = max(order.quantity, grown.get(order.cl_ord_id or ClOrdID(""), ZERO))
                 worst[order.side] += asked - order.cum
-        under_way = [order for order in self.in_flight() if order is not sending]
-        for new in (*under_way, *((sending,) if sending is not None else ())):
-            if (new.account, new.venue_symbol) == (account, symbol):
+        for new in under_way:
+            if isinstance(new, NewOrder) and (new.account, new.venue_symbol) == (account, symbol):
                 asked_for = self.requested.get(new.cl_ord_id)
                 if asked_for is not None and asked_for.leg == "e":
                     worst[new.side] += new.quantity
