@@ -6,8 +6,10 @@ from bascule.api.metrics import Turned
 from bascule.api.quoted import Bars
 from bascule.api.status import StatusView, status_view
 from bascule.api.stream import Streams
+from bascule.config.handover import GuardianFiles
 from bascule.config.second_factor import SecondFactor
 from bascule.engine.runtime import Runtime
+from bascule.guardian.intake import last_drill
 from bascule.model.errors import JournalUnwritable
 
 
@@ -47,6 +49,8 @@ class Served:
     async def status(self) -> StatusView:
         """Show the engine as it stands."""
         latch = await asyncio.to_thread(self.runtime.latch.scopes)
-        view = status_view(self.runtime, self._started_at, latch)
+        drills = GuardianFiles(self.runtime.setup.data_dir).drills
+        drill = await asyncio.to_thread(last_drill, drills)
+        view = status_view(self.runtime, self._started_at, latch, drill)
         await self.settled()
         return view

@@ -11,6 +11,7 @@ from bascule.api.losing import LossView, loss_view
 from bascule.api.pricing import Pricing
 from bascule.api.views import in_doubt
 from bascule.execution.state import AccountState
+from bascule.guardian.words import DrillView
 from bascule.model.account import AccountSpec
 from bascule.model.enums import OrdStatus
 from bascule.model.values import ZERO, Instant
@@ -72,7 +73,8 @@ class AccountView(Struct, frozen=True, kw_only=True, omit_defaults=True):
 class StatusView(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The whole engine. ``head`` is the last durable event, ``uptime`` in nanoseconds.
 
-    ``latch`` holds what the latch file holds: by scope, who shut the gate and why.
+    ``latch`` holds what the latch holds: by scope, who shut the gate and why. ``guardian`` says
+    whether one is there, ``drill`` when the kill switch was last tried and what came of it.
     """
 
     mode: str
@@ -91,17 +93,23 @@ class StatusView(Struct, frozen=True, kw_only=True, omit_defaults=True):
     refused_signals: int
     reduce_only: bool = False
     data_dir: str = ""
+    guardian: bool = False
+    drill: DrillView | None = None
 
 
 def status_view(
-    runtime: "Runtime", started_at: Instant, latch: Mapping[str, Mapping[str, object]]
+    runtime: "Runtime",
+    started_at: Instant,
+    latch: Mapping[str, Mapping[str, object]],
+    drill: DrillView | None = None,
 ) -> StatusView:
     """Show the engine as it stands.
 
     Args:
         runtime: the engine.
         started_at: when this process began to serve.
-        latch: the latch file's scopes, read beforehand.
+        latch: the latch's scopes, read beforehand.
+        drill: the last drill, read beforehand.
     """
     state = runtime.state
     now = runtime.clock.now()
@@ -124,6 +132,8 @@ def status_view(
         refused_signals=state.refused_signals,
         reduce_only=state.reduce_only,
         data_dir=str(runtime.setup.data_dir),
+        guardian=bool(runtime.guardian.present),
+        drill=drill,
     )
 
 

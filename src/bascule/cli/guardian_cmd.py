@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from bascule.cli.guardian_remote import GuardianClient
     from bascule.config.build import Config
     from bascule.config.handover import GuardianEndpoint
-    from bascule.guardian.words import GuardianView
+    from bascule.guardian.words import DrillView, GuardianView
 
 
 DEMO_ALONE_S = 30.0
@@ -36,6 +36,7 @@ def run(
     broker_port: Annotated[int | None, typer.Option("--broker-port", hidden=True)] = None,
 ) -> None:
     """Guard the accounts until told to end. `bascule run` starts one by itself."""
+    from bascule.cli.drill_cmd import Schedule
     from bascule.cli.guardian_faces import faces
     from bascule.cli.guardian_setup import guardian_setup
     from bascule.cli.logs import log_to
@@ -51,11 +52,12 @@ def run(
     shown = faces(settings, secrets, SystemClock())
     port = 0 if demo else settings.guardian.port
     alone_s = DEMO_ALONE_S if demo else 0.0
+    words = ("--config", str(settings.file)) if settings.file and not demo else ()
     run_guardian(
         setup,
         port,
         extra=shown.extra,
-        beside=(log_alerts, *shown.beside),
+        beside=(log_alerts, *shown.beside, Schedule(words, settings.guardian.drill_every)),
         ready=_say_ready,
         alone_s=alone_s,
     )
@@ -163,7 +165,7 @@ def print_view(view: "GuardianView") -> None:
         until = f", not before {date_time(stop.until)} UTC" if stop.until else ""
         words = f"{stop.action} on {stop.scope} by {stop.by}: {stop.reason}{until}"
         typer.secho(f"stopped   {words}", fg="yellow")
-    typer.echo(f"drill     {drill_words(view)}")
+    typer.echo(f"drill     {drill_words(view.drill, view.at)}")
     typer.echo("")
     print_table(
         ("account", "venue", "link", "positions", "orders", "equity", "loss line", "room",
@@ -181,14 +183,13 @@ def print_view(view: "GuardianView") -> None:
     )  # fmt: skip
 
 
-def drill_words(view: "GuardianView") -> str:
+def drill_words(drill: "DrillView | None", now: int) -> str:
     """Say when the last drill was and what came of it."""
     from bascule.execution.story.words import span
 
-    drill = view.drill
     if drill is None:
-        return "none yet: `bascule drill`"
-    return f"{'passed' if drill.passed else 'FAILED'} {span(view.at - drill.at)} ago; {drill.text}"
+        return "none yet, `bascule drill` holds one"
+    return f"{'passed' if drill.passed else 'FAILED'} {span(now - drill.at)} ago; {drill.text}"
 
 
 def exit_when_not_flat(flat: bool) -> None:

@@ -34,6 +34,7 @@ COMMANDS = (
     "approve_cmd",
     "kill_cmd",
     "guardian_cmd",
+    "drill_cmd",
     "faces_cmd",
     "alerts_cmd",
     "secrets_cmd",
@@ -42,6 +43,7 @@ COMMANDS = (
     "fix_cmd",
     "rules_cmd",
     "journal_cmd",
+    "sim_cmd",
 )
 """The files of the commands, in the order of the help."""
 

@@ -45,6 +45,7 @@ def _print(found: "StatusView") -> None:
     typer.echo(f"signals   {found.signals:,}, of which {found.refused_signals:,} refused")
     doubt = ", ".join(found.in_doubt[:5]) or "none"
     typer.echo(f"orders    {found.open_orders} open; in doubt: {doubt}")
+    typer.echo(f"guardian  {'there' if found.guardian else 'none'}; drill: {_drill(found)}")
     for stop in found.stops:
         until = f", not before {date_time(stop.until)} UTC" if stop.until else ""
         words = f"{stop.mode} on {stop.scope} by {stop.by}: {stop.reason}{until}"
@@ -110,6 +111,12 @@ def _print_losses(accounts: "list[AccountView]") -> None:
     for one, loss in limited:
         if loss.unknown:
             typer.secho(f"{one.id}: the loss is not known: {loss.unknown}", fg="yellow")
+
+
+def _drill(found: "StatusView") -> str:
+    from bascule.cli.guardian_cmd import drill_words
+
+    return drill_words(found.drill, found.started_at + found.uptime)
 
 
 def _notes(account: "AccountView") -> str:
