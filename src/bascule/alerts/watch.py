@@ -34,13 +34,13 @@ class Watch:
         self._clock = clock
         self._waiting: deque[Event] = deque(maxlen=BACKLOG_MAX)
         self._news = asyncio.Event()
-        self.dropped = 0
+        self._dropped = 0
 
     def follow(self, events: Sequence[Event]) -> None:
         """Put aside what may be told."""
         for event in events:
             if type(event) in TABLE:
-                self.dropped += len(self._waiting) == BACKLOG_MAX
+                self._dropped += len(self._waiting) == BACKLOG_MAX
                 self._waiting.append(event)
                 self._news.set()
 
@@ -50,6 +50,9 @@ class Watch:
             self._news.clear()
             while self._look():
                 await asyncio.sleep(0)
+            if self._dropped:
+                log.warning("events_not_looked_at", count=self._dropped)
+                self._dropped = 0
             for made in self._rules.overdue(self._clock()):
                 self._tell(made)
             with suppress(TimeoutError):

@@ -5,6 +5,7 @@ An empty file flattens everything. Else each line is a command: ``flatten accoun
 file is acted on once it has stopped growing, and then renamed; the answer stands beside it.
 """
 
+import asyncio
 import os
 from datetime import UTC, datetime
 from pathlib import Path
@@ -56,7 +57,8 @@ class FileDrop:
 
     async def look(self) -> None:
         """Act on the file once it is there and whole."""
-        found = self._find()
+        # In a thread: a network folder that hangs must not hold up the guardian.
+        found = await asyncio.to_thread(self._find)
         if found is None:
             self._seen = self._acted = None
             return
@@ -80,11 +82,7 @@ class FileDrop:
         return None
 
     async def _act(self, path: Path) -> None:
-        try:
-            with path.open("rb") as file:
-                text = file.read(BYTES_MAX).decode("utf-8", "replace")
-        except OSError:
-            text = "unreadable"
+        text = await asyncio.to_thread(_read, path)
         answers = []
         for line, command in _commands(text):
             result = await self._guardian.command(command)
@@ -92,9 +90,12 @@ class FileDrop:
             if result.status == "refused":  # a mistyped name: somebody wanted a stop all the same
                 instead = _command(f"not understood: {line}")
                 answers.append(_answer(line, instead, await self._guardian.command(instead)))
-        self._file_away(path, "\n".join(answers) + "\n")
+        if not await asyncio.to_thread(self._file_away, path, "\n".join(answers) + "\n"):
+            words = f"{path} was acted on and could not be renamed. Remove it by hand."
+            self._guardian.tell("warning", "kill_file_stays", words, "kill_file_stays")
 
-    def _file_away(self, path: Path, answer: str) -> None:
+    def _file_away(self, path: Path, answer: str) -> bool:
+        """Rename the file and leave the answer beside it; False where that cannot be done."""
         moment = datetime.fromtimestamp(self._clock.now() / SECOND, UTC)
         done = path.with_name(f"{path.name}.done-{moment:%Y%m%dT%H%M%S}Z")
         try:
@@ -102,8 +103,16 @@ class FileDrop:
             done.with_name(f"{done.name}.answer").write_text(answer, encoding="utf-8")
         except OSError as error:
             log.warning("kill_file_not_renamed", text=error.strerror)
-            words = f"{path} was acted on and could not be renamed. Remove it by hand."
-            self._guardian.tell("warning", "kill_file_stays", words, "kill_file_stays")
+            return False
+        return True
+
+
+def _read(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return file.read(BYTES_MAX).decode("utf-8", "replace")
+    except OSError:
+        return "unreadable"
 
 
 def _commands(text: str) -> list[tuple[str, Command]]:

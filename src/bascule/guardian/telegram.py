@@ -273,7 +273,7 @@ def _scope(rest: str) -> str:
     word = rest.strip()
     if word in ("", "all"):
         return "all"
-    return word if ":" in word else f"account:{word}"
+    return word if ":" in word else f"account:{word.lower()}"
 
 
 def _line(one: AccountView) -> str:

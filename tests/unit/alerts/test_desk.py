@@ -1,5 +1,10 @@
 """What is sent when: repeats, bursts, digests, and critical alerts that no channel took."""
 
+import re
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from bascule.alerts.alert import Alert, AlertPlan, Severity
 from bascule.alerts.desk import RETRIES, WAITING_MAX, Desk
 from bascule.alerts.kinds import alert
@@ -118,3 +123,45 @@ def test_a_slow_channel_lets_only_so_many_wait() -> None:
     assert len(drained(desk, 0.0)) == WAITING_MAX
     digest = desk.take(WINDOW)
     assert digest and "5 x main" in digest.alert.text
+
+
+@settings(max_examples=60)
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["put", "take", "fail", "wait"]),
+            st.integers(0, 3),
+            st.sampled_from(["order_filled", "halted"]),
+        ),
+        max_size=60,
+    )
+)
+def test_every_alert_is_sent_or_counted(steps: list[tuple[str, int, str]]) -> None:
+    """Whatever repeats, comes too fast or reaches nobody: nothing is lost, nothing told twice."""
+    desk, now, put, told = Desk(PLAN), 0.0, 0, 0
+
+    def take(*, fail: bool) -> None:
+        nonlocal told
+        message = desk.take(now)
+        if message is None:
+            return
+        if fail:
+            desk.failed(message, now)
+        elif message.held:
+            counted = re.findall(r"^(\d+) x ", message.alert.text, re.MULTILINE)
+            told += sum(map(int, counted))
+        else:
+            told += 1
+
+    for step, number, name in steps:
+        if step == "put":
+            desk.put(made(name, key=f"{name} {number}"), now)
+            put += 1
+        elif step == "wait":
+            now += 7.0 * (number + 1) ** 3
+        else:
+            take(fail=step == "fail")
+    while (due := desk.due_in(now)) is not None:
+        now += due
+        take(fail=False)
+    assert told == put

@@ -127,7 +127,7 @@ async def test_halt_and_cancel_act_at_once(tmp_path: Path) -> None:
     """A name alone is an account; a scope may be given in full; the engine is not needed."""
     async with house(tmp_path) as one, one.running():
         one.guardian.engine = "dead"
-        for text in ("/halt", "/halt alpha", "/halt@my_bot firm:acme", "/cancel beta"):
+        for text in ("/halt", "/halt Alpha", "/halt@my_bot firm:acme", "/cancel beta"):
             one.write(text)
         await one.said(4)
         assert one.did == [
