@@ -26,6 +26,8 @@ from bascule.model.values import Instant
 
 REQUEST_TIMES_MAX = 3
 """How often one gap is asked for."""
+SKIP_MAX = 1_000_000
+"""How many numbers a person may leave out at once."""
 
 
 class NotLoggedOn(Exception):
@@ -178,6 +180,24 @@ class Session:
             self.store.reset(now)
         return core.outbox.take()
 
+    def set_numbers(self, *, next_in: int, next_out: int) -> None:
+        """Go on with numbers that were agreed with the peer, while no connection is up.
+
+        Raises:
+            ValueError: the session is connected, or a number cannot be; nothing was changed.
+        """
+        ahead = next_out - self.store.next_out
+        if self.connected:
+            raise ValueError(f"{self.config.name} is connected; disconnect it first")
+        if next_in < 1 or not 0 <= ahead <= SKIP_MAX:
+            raise ValueError(
+                f"next_in must be at least 1, and next_out {self.store.next_out} to"
+                f" {self.store.next_out + SKIP_MAX}: a number is never used twice but after a reset"
+            )
+        self.store.expect(next_in)
+        for _ in range(ahead):
+            self.store.sent(b"")
+
     def taken(self, number: int) -> None:
         """Say that delivered messages up to and with ``number`` need no second delivery."""
         self.store.taken(number)
@@ -195,7 +215,7 @@ class Session:
         elif core.phase in (Phase.UP, Phase.LEAVING):
             core.replay.go_on(now)
             self._watch_gap()
-            if core.phase is Phase.UP and not self.may_connect(now):
+            if core.phase is Phase.UP and self._is_over(now):
                 core.logout("the session's hours are over", Phase.LEAVING)
             self._watch_life()
         return core.outbox.take()
@@ -222,10 +242,15 @@ class Session:
 
     def _begin_anew(self, now: Instant) -> None:
         """Reset numbers that belong to an earlier session of the schedule."""
-        schedule, created = self.config.schedule, self.store.created_ns
-        window = schedule.window(now) if schedule else None
-        if created == 0 or (window and created < window.begin):
+        window = self.config.schedule.window(now) if self.config.schedule else None
+        if self.store.created_ns == 0 or (window and self.store.created_ns < window.begin):
             self.store.reset(now)
+
+    def _is_over(self, now: Instant) -> bool:
+        """Whether the session that the numbers belong to has ended by the clock."""
+        schedule = self.config.schedule
+        window = schedule.window(now) if schedule else None
+        return schedule is not None and (window is None or self.store.created_ns < window.begin)
 
     def _too_late(self) -> None:
         core = self._core
