@@ -22,6 +22,7 @@ from bascule.model.enums import StopMode
 from bascule.model.errors import ConfigError
 from bascule.model.ids import AccountId, ClOrdID
 from bascule.model.values import SECOND, Instant
+from tests.outside import Outside
 from tests.unit.alerts.sink import Sink, sink
 
 HALTED = alert("halted", "main", "By anna: a test.")
@@ -216,6 +217,30 @@ async def test_heartbeats_go_on_while_all_is_well_and_stop_when_it_is_not() -> N
         await asyncio.sleep(0.1)
         assert len(one.paths) == count
         beating.cancel()
+
+
+async def test_a_loop_that_stands_still_is_silent() -> None:
+    """The monitor is outside, so it notices; when the loop turns again the beats go on."""
+
+    async def well() -> bool:
+        return True
+
+    async def until(count: int) -> None:
+        async with asyncio.timeout(5):
+            while len(outside.beats) < count:
+                await asyncio.sleep(0.005)
+
+    with Outside() as outside:
+        async with asyncio.TaskGroup() as group:
+            url = f"http://{outside.host}/{PATH}"
+            beating = group.create_task(Heartbeat("engine", url, 0.02, well).run())
+            await until(2)
+            time.sleep(0.1)  # what was on its way has arrived
+            count = len(outside.beats)
+            time.sleep(0.2)
+            assert len(outside.beats) == count
+            await until(count + 2)
+            beating.cancel()
 
 
 async def test_a_monitor_that_refuses_is_logged_once_and_without_its_url() -> None:
