@@ -112,6 +112,15 @@ def test_gap_trading_forbids_opening_and_not_holding() -> None:
     assert flat_span(rule, "fx", at("2026-11-18T16:00:00", NEW_YORK)) is None
 
 
+def test_a_buffer_reaches_back_over_midnight() -> None:
+    """A time of ten past midnight is prepared for the evening before."""
+    rule = topstep(time="00:10", tz="UTC", reopen="01:00")
+    assert flat_span(rule, "always", at("2026-11-17T23:39:59", "UTC")) is None
+    assert found(rule, "always", at("2026-11-17T23:40:00", "UTC")).due == at(
+        "2026-11-18T00:10:00", "UTC"
+    )
+
+
 def test_a_time_of_ones_own_for_friday_and_a_stated_reopening() -> None:
     """What always trades has no opening of its own to wait for."""
     rule = FlatRule(overnight="allowed", weekend="flat", friday_time="20:00", tz="UTC")

@@ -18,7 +18,7 @@ FORBIDDEN = ("flat", "prohibited", "restricted", "unknown")
 """Words that a rule on the night or the weekend forbids to hold with; unknown reads as the rest."""
 _FRIDAY = 4
 _DAYS_BACK = 3
-"""A Friday's span lasts over a weekend and a holiday."""
+"""A Friday's span lasts over a weekend and a holiday; tomorrow's may begin before midnight."""
 ALWAYS = Instant(1 << 61)
 _OVER_A_WEEKEND = DAY
 """A closure this long holds a weekend or a holiday."""
@@ -39,8 +39,8 @@ def flat_span(rule: FlatRule, session: str, at: Instant) -> FlatSpan | None:
 def _spans(rule: FlatRule, session: str, at: Instant) -> list[FlatSpan]:
     spans = []
     today = local(at, rule.tz).date()
-    for back in range(_DAYS_BACK, -1, -1):
-        span = _stated(rule, session, today - timedelta(days=back))
+    for ahead in range(-_DAYS_BACK, 2):
+        span = _stated(rule, session, today + timedelta(days=ahead))
         if span is not None:
             spans.append(span)
     closure = _closure(session, sessions.state(session, at))
