@@ -330,7 +330,7 @@ class Guardian:
         except OSError as error:
             return CommandResult(
                 status="refused",
-                code="disk",
+                code="guardian_disk",
                 text=f"Nothing was armed for certain: the disk refused it ({error.strerror})",
                 at=now,
             )
