@@ -315,3 +315,13 @@ def unvalued(code: str, proposal: Proposal, limit: Decimal, what: str) -> Verdic
         "the same order once quotes have come",
         limit=limit,
     )
+
+
+def untold(code: str, proposal: Proposal, limit: Decimal, what: str) -> Verdict:
+    """Refuse because the venue has not told ``what`` of the account's money yet."""
+    return refuse(
+        code,
+        f"the venue has not told {what} of account {proposal.spec.id} yet",
+        "the same order once it has",
+        limit=limit,
+    )

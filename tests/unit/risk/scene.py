@@ -111,15 +111,17 @@ def run(code: str, **words: Any) -> Verdict | None:
 def passes(code: str, **words: Any) -> Verdict:
     """Hold that a check lets an order go, and give its verdict."""
     verdict = run(code, **words)
-    assert verdict is not None and verdict.ok, verdict
+    assert verdict is not None and verdict.ok is True, verdict
     assert verdict.code == code
+    assert (verdict.used is None) == (verdict.limit is None) or verdict.text, verdict
+    assert not verdict.passes and verdict.room is None
     return verdict
 
 
 def refuses(code: str, *said: str, **words: Any) -> Verdict:
     """Hold that a check refuses an order, says these words, and says what would pass."""
     verdict = run(code, **words)
-    assert verdict is not None and not verdict.ok, verdict
+    assert verdict is not None and verdict.ok is False, verdict
     assert verdict.code == code
     assert verdict.text and verdict.passes
     for part in said:

@@ -1,6 +1,7 @@
 """Each check at its boundary: what is exactly the limit passes, the least bit more is refused."""
 
 from decimal import Decimal as D
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
@@ -29,6 +30,12 @@ SELL = {"side": Side.SELL}
 def quote(age_ms: int = 0) -> Quote:
     """Give a quote that is so old."""
     return Quote("EURUSD.x", D("1.0999"), D("1.1001"), NOW - age_ms * MILLISECOND)
+
+
+def numbers(code: str, **words: Any) -> tuple[D | None, D | None]:
+    """Give what a check that lets an order go says was used, and its limit."""
+    verdict = passes(code, **words)
+    return verdict.used, verdict.limit
 
 
 def test_places_and_codes_are_each_checks_own() -> None:
@@ -125,7 +132,8 @@ def test_the_list_of_instruments_is_held_to(
 def test_an_entry_needs_an_open_session(session: str) -> None:
     """A break counts as closed, and is said to be one."""
     passes("session_closed", session="open")
-    refuses("session_closed", f"is {session}", "EURUSD", session=session)
+    said = "is in its break" if session == "break" else "is closed"
+    refuses("session_closed", said, "EURUSD", session=session)
 
 
 def test_a_stop_can_be_required() -> None:
@@ -193,7 +201,8 @@ def test_a_books_worst_case() -> None:
 def test_a_contracts_worst_case() -> None:
     """Books on the order's side, everything open there, and the order."""
     limits = {"max_position_qty": D(5)}
-    passes("position_limit", limits=limits, long=D(3), open_buy=D(1), short=D(9), open_sell=D(9))
+    words = {"long": D(3), "open_buy": D(1), "short": D(9), "open_sell": D(9)}
+    assert numbers("position_limit", limits=limits, **words) == (D(5), D(5))
     verdict = refuses(
         "position_limit", "5.01 buy", "4.01 held or open, 1 asked", "0.99 or less",
         limits=limits, long=D(3), open_buy=D("1.01"),
@@ -209,7 +218,8 @@ def test_a_contracts_worst_case() -> None:
 def test_an_accounts_contracts_together() -> None:
     """Each with its larger side; this one with what it would become."""
     limits = {"max_account_qty": D(10)}
-    passes("account_position_limit", limits=limits, others_quantity=D(6), long=D(2), open_buy=D(1))
+    words = {"limits": limits, "others_quantity": D(6), "long": D(2), "open_buy": D(1)}
+    assert numbers("account_position_limit", **words) == (D(10), D(10))
     verdict = refuses(
         "account_position_limit", "10.01", "6.01 in others", "0.99 or less",
         limits=limits, others_quantity=D("6.01"), long=D(3),
@@ -223,7 +233,8 @@ def test_an_accounts_contracts_together() -> None:
 def test_a_contract_over_all_accounts() -> None:
     """What others have on this side counts; the portfolio's own limit for a symbol comes first."""
     together = replace(LOOSEST, max_position_qty=D(10), max_position_qty_by_symbol={"X": D(1)})
-    passes("portfolio_position_limit", portfolio=together, elsewhere_quantity=D(7), long=D(2))
+    words = {"portfolio": together, "elsewhere_quantity": D(7), "long": D(2)}
+    assert numbers("portfolio_position_limit", **words) == (D(10), D(10))
     verdict = refuses(
         "portfolio_position_limit", "10.01", "7.01 on other accounts", "0.99 or less",
         portfolio=together, elsewhere_quantity=D("7.01"), long=D(2),
@@ -287,8 +298,8 @@ def test_an_orders_value() -> None:
 def test_an_accounts_notional() -> None:
     """Others at their worst, this contract at its larger side."""
     limits = {"max_notional": D(330_000)}
-    verdict = passes("notional_limit", limits=limits, others_value=D(110_000), long=D(1))
-    assert verdict.used == D(330_000)
+    words = {"limits": limits, "others_value": D(110_000), "long": D(1)}
+    assert numbers("notional_limit", **words) == (D(330_000), D(330_000))
     verdict = refuses(
         "notional_limit", "330000.5", "110000.5 in other contracts", "this order 110000",
         "0.99 or less", limits=limits, others_value=D("110000.5"), long=D(1),
@@ -304,8 +315,8 @@ def test_the_portfolios_notional() -> None:
     """In its own currency, whatever the account's is."""
     together = replace(LOOSEST, max_notional=D(165_000))
     words = {"portfolio": together, "portfolio_rate": D("0.5")}
-    verdict = passes("portfolio_notional_limit", elsewhere_value=D(55_000), long=D(1), **words)
-    assert verdict.used == D(165_000)
+    there = {"elsewhere_value": D(55_000), "long": D(1)}
+    assert numbers("portfolio_notional_limit", **there, **words) == (D(165_000), D(165_000))
     verdict = refuses(
         "portfolio_notional_limit", "165001", "55001 of it", "0.99 or less",
         elsewhere_value=D(55_001), long=D(1), **words,
@@ -322,8 +333,7 @@ def test_an_accounts_margin() -> None:
     """By the venue's word with what is open on top, or by the percentage of all, the higher."""
     limits = {"max_margin": D(3_000), "margin_percent": D(1)}
     told = {"money": money(margin=1_000), "waiting_value": D(90_000), "limits": limits}
-    verdict = passes("margin_limit", **told)
-    assert verdict.used == D(1_000 + 900 + 1_100)
+    assert numbers("margin_limit", **told) == (D(1_000 + 900 + 1_100), D(3_000))
     verdict = refuses("margin_limit", "3001", "1001 by its venue", "0.99 or less",
                       **{**told, "money": money(margin=1_001)})  # fmt: skip
     assert (verdict.used, verdict.limit, verdict.room) == (D(3_001), D(3_000), D(1_099))
@@ -340,14 +350,16 @@ def test_an_accounts_margin() -> None:
 def test_margin_that_cannot_be_told_refuses(missing: str) -> None:
     """Each part is needed; none is taken as zero."""
     words = {"limits": {"max_margin": D(1)}, "money": money(), missing: None}
-    refuses("margin_limit", "cannot be valued", **words)
+    said = "not told" if missing == "money" else "cannot be valued"
+    refuses("margin_limit", said, **words)
 
 
 def test_the_portfolios_margin() -> None:
     """What all accounts use, and this order on top."""
     together = replace(LOOSEST, max_margin=D(1_550), margin_percent=D(1))
     words = {"portfolio": together, "portfolio_rate": D("0.5")}
-    assert passes("portfolio_margin_limit", portfolio_margin=D(1_000), **words).used == D(1_550)
+    used = numbers("portfolio_margin_limit", portfolio_margin=D(1_000), **words)
+    assert used == (D(1_550), D(1_550))
     verdict = refuses("portfolio_margin_limit", "1551", "1001 before", "0.99 or less",
                       portfolio_margin=D(1_001), **words)  # fmt: skip
     assert (verdict.limit, verdict.room) == (D(1_550), D(549))
@@ -379,6 +391,8 @@ def test_the_collar_both_ways(words: dict[str, D], goes: bool) -> None:
     if goes:
         verdict = passes("price_collar", limits=limits, **words)
         assert verdict.text == "measured from the venue's quote, 1.1"
+        assert verdict.limit == 5 and (verdict.used is None) == (not words)
+        assert verdict.used is None or verdict.used <= 5
     else:
         verdict = refuses(
             "price_collar", "the venue's quote, 1.1", "the limit is 5 %",
@@ -399,7 +413,7 @@ def test_the_collar_names_prices_on_the_tick() -> None:
 def test_the_collar_says_whose_price_it_was() -> None:
     """A market order's is its sender's."""
     limits = {"price_collar_percent": D(5)}
-    refuses("price_collar", "its sender saw", limits=limits, signal_price=D(2))
+    refuses("price_collar", "its sender saw is", limits=limits, signal_price=D(2))
     refuses("price_collar", "of the order is", limits=limits, price=D(2), ord_type=OrdType.LIMIT)
 
 
@@ -424,7 +438,7 @@ def test_a_live_entry_needs_a_price_to_be_held_against() -> None:
 def test_what_one_order_may_lose() -> None:
     """Quantity x multiplier x distance, against money or a share of equity, the lower."""
     limits = {"max_order_loss": D(500)}
-    assert passes("fat_finger", limits=limits, loss_per_unit=D("0.005")).used == D(500)
+    assert numbers("fat_finger", limits=limits, loss_per_unit=D("0.005")) == (D(500), D(500))
     verdict = refuses(
         "fat_finger", "0.0051 away", "would lose 510 USD", "may lose 500", "0.98 or less",
         "nearer stop", limits=limits, loss_per_unit=D("0.0051"),
@@ -433,7 +447,7 @@ def test_what_one_order_may_lose() -> None:
     share = {"max_order_loss_percent": D(5)}
     assert passes("fat_finger", limits=share, loss_per_unit=D("0.005"), money=money()).limit == 500
     refuses("fat_finger", limits=share, loss_per_unit=D("0.005"), money=money(9_999))
-    refuses("fat_finger", "equity", limits=share, loss_per_unit=D("0.005"))
+    refuses("fat_finger", "told the equity", limits=share, loss_per_unit=D("0.005"))
     both = {"max_order_loss": D(400), "max_order_loss_percent": D(5)}
     refuses("fat_finger", "may lose 400", limits=both, loss_per_unit=D("0.005"), money=money())
     lower = {"max_order_loss": D(600), "max_order_loss_percent": D(4)}
@@ -494,7 +508,8 @@ def test_a_message_budget_keeps_its_reserve() -> None:
 def test_what_a_short_while_may_be_worth() -> None:
     """Everything sent within it counts, and the order."""
     limits = {"short_interval_value": D(200_000), "short_interval_ns": 90 * SECOND}
-    assert passes("short_interval", limits=limits, value_lately=D(90_000)).used == D(200_000)
+    used = numbers("short_interval", limits=limits, value_lately=D(90_000))
+    assert used == (D(200_000), D(200_000))
     verdict = refuses(
         "short_interval", "90001 USD within 90 s", "worth 110000", "later, or a quantity of 0.99",
         limits=limits, value_lately=D(90_001),

@@ -2,7 +2,7 @@
 
 from bascule.model.event import Verdict
 from bascule.model.values import ZERO, text
-from bascule.risk.proposal import Check, Proposal, cents, fitting, refuse, unvalued
+from bascule.risk.proposal import Check, Proposal, cents, fitting, refuse, untold
 
 CODE = "fat_finger"
 
@@ -22,7 +22,7 @@ def run(proposal: Proposal) -> Verdict | None:
     around = proposal.around
     if percent is not None:
         if around.money is None:
-            return unvalued(CODE, proposal, percent, "equity, which the venue has not told yet,")
+            return untold(CODE, proposal, percent, "the equity")
         share = max(around.money.equity, ZERO) * percent / 100
         limit = share if limit is None else min(limit, share)
     assert limit is not None

@@ -3,7 +3,7 @@
 from decimal import Decimal
 
 from bascule.model.event import Verdict
-from bascule.risk.proposal import Check, Proposal, cents, fitting, refuse, unvalued
+from bascule.risk.proposal import Check, Proposal, cents, fitting, refuse, untold, unvalued
 
 CODE = "margin_limit"
 
@@ -24,7 +24,7 @@ def run(proposal: Proposal) -> Verdict | None:
         around.money, around.unit_value, around.others_value, around.waiting_value
     )  # fmt: skip
     if money is None:
-        return unvalued(CODE, proposal, limit, "the margin used, which the venue has not told yet,")
+        return untold(CODE, proposal, limit, "the margin used")
     if unit is None or others is None or waiting is None:
         return unvalued(CODE, proposal, limit, "what is held or on its way")
     share = (limits.margin_percent or Decimal(100)) / 100

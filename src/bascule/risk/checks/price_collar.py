@@ -50,7 +50,7 @@ def _too_far(
     low = floor_to(reference.price - reach, tick)
     lowest = low if low >= reference.price - reach else low + tick
     highest = floor_to(reference.price + reach, tick)
-    whose = "its sender saw" if proposal.ord_type is OrdType.MARKET else "of the order is"
+    whose = "that its sender saw is" if proposal.ord_type is OrdType.MARKET else "of the order is"
     return refuse(
         CODE,
         f"the price {text(own)} {whose} {text(round(away, 3))} % from "

@@ -5,6 +5,7 @@ from bascule.risk.proposal import Check, Proposal
 
 CODE = "session_closed"
 _PASS = Verdict(CODE, True)
+_WORDS = {"break": "in its break"}
 
 
 def run(proposal: Proposal) -> Verdict:
@@ -17,7 +18,7 @@ def run(proposal: Proposal) -> Verdict:
         False,
         None,
         None,
-        f"the session of {proposal.listing.symbol} is {session}",
+        f"the session of {proposal.listing.symbol} is {_WORDS.get(session, session)}",
         "the same order when the session is open",
     )
 
