@@ -156,6 +156,10 @@ def totp(
         )
     secret, address = new_secret(where.mode.value)
     typer.echo(f"Add this to your authenticator app; it is shown this once:\n\n  {address}\n")
+    if sys.stdout.isatty():
+        from bascule.cli.qr import in_terminal, qr
+
+        typer.echo(in_terminal(qr(address)))
     typer.echo(f"To type it by hand: the key {secret}, by time, 6 digits, 30 seconds.")
     if sys.stdin.isatty():
         code = typer.prompt("Code that the app shows now", err=True)
