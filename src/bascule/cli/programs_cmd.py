@@ -79,6 +79,7 @@ def show(name: NameArgument, phase: PhaseOption = "", as_json: JsonOption = Fals
 def copy(
     name: NameArgument,
     file: Annotated[Path, typer.Argument(help="Where the copy goes; nothing is overwritten.")],
+    as_json: JsonOption = False,
 ) -> None:
     """Write a preset as a file of your own, to be compared with the firm and edited.
 
@@ -99,6 +100,9 @@ def copy(
         raise UsageError(
             f"{file} cannot be written: {error.strerror}.", code="file_unwritable"
         ) from error
+    if as_json:
+        print_json(_as_json(facts, reading, whole=True) | {"file": str(file)})
+        return
     typer.echo(f"{file} is written. Compare every line with the firm's rules for your account,")
     typer.echo(f'write the day under verified_on, and name it: programme = "file:{file.name}"')
     _print_questions(reading)

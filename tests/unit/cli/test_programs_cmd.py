@@ -92,6 +92,8 @@ def test_nothing_is_overwritten(bascule: Bascule) -> None:
     done = bascule("programs", "copy", "ftmo-1step", "my.toml")
     assert done.code == 2
     assert "is there already" in done.err
+    other = json.loads(bascule("programs", "copy", "ftmo-1step", "other.toml", "--json").out)
+    assert (other["file"], other["tradable"]) == ("other.toml", True)
     assert Path("my.toml").read_text(encoding="utf-8") == "mine"
 
 
