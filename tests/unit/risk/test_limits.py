@@ -62,6 +62,18 @@ INTEGERS = {
 limits = st.builds(RiskLimits, **{name: values_of(name) for name in RiskLimits.__struct_fields__})
 
 
+@pytest.mark.parametrize("name", ["on_oversize", "self_match", "opposite_positions", "probation"])
+def test_a_word_is_merged_to_its_strict_one(name: str) -> None:
+    """In either order, and two lenient ones stay lenient."""
+    strict, lenient = {
+        "on_oversize": ("reject", "split"), "self_match": ("refuse", "allow"),
+        "opposite_positions": ("refuse", "allow"), "probation": ("approval", "min_size"),
+    }[name]  # fmt: skip
+    rule = TIGHTER[name]
+    assert rule(strict, lenient) == rule(lenient, strict) == rule(strict, strict) == strict
+    assert rule(lenient, lenient) == lenient
+
+
 def test_every_field_has_a_rule() -> None:
     """A new limit without one could be loosened by a strategy, so this fails."""
     plain = {name for name in RiskLimits.__struct_fields__ if not name.endswith("_by_symbol")}

@@ -91,6 +91,16 @@ def test_a_tally_at_the_edge_of_its_day() -> None:
     assert (tally.counts, tally.total) == ([1, 1], 2)
 
 
+@given(GAPS, st.integers(0, 20 * HOUR))
+def test_a_tally_counts_from_an_instant_on(gaps: list[int], ago: int) -> None:
+    """The minute of that instant counts in full, and none before it."""
+    tally, times = Tally([], []), moments([gap // 60 for gap in gaps])
+    for at in times:
+        tally.record(at)
+    instant = times[-1] - ago
+    assert tally.since(instant) == sum(1 for at in times if at // MINUTE >= instant // MINUTE)
+
+
 @given(GAPS, st.sampled_from([1, SECOND, MINUTE, HOUR]))
 def test_values_sum_what_lies_within(gaps: list[int], span: int) -> None:
     """Running sums give what adding each would."""
