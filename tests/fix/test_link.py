@@ -1,0 +1,421 @@
+"""Links: nothing leaves before it is durable, and connections come and go."""
+
+import asyncio
+import random
+import ssl
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from bascule.fix.codec import Decoder, encode
+from bascule.fix.config import SessionConfig, version_named
+from bascule.fix.message import Message, read_time
+from bascule.fix.session import NotLoggedOn, Session
+from bascule.fixwire import link as link_module
+from bascule.fixwire import store as store_module
+from bascule.fixwire.errors import StoreError
+from bascule.fixwire.initiator import Address, Initiator, Proxy
+from bascule.fixwire.link import Application, Link
+from bascule.fixwire.server import Server
+from bascule.fixwire.store import FileStore
+from bascule.model.values import SECOND
+from tests.fix.clause import checks_of
+from tests.integration.proxied import certificates
+
+NOW = read_time(b"20261123-15:00:00")
+ORDER = [(11, b"a"), (21, b"1"), (38, b"1"), (40, b"1"), (54, b"1"), (55, b"ES")]
+ORDER.append((60, b"20261123-15:00:00"))
+
+
+class Noted(Application):
+    """Notes what it is told; echoes orders when it is asked to."""
+
+    def __init__(self, *, echo=False):
+        self.echo = echo
+        self.got, self.again, self.told, self.codes = [], [], [], []
+        self.changed = asyncio.Event()
+
+    def log(self, session, code, text):
+        self.codes.append(code)
+
+    def note(self, what):
+        self.told.append(what)
+        self.changed.set()
+
+    def received(self, link, message, number, again):
+        (self.again if again else self.got).append(message.get(11))
+        if self.echo:
+            link.send(Message(b"D", ORDER))
+        self.note("received")
+
+    def logged_on(self, link, reset):
+        self.note("on")
+
+    def logged_out(self, link, text):
+        self.note("off")
+
+    def halted(self, link, code, text):
+        self.note(code)
+
+    def settled(self, link):
+        self.note("settled")
+
+    async def until(self, what, times=1):
+        async with asyncio.timeout(10):
+            while self.told.count(what) < times:
+                self.changed.clear()
+                await self.changed.wait()
+
+
+class Wireless:
+    """A connection that only notes what is written, and what the disk holds by then."""
+
+    def __init__(self, path):
+        self.path, self.events, self.closed = path, [], False
+
+    def write(self, data):
+        on_disk = self.path.read_bytes()
+        for message in Decoder().feed(data):
+            admin = message.msg_type in (b"A", b"0", b"5")
+            self.events.append((message.msg_type, admin or message.raw in on_disk))
+
+    def hang_up(self):
+        self.closed = True
+
+    def hold_reading(self, held):
+        self.events.append(("hold", held)) if held else None
+
+    def clogged(self):
+        return False
+
+
+def make(path, application, worker, role="acceptor", **options):
+    """Make a link with its store."""
+    names = {"sender": "A", "target": "I"} if role == "acceptor" else {"sender": "I", "target": "A"}
+    config = SessionConfig(version=version_named("FIX.4.4"), role=role, **names, **options)
+    store = FileStore(path)
+    session = Session(config, store, checks_of("FIX.4.4"))
+    return Link(session, store, application, worker, log=application.log)
+
+
+def from_peer(kind, number, *body):
+    """Give a message of the peer's."""
+    stamp = (52, time.strftime("%Y%m%d-%H:%M:%S", time.gmtime()).encode())
+    header = [(34, b"%d" % number), (49, b"I"), stamp, (56, b"A")]
+    data = encode(b"FIX.4.4", Message(kind, [*header, *body]))
+    return Decoder().feed(data)[0]
+
+
+@pytest.fixture
+def worker():
+    """The thread for slow disks."""
+    with ThreadPoolExecutor(1) as made:
+        yield made
+
+
+@pytest.mark.parametrize("quick", [True, False])
+async def test_nothing_leaves_before_it_is_durable(tmp_path, worker, monkeypatch, quick):
+    """Bytes are written after the fsync that made them durable, on the loop or beside it."""
+    synced = []
+    real = store_module._sync
+    path = tmp_path / "s.fix"
+    wire = Wireless(path)
+
+    def sync(handle):
+        real(handle)
+        synced.append(len(wire.events))
+
+    monkeypatch.setattr(store_module, "_sync", sync)
+    monkeypatch.setattr(link_module, "QUICK", SECOND if quick else -1)
+    application = Noted(echo=True)
+    link = make(path, application, worker)
+    link.attach(wire)
+    link.receive([from_peer(b"A", 1, (98, b"0"), (108, b"0"))])
+    link.receive([from_peer(b"D", 2, *ORDER), from_peer(b"D", 3, *ORDER)])
+    assert quick == bool(wire.events)
+    await application.until("settled")
+    assert wire.events == [(b"A", True), (b"D", True), (b"D", True)]
+    assert synced[-1] < len(wire.events)
+    link.detach(wire)
+    await link.close()
+
+
+async def test_one_fsync_serves_a_turn(tmp_path, worker, monkeypatch):
+    """Whatever one read brings, and the answers to it, is one write to the disk."""
+    synced = []
+    monkeypatch.setattr(store_module, "_sync", synced.append)
+    monkeypatch.setattr(link_module, "QUICK", SECOND)
+    link = make(tmp_path / "s.fix", Noted(echo=True), worker)
+    wire = Wireless(tmp_path / "s.fix")
+    link.attach(wire)
+    link.receive([from_peer(b"A", 1, (98, b"0"), (108, b"0"))])
+    before = len(synced)
+    link.receive([from_peer(b"D", number, *ORDER) for number in range(2, 50)])
+    assert len(synced) - before == 1
+    assert len(wire.events) == 49
+    link.detach(wire)
+    await link.close()
+
+
+async def test_a_disk_that_fails_stops_the_session(tmp_path, worker, monkeypatch):
+    """When a write fails nothing of the turn leaves, the line is cut, and sending is refused."""
+    monkeypatch.setattr(link_module, "QUICK", SECOND)
+    application = Noted(echo=True)
+    link = make(tmp_path / "s.fix", application, worker)
+    wire = Wireless(tmp_path / "s.fix")
+    link.attach(wire)
+    link.receive([from_peer(b"A", 1, (98, b"0"), (108, b"0"))])
+
+    def fail(handle):
+        raise OSError(28, "No space left on device")
+
+    real = store_module._sync
+    monkeypatch.setattr(store_module, "_sync", fail)
+    link.receive([from_peer(b"D", 2, *ORDER)])
+    await application.until("fix_store_unwritable")
+    assert wire.events == [(b"A", True)]
+    assert wire.closed
+    with pytest.raises(StoreError):
+        link.send(Message(b"D", ORDER))
+    link.receive([from_peer(b"D", 3, *ORDER)])
+    assert len(application.got) == 1
+    monkeypatch.setattr(store_module, "_sync", real)
+    await link.close()
+
+
+async def test_what_was_not_taken_is_delivered_again(tmp_path, worker):
+    """After a restart the application gets what it was given and did not say to have taken."""
+    first = Noted()
+    link = make(tmp_path / "s.fix", first, worker, keep_incoming=True)
+    wire = Wireless(tmp_path / "s.fix")
+    link.attach(wire)
+    link.receive([from_peer(b"A", 1, (98, b"0"), (108, b"0"))])
+    for number, name in ((2, b"x"), (3, b"y"), (4, b"z")):
+        link.receive([from_peer(b"D", number, (11, name), *ORDER[1:])])
+    link.taken(2)
+    link.detach(wire)
+    await link.close()
+    second = Noted()
+    link = make(tmp_path / "s.fix", second, worker, keep_incoming=True)
+    link.start()
+    assert second.again == [b"y", b"z"]
+    assert link.session.store.next_in == 5
+    await link.close()
+
+
+async def test_sending_needs_a_logon_or_patience(tmp_path, worker):
+    """A message for a session that is down is refused, or held until the peer asks for it."""
+    link = make(tmp_path / "s.fix", Noted(), worker)
+    with pytest.raises(NotLoggedOn):
+        link.send(Message(b"D", ORDER))
+    link.send(Message(b"D", ORDER), hold=True)
+    await asyncio.sleep(0)
+    assert link.session.store.next_out == 2
+    await link.close()
+
+
+class Both:
+    """Our initiator and our acceptor over loopback."""
+
+    def __init__(self, tmp_path, worker, **options):
+        self.theirs, self.ours = Noted(), Noted()
+        self.acceptor = make(tmp_path / "a.fix", self.theirs, worker)
+        self.initiator = make(tmp_path / "i.fix", self.ours, worker, "initiator", **options)
+        self.server = Server([self.acceptor], log=self.theirs.log)
+
+    async def run(self, use, *, tls=(None, None), host="127.0.0.1", proxy=None):
+        port = await self.server.start("127.0.0.1", 0, tls[0])
+        address = Address(host=host, port=port, tls=tls[1], proxy=proxy and await proxy(port))
+        keeper = Initiator(self.initiator, address, log=self.ours.log, chance=random.Random(1))
+        try:
+            async with asyncio.timeout(20), asyncio.TaskGroup() as tasks:
+                tasks.create_task(keeper.run())
+                await use(keeper)
+                keeper.stop()
+        finally:
+            await self.server.stop()
+            await self.initiator.close()
+            await self.acceptor.close()
+
+
+async def test_orders_and_a_goodbye(tmp_path, worker):
+    """Two of ours log on, exchange, and say goodbye; their numbers agree."""
+    both = Both(tmp_path, worker)
+
+    async def use(keeper):
+        await both.ours.until("on")
+        both.initiator.send(Message(b"D", ORDER))
+        await both.theirs.until("received")
+
+    await both.run(use)
+    assert "off" in both.ours.told and "off" in both.theirs.told
+    ends = [link.session.store for link in (both.initiator, both.acceptor)]
+    assert (ends[0].next_in, ends[0].next_out) == (ends[1].next_out, ends[1].next_in) == (3, 4)
+
+
+async def test_tls(tmp_path, worker):
+    """A session runs over TLS, with the acceptor's certificate checked."""
+    certificates(tmp_path)
+    serving = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    serving.load_cert_chain(tmp_path / "server.pem", tmp_path / "server.key")
+    trusting = ssl.create_default_context(cafile=tmp_path / "ca.pem")
+    both = Both(tmp_path, worker)
+
+    async def use(keeper):
+        await both.ours.until("on")
+
+    await both.run(use, tls=(serving, trusting), host="localhost")
+
+
+@pytest.mark.parametrize("kind", ["socks5", "http"])
+async def test_through_a_proxy(tmp_path, worker, kind):
+    """A session runs through a proxy that wants a name and a password."""
+    both, asked = Both(tmp_path, worker), []
+
+    async def pump(reader, writer):
+        while data := await reader.read(4096):
+            writer.write(data)
+        writer.close()
+
+    async def serve(reader, writer):
+        if kind == "http":
+            head = await reader.readuntil(b"\r\n\r\n")
+            asked.append(b"Basic dTpw" in head)
+            target = int(head.split(b" ")[1].rpartition(b":")[2])
+            writer.write(b"HTTP/1.1 200 ok\r\n\r\n")
+        else:
+            await reader.readexactly(2 + (await reader.readexactly(2))[1] - 2)
+            writer.write(b"\x05\x02")
+            asked.append(await reader.readexactly(5) == b"\x01\x01u\x01p")
+            writer.write(b"\x01\x00")
+            head = await reader.readexactly(5)
+            name = await reader.readexactly(head[4] + 2 if head[3] == 3 else 5)
+            target = int.from_bytes(name[-2:], "big")
+            writer.write(b"\x05\x00\x00\x01\x7f\x00\x00\x01\x00\x00")
+        there, back = await asyncio.open_connection("127.0.0.1", target)
+        await asyncio.gather(pump(reader, back), pump(there, writer))
+
+    servers = []
+
+    async def proxy(port):
+        servers.append(await asyncio.start_server(serve, "127.0.0.1", 0))
+        at = servers[0].sockets[0].getsockname()[1]
+        return Proxy(kind=kind, host="127.0.0.1", port=at, username="u", password="p")
+
+    async def use(keeper):
+        await both.ours.until("on")
+
+    await both.run(use, proxy=proxy)
+    servers[0].close()
+    assert asked == [True]
+    shown = repr(Proxy(kind="http", host="h", port=1, username="me", password="sesame"))
+    assert "sesame" not in shown
+
+
+async def test_reconnects_after_each_loss(tmp_path, worker):
+    """A lost connection is made again, with the numbers that both had."""
+    both = Both(tmp_path, worker)
+
+    async def use(keeper):
+        for times in (1, 2, 3):
+            await both.ours.until("on", times)
+            await both.theirs.until("on", times)
+            if times < 3:
+                both.initiator.peer.hang_up()
+
+    await both.run(use)
+    assert "fix_sequence_too_low" not in both.ours.told
+
+
+async def test_a_refused_logon_is_not_repeated_for_ever(tmp_path, worker, monkeypatch):
+    """After five connections without a logon a person is asked, and their answer is waited for."""
+    monkeypatch.setattr("bascule.fixwire.initiator.PAUSE_MAX_S", 0.01)
+    connections = []
+
+    async def refuse(reader, writer):
+        connections.append(1)
+        await reader.read(10)
+        writer.close()
+
+    server = await asyncio.start_server(refuse, "127.0.0.1", 0)
+    application = Noted()
+    link = make(tmp_path / "i.fix", application, worker, "initiator")
+    port = server.sockets[0].getsockname()[1]
+    keeper = Initiator(link, Address(host="127.0.0.1", port=port), log=application.log)
+    async with asyncio.timeout(10), asyncio.TaskGroup() as tasks:
+        tasks.create_task(keeper.run())
+        await application.until("fix_logon_refused")
+        assert len(connections) == 5
+        keeper.go_on()
+        await application.until("fix_logon_refused", 2)
+        assert len(connections) == 10
+        keeper.stop()
+    server.close()
+    await link.close()
+
+
+async def test_a_peer_that_cannot_be_reached(tmp_path, worker, monkeypatch):
+    """A peer that is not there is tried again, and no person is asked."""
+    monkeypatch.setattr("bascule.fixwire.initiator.PAUSE_MAX_S", 0.01)
+    application = Noted()
+    link = make(tmp_path / "i.fix", application, worker, "initiator")
+    keeper = Initiator(link, Address(host="127.0.0.1", port=9), log=application.log)
+    async with asyncio.timeout(10), asyncio.TaskGroup() as tasks:
+        tasks.create_task(keeper.run())
+        while len(application.codes) < 8:
+            await asyncio.sleep(0.01)
+        keeper.stop()
+    assert {"fix_unreachable"} == set(application.codes)
+    await link.close()
+
+
+async def test_a_second_connection_is_turned_away(tmp_path, worker):
+    """A session that is connected takes no second connection, and strangers get no answer."""
+    application = Noted()
+    link = make(tmp_path / "a.fix", application, worker)
+    server = Server([link], log=application.log)
+    port = await server.start("127.0.0.1", 0)
+    logon = from_peer(b"A", 1, (98, b"0"), (108, b"30")).raw
+    first, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(logon)
+    await first.readuntil(b"\x0110=")
+    stranger = logon.replace(b"49=I", b"49=X")
+    for data in (logon, b"GET / HTTP/1.1\r\n\r\n8=FIX", encode(b"FIX.4.4", Message(b"A", []))):
+        reader, other = await asyncio.open_connection("127.0.0.1", port)
+        other.write(data + stranger)
+        async with asyncio.timeout(5):
+            assert await reader.read() == b""
+        other.close()
+    assert link.session.logged_on
+    writer.close()
+    await application.until("off")
+    await server.stop()
+    await link.close()
+
+
+async def test_a_peer_that_does_not_read(tmp_path, worker):
+    """A peer that reads nothing is asked for nothing more, and gets all once it reads."""
+    application = Noted()
+    link = make(tmp_path / "a.fix", application, worker)
+    server = Server([link], log=application.log)
+    port = await server.start("127.0.0.1", 0)
+    reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1 << 16)
+    writer.write(from_peer(b"A", 1, (98, b"0"), (108, b"30")).raw)
+    await application.until("on")
+    text = (58, b"x" * 2000)
+    for _ in range(4000):
+        link.send(Message(b"D", [*ORDER[:-2], text, *ORDER[-1:]]))
+        if link.peer.clogged():
+            break
+        await asyncio.sleep(0)
+    assert link.peer.clogged()
+    wanted, seen, decoder = link.session.store.next_out - 1, 0, Decoder()
+    async with asyncio.timeout(10):
+        while seen < wanted:
+            seen += len(decoder.feed(await reader.read(1 << 16)))
+    assert not link.peer.clogged()
+    writer.close()
+    await application.until("off")
+    await server.stop()
+    await link.close()
