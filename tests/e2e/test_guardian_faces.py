@@ -138,6 +138,15 @@ def test_every_face_stops_trading_without_an_engine(house: House) -> None:
     status, _ = browser.ask("POST", "/do", mark=form[1], action="halt", scope="account:futures")
     assert status == 303 and house.stops() == {"account:futures": "halt"}
 
+    page = browser.ask("GET", "/arm?scope=account:futures")[1]
+    mark = re.search(r'name="mark" value="(\w+)"', page)
+    assert mark
+    arm = {"mark": mark[1], "action": "arm", "scope": "account:futures"}
+    browser.ask("POST", "/do", **arm, typed="future")
+    assert house.stops() == {"account:futures": "halt"}
+    browser.ask("POST", "/do", **arm, typed="futures")
+    assert house.stops() == {}
+
     (house.home / "stop" / "KILL").write_text("flatten account:fx_pro\n")
     until(lambda: house.stops().get("account:fx_pro") == "flatten", "the file to be acted on")
     assert not (house.home / "stop" / "KILL").exists()
