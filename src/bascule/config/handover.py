@@ -116,11 +116,14 @@ class GuardianEndpoint(Struct, frozen=True):
 class Floor(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The loss line of an account: at an equity of ``level`` or less it is flattened and locked.
 
-    ``level`` is in the account's currency. ``until`` is when it may be armed again (a firm's next
-    reset); None locks nothing. ``rule`` says in words which rule it comes from.
+    ``level`` is in the account's currency. While the engine lives, which acts at that level itself,
+    ``late`` counts in its place where it is given: lower, and still above what the firm ends the
+    account for. ``until`` is when it may be armed again (a firm's next reset); None locks nothing.
+    ``rule`` says in words which rule it comes from.
     """
 
     level: Decimal
+    late: Decimal | None = None
     until: Instant | None = None
     rule: str = ""
     at: Instant = Instant(0)

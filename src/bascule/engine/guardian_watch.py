@@ -4,6 +4,7 @@ Each second: what the guardian did is taken into the journal; who owns what is l
 where it must be there and is not, entries are held back by the latch until it is.
 """
 
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -13,17 +14,23 @@ from bascule.config import process
 from bascule.config.guardian_log import Line, read_log
 from bascule.config.handover import (
     Books,
+    Floor,
     GuardianFiles,
     Heartbeat,
     OwnedBook,
     Ownership,
     read_file,
     replace_file,
+    write_floors,
 )
 from bascule.execution.inputs import GuardianTold
+from bascule.execution.loss import loss_of
 from bascule.execution.state import AccountState
+from bascule.execution.turn import Turn
 from bascule.model.errors import JournalCorrupt
 from bascule.model.values import SECOND, Instant
+from bascule.risk.loss import Loss
+from bascule.risk.programmes.ledger import Room
 
 if TYPE_CHECKING:
     from bascule.engine.runtime import Runtime
@@ -50,6 +57,7 @@ class GuardianWatch:
         self._offset = 0
         self._broken = ""
         self._books = b""
+        self._floors: dict[str, Floor] = {}
         self.present: bool | None = None
         """Whether a guardian was there at the last look."""
 
@@ -58,7 +66,9 @@ class GuardianWatch:
         while True:
             self.take_in()
             self.look()
-            self._hand_over_books()
+            if self._files.path.is_dir():  # else there was never a guardian here
+                self._hand_over_books()
+                self._hand_over_floors()
             await self._runtime.clock.sleep(EVERY_NS)
 
     def take_in(self) -> None:
@@ -108,8 +118,6 @@ class GuardianWatch:
 
     def _hand_over_books(self) -> None:
         """Leave who owns what, so that one strategy can be closed without the engine."""
-        if not self._files.path.is_dir():
-            return  # there was never a guardian here
         settings, accounts = self._runtime.settings, {}
         for account in self._runtime.state.accounts.values():
             listings = settings.listings.get(account.id, {})
@@ -125,6 +133,43 @@ class GuardianWatch:
             log.warning("books_not_handed_over", text=str(error))
             return
         self._books = content
+
+    def _hand_over_floors(self) -> None:
+        """Leave the loss line of each account, so that it holds without the engine."""
+        run = self._runtime
+        turn = Turn(run.state, run.settings, run.market, run.clock.now())
+        floors = {}
+        for account in run.state.accounts.values():
+            spec = run.settings.accounts.get(account.id)
+            loss = loss_of(turn, account, spec) if spec is not None else None
+            if loss is not None and loss.rooms and not loss.unknown:
+                floors[str(account.id)] = floor_of(loss)
+        for name, floor in self._floors.items():
+            floors.setdefault(name, floor)  # what is not known now was known a moment ago
+        if floors == self._floors:
+            return
+        try:
+            write_floors(self._files.floors, floors)
+        except OSError as error:
+            log.warning("floors_not_handed_over", text=str(error))
+            return
+        self._floors = floors
+
+
+def floor_of(loss: Loss) -> Floor:
+    """Give the loss line of an account: where Bascule closes it, by the rule that is met first."""
+
+    def level(room: Room, percent: Decimal) -> Decimal:
+        return room.floor + room.allowance * (100 - percent) / 100
+
+    first = max(loss.rooms, key=lambda room: level(room, loss.flatten_percent))
+    half_way = (loss.flatten_percent + 100) / 2
+    return Floor(
+        level=level(first, loss.flatten_percent),
+        late=level(first, half_way),
+        until=loss.reset,
+        rule=first.rule,
+    )
 
 
 def _owned(account: AccountState, names: dict[str, str]) -> Ownership:

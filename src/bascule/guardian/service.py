@@ -16,6 +16,8 @@ import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
+import msgspec
+
 from bascule import __version__
 from bascule.config import process
 from bascule.config.clock import Clock
@@ -215,6 +217,8 @@ class Guardian:
         """Give the loss line of an account: the engine's or the user's own, the tighter one."""
         own = self.setup.options.floors.get(account)
         kept = self._floors.get(account)
+        if kept is not None and kept.late is not None and self._engine.state == "alive":
+            kept = msgspec.structs.replace(kept, level=kept.late)
         if own is None or (kept is not None and kept.level >= own):
             return kept
         return Floor(level=own, rule="[guardian] floors", until=kept.until if kept else None)

@@ -13,12 +13,14 @@ from bascule.config import process
 from bascule.config.guardian_log import Fact, GuardianLog
 from bascule.config.handover import Books, GuardianFiles, Heartbeat, read_file, replace_file
 from bascule.config.latch import Entry, Latch
-from bascule.engine.guardian_watch import GONE_NS
+from bascule.engine.guardian_watch import GONE_NS, floor_of
 from bascule.engine.runtime import Runtime
 from bascule.journal.chain import decode
 from bascule.model.enums import StopMode
 from bascule.model.event import GuardianActed
 from bascule.model.values import SECOND, Instant
+from bascule.risk.loss import Loss
+from bascule.risk.programmes.ledger import Room
 from tests.unit.engine.fakes import Installation, until
 
 AT = Instant(1_700_000_000 * SECOND)
@@ -204,3 +206,15 @@ async def test_a_broken_log_is_told_and_stops_nothing(tmp_path: Path) -> None:
     log.write_bytes(log.read_bytes().replace(b"enough", b"plenty"))
     async with place.running() as runtime:
         assert runtime.state.stops == {}
+
+
+def test_the_guardians_line_is_where_the_engine_closes_and_lower_while_that_lives() -> None:
+    """Of several rules the one that is met first; half the rest is left to a living engine."""
+    rooms = (
+        Room("daily_loss", Decimal(9_000), Decimal(1_000), Decimal(900)),
+        Room("max_loss", Decimal(8_500), Decimal(2_000), Decimal(1_400)),
+    )
+    loss = Loss(Decimal(9_900), rooms, Decimal(75), Decimal(90), reset=Instant(77))
+    floor = floor_of(loss)
+    assert (floor.level, floor.late) == (Decimal(9_100), Decimal(9_050))
+    assert (floor.until, floor.rule) == (77, "daily_loss")

@@ -347,6 +347,17 @@ async def test_the_tighter_of_two_loss_lines_counts(tmp_path: Path) -> None:
         await until(lambda: place.guardian.view().accounts[0].floor == 9_900, "the other")
 
 
+async def test_a_living_engine_acts_first(place: Place) -> None:
+    """While it lives the guardian's line lies lower; once it is gone the engine's own counts."""
+    floor = Floor(level=Decimal(9_500), late=Decimal(9_400))
+    write_floors(place.files.floors, {"alpha": floor})
+    place.engine()
+    async with place.running():
+        await until(lambda: place.guardian.view().accounts[0].floor == 9_400, "the later line")
+        place.processes.running.clear()
+        await until(lambda: place.guardian.view().accounts[0].floor == 9_500, "the engine's own")
+
+
 async def test_a_runaway_is_halted(place: Place) -> None:
     """More orders in a minute than were allowed, by the venue's own reports."""
     async with place.running():
