@@ -1,9 +1,9 @@
 """The storms in full: kill -9 and SIGSTOP under load, and each fault of the broker.
 
-    python bench/soak.py [KILLS] [FREEZES]      defaults 200 and 50; bounded, loopback only
+    python bench/soak.py [KILLS] [FREEZES] [DRILLS]      defaults 200, 50 and 100; loopback only
 
-Also a flood: 1,000 alerts delivered ten times each, in any order, with two kills in between.
-Prints a table for docs/reliability.md and ends with 1 when anything was lost or doubled.
+Also drills of the kill switch, so many of each kind, and a flood: 1,000 alerts delivered ten times
+each, in any order, with two kills in between. Prints tables for docs/reliability.md and ends with 1 when anything was lost or doubled.
 """
 
 import asyncio
@@ -17,6 +17,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from common import table
 
+from tests.crash.drills import WAYS, How, drill
 from tests.crash.flood import KILLS, Flood
 from tests.crash.storm import Storm, run_storm
 
@@ -71,11 +72,49 @@ async def flood(alerts: int, deliveries: int) -> tuple[list[object], list[str]]:
     return row, wrong
 
 
+async def drills(how: How, count: int) -> tuple[list[object], list[str]]:
+    """Hold so many drills of a kind; gives a row and what was wrong."""
+    began = time.monotonic()
+    wrong: list[str] = []
+    flat: list[float] = []
+    held = 0
+    for seed in range(count):
+        with tempfile.TemporaryDirectory(prefix="bascule-soak-") as directory:
+            one = await drill(Path(directory), seed, how)
+        wrong += [f"{how} {seed}: {line}" for line in one.wrong]
+        flat.append(one.flat_s)
+        held += one.held
+    told = sorted(flat)
+    row: list[object] = [
+        how, count, held, f"{told[len(told) // 2]:.2f}", f"{told[-1]:.2f}",
+        f"{time.monotonic() - began:.0f}", len(wrong),
+    ]  # fmt: skip
+    print(*row, flush=True)
+    return row, wrong
+
+
+async def all_drills(count: int) -> list[str]:
+    """Hold every kind of drill so often, print a table, and give what was wrong."""
+    rows, wrong = [], []
+    for how in WAYS:
+        row, found = await drills(how, count)
+        rows.append(row)
+        wrong += found
+    table(
+        "Drills of the kill switch",
+        ("engine", "drills", "positions closed", "flat s, median", "slowest", "took s", "wrong"),
+        rows,
+    )
+    return wrong
+
+
 async def main() -> int:
     """Run everything and print the table."""
     kills = int(sys.argv[1]) if len(sys.argv) > 1 else 200
     freezes = int(sys.argv[2]) if len(sys.argv) > 2 else 50
-    rows, wrong = [], []
+    count = int(sys.argv[3]) if len(sys.argv) > 3 else 100
+    rows: list[list[object]] = []
+    wrong = await all_drills(count) if count else []
     for row, found in (
         await storms("kill -9", kills),
         await storms("SIGSTOP and thaw", freezes, freeze=True),

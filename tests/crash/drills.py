@@ -22,6 +22,8 @@ How = Literal["alive", "stopped", "killed", "thaws"]
 """What the engine does when the switch is thrown. ``thaws``: it stands still in the middle of its
 work and goes on while its accounts are being swept."""
 
+WAYS: tuple[How, ...] = ("alive", "stopped", "killed", "thaws")
+
 AFTER_S = 1.5
 """How long the ledger is watched after the word *flat*: it must stay so."""
 PATIENCE_S = 45.0

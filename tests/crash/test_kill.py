@@ -5,9 +5,8 @@ from typing import Any
 
 import pytest
 
-from tests.crash.drills import How, drill
+from tests.crash.drills import WAYS, How, drill
 
-WAYS: tuple[How, ...] = ("alive", "stopped", "killed", "thaws")
 FAULTS: dict[str, dict[str, Any]] = {
     "the first close is refused": {"name": "reject_close", "times": 3},
     "a fill races each cancel": {"name": "fill_during_cancel"},
