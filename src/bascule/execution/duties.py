@@ -7,6 +7,7 @@ taken away to obey a rule: the position that it protects is closed.
 
 from msgspec import Struct
 
+from bascule.execution.plan_exit import on_both_sides
 from bascule.execution.planning import remaining
 from bascule.execution.state import AccountState
 from bascule.execution.stops import is_frozen
@@ -64,7 +65,11 @@ def _on_account(turn: Turn, account: AccountState, spec: AccountSpec, programme:
         for order in account.orders.values()
         if order.leg == "e" and order.pending != "cancel"
     }
-    held = {book.symbol: None for book in account.books.values() if remaining(book)}
+    held = {
+        book.symbol: None
+        for book in account.books.values()
+        if remaining(book) or on_both_sides(book)
+    }
     due: dict[Symbol, Duty] = {}
     for symbol in {**held, **resting}:
         duty = duty_of(turn, account, programme, symbol)

@@ -76,13 +76,10 @@ def _by_permission(spec: AccountSpec, at: Instant) -> Stance | None:
         )
     if at >= permission.expires:
         return _refused(spec, "has a permission on record that has ended")
-    phase = spec.programme.phase if spec.programme is not None else ""
-    if permission.phase and permission.phase != phase:
-        return _refused(
-            spec,
-            f"is in {phase or 'no stated phase'}, and the permission is for {permission.phase}",
-        )
-    return None
+    if spec.programme is None or permission.phase in ("", spec.programme.phase):
+        return None
+    phase = spec.programme.phase or "no stated phase"
+    return _refused(spec, f"is in {phase}, and the permission is for {permission.phase}")
 
 
 def _refused(spec: AccountSpec, what: str) -> Stance:

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from bascule.execution.duties import RETRY_NS
-from bascule.model.enums import AccountMode, OrdStatus, OrdType, Side
+from bascule.model.enums import AccountMode, OrdStatus, OrdType, PositionMode, Side
 from bascule.model.event import OrderRefused, SignalAccepted
 from bascule.model.intent import Amount, ClosePosition, PlaceOrder
 from bascule.model.programme import FlatRule, Guard, NewsRule, Programme
@@ -168,6 +168,19 @@ def test_what_was_opened_by_hand_is_closed_too() -> None:
     at(made, "14:40:00")
     made.settle()
     assert net(made) == 0
+
+
+def test_positions_on_both_sides_are_closed_each() -> None:
+    """A hedge nets to nothing, and is held all the same."""
+    made = bench(position_mode=PositionMode.HEDGING, reduce_only=False)
+    made.venue.by_hand("a", Side.BUY, 1)
+    made.venue.by_hand("a", Side.SELL, 1)
+    made.settle()
+    assert net(made) == 0
+    at(made, "14:40:00")
+    made.settle()
+    assert not any(made.venue.lots.values())
+    assert len(sweeps(made)) == 1
 
 
 def test_nothing_is_done_before_the_account_agrees_with_its_venue() -> None:

@@ -41,6 +41,7 @@ def test_an_account_under_no_firm_needs_none() -> None:
     """It is the owner's own; under a firm's name alone it needs one."""
     assert ok(None, None)
     assert not ok(None, None, firm="Firm")
+    assert ok(None, permission(), firm="Firm")
 
 
 def test_a_firms_no_is_never_overridden() -> None:
