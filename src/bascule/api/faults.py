@@ -25,6 +25,7 @@ _CONFLICT = frozenset(
         "arm_code_limited",
         "locked",
         "link_down",
+        "nothing_to_accept",
         "too_many_streams",
     }
 )
