@@ -129,14 +129,15 @@ def _tend_stop(duty: _Duty, wanted: Decimal) -> None:
     level = guard.bracket.stop_loss
     if level is None:
         return
-    if guard.refused.get("s", 0) >= REFUSALS_MAX and not duty.of("s", ""):
-        _close_unprotected(duty)
+    covered = sum((child.leaves for child in duty.of("s", "")), ZERO)
+    if guard.refused.get("s", 0) >= REFUSALS_MAX and covered < wanted:
+        _close_unprotected(duty, wanted - covered)
     else:
         _tend_slot(duty, "s", "", wanted, level)
 
 
-def _close_unprotected(duty: _Duty) -> None:
-    """Close a position whose stop the venue will not have: it must not stand unprotected."""
+def _close_unprotected(duty: _Duty, quantity: Decimal) -> None:
+    """Close what the venue will not have a stop for: it must not stand unprotected."""
     turn, guard = duty.turn, duty.guard
     book = duty.account.book(guard.strategy, guard.symbol)
     if book is None or book.exiting or book.quantity * guard.side.sign <= 0:
@@ -151,7 +152,7 @@ def _close_unprotected(duty: _Duty) -> None:
         duty.capabilities,
         book,
         duty.listing,
-        min(guard.held, abs(book.quantity)),
+        min(quantity, abs(book.quantity)),
         signal=guard.signal,
         intent=guard.intent,
         sizing="the venue refused its stop, so the position is closed",
@@ -208,6 +209,9 @@ def _tend_slot(duty: _Duty, leg: str, label: str, wanted: Decimal, level: Decima
         return
     if duty.capabilities.replace:
         _move(duty, mine[0], level, mine[0].cum_qty + wanted)
+        for child in mine[1:]:
+            # The venue had refused it, or so it said, and has it all the same.
+            duty.take_back(child, "another one protects this")
         return
     covered = sum((child.leaves for child in mine), ZERO)
     for child in mine:

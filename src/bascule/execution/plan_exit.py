@@ -123,10 +123,18 @@ def exit_book(
     if whole:
         _mark_closing(plan, book, side)
     if whole and on_both_sides(book):
-        return close_positions(
-            plan.turn, plan.account, plan.spec, book, listing,
-            signal=plan.signal, intent=plan.intent,
-        )  # fmt: skip
+        exits = close_positions(
+            plan.turn,
+            plan.account,
+            plan.spec,
+            book,
+            listing,
+            signal=plan.signal,
+            intent=plan.intent,
+        )
+        if not exits:
+            plan.idle("exits in flight already cover it", listing.symbol)
+        return exits
     quantity = min(quantity, abs(remaining(book)))
     if quantity <= 0:
         plan.idle("exits in flight already cover it", listing.symbol)

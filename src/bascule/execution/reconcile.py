@@ -247,8 +247,11 @@ def _settle_change(turn: Turn, account: AccountState, order: Order, shown: Venue
         if order.cum_qty >= order.quantity:
             if order.pending:
                 _reject_change(turn, account, order, "the order has filled")
-        elif shown.ord_status is OrdStatus.FILLED and order.cum_qty >= shown.quantity:
-            # All its fills are known, and it was smaller than we think: a change went through.
+        elif shown.ord_status is OrdStatus.FILLED and (
+            order.cum_qty >= shown.quantity or order.cum_qty == shown.cum_qty
+        ):
+            # All its fills are known, and it was smaller than we think: a change went through, or
+            # a correction made less of it.
             _take_terms(turn, account, order, shown, OrdStatus.FILLED)
     elif differs:
         _take_terms(turn, account, order, shown, order.status)

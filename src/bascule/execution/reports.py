@@ -259,7 +259,8 @@ def _undo_foreign(turn: Turn, account: AccountState, report: ExecutionReport) ->
     """Undo a fill of no order of ours that the venue took back, by one the other way."""
     counted = report.ref_exec_id is not None and account.exec_ids.get(report.ref_exec_id) == ""
     if not counted or report.exec_id in account.exec_ids or report.last_qty <= 0:
-        ignore(turn, account, None, report, "it corrects no fill that is counted")
+        if report.ref_exec_id is not None:
+            ignore(turn, account, None, report, "it corrects no fill that is counted")
         return
     _foreign_trade(turn, account, replace(report, side=report.side.opposite))
 

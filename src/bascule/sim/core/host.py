@@ -7,6 +7,7 @@ what was not durable, and everything in memory.
 
 from collections.abc import Callable
 from decimal import Decimal
+from functools import partial
 
 import msgspec
 
@@ -24,7 +25,13 @@ from bascule.model.account import AccountSpec
 from bascule.model.event import Event
 from bascule.model.ids import AccountId, VenueId
 from bascule.model.intent import Receipt, Signal
-from bascule.model.order import AccountSnapshot, ExecutionReport, VenueOrder, VenuePosition
+from bascule.model.order import (
+    AccountSnapshot,
+    ExecutionReport,
+    NewOrder,
+    VenueOrder,
+    VenuePosition,
+)
 from bascule.model.values import MILLISECOND, SECOND, ZERO, Currency, Instant
 from bascule.sim.core.clockwork import Clockwork
 from bascule.sim.core.distributions import Chances
@@ -252,7 +259,7 @@ class Host:
         for account, wait in out.waits.items():
             if account not in self._woken:
                 self._woken.add(account)
-                self._mine(wait, lambda account=account: self._wake(account))  # type: ignore[misc]
+                self._mine(wait, partial(self._wake, account))
         for order in out.submits:
             self.watch.sent(order)
             self.network.send(order)
@@ -267,7 +274,7 @@ class Host:
         self._lanes.wake(account)
         self._pump()
 
-    def _written(self, orders: list) -> None:  # type: ignore[type-arg]
+    def _written(self, orders: list[NewOrder]) -> None:
         self.feed(
             inp.OrdersWritten(
                 self.clock.now,

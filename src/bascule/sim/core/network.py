@@ -46,7 +46,7 @@ class Network:
         settings: Settings,
         clock: Clockwork,
         chances: Chances,
-        feed: Callable[[Input], None],
+        feed: Callable[[Input], object],
     ) -> None:
         self._settings = settings
         self._clock = clock

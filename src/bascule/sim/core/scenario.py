@@ -119,9 +119,7 @@ def scenario_of(seed: int) -> Scenario:
     return Scenario(seed, settings, faults, tuple(steps))
 
 
-def _step(
-    dice: random.Random, number: int, at: int, faults: dict[str, float], mood: _Mood
-) -> Step:
+def _step(dice: random.Random, number: int, at: int, faults: dict[str, float], mood: _Mood) -> Step:
     for name in STEP_FAULTS:
         if name in faults and dice.random() < faults[name]:
             return Step(number, at, name, dice.random())
@@ -165,9 +163,7 @@ def _intent(dice: random.Random, mood: _Mood) -> Intent:
     return _change(dice, kind, symbol, price)
 
 
-def _entry(
-    dice: random.Random, kind: str, symbol: str, price: Decimal, side: Side
-) -> Intent:
+def _entry(dice: random.Random, kind: str, symbol: str, price: Decimal, side: Side) -> Intent:
     amount = _amount(dice)
     protection = _protection(dice, price, side)
     if kind == "target":

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from decimal import Decimal
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from bascule.config.latch import LatchMode
 from bascule.execution import inputs as inp
 from bascule.model.enums import OrdStatus, OrdType, Side, StopMode
-from bascule.model.ids import AccountId, VenueSymbol
+from bascule.model.ids import AccountId, ClOrdID, VenueSymbol
 from bascule.model.instrument import Quote
 from bascule.model.intent import Amount, PlaceOrder, Signal
 from bascule.model.order import ExecutionReport
@@ -180,14 +180,12 @@ class Simulation:
                     raise Broken("I8", f"drift without a cause: {account.drift}")
                 self.host.want(account.id, "asked for")
 
-    def _resolve(self, account: AccountId, name: str) -> None:
-        there = self.venue.by_name.get((account, name))  # type: ignore[call-overload]
+    def _resolve(self, account: AccountId, name: ClOrdID) -> None:
+        there = self.venue.by_name.get((account, name))
         if name in self.network.in_flight or (there is not None and there.live):
             return
-        outcome = "absent" if there is None or not there.cum else "filled"
-        self.host.feed(
-            inp.ResolveAsked(self.clock.now, name, outcome, "seen at the venue", "ada")  # type: ignore[arg-type]
-        )
+        outcome: Literal["absent", "filled"] = "filled" if there and there.cum else "absent"
+        self.host.feed(inp.ResolveAsked(self.clock.now, name, outcome, "seen there", "ada"))
 
     def _agree(self) -> None:
         disk = self.host.disk

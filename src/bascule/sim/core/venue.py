@@ -36,6 +36,8 @@ from bascule.sim.core.world import LOT, SYMBOLS, TICK
 
 _IMMEDIATE = (TimeInForce.IOC, TimeInForce.FOK)
 _STOPS = (OrdType.STOP, OrdType.STOP_LIMIT)
+_REST = 10 * SECOND
+"""How long a venue that gives numbers out again waits after an order's end."""
 
 
 class Trade(Struct, frozen=True, kw_only=True):
@@ -88,6 +90,7 @@ class Kept(Struct, kw_only=True):
     status: OrdStatus = OrdStatus.WORKING
     triggered: bool = False
     hidden_until: Instant = Instant(0)
+    done_at: Instant = Instant(0)
     fills: list[ExecID] = field(default_factory=list)
 
     @property
@@ -193,9 +196,6 @@ class Venue:
             return self._refused("broker_refused")
         if self._chances.strikes("fill_on_cancel", what):
             self.fill(order, self._room(order), order.price or self._touch(order))
-            if not order.live:
-                self._word(order, ExecType.CANCEL_REJECTED, request_id=what, reason="too_late")
-                return Accepted(order.venue_id, self.at)
         if self._chances.strikes("slow_cancel", what):
             self._later(SECOND, lambda: self._cancel_now(order, what))
         else:
@@ -287,7 +287,8 @@ class Venue:
         if self._chances.strikes("reuse_order_id", f"{account} {number}"):
             taken = {order.venue_id for order in self.working.values()}
             for old in self.orders:
-                if old.account == account and not old.live and old.venue_id not in taken:
+                rested = old.account == account and not old.live and old.done_at < self.at - _REST
+                if rested and old.venue_id not in taken:
                     return old.venue_id
         return VenueOrderId(f"o{number}")
 
@@ -324,7 +325,7 @@ class Venue:
 
     def end(self, order: Kept, status: OrdStatus, reason: str, request_id: str = "") -> None:
         """End an order that trades no more, and tell it."""
-        order.status = status
+        order.status, order.done_at = status, self.at
         self.working.pop(order.number, None)
         self._word(order, ExecType(status.value), reason=reason, request_id=request_id)
         if self._chances.strikes("second_end", str(order.number)):
@@ -404,6 +405,7 @@ class Venue:
         done = order.cum >= order.quantity
         order.status = OrdStatus.FILLED if done else OrdStatus.PARTIALLY_FILLED
         if done:
+            order.done_at = self.at
             self.working.pop(order.number, None)
         if order.position is None and self.hedges(order.account):
             order.position = PositionId(f"p{order.number}")

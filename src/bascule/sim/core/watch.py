@@ -187,8 +187,21 @@ class Watch:
         if any(isinstance(one, NewOrder) and one.cl_ord_id == name for one in self.in_flight()):
             raise Broken("I9", f"{name} ended as {event.reason} while its request travels")
         order = self.venue.by_name.get((event.account, name))
+        if order is None:
+            order = self._child(event.account, name)
         if order is not None and order.live and name not in self.venue.lied:
             raise Broken("I9", f"{name} ended as {event.reason}, and lives at the venue")
+
+    def _child(self, account: AccountId, name: ClOrdID) -> Kept | None:
+        """Find a stop or target that the venue runs itself."""
+        known = self.state.accounts[account].order(name)
+        if known is None or not known.native_child:
+            return None
+        for kept in self.venue.working.values():
+            same = kept.venue_id == known.venue_order_id and kept.account == account
+            if same and kept.origin == "bracket":
+                return kept
+        return None
 
     def planned(self, signal: Signal, events: list[ev.Event]) -> None:
         """A signal was decided: every account of every route that follows it has an answer."""
@@ -314,7 +327,8 @@ class Watch:
         """A fill happened at the venue: an exit must not have opened the other side.
 
         A stop and its target may both fill where nothing at the venue ties them, and so may a
-        stop that the venue runs and an exit, where the venue knows no reduce-only.
+        stop that the venue runs and an exit, where the venue knows no reduce-only. And an exit
+        may pass an entry on its own side on the way.
         """
         self._hash.update(_encode(report))
         asked = self.requested.get(order.cl_ord_id) if order.cl_ord_id is not None else None
@@ -324,7 +338,7 @@ class Watch:
         if self.venue.meddled.get(key):
             return
         able = self.settings.capabilities[order.account]
-        if able.native_bracket and not able.reduce_only:
+        if (able.native_bracket and not able.reduce_only) or self._crossed(key, order.side):
             return
         if self.settings.accounts[order.account].position_mode is not PositionMode.HEDGING:
             books = {
@@ -341,6 +355,19 @@ class Watch:
                 f"{order.cl_ord_id or order.venue_id} closes, and took {key} from {before} "
                 f"to {after}",
             )
+
+    def _crossed(self, key: tuple[AccountId, VenueSymbol], side: Side) -> bool:
+        """Whether entries on a side have traded, or both a stop and a target of one entry."""
+        legs: dict[ClOrdID, set[str]] = {}
+        for name, asked in self.requested.items():
+            order = self.venue.by_name.get((asked.account, name))
+            if order is None or not order.cum or (order.account, order.venue_symbol) != key:
+                continue
+            if asked.leg == "e" and asked.side is side:
+                return True
+            if asked.parent is not None:
+                legs.setdefault(asked.parent, set()).add(asked.leg)
+        return any({"s", "t"} <= found for found in legs.values())
 
     # --- the end --------------------------------------------------------------------------------
 
@@ -434,9 +461,12 @@ class Watch:
                 found = account.orders.get(kept.cl_ord_id or ClOrdID(""))
             if found is None:
                 raise Broken("I8", f"order {kept.cl_ord_id or kept.venue_id} is open there only")
-            if (found.quantity, found.price, found.stop_price, found.cum_qty) != (
-                kept.quantity, kept.price, kept.stop_price, kept.cum,
-            ):  # fmt: skip
+            amended = self.venue.amended.get(name)
+            if (found.quantity, found.price, found.stop_price) != (
+                kept.quantity,
+                kept.price,
+                kept.stop_price,
+            ) or (found.cum_qty != kept.cum and not amended):
                 raise Broken("I8", f"{found.cl_ord_id} has other terms there than here")
 
     def _sums(self, account: AccountState) -> None:
