@@ -1,5 +1,6 @@
 """Presets hold every fact of the stored table, and files of one programme are read strictly."""
 
+import copy
 import json
 import tomllib
 from decimal import Decimal
@@ -7,7 +8,10 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from bascule.config.problems import ConfigProblems
 from bascule.config.programmes import Reading, checked, find, presets, read, read_file
@@ -311,3 +315,39 @@ def test_a_name_that_stands_for_nothing_is_refused_with_what_there_is(tmp_path: 
     (tmp_path / "bad.toml").write_text("a =", encoding="utf-8")
     with pytest.raises(ConfigError, match="not TOML"):
         find("file:bad.toml", tmp_path)
+
+
+JUNK = st.recursive(
+    st.sampled_from(["not found", "unknown", "none", "never", "", "allowed", "-inf"])
+    | st.integers(-3, 10_000)
+    | st.decimals(-3, 100, allow_nan=False, places=2)
+    | st.booleans(),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from(
+        ["pct", "amount", "of", "time", "tz", "on", "when", "limit", "from", "contracts", "x"]
+    ), inner, max_size=2),
+    max_leaves=4,
+)  # fmt: skip
+
+
+def paths(table: Any, above: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """Give the way to every value of a table, tables included."""
+    if not isinstance(table, dict):
+        return [above]
+    return [above, *(path for key, one in table.items() for path in paths(one, (*above, key)))]
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.sampled_from(sorted(PROGRAMS)), st.data())
+def test_whatever_a_file_holds_is_read_or_refused(name: str, data: st.DataObject) -> None:
+    """A value of any kind in any place is a rule or a problem with its key, and never a crash."""
+    facts = presets()[name]
+    table = copy.deepcopy(facts.table)
+    path = data.draw(st.sampled_from([path for path in paths(table) if path]))
+    inside = table
+    for key in path[:-1]:
+        inside = inside[key]
+    inside[path[-1]] = data.draw(JUNK)
+    changed = msgspec.structs.replace(facts, table=table)
+    for phase in ("", "funded"):
+        reading = read(changed, phase, Decimal(100_000))
+        assert all(problem.key[:2] == ("programmes", name) for problem in reading.problems)
