@@ -34,11 +34,15 @@ _NOTHING = Booked(ZERO, ZERO)
 
 
 class Marked(Struct, frozen=True):
-    """Balance and equity now; ``oldest`` is the oldest price used, None without positions."""
+    """Balance and equity now, with the oldest price used of an open market and the newest of all.
+
+    Both are None without positions. ``unknown`` says why nobody can tell, else it is empty.
+    """
 
     balance: Decimal
     equity: Decimal
     oldest: Instant | None = None
+    newest: Instant | None = None
     unknown: str = ""
 
 
@@ -56,7 +60,7 @@ def watch_of(turn: Turn, account: AccountState, spec: AccountSpec) -> Watch | No
         fresh.ledger = account.ledger
     else:
         fresh.ledger, fresh.snapshot, fresh.offset = known.ledger, known.snapshot, known.offset
-        fresh.gained, fresh.counted = known.gained, known.counted
+        fresh.gained, fresh.counted, fresh.told = known.gained, known.counted, known.told
     turn.market.watches[account.id] = fresh
     return fresh
 
@@ -126,11 +130,12 @@ def take_snapshot(
         return
     watch.snapshot = snapshot
     watch.gained = watch.offset = ZERO
-    watch.counted = {
+    watch.told = {
         name: Booked(book.realized, book.commission) for name, book in account.books.items()
     }
-    ours = mark(turn, account, watch)
-    if ours is not None and not ours.unknown:
+    watch.counted = dict(watch.told)
+    ours = _by_prices(turn, account, watch, snapshot)
+    if not ours.unknown:
         watch.offset = min(snapshot.equity - ours.equity, ZERO)
 
 
@@ -139,7 +144,17 @@ def mark(turn: Turn, account: AccountState, watch: Watch) -> Marked | None:
     told = watch.snapshot
     if told is None:
         return None
-    floating, oldest = ZERO, None
+    ours = _by_prices(turn, account, watch, told)
+    newest = ours.newest
+    if newest is None or newest >= told.at or watch.counted != watch.told:
+        return ours
+    # Nothing has closed since, and the venue valued it later than any price that we have.
+    oldest = told.at if ours.oldest is not None else None
+    return Marked(ours.balance, told.equity, oldest)
+
+
+def _by_prices(turn: Turn, account: AccountState, watch: Watch, told: AccountSnapshot) -> Marked:
+    floating, oldest, newest = ZERO, None, None
     for name, book in account.books.items():
         before = watch.counted.get(name, _NOTHING)
         moved = book.realized != before.realized
@@ -153,17 +168,18 @@ def mark(turn: Turn, account: AccountState, watch: Watch) -> Marked | None:
         if listing is None or unit is None or (book.quantity and quote is None):
             # The venue's own equity is what is left to go by; no entry passes meanwhile.
             why = f"{book.symbol} cannot be valued: a price or a rate is missing"
-            return Marked(told.balance, told.equity, oldest, why)
+            return Marked(told.balance + watch.gained, told.equity + watch.gained, unknown=why)
         if moved or book.commission != before.commission:
             _count(watch, name, book, (book.realized - before.realized) * unit, before)
         if book.quantity and quote is not None:
             price = quote.bid if book.quantity > 0 else quote.ask
             floating += (price - book.avg_price) * book.quantity * unit
+            newest = quote.at if newest is None else max(newest, quote.at)
             is_open = sessions.state(listing.session or "always", turn.at).is_open
             if is_open and (oldest is None or quote.at < oldest):
                 oldest = quote.at
     balance = told.balance + watch.gained
-    return Marked(balance, balance + floating + watch.offset, oldest)
+    return Marked(balance, balance + floating + watch.offset, oldest, newest)
 
 
 def _count(watch: Watch, name: str, book: Book, made: Decimal, before: Booked) -> None:

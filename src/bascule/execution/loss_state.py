@@ -24,7 +24,8 @@ class Watch(Struct):
 
     ``ledger`` runs ahead of the journaled one by marks alone. ``snapshot`` is the venue's last
     word since the start, ``gained`` what was realised since, in account currency, at the rates of
-    the moment; ``counted`` is where each book stood then. ``offset`` (never positive) is how much
+    the moment; ``told`` is where each book stood at the snapshot, ``counted`` up to where its
+    results are in ``gained``. ``offset`` (never positive) is how much
     lower the venue's equity was than ours at the snapshot. Equity within ``calm`` changes nothing
     else. ``spec`` and ``limits`` are what the
     rules were made from. ``swept_at`` is when it was last closed by the watch, ``sweeps`` how
@@ -39,6 +40,7 @@ class Watch(Struct):
     ledger: LedgerState | None = None
     snapshot: AccountSnapshot | None = None
     gained: Decimal = ZERO
+    told: dict[str, Booked] = field(default_factory=dict)
     counted: dict[str, Booked] = field(default_factory=dict)
     offset: Decimal = ZERO
     calm: tuple[Decimal, Decimal] | None = None

@@ -119,6 +119,18 @@ def test_of_two_sources_the_stricter_counts() -> None:
     assert loss(made).equity == 99_900
 
 
+def test_a_venue_that_spoke_after_the_last_price_is_believed() -> None:
+    """With no price since, its equity is taken as it is; the next price counts again."""
+    made = bench()
+    made.at += SECOND
+    made.money(100_000, equity=101_500)
+    assert loss(made).equity == 101_500
+    made.at += 20 * SECOND
+    assert loss(made).mark_age == 20 * SECOND
+    made.quote("1.1001")
+    assert loss(made).equity == 100_100
+
+
 def test_a_missing_rate_is_never_one() -> None:
     """A loss in yen without a rate is not known, and no entry passes beside it."""
     made = bench(held=0)
