@@ -115,7 +115,13 @@ def calendar(
     Raises:
         CalendarError: it is none, holds nothing, or a part of it cannot be read.
     """
-    found = sorted(_READERS[form or _form_of(text)](text, tz), key=lambda one: (one.at, one.title))
+    try:
+        read = list(_READERS[form or _form_of(text)](text, tz))
+    except csv.Error as error:
+        raise CalendarError(f"it is not CSV: {error}") from error
+    except OverflowError as error:
+        raise CalendarError("a date in it is out of range") from error
+    found = sorted(read, key=lambda one: (one.at, one.title))
     if not found:
         raise CalendarError("there is no release in it")
     if len(found) > RELEASES_MAX:
@@ -144,7 +150,7 @@ def _csv(text: str, tz: str) -> Iterator[Release]:
 def _json(text: str, tz: str) -> Iterator[Release]:
     try:
         found = msgspec.json.decode(text.lstrip("\ufeff"))
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, RecursionError) as error:
         raise CalendarError(f"it is not JSON: {error}") from error
     if isinstance(found, dict):
         found = next((value for value in found.values() if isinstance(value, list)), found)
@@ -288,7 +294,7 @@ def _ics_time(text: str, tz: str, place: str) -> tuple[Instant, Instant]:
             return _moment(found.replace(tzinfo=UTC) if utc else found, tz, whole=False)
         if (day := _parsed(text, ("%Y%m%d",))) is not None:
             return _whole_day(day.date(), tz)
-    except (KeyError, OSError) as error:
+    except (KeyError, OSError, ValueError) as error:
         raise CalendarError(f'{place} is in the zone "{tz}", which nobody knows') from error
     raise CalendarError(f'{place} has the time "{text}", which cannot be read')
 

@@ -104,6 +104,11 @@ def test_a_weight_that_nobody_knows_counts_as_the_heaviest() -> None:
         ("BEGIN:VCALENDAR\nBEGIN:VEVENT\nDTSTART;TZID=Nowhere:20261204T133000\nSUMMARY:CPI\n"
          "END:VEVENT\n", '"Nowhere"'),
         ("<html>", "no release"),
+        ("[" * 100_000, "not JSON"),
+        ("date,event\n9999-12-31,CPI\n", "out of range"),
+        (f"date,event\n2026-12-04,{'x' * 200_000}\n", "not CSV"),
+        ("BEGIN:VCALENDAR\nBEGIN:VEVENT\nDTSTART;TZID=../UTC:20261204T133000\nSUMMARY:CPI\n"
+         "END:VEVENT\n", "nobody knows"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_read_refuses_the_whole_calendar(text: str, said: str) -> None:
