@@ -3,7 +3,8 @@
     python bench/soak.py [KILLS] [FREEZES] [DRILLS]      defaults 200, 50 and 100; loopback only
 
 Also drills of the kill switch, so many of each kind, and a flood: 1,000 alerts delivered ten times
-each, in any order, with two kills in between. Prints tables for docs/reliability.md and ends with 1 when anything was lost or doubled.
+each, in any order, with two kills in between. Prints tables for docs/reliability.md and ends with 1
+when anything was lost or doubled, or was left open.
 """
 
 import asyncio

@@ -15,6 +15,9 @@ PACKAGES = {
     "openssl": "openssl",
     "chromium": "chromium",
     "chromedriver": "chromium-driver",
+    "Xvfb": "xvfb",
+    "sxhkd": "sxhkd",
+    "xdotool": "xdotool",
 }
 """From a program to the package that has it, on Debian and Ubuntu."""
 _PLACES = "/usr/sbin:/usr/local/sbin:/sbin"
