@@ -48,17 +48,37 @@ def held(rule: HoldTime, durations: Sequence[Decimal]) -> Found:
     return Found(ok, share, count - long)
 
 
+def profit_share(over_s: Decimal, trades: Sequence[tuple[Decimal, Decimal]]) -> Decimal | None:
+    """Give the percent of the profit that trades held longer made; None without any profit.
+
+    ``trades`` are (seconds, profit); losing ones do not count.
+    """
+    won = [(seconds, profit) for seconds, profit in trades if profit > 0]
+    total = sum((profit for _, profit in won), ZERO)
+    long = sum((profit for seconds, profit in won if seconds > over_s), ZERO)
+    return long * _HUNDRED / total if total else None
+
+
 class _Rule(Struct, frozen=True):
     min_hold_s: Decimal | None = None
     min_share_over_pct: Decimal | None = None
     max_share_under_pct: Decimal | None = None
     over_s: Decimal | None = None
     compare: Literal["gt", "ge", "unknown"] = "gt"
+    avg_duration_over_s: Decimal | None = None
+    profit_share_over_s: Decimal | None = None
+    min_profit_share_pct: Decimal | None = None
+
+
+class _Trade(Struct, frozen=True):
+    duration: Decimal
+    profit: Decimal = ZERO
 
 
 class _Question(Struct, frozen=True):
     rule: Mapping[str, object]
     durations: tuple[Decimal, ...] = ()
+    trades: tuple[Mapping[str, object], ...] = ()
 
 
 _NAMES = {
@@ -67,7 +87,9 @@ _NAMES = {
     "share_pct": "max_share_under_pct",
     "max_share_pct": "max_share_under_pct",
     "min_s": "min_hold_s",
+    "avg_over_s": "avg_duration_over_s",
 }
+_TRADE = {"s": "duration", "seconds": "duration", "held_s": "duration", "net": "profit"}
 
 
 def answer(given: Mapping[str, object], unread: list[str]) -> Answer:
@@ -81,10 +103,31 @@ def answer(given: Mapping[str, object], unread: list[str]) -> Answer:
         written.over_s,
         "ge" if written.compare == "ge" else "gt",
     )
-    found = held(rule, asked.durations)
+    trades = [part(one, _Trade, "input.trades", unread, _TRADE) for one in asked.trades]
+    durations = (*asked.durations, *(trade.duration for trade in trades))
+    if written.avg_duration_over_s is not None or written.profit_share_over_s is not None:
+        return _by_weight(written, durations, trades)
+    found = held(rule, durations)
     out: Answer = {"ok": found.ok}
     if rule.min_share_over_pct is None and rule.max_share_under_pct is None:
         out["violations"] = found.short
     else:
         out["share"] = None if found.share is None else money(found.share)
+    return out
+
+
+def _by_weight(rule: _Rule, durations: Sequence[Decimal], trades: Sequence[_Trade]) -> Answer:
+    """Answer by the mean duration, by the share of profit that long trades made, or by both."""
+    out: Answer = {"ok": True}
+    if rule.avg_duration_over_s is not None and durations:
+        mean = sum(durations, ZERO) / len(durations)
+        out["ok"] = mean > rule.avg_duration_over_s
+        out["average"] = money(mean)
+    if rule.profit_share_over_s is not None:
+        made = [(trade.duration, trade.profit) for trade in trades]
+        share = profit_share(rule.profit_share_over_s, made)
+        least = rule.min_profit_share_pct if rule.min_profit_share_pct is not None else _HUNDRED / 2
+        enough = share is None or share >= least
+        out["ok"] = bool(out["ok"]) and enough
+        out["share"] = None if share is None else money(share)
     return out

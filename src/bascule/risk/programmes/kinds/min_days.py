@@ -1,7 +1,7 @@
 """Minimum days: dates with an opening trade, with any trade, or with enough closed profit."""
 
 from collections.abc import Iterable, Mapping
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Literal
 
@@ -37,6 +37,15 @@ def profitable(rule: MinDays, profits: Iterable[Decimal], initial: Decimal | Non
     return sum(1 for profit in profits if profit > 0 and profit >= least)
 
 
+def within(days: Iterable[date], per_days: int | None) -> set[date]:
+    """Give the days of the window of so many days that ends with the last one; all without one."""
+    every = set(days)
+    if per_days is None or not every:
+        return every
+    first = max(every) - timedelta(days=per_days - 1)
+    return {day for day in every if day >= first}
+
+
 class _Rule(Struct, frozen=True):
     count: int
     counts: Literal["day_with_open", "profitable_day", "qualifying_day", "any", "unknown"] = (
@@ -47,6 +56,7 @@ class _Rule(Struct, frozen=True):
     reset: Clock | None = None
     min_profit_pct: Decimal | None = None
     min_profit_amount: Decimal | None = None
+    per_days: int | None = None
     per: str = ""
     effect: str = ""
 
@@ -104,16 +114,19 @@ def answer(given: Mapping[str, object], unread: list[str]) -> Answer:
         for trade in (*asked.trades, *asked.closes)
     ]
     if rule.counts in ("profitable_day", "qualifying_day"):
-        days = profitable(rule, _profits(asked, trades, clock), asked.initial)
+        days = profitable(rule, _profits(asked, written, trades, clock), asked.initial)
     else:
         opened = [*asked.opens, *(trade.opened for trade in trades if trade.opened is not None)]
         if rule.counts == "any":
             opened += [trade.closed for trade in trades if trade.closed is not None]
-        days = len(days_of((when(moment) for moment in opened), clock))
+        dates = days_of((when(moment) for moment in opened), clock)
+        days = len(within(dates, written.per_days))
     return {"days": days, "ok": days >= rule.count}
 
 
-def _profits(asked: _Question, trades: list[_Trade], clock: Clock) -> Iterable[Decimal]:
+def _profits(
+    asked: _Question, written: _Rule, trades: list[_Trade], clock: Clock
+) -> Iterable[Decimal]:
     if asked.daily_profit is not None:
         return profits_of(asked.daily_profit, "input.daily_profit")
     profits: dict[date, Decimal] = {}
@@ -121,4 +134,4 @@ def _profits(asked: _Question, trades: list[_Trade], clock: Clock) -> Iterable[D
         if trade.closed is not None:
             day = day_of(when(trade.closed), clock)
             profits[day] = profits.get(day, ZERO) + trade.net
-    return profits.values()
+    return [profits[day] for day in within(profits, written.per_days)]

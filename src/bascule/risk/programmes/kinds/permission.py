@@ -52,6 +52,7 @@ class _Question(Struct, frozen=True):
     evidence_age_days: Decimal | None = None
     rule: Mapping[str, object] | None = None
     phase: str = ""
+    evidence_phase: str = ""
 
 
 def answer(given: Mapping[str, object], unread: list[str]) -> Answer:
@@ -64,4 +65,6 @@ def answer(given: Mapping[str, object], unread: list[str]) -> Answer:
         asked.evidence_age_days,
         rule.max_age_days,
     )
+    if why is None and asked.evidence_phase and asked.phase not in ("", asked.evidence_phase):
+        why = "evidence_of_another_phase"
     return {"live_automation_allowed": why is None, "reason": why}

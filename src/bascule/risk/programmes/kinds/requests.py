@@ -61,6 +61,8 @@ _NAMES = {
     "soft": "ordinary_cap",
     "used_before": "used",
     "requests": "sends",
+    "fills": "sends",
+    "executions": "sends",
 }
 _SEND = {"purpose": "kind", "type": "kind", "count": "n"}
 

@@ -9,6 +9,7 @@ from decimal import ROUND_FLOOR, Decimal
 
 from msgspec import Struct
 
+from bascule.model.enums import Side
 from bascule.model.errors import UsageError
 from bascule.model.programme import MaxSize, SizeTier
 from bascule.model.values import ZERO
@@ -67,7 +68,12 @@ class _Question(Struct, frozen=True):
     micros_per_mini: int | None = None
     open: Decimal = ZERO
     working: Decimal = ZERO
-    order: Decimal | None = None
+    open_long: Decimal = ZERO
+    open_short: Decimal = ZERO
+    working_buy: Decimal = ZERO
+    working_sell: Decimal = ZERO
+    side: Side = Side.BUY
+    order: Decimal | Mapping[str, object] | None = None
     open_micros: Decimal = ZERO
     working_micros: Decimal = ZERO
     order_micros: Decimal | None = None
@@ -91,6 +97,21 @@ _NAMES = {
     "reduce_only": "reduces",
     "reducing": "reduces",
 }
+
+
+class _Order(Struct, frozen=True):
+    quantity: Decimal
+    side: Side = Side.BUY
+    reduces: bool = False
+
+
+_ORDER = {
+    "qty": "quantity",
+    "contracts": "quantity",
+    "lots": "quantity",
+    "size": "quantity",
+    "reduce_only": "reduces",
+}
 _RULE_NAMES = {**_NAMES, "half_until": "half_until_eod_balance"}
 
 
@@ -102,11 +123,26 @@ def answer(given: Mapping[str, object], unread: list[str]) -> Answer:
     limit = _limit(asked, unread)
     if asked.order is None and asked.order_micros is None:
         return {"contracts": int(limit)} if asked.max_lots is None else {"lots": money(limit)}
+    if isinstance(asked.order, Mapping):
+        order = part(asked.order, _Order, "input.order", unread, _ORDER)
+    else:
+        order = _Order(asked.order or ZERO, asked.side, asked.reduces)
+    return _fits(asked, order, limit)
+
+
+def _fits(asked: _Question, order: _Order, limit: Decimal) -> Answer:
+    """Count the order's side at its worst: what is open, works and is new."""
+    held, against, working = asked.open_long, asked.open_short, asked.working_buy
+    if order.side is Side.SELL:
+        held, against, working = asked.open_short, asked.open_long, asked.working_sell
     ratio = asked.micros_per_mini
-    before = as_minis(asked.open + asked.working, asked.open_micros + asked.working_micros, ratio)
-    worst = before + as_minis(asked.order or ZERO, asked.order_micros or ZERO, ratio)
+    minis = asked.open + asked.working + held + working
+    before = as_minis(minis, asked.open_micros + asked.working_micros, ratio)
+    worst = before + as_minis(order.quantity, asked.order_micros or ZERO, ratio)
+    # What stands against the order is closed first, and all that works on its side may do so too.
+    closes = bool(against) and order.quantity <= against - working
     return {
-        "allowed": asked.reduces or worst <= limit,
+        "allowed": order.reduces or closes or worst <= limit,
         "worst": money(worst),
         "limit": money(limit),
         "room": money(max(limit - before, ZERO)),

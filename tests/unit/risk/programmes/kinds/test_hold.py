@@ -25,3 +25,13 @@ CASES = [
 def test_trades_are_held_long_enough(rule: dict[str, Any], durations: list[int], ok: bool) -> None:
     """Over a time means longer than it; a share must be passed, or stayed under."""
     assert answer({"rule": rule, "durations": durations}, [])["ok"] is ok
+
+
+def test_profit_must_come_from_trades_that_were_held() -> None:
+    """Half of the profit over two minutes, and a mean that is longer; losses do not count."""
+    rule = {"avg_duration_over_s": 120, "profit_share_over_s": 120, "min_profit_share_pct": 50}
+    trades = [{"duration": 300, "profit": 60}, {"duration": 10, "profit": 40},
+              {"duration": 500, "profit": -900}]  # fmt: skip
+    told = answer({"rule": rule, "trades": trades}, [])
+    assert told == {"ok": True, "average": "270.00", "share": "60.00"}
+    assert answer({"rule": rule, "trades": trades[1:2]}, [])["ok"] is False

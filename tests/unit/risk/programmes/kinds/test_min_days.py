@@ -39,3 +39,9 @@ def test_profit_is_summed_by_the_firms_day() -> None:
     ]
     rule = {"counts": "profitable_day", "min_profit_amount": 150, "tz": "Europe/Prague"}
     assert days(rule, closes=closes) == 1
+
+
+def test_days_may_have_to_fall_within_a_window() -> None:
+    """Seven days of thirty: what lies before the window of the last day counts no more."""
+    opens = ["2026-01-01T10:00:00Z", "2026-01-02T10:00:00Z", "2026-01-31T10:00:00Z"]
+    assert days({"counts": "any", "per_days": 30}, opens=opens) == 2

@@ -23,3 +23,11 @@ def test_silence_is_not_permission_and_no_is_no(
     asked = {"policy": policy, "evidence": evidence, "evidence_age_days": age,
              "rule": {"max_age_days": 180}}  # fmt: skip
     assert answer(asked, []) == {"live_automation_allowed": reason is None, "reason": reason}
+
+
+def test_permission_for_another_phase_is_none() -> None:
+    """What the firm said of the evaluation says nothing of the funded account."""
+    asked = {"policy": "yes", "evidence": "email", "evidence_age_days": 1, "phase": "funded"}
+    told = answer({**asked, "evidence_phase": "evaluation"}, [])
+    assert told["reason"] == "evidence_of_another_phase"
+    assert answer({**asked, "evidence_phase": "funded"}, [])["reason"] is None

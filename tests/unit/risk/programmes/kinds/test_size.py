@@ -49,3 +49,12 @@ def test_lots_go_by_the_size_of_the_account() -> None:
     """The largest listed size that the account reaches."""
     table = {"lots_by_account": {"50000": 20, "100000": 40}, "account_size": "100000"}
     assert answer(table, []) == {"lots": "40.00"}
+
+
+def test_each_side_counts_for_itself() -> None:
+    """A sell against a long closes it; what works on its side may close it too."""
+    held = {"max_contracts": 5, "open_long": 5}
+    sell = {"side": "sell", "quantity": 5}
+    assert answer({**held, "order": sell}, [])["allowed"] is True
+    assert answer({**held, "working_sell": 3, "order": sell}, [])["allowed"] is False
+    assert answer({**held, "order": {"side": "buy", "quantity": 1}}, [])["allowed"] is False
