@@ -2,7 +2,8 @@
 
 Invariants by number, as docs/reliability.md lists them: I1 no duplicate, I2 no lost fill, I3 no
 phantom, I5 durable before visible, I6 replay gives the same state, I7 nothing leaves after the
-latch, I8 everything comes to a known state, I10 every instruction is accounted for.
+latch, I8 everything comes to a known state, I9 doubt ends by evidence alone, I10 every
+instruction is accounted for.
 """
 
 import sqlite3
@@ -17,6 +18,7 @@ from bascule.journal.chain import decode
 from bascule.journal.sqlite import SqliteStore
 from bascule.journal.store import Row
 from bascule.model.enums import OrdStatus
+from bascule.model.event import OrderEnded
 from bascule.model.ids import AccountId, Symbol
 from bascule.model.intent import Receipt
 from bascule.model.values import ZERO
@@ -152,7 +154,7 @@ class Witness:
             behind = runtime.owner.state
             if rows and rows[-1].seq == runtime.head_seq and dump(state) != dump(behind):
                 wrong.append("I6 the replayed journal is another state than the lived one")
-        return wrong + self._orders() + self._fills(rows) + self._signals(rows)
+        return wrong + self._orders() + self._ends(rows) + self._fills(rows) + self._signals(rows)
 
     def _orders(self) -> list[str]:
         twice = self._ledger(
@@ -168,6 +170,31 @@ class Witness:
         return wrong + [
             f"I1 {name} lives {count} times" for name, count in legs.items() if count > 1
         ]
+
+    def _ends(self, rows: list[Row]) -> list[str]:
+        """An order that the venue took is never called rejected or unsent."""
+        taken = {
+            str(row[0]): str(row[1])
+            for row in self._ledger(
+                "select cl_ord_id, status from orders where cl_ord_id <> '' "
+                "and status <> 'rejected'"
+            )
+        }
+        wrong = []
+        for row in rows:
+            if row.kind != "order_ended":
+                continue
+            event = decode(row.seq, row.data)
+            if (
+                isinstance(event, OrderEnded)
+                and event.status in (OrdStatus.REJECTED, OrdStatus.EXPIRED_UNSENT)
+                and event.cl_ord_id in taken
+            ):
+                wrong.append(
+                    f"I9 {event.cl_ord_id} was called {event.status.value} ({event.reason}) and "
+                    f"is {taken[event.cl_ord_id]} at the venue"
+                )
+        return wrong
 
     def _fills(self, rows: list[Row]) -> list[str]:
         # What was traded by hand before the first look is taken over as a position, not as fills.

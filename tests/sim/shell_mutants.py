@@ -1,0 +1,193 @@
+"""Planted bugs of the shell tier: what stands round the core, on the real runtime and journal."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from typing import Any, NamedTuple
+from unittest.mock import patch
+
+import apsw
+
+from bascule.engine import runtime
+from bascule.engine.dispatcher import Dispatcher
+from bascule.engine.lanes import Lanes
+from bascule.engine.look_rules import LookMemory
+from bascule.engine.owner import Owner
+from bascule.execution import operators
+from bascule.execution.effects import EFFECTS
+from bascule.journal import journal, sqlite, writer
+from bascule.model.errors import JournalError
+from bascule.model.order import Refused, Unknown
+from bascule.venues.paper.client import PaperVenue
+
+SHELL_BOUND = 500
+Patch = tuple[object, str, object]
+
+
+class ShellMutant(NamedTuple):
+    """A planted bug: its name, what it does wrong, how it is patched in, and its bound."""
+
+    name: str
+    text: str
+    patches: Callable[[], Sequence[Patch]]
+    tier: str = "shell"
+    bound: int = SHELL_BOUND
+
+    @contextmanager
+    def planted(self) -> Iterator[None]:
+        """Have the bug in place for a while."""
+        with ExitStack() as stack:
+            for owner, name, value in self.patches():
+                stack.enter_context(patch.object(owner, name, value))
+            yield
+
+
+def _answer_at_once() -> list[Patch]:
+    real = Owner.submit
+
+    def submit(self: Owner, signal: Any) -> Any:
+        reply = real(self, signal)
+        if self._replies and self._replies[-1][0] is reply:
+            _, receipt = self._replies.pop()
+            reply.set_result(receipt)
+        return reply
+
+    return [(Owner, "submit", submit)]
+
+
+def _send_at_once() -> list[Patch]:
+    real = Owner.flush
+
+    def flush(self: Owner) -> None:
+        effects = [
+            effect
+            for event in self._events
+            if (make := EFFECTS.get(type(event))) is not None
+            and (effect := make(event)) is not None
+        ]
+        self._on_effects(effects)
+        real(self)
+
+    return [(Owner, "flush", flush)]
+
+
+def _no_sync() -> list[Patch]:
+    real = sqlite.prepare
+
+    def prepare(connection: apsw.Connection, *, shared: bool) -> None:
+        real(connection, shared=shared)
+        connection.pragma("synchronous", "off")
+
+    return [(sqlite, "prepare", prepare)]
+
+
+def _failed_write_told_durable() -> list[Patch]:
+    def commit(self: Any, values: Any, head: Any) -> None:
+        with suppress(JournalError):
+            self._store.append(values)
+        self._durable = head
+        if self._told:
+            self._told = False
+            self._call(self._tell)
+
+    return [(writer.Committer, "_commit", commit)]
+
+
+def _latch_not_read() -> list[Patch]:
+    real = Lanes.__init__
+
+    def init(self: Lanes, state: Any, settings: Any, latched: Any, feed: Any) -> None:
+        real(self, state, settings, lambda spec, strategy: None, feed)
+
+    return [(Lanes, "__init__", init)]
+
+
+def _send_again_on_unknown() -> list[Patch]:
+    real = Dispatcher._outcome
+
+    def outcome(self: Dispatcher, order: Any, told: Any) -> None:
+        if isinstance(told, Unknown) and getattr(self, "_again", None) != order.cl_ord_id:
+            self._again = order.cl_ord_id  # type: ignore[attr-defined]
+            link = self._links[self._settings.accounts[order.account].venue]
+            self._submit(link, [order])
+            return
+        real(self, order, told)
+
+    return [(Dispatcher, "_outcome", outcome)]
+
+
+def _start_doubts_nothing() -> list[Patch]:
+    real = operators.learn
+
+    def learn(turn: Any, account: Any, order: Any, fact: Any, **more: Any) -> Any:
+        if more.get("reason") == "restart":
+            return None
+        return real(turn, account, order, fact, **more)
+
+    return [(operators, "learn", learn)]
+
+
+def _replay_stops_short() -> list[Patch]:
+    real = journal.Journal.replay
+
+    def replay(self: journal.Journal, after: int = 0) -> Iterator[Any]:
+        rows = list(real(self, after))
+        yield from rows[:-1] if len(rows) > 3 else rows
+
+    return [(journal.Journal, "replay", replay)]
+
+
+def _welcome_once() -> list[Patch]:
+    async def welcome(self: Any, spec: Any, session: int, reason: str) -> None:
+        try:
+            await self._introduce(self.links[spec.venue], spec)
+        except runtime.VenueTransient:
+            return
+        self.looker.link(spec.id, up=True)
+        self.owner.feed(runtime.inp.LinkReported(self.clock.now(), spec.id, True, reason))
+        self.looker.want(spec.id, reason or "connected")
+
+    return [(runtime.Runtime, "_welcome", welcome)]
+
+
+def _look_from_now() -> list[Patch]:
+    def looked(self: LookMemory, account: Any, began: Any) -> None:
+        self._since[account] = began + 30_000_000_000
+
+    return [(LookMemory, "looked", looked)]
+
+
+def _link_never_restored() -> list[Patch]:
+    async def reconnect(self: PaperVenue) -> None:
+        return
+
+    return [(PaperVenue, "_reconnect", reconnect)]
+
+
+def _timeout_is_refusal() -> list[Patch]:
+    real = Dispatcher._outcome
+
+    def outcome(self: Dispatcher, order: Any, told: Any) -> None:
+        if isinstance(told, Unknown):
+            told = Refused("timeout", "", "no answer came", told.at)
+        real(self, order, told)
+
+    return [(Dispatcher, "_outcome", outcome)]
+
+
+MUTANTS = (
+    ShellMutant("answer_at_once", "a sender's 2xx before the fsync", _answer_at_once),
+    ShellMutant("send_at_once", "an order leaves before the fsync", _send_at_once),
+    ShellMutant("no_sync", "the journal does not sync", _no_sync),
+    ShellMutant(
+        "failed_write_told_durable", "a failed write is told durable", _failed_write_told_durable
+    ),
+    ShellMutant("latch_not_read", "the dispatcher does not read the latch", _latch_not_read),
+    ShellMutant("send_again", "an unknown outcome is sent again", _send_again_on_unknown),
+    ShellMutant("timeout_is_refusal", "a time-out ends the order", _timeout_is_refusal),
+    ShellMutant("start_doubts_nothing", "a restart doubts nothing", _start_doubts_nothing),
+    ShellMutant("replay_stops_short", "recovery misses the last event", _replay_stops_short),
+    ShellMutant("welcome_once", "an account is introduced once only", _welcome_once),
+    ShellMutant("look_from_now", "a look asks for the fills to come", _look_from_now),
+    ShellMutant("link_never_restored", "a lost link stays lost", _link_never_restored),
+)
+"""Every planted bug of this tier."""
