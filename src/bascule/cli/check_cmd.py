@@ -81,7 +81,9 @@ def check(
         if report:
             _print(report)
         good = not problems and (report is None or report.ok)
-        typer.echo("All of it is in order." if good else "Not ready.")
+        held = ", ".join(permit["account"] for permit in permitted if not permit["ok"])
+        word = f"In order, and {held} will open nothing." if held else "All of it is in order."
+        typer.echo(word if good else "Not ready.")
     if problems:
         raise typer.Exit(Exit.CONFIGURATION)
     if report and not report.ok:

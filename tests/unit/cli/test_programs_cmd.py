@@ -156,6 +156,7 @@ def test_the_check_tells_how_each_account_stands_with_its_firm(bascule: Bascule)
     assert "has no permission of its firm on record" in str(permit["text"])
     assert "May I use automated order execution through an API" in str(permit["to_do"])
     assert "verify with the firm" in told
+    assert "Firm           a0: no live order goes" in bascule("check", "--config-only").out
     write(
         "live", "ftmo-1step",
         more='[accounts.a0.permission]\npolicy = "yes"\nasked_on = 2099-01-01\n'
