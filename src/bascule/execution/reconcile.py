@@ -243,16 +243,14 @@ def _settle_change(turn: Turn, account: AccountState, order: Order, shown: Venue
         or (shown.stop_price is not None and shown.stop_price != order.stop_price)
     )
     if shown.ord_status in ENDED:
-        # Only a fill that has not been told yet is missing; a change of it came too late.
-        if order.cum_qty >= order.quantity:
-            if order.pending:
-                _reject_change(turn, account, order, "the order has filled")
-        elif shown.ord_status is OrdStatus.FILLED and (
-            order.cum_qty >= shown.quantity or order.cum_qty == shown.cum_qty
-        ):
-            # All its fills are known, and it was smaller than we think: a change went through, or
-            # a correction made less of it.
+        known = order.cum_qty >= shown.quantity or order.cum_qty == shown.cum_qty
+        if shown.ord_status is OrdStatus.FILLED and known and order.cum_qty:
+            # All its fills are known: it was smaller than we think, since a change went through
+            # or a correction made less of it.
             _take_terms(turn, account, order, shown, OrdStatus.FILLED)
+        elif order.pending and order.cum_qty >= order.quantity:
+            # Only a fill that has not been told yet is missing; the change came too late.
+            _reject_change(turn, account, order, "the order has filled")
     elif differs:
         _take_terms(turn, account, order, shown, order.status)
     elif order.pending and turn.at - order.changed_at > _CHANGE_PATIENCE:

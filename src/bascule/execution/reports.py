@@ -33,6 +33,7 @@ from bascule.model.ids import AccountId, ClOrdID, ExecID, Symbol
 from bascule.model.order import Accepted, ExecutionReport, Outcome, Refused
 from bascule.model.values import MINUTE, ZERO, text
 
+_ENDS = (ExecType.CANCELED, ExecType.EXPIRED)
 REUSE_AFTER = MINUTE
 """A fact so much younger than the last news of an ended order is of another with its number."""
 
@@ -67,6 +68,10 @@ def on_report(turn: Turn, report: ExecutionReport, *, not_shown: Container[ClOrd
         _on_replaced(turn, account, order, report)
     elif kind in (ExecType.CANCEL_REJECTED, ExecType.REPLACE_REJECTED):
         _on_change_rejected(turn, account, order, report)
+    elif kind in _ENDS and order.live and (report.cum_qty or ZERO) > order.cum_qty:
+        # Its end is believed with its fills: what waits for it must know what is still held.
+        ignore(turn, account, order, report, "it tells of a fill that is not known yet")
+        turn.market.looks.setdefault(account.id, "a fill is missing")
     elif kind in _SIMPLE:
         learn(turn, account, order, _SIMPLE[kind], report=report)
     if order is not None:
@@ -317,11 +322,15 @@ def _on_correction(
 
 
 def _after_correction(order: Order, cum: Decimal, report: ExecutionReport) -> OrdStatus:
-    """The venue's word on the status, else what the quantities say."""
+    """The venue's word on the status, else what the quantities say.
+
+    A late word wakes no ended order, but for one that had filled and has no longer.
+    """
+    reopened = order.status is OrdStatus.FILLED and cum < order.quantity
+    if order.status in ENDED and not reopened:
+        return order.status
     if report.ord_status is not None:
         return report.ord_status
-    if order.status in ENDED and order.status is not OrdStatus.FILLED:
-        return order.status
     if cum >= order.quantity:
         return OrdStatus.FILLED
     return OrdStatus.PARTIALLY_FILLED if cum > 0 else OrdStatus.WORKING

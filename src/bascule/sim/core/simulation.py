@@ -74,6 +74,8 @@ class Simulation:
         if trace:
             self.watch.trace = []
         self._said: list[Signal] = []
+        self._amended: set[str] = set()
+        self._adopted: set[AccountId] = set()
         self._step = -1
 
     def clock_later(self, delay: int, do: Callable[[], None]) -> None:
@@ -178,6 +180,7 @@ class Simulation:
                 # A correction of a fill that bore no name may speak of what a hand is taken for.
                 if amended <= heard and not (amended and "unnamed_fill" in self.scenario.faults):
                     raise Broken("I8", f"drift without a cause: {account.drift}")
+                self._adopted.add(account.id)
                 self.host.want(account.id, "asked for")
 
     def _resolve(self, account: AccountId, name: ClOrdID) -> None:
@@ -219,11 +222,12 @@ class Simulation:
         self.watch.note("PROBE")
         self.host.submit(signal)
         self._pass(8 * SECOND)
+        self._arm_all()
         self.watch.note("FLATTEN")
         self.host.feed(inp.SweepAsked(self.clock.now, "all", True, "ada", "the end"))
         self._pass(MINUTE + 10 * SECOND)
         self._agree()
-        self.watch.flat(self.host.state)
+        self.watch.flat(self.host.state, self._adopted)
 
     # --- steps ----------------------------------------------------------------------------------
 
@@ -351,13 +355,14 @@ class Simulation:
         fills = [
             trade
             for trade in self.venue.trades.values()
-            if not trade.busted
+            if trade.shown_id + "'" not in self._amended
             and trade.at > recent
             and self.venue.orders[trade.order - 1].origin == "client"
         ]
         if not fills:
             return
         trade: Trade = self._pick(fills, step)
+        self._amended.add(f"{trade.shown_id}'")
         self._hit(step)
         if step.kind == "bust":
             self.venue.bust(trade)

@@ -497,10 +497,13 @@ class Watch:
                 "I8", f"{guard.cl_ord_id} holds {wanted} and its stops cover {covered} of it"
             )
 
-    def flat(self, state: State) -> None:
-        """Everything was told to be flat, and time has passed: it is."""
+    def flat(self, state: State, adopted: set[AccountId]) -> None:
+        """Everything was told to be flat, and time has passed: it is.
+
+        Where a person ``adopted`` a difference, two books may share a position, each a part.
+        """
         for (account, symbol), net in self.venue.net.items():
-            if self.settings.accounts[account].mode is AccountMode.SHADOW:
+            if self.settings.accounts[account].mode is AccountMode.SHADOW or account in adopted:
                 continue  # nothing is ever sent there
             books = state.accounts[account].books.values()
             held = [
