@@ -124,7 +124,7 @@ def test_the_problems_of_a_programmes_own_file_name_that_file(tmp_path: Path) ->
         'schema = "bascule-programme/1"\nfirm = "X"\nweekend = "maybe"\n', encoding="utf-8"
     )
     text = TEXT.replace('"ftmo-2step-funded-standard"', '"file:my.toml"')
-    with pytest.raises(ConfigProblems, match="my.toml:3  weekend"):
+    with pytest.raises(ConfigProblems, match=r"my\.toml:3  weekend"):
         read(text, tmp_path / "bascule.toml", {})
 
 

@@ -10,13 +10,14 @@ from bascule.execution.firm import FirmSurroundings, last_reset
 from bascule.execution.placing import Draft
 from bascule.execution.turn import Turn
 from bascule.model.enums import InstrumentKind, OrdType, Side
+from bascule.model.event import OrderRefused
 from bascule.model.intent import Amount, ClosePosition, PlaceOrder
 from bascule.model.ledger import DayResult, LedgerState
 from bascule.model.programme import SERVER_GMT2_GMT3, Clock, Conduct, MaxSize, Programme
 from bascule.model.values import DAY, HOUR, MINUTE, SECOND, Instant
 from bascule.reference.releases import Calendar, News, Release
 from bascule.risk.firm import Profits, Size
-from tests.unit.execution.harness import START, Bench, protection
+from tests.unit.execution.harness import ROOMY, START, Bench, protection
 
 RESET = Clock("09:00", "UTC")
 PROGRAMME = Programme(id="p", firm="Firm", conduct=Conduct(reset=RESET),
@@ -207,3 +208,21 @@ def test_capital_behind_a_strategy_is_summed_over_the_firms_accounts() -> None:
     route = made.settings.routes[0]
     made.settings.routes = (msgspec.structs.replace(route, legs=route.legs[:1]),)
     assert around(made).allocated() == 100_000
+
+
+@pytest.mark.parametrize(
+    ("own", "firms", "refused"),
+    [(1, 100, "max_order_size"), (100, 1, "programme_size"), (100, 100, "")],
+)
+def test_a_programme_tightens_the_users_limits_and_loosens_none(
+    own: int, firms: int, refused: str
+) -> None:
+    """Both are held to; whichever is stricter refuses."""
+    made = bench(limits=msgspec.structs.replace(ROOMY, max_order_qty=D(own)))
+    rules = Programme(id="p", firm="Firm", max_size=MaxSize(lots=D(firms)))
+    spec = made.settings.accounts["a"]
+    made.settings.accounts["a"] = msgspec.structs.replace(spec, programme=rules)
+    made.quote("1.1000")
+    events = made.say(PlaceOrder(symbol="EURUSD", side=Side.BUY, quantity=Amount(D(2))))
+    codes = [event.code for event in events if isinstance(event, OrderRefused)]
+    assert codes == ([refused] if refused else [])
