@@ -42,6 +42,7 @@ class Course:
         self.trips: list[int] = []
 
     def begin(self, window: int, total: int) -> None:
+        """Start the clock: ``total`` orders, ``window`` in flight."""
         self.window, self.total = window, total
         self.sent = self.got = 0
         self.began = now()
@@ -63,9 +64,11 @@ class Course:
         return self.got == self.total
 
     def rate(self) -> float:
+        """Give pairs a second since the clock was started."""
         return self.got / ((now() - self.began) / 1e9)
 
     def say(self, rate: float) -> None:
+        """Print the result for the parent process."""
         p50, p99 = percentile(self.trips, 0.5) / 1e3, percentile(self.trips, 0.99) / 1e3
         print(f"result {p50:.1f} {p99:.1f} {rate:.0f}", flush=True)
 
@@ -97,6 +100,7 @@ def _fields(pairs: Sequence[tuple[int, str]]) -> list[tuple[int, bytes]]:
 
 
 async def our_acceptor(directory: Path) -> None:
+    """Answer orders until ended."""
     from bascule.fix.message import Message
     from bascule.fixwire.link import Application, Link
     from bascule.fixwire.server import Server
@@ -120,6 +124,7 @@ async def our_acceptor(directory: Path) -> None:
 
 
 async def our_initiator(directory: Path, port: int, pairs: int) -> None:
+    """Send the orders and measure."""
     from bascule.fix.message import Message
     from bascule.fixwire.initiator import Address, Initiator
     from bascule.fixwire.link import Application, Link
@@ -230,6 +235,8 @@ def _free_port() -> int:
 
 
 def quickfix_application(fix: Any, on_report: Any, up: threading.Event) -> Any:
+    """Make what takes QuickFIX's messages."""
+
     class Application(fix.Application):  # type: ignore[misc,name-defined]
         def onCreate(self, session: Any) -> None:
             self.session = session
@@ -252,6 +259,7 @@ def quickfix_application(fix: Any, on_report: Any, up: threading.Event) -> Any:
 
 
 def quickfix_acceptor(directory: Path) -> None:
+    """Answer orders until ended."""
     fix = importlib.import_module("quickfix")
     count = 0
 
@@ -277,6 +285,7 @@ def quickfix_acceptor(directory: Path) -> None:
 
 
 def quickfix_initiator(directory: Path, port: int, pairs: int) -> None:
+    """Send the orders and measure."""
     fix = importlib.import_module("quickfix")
     course, up, done = Course(pairs), threading.Event(), threading.Event()
 
