@@ -8,6 +8,8 @@ three questions, and the market does not stand still between them.
 
 from decimal import Decimal
 
+from msgspec.structs import replace
+
 from bascule.execution.guards import tend
 from bascule.execution.inputs import Looked
 from bascule.execution.order_table import Fact
@@ -128,6 +130,7 @@ def _apply_fills(turn: Turn, account: AccountState, look: Looked, *, first: bool
     for shown in look.fills:
         fill = identified(shown)
         if fill.exec_id in account.exec_ids:
+            _correct(turn, account, fill)
             continue
         # A first look at an account takes the position as it stands, not how it came about.
         in_position = look.positions_at is None or fill.at <= look.positions_at
@@ -138,6 +141,26 @@ def _apply_fills(turn: Turn, account: AccountState, look: Looked, *, first: bool
         on_report(turn, fill, not_shown=unshown if fill.at < settled else ())
         applied += len(turn.events) > known
     return applied
+
+
+def _correct(turn: Turn, account: AccountState, fill: ExecutionReport) -> None:
+    """Take over what the venue's history says of a fill that was counted otherwise.
+
+    Its correction was lost on the way, or came before the fill itself.
+    """
+    order = account.order(account.exec_ids[fill.exec_id])
+    known = order.fills.get(fill.exec_id) if order is not None else None
+    if order is None or known is None or fill.last_qty <= 0:
+        return
+    if (known.quantity, known.price) != (fill.last_qty, fill.last_price):
+        told = replace(
+            fill,
+            exec_type=ExecType.TRADE_CORRECT,
+            exec_id=ExecID(f"{fill.exec_id}~{text(fill.last_qty)}x{text(fill.last_price)}"),
+            ref_exec_id=fill.exec_id,
+            cl_ord_id=order.cl_ord_id,
+        )
+        on_report(turn, told)
 
 
 def _end_unseen_children(turn: Turn, account: AccountState, look: Looked) -> None:
