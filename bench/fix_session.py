@@ -89,9 +89,9 @@ def _ours(role: str, directory: Path, application: Any, worker: ThreadPoolExecut
 
     version = version_named("FIX.4.4")
     names = ("I", "A") if role == "initiator" else ("A", "I")
-    config = SessionConfig(version=version, sender=names[0], target=names[1], role=role)  # type: ignore[arg-type]
+    config: Any = {"version": version, "sender": names[0], "target": names[1], "role": role}
     store = FileStore(directory / f"{role}.fix")
-    session = Session(config, store, validator(version))
+    session = Session(SessionConfig(**config), store, validator(version))
     return Link(session, store, application, worker, log=lambda *words: None)
 
 
