@@ -6,7 +6,7 @@ from bascule.config.build import Config
 from bascule.config.second_factor import second_factor
 from bascule.config.secrets import Secrets
 from bascule.guardian.setup import GuardedVenue, GuardianSetup, Options
-from bascule.venues.kit.manifest import load
+from bascule.venues.kit.manifest import Manifest, load
 from bascule.venues.kit.registry import ROOT
 
 
@@ -28,7 +28,8 @@ def guardian_setup(config: Config, secrets: Secrets) -> GuardianSetup:
                 kind=venue.kind,
                 settings=venue.settings,
                 secrets=_values({**venue.secrets, **own.secrets.get(venue.id, {})}, secrets),
-                one_session=load(f"{ROOT}.{venue.kind}").venue.sessions == 1,
+                one_session=_manifest(venue.kind).venue.sessions == 1,
+                countdown=_manifest(venue.kind).has("countdown"),
             )
             for venue in config.venues
         ),
@@ -43,10 +44,13 @@ def guardian_setup(config: Config, secrets: Secrets) -> GuardianSetup:
             runaway_orders=own.runaway_orders,
             on_runaway=own.on_runaway,
             floors=dict(own.floors),
-            drill_every_ns=own.drill_every,
         ),
         second_factor=second_factor(secrets, config.data.second_factor),
     )
+
+
+def _manifest(kind: str) -> Manifest:
+    return load(f"{ROOT}.{kind}")
 
 
 def _values(named: Mapping[str, str], secrets: Secrets) -> dict[str, str]:

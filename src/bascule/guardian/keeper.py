@@ -20,7 +20,7 @@ from bascule.model.errors import VenueError
 from bascule.model.ids import AccountId
 from bascule.model.order import AccountSnapshot, ExecutionReport
 from bascule.model.values import MILLISECOND, MINUTE, SECOND, Instant, text
-from bascule.venues.kit.contract import Venue
+from bascule.venues.kit.contract import HasCountdown, Venue
 
 SOON_NS = 10 * MILLISECOND
 """How long news of the venue waits for company before the next pass."""
@@ -70,6 +70,7 @@ class Keeper:
         options: Options,
         sweeper: Sweeper,
         office: Office,
+        countdown: HasCountdown | None = None,
     ) -> None:
         self.spec = spec
         self.sweeper = sweeper
@@ -79,6 +80,8 @@ class Keeper:
         self._clock = clock
         self._options = options
         self._office = office
+        self._countdown = countdown
+        self._armed_at: Instant | None = None
         self._wake = asyncio.Event()
         self._seen: Seen | None = None
         self._money: AccountSnapshot | None = None
@@ -94,6 +97,10 @@ class Keeper:
         self._barred = ""
 
     # --- what is heard --------------------------------------------------------------------------
+
+    def expect_no_link(self) -> None:
+        """Miss no connection until there was one: the venue's one session is the engine's."""
+        self._down_since = None
 
     def wake(self) -> None:
         """Have the next pass made now."""
@@ -197,6 +204,7 @@ class Keeper:
         if self._barred:
             return self._options.watch_ns
         goal = self._office.goal(self.spec)
+        await self._arm_countdown()
         if not goal.sweeps or goal.stop is None:
             self._leave(goal)
             return await self._watch()
@@ -217,6 +225,15 @@ class Keeper:
         seen = await self.sweeper.step(close=goal.action == "flatten", only=owned)
         self._seen = seen
         return self._judge(goal, goal.stop.at, seen)
+
+    async def _arm_countdown(self) -> None:
+        """Ask the venue anew not to cancel entries: were this machine to die, it would."""
+        now, wait = self._clock.now(), self._options.countdown_s * SECOND // 4
+        if self._countdown is None or not self._up:
+            return
+        if self._armed_at is None or now - self._armed_at >= wait:
+            self._armed_at = now
+            await self._countdown.arm_countdown(self.spec.id, self._options.countdown_s)
 
     def _leave(self, goal: Goal) -> None:
         self._stop_at = None

@@ -57,7 +57,7 @@ from bascule.model.errors import VenueError, VenueTransient
 from bascule.model.ids import AccountId, VenueId
 from bascule.model.order import AccountSnapshot, ExecutionReport
 from bascule.model.values import MILLISECOND, SECOND, Instant
-from bascule.venues.kit.contract import LinkState, Venue, VenueContext, VenueMessage
+from bascule.venues.kit.contract import HasCountdown, LinkState, Venue, VenueContext, VenueMessage
 from bascule.venues.kit.registry import factory
 
 __all__ = ["Alert", "Command", "CommandResult", "Guardian", "GuardianView"]
@@ -122,9 +122,12 @@ class Guardian:
         for spec in specs:
             sweeper = Sweeper(spec, link, self._clock, self._ids, self._log_lines)
             sweeper.remember(self._log.lines)
+            countdown = link if venue.countdown and isinstance(link, HasCountdown) else None
             self._keepers[spec.id] = Keeper(
-                spec, link, self._clock, self.setup.options, sweeper, self
+                spec, link, self._clock, self.setup.options, sweeper, self, countdown
             )
+            if venue.one_session:
+                self._keepers[spec.id].expect_no_link()
 
     # --- what others use ------------------------------------------------------------------------
 

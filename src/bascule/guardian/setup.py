@@ -24,6 +24,8 @@ class GuardedVenue(Struct, frozen=True, kw_only=True):
     secrets: Mapping[str, str]
     one_session: bool = False
     """The venue allows one session: the guardian logs on only once it has to act."""
+    countdown: bool = False
+    """The venue cancels entries by itself when nobody asks it not to."""
 
     def __repr__(self) -> str:
         return f"GuardedVenue(id={self.id!r}, kind={self.kind!r}, ...)"
@@ -54,7 +56,7 @@ class Options(Struct, frozen=True, kw_only=True):
     runaway_orders: int = 120
     on_runaway: OnTrip = "halt"
     floors: Mapping[str, Decimal] = field(default_factory=dict)
-    drill_every_ns: int = 0
+    countdown_s: int = 60
 
 
 class GuardianSetup(Struct, frozen=True, kw_only=True):

@@ -136,6 +136,7 @@ class FakeVenue:
         self.live = False
         self.scope = KeyScope(True, False)
         self.sink: Callable[[Any], None] = lambda message: None
+        self.countdowns: list[tuple[str, int]] = []
         self._last: tuple[VenuePosition, ...] = ()
         self._number = 0
 
@@ -324,6 +325,10 @@ class FakeVenue:
         """As told."""
         return self.scope
 
+    async def arm_countdown(self, account: AccountId, seconds: int) -> None:
+        """Note it."""
+        self.countdowns.append((account, seconds))
+
 
 class FakeProcesses:
     """The system's processes, as a test says."""
@@ -379,6 +384,7 @@ class Place:
         self.processes = FakeProcesses()
         self.options = changes.pop("options", QUICK)
         self.second_factor = changes.pop("second_factor", None)
+        self.venue_words = changes.pop("venue", {})
         self.accounts = changes.pop("accounts", (spec("alpha", firm="acme"), spec("beta")))
         self.venue = FakeVenue(self.clock.now, changes.pop("capabilities", NETTING))
         self.alerts: list[Alert] = []
@@ -396,7 +402,11 @@ class Place:
             mode_dir=self.directory,
             mode=AccountMode.PAPER,
             accounts=self.accounts,
-            venues=(GuardedVenue(id=VenueId("fake"), kind="fake", settings={}, secrets={}),),
+            venues=(
+                GuardedVenue(
+                    id=VenueId("fake"), kind="fake", settings={}, secrets={}, **self.venue_words
+                ),
+            ),
             options=self.options,
             second_factor=self.second_factor,
             links={VenueId("fake"): create},

@@ -1,5 +1,6 @@
 """The guardian as a whole, on a venue in memory."""
 
+import asyncio
 from decimal import Decimal
 from pathlib import Path
 
@@ -394,6 +395,38 @@ async def test_after_a_long_break_a_bare_position_is_closed(place: Place) -> Non
         assert (stop.scope, stop.action) == ("account:beta", "flatten")
         await flat(place, "beta")
         assert place.venue.net == {("alpha", GOLD, ""): 2}
+
+
+@pytest.mark.parametrize("native", [True, False])
+async def test_a_venues_countdown_is_armed_where_it_has_one(tmp_path: Path, native: bool) -> None:
+    """Were this machine to die, the venue would take entries back by itself."""
+    place = Place(tmp_path, venue={"countdown": native})
+    async with place.running():
+        await place.clock.sleep(100 * MILLISECOND)
+        told = [("alpha", 60), ("beta", 60)] if native else []
+        assert sorted(place.venue.countdowns) == told
+
+
+async def test_a_venue_with_one_session_is_logged_on_to_when_it_must_be(tmp_path: Path) -> None:
+    """Until then the session is the engine's; then the engine is ended first."""
+    place = Place(tmp_path, venue={"one_session": True})
+    place.venue.hold("alpha", GOLD, 2)
+    place.engine()
+    place.guardian = guardian = Guardian(place.setup(), place.clock, place.processes)
+    task = asyncio.ensure_future(guardian.run())
+    await until(lambda: guardian.view().engine == "alive", "the engine")
+    for _ in range(10):
+        place.engine()
+        await place.clock.sleep(20 * MILLISECOND)
+    assert not any(account.link_up for account in guardian.view().accounts)
+    assert latch(place) == set()
+    await place.command("flatten")
+    await flat(place)
+    assert place.processes.killed == [7]
+    assert place.venue.net == {}
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    await guardian.close()
 
 
 # --- one strategy ---------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ A client object is one link to one venue and may serve several accounts.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from msgspec import Struct
 
@@ -141,6 +141,21 @@ class Venue(Protocol):
 
     async def key_scope(self) -> KeyScope:
         """What the credentials may do."""
+
+
+@runtime_checkable
+class HasCountdown(Protocol):
+    """What a link also has where its manifest says that ``countdown`` is native.
+
+    A venue whose countdown takes stops and targets away too has none in this sense.
+    """
+
+    async def arm_countdown(self, account: AccountId, seconds: int) -> None:
+        """Have the venue cancel an account's entries unless this is asked again in time.
+
+        Raises:
+            VenueError: the venue did not take it.
+        """
 
 
 class VenueContext(Struct, frozen=True, kw_only=True):

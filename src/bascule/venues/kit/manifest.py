@@ -95,6 +95,10 @@ class Manifest(_Table, frozen=True):
     limits: Limits
     outcome_proof: dict[str, OutcomeProof] = field(default_factory=dict)
 
+    def has(self, safety: str) -> bool:
+        """Whether the venue does something of the table ``safety`` natively."""
+        return _has(self.capabilities.safety, safety)
+
     def capabilities_native(self) -> Capabilities:
         """Give what the venue does natively, as planner and risk read it."""
         found = self.capabilities
