@@ -109,6 +109,7 @@ def test_a_contract_is_tradable_until_it_expires() -> None:
         (("ES",), "ESTXZ2026", False),
         (("ES",), "ES", True),
         (("MES",), "ESZ2026", False),
+        (("ES",), "ESZX26", False),
         (("ES",), "ES12026", False),
         (("-",), "EURUSD", False),
     ],
@@ -164,6 +165,8 @@ def test_tick_and_lot_at_their_bounds_pass() -> None:
     passes("tick_or_lot", quantity=D("0.01"), price=D("1.1001"))
     passes("tick_or_lot", quantity=D(1000))
     passes("tick_or_lot", quantity=D(5000), listing=replace(LISTING, max_qty=D(0)))
+    small = replace(LISTING, max_qty=D("0.5"))
+    refuses("tick_or_lot", "largest order 0.5", quantity=D("0.51"), listing=small)
 
 
 # --- quantities -----------------------------------------------------------------------------------
@@ -193,6 +196,8 @@ def test_a_books_worst_case() -> None:
     )  # fmt: skip
     assert (verdict.used, verdict.room) == (D("5.01"), D("0.99"))
     passes("book_limit", limits=limits, book=D(-3), book_open=D(4))
+    own = {"max_book_qty": D(5), "max_book_qty_by_symbol": {"EURUSD": D(1)}}
+    refuses("book_limit", limits=own, book_open=D("0.01"))
     refuses("book_limit", limits=limits, book=D(-3), book_open=D(2), **SELL)
     passes("book_limit", limits=limits, book=D(-3), book_open=D(1), **SELL)
     passes("book_limit", limits=limits, book=D(9), book_open=D(4), **SELL)
@@ -210,6 +215,8 @@ def test_a_contracts_worst_case() -> None:
     assert (verdict.used, verdict.limit, verdict.room) == (D("5.01"), D(5), D("0.99"))
     refuses("position_limit", "5.01 sell", limits=limits, short=D(3), open_sell=D("1.01"), **SELL)
     passes("position_limit", limits=limits, short=D(3), open_sell=D(1), **SELL)
+    own = {"max_position_qty": D(5), "max_position_qty_by_symbol": {"EURUSD": D(1)}}
+    refuses("position_limit", limits=own, open_buy=D("0.01"))
     verdict = refuses("position_limit", "an exit first", limits=limits, long=D(7))
     assert verdict.room == 0
     refuses("position_limit", "a quantity of 0.01 or less", limits=limits, long=D("4.99"))
@@ -278,6 +285,10 @@ def test_a_quote_may_be_so_old() -> None:
     assert (verdict.used, verdict.limit) == (D(5000), D(5000))
     verdict = refuses("stale_quote", "5001 ms old", "5000 ms", limits=limits, quote=quote(5001))
     assert (verdict.used, verdict.limit) == (D(5001), D(5000))
+    odd = replace(quote(), at=NOW - 4_000_900_000)
+    assert numbers("stale_quote", limits=limits, quote=odd) == (D(4000), D(5000))
+    odd = replace(quote(), at=NOW - 6_000_900_000)
+    assert refuses("stale_quote", limits=limits, quote=odd).used == D(6000)
     verdict = refuses("stale_quote", "no quote of EURUSD", limits=limits, quote=None)
     assert verdict.limit == D(5000)
 
@@ -536,6 +547,8 @@ def test_messages_a_fill() -> None:
         passes("order_to_fill", limits={"order_to_fill_warn": 5}, sent_per_fill=(20, 4)).text == ""
     )
     assert passes("order_to_fill", limits={"order_to_fill_warn": 5}, sent_per_fill=(900, 1)).text
+    warned = {"order_to_fill_warn": 5}
+    assert numbers("order_to_fill", limits=warned, sent_per_fill=(20, 4)) == (D(5), D(5))
 
 
 def test_open_orders() -> None:

@@ -141,6 +141,13 @@ CASES = [
 ]
 
 
+def test_a_value_is_merged_with_none_as_itself() -> None:
+    """Where one layer says nothing, the other's value holds, whichever way is tighter."""
+    for name in ("max_order_qty", "margin_percent"):
+        assert TIGHTER[name](None, D(2)) == TIGHTER[name](D(2), None) == D(2)
+        assert TIGHTER[name](None, None) is None
+
+
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_each_way_is_told_apart(case: Case) -> None:
     """To the tighter value is not looser; back from it is."""
@@ -183,6 +190,13 @@ def test_a_table_that_loosens_one_symbol_is_looser() -> None:
     before = RiskLimits(max_order_qty_by_symbol={"X": D(5), "Y": D(5)})
     after = RiskLimits(max_order_qty_by_symbol={"X": D(1), "Y": D(6)})
     assert [each.looser for each in differences(before, after)] == [True]
+
+
+def test_an_entry_that_says_what_holds_anyway_may_go() -> None:
+    """A symbol's limit that is the general one loosens nothing when it is taken out."""
+    before = RiskLimits(max_order_qty=D(5), max_order_qty_by_symbol={"X": D(5)})
+    [change] = differences(before, RiskLimits(max_order_qty=D(5)))
+    assert not change.looser
 
 
 def test_a_strategys_table_says_only_what_is_set_in_it() -> None:

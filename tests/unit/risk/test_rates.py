@@ -47,8 +47,11 @@ def test_windows_forget_what_is_old() -> None:
     """A day of entries, and an hour of values, whatever was before; sums stay right."""
     window, values = RateWindow([]), ValueWindow([], [])
     for number in range(10_000):
-        window.record(START + number * MINUTE)
-        values.record(START + number * MINUTE, D(1))
+        at = START + number * MINUTE
+        window.record(at)
+        values.record(at, D(1))
+        assert window.within(at, DAY) == min(number + 1, 1_440)
+        assert values.within(at, HOUR) == min(number + 1, 60)
     last = START + 9_999 * MINUTE
     assert len(window.times) < 4_200 and len(values.times) < 4_200
     assert window.within(last, DAY) == 1_440
