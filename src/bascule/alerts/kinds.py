@@ -23,6 +23,7 @@ KINDS = {
     "order_rejected": Kind(_W, "the venue refused an entry or exit"),
     "protection_rejected": Kind(_C, "the venue refused a stop or target"),
     "order_refused": Kind(_W, "one of our own checks held an order back"),
+    "firm_rule": Kind(_W, "the engine took back entries or closed, as a firm's rule fell due"),
     "signal_refused": Kind(_W, "a signal came from a known sender and cannot be acted on"),
     "order_expired": Kind(_W, "an entry or exit expired, or became too old to be sent"),
     "in_doubt": Kind(_C, "nobody knows whether the venue took an order"),

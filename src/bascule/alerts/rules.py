@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from bascule.alerts.alert import Alert, AlertPlan, Severity, Shown
 from bascule.alerts.kinds import alert, key_of
+from bascule.execution.duties import SOURCE
 from bascule.model import event as ev
 from bascule.model.enums import OrdStatus, Side, StopMode
 from bascule.model.ids import AccountId, ClOrdID
@@ -141,6 +142,13 @@ class Rules:
         said = f"A signal led to no order{self._why(event.text, event.code, event.signal)}."
         key = f"order_refused|{subject}|{event.symbol}|{event.code}"
         return alert("order_refused", subject, said, key=key)
+
+    def _accepted(self, event: ev.SignalAccepted) -> Alert | None:
+        """Tell what the engine did by itself for a firm's rule; other signals are not told."""
+        if event.source != SOURCE:
+            return None
+        subject, _, why = event.raw.partition(": ")
+        return alert("firm_rule", subject, f"{why}.", key=f"firm_rule|{event.signal}")
 
     def _signal_refused(self, event: ev.SignalRefused) -> Alert:
         said = f"A signal was refused{self._why(event.text, event.code, event.signal)}."
@@ -305,6 +313,7 @@ TABLE: dict[type, Callable[[Rules, Any], Alert | None]] = {
     ev.OrderEnded: Rules._ended,
     ev.OrderRefused: Rules._refused,
     ev.IntentRefused: Rules._intent_refused,
+    ev.SignalAccepted: Rules._accepted,
     ev.SignalRefused: Rules._signal_refused,
     ev.OrderDoubted: Rules._doubted,
     ev.OrderResolved: Rules._resolved,

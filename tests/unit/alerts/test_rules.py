@@ -223,9 +223,26 @@ def test_doubt_and_its_settlement() -> None:
 
 
 def test_what_is_under_way_is_never_told() -> None:
-    """Requests, sends and acknowledgements are no outcomes."""
-    for kind in (ev.OrderRequested, ev.OrdersSent, ev.OrderAcknowledged, ev.SignalAccepted):
+    """Requests, sends and acknowledgements are no outcomes, nor is a signal that was accepted."""
+    for kind in (ev.OrderRequested, ev.OrdersSent, ev.OrderAcknowledged):
         assert kind not in TABLE
+    assert told(accepted("tradingview", "{}")) is None
+
+
+def accepted(source: str, raw: str) -> ev.SignalAccepted:
+    """Make a signal that was taken in."""
+    return ev.SignalAccepted(
+        at=T0, signal=SignalId("bayx-1"), source=source, dialect=source,
+        strategy=StrategyId(source), key="", body_hash="", received_at=T0, raw=raw, intents=(),
+    )  # fmt: skip
+
+
+def test_what_the_engine_does_for_a_firms_rule_is_told() -> None:
+    """Nobody asked for it, so somebody must hear of it."""
+    found = told(accepted("programme", "Firm on main: flat by 15:10; EURUSD is cleared"))
+    assert found and found.name == "firm_rule" and found.severity is Severity.WARNING
+    assert found.title == "Firm on main: firm rule"
+    assert found.text == "flat by 15:10; EURUSD is cleared."
 
 
 def test_every_alert_has_a_kind_with_words() -> None:
