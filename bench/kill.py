@@ -22,7 +22,7 @@ from common import percentile, table
 
 from bascule.cli.guardian_remote import GuardianClient, guardian_client
 from bascule.config.handover import GuardianFiles
-from bascule.guardian.words import Command
+from bascule.guardian.words import Action, Command
 from bascule.model.enums import Side
 from bascule.venues.paper.control import PaperProcess
 from tests.crash.engine_main import LOGINS
@@ -72,10 +72,10 @@ def start_guardian(
     raise SystemExit("the guardian did not come up")
 
 
-def give(client: GuardianClient, action: str) -> float:
+def give(client: GuardianClient, action: Action) -> float:
     """Give a command; how many milliseconds until its answer."""
     typed = "all" if action == "arm" else ""
-    command = Command(action=action, by="bench", reason="bench", typed=typed, via="cli")  # type: ignore[arg-type]
+    command = Command(action=action, by="bench", reason="bench", typed=typed, via="cli")
     began = time.perf_counter()
     result = client.command(command)
     took = (time.perf_counter() - began) * 1_000

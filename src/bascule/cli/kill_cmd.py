@@ -57,21 +57,9 @@ def kill(
     It works while the engine is dead or frozen. The gate is shut first; where no guardian runs, one
     is started. Ends with 1 when it was refused, or is not done after two minutes.
     """
-    from bascule.config.clock import SystemClock
-    from bascule.guardian.intake import refusal
-    from bascule.guardian.words import Action
-
-    if action not in get_args(Action):
-        raise UsageError(
-            f"There is no action {action!r}. Nothing was done.",
-            hint=f"It is one of: {', '.join(get_args(Action))}.",
-        )
     settings = configured(config)
     command = _command(action, scope, reason, by, until, typed, code)
-    refused = refusal(command, settings.accounts, SystemClock().now())
-    if refused is not None:
-        raise UsageError(f"{refused.text[:1].upper()}{refused.text[1:]}. Nothing was done.",
-                         code=refused.code)  # fmt: skip
+    _check(settings, command)
     client, result = _give(settings, command)
     if result.status == "refused":
         typer.secho(f"Refused: {result.text}.", fg="red", err=True)
@@ -94,8 +82,13 @@ def _command(
     import msgspec
 
     from bascule.cli.operate_cmd import until_of, user
-    from bascule.guardian.words import Command
+    from bascule.guardian.words import Action, Command
 
+    if action not in get_args(Action):
+        raise UsageError(
+            f"There is no action {action!r}. Nothing was done.",
+            hint=f"It is one of: {', '.join(get_args(Action))}.",
+        )
     if action == "arm" and not typed:
         name = scope.partition(":")[2] or scope
         if not sys.stdin.isatty():
@@ -116,6 +109,17 @@ def _command(
         "via": "cli",
     }
     return msgspec.convert(asked, type=Command)
+
+
+def _check(config: "Config", command: "Command") -> None:
+    """Refuse what can mean nothing, before anything is written."""
+    from bascule.config.clock import SystemClock
+    from bascule.guardian.intake import refusal
+
+    refused = refusal(command, config.accounts, SystemClock().now())
+    if refused is not None:
+        words = f"{refused.text[:1].upper()}{refused.text[1:]}. Nothing was done."
+        raise UsageError(words, code=refused.code)
 
 
 def _give(config: "Config", command: "Command") -> tuple["GuardianClient", "CommandResult"]:

@@ -51,8 +51,8 @@ def command(place: Installation, action: str, scope: str = "all", at: Instant = 
 @asynccontextmanager
 async def live(place: Installation) -> AsyncIterator[Runtime]:
     """Run an engine whose entries wait for a guardian."""
-    setup = place.setup
-    place.setup = lambda: msgspec.structs.replace(setup(), needs_guardian=True)  # type: ignore[method-assign]
+    setup = msgspec.structs.replace(place.setup(), needs_guardian=True)
+    setattr(place, "setup", lambda: setup)  # noqa: B010 - a method of this one place only
     async with place.running() as runtime:
         yield runtime
 

@@ -209,13 +209,15 @@ class FakeVenue:
             cl_ord_id=order.cl_ord_id,
         )
 
-    def report(self, order: NewOrder, kind: ExecType, status: OrdStatus) -> ExecutionReport:
+    def report(
+        self, order: NewOrder | VenueOrder, kind: ExecType, status: OrdStatus
+    ) -> ExecutionReport:
         """Make a report of an order."""
         return ExecutionReport(
             account=order.account,
             exec_id=ExecID(f"x{order.cl_ord_id}"),
             exec_type=kind,
-            venue_order_id=VenueOrderId(order.cl_ord_id),
+            venue_order_id=VenueOrderId(str(order.cl_ord_id)),
             venue_symbol=order.venue_symbol,
             side=order.side,
             at=self.now(),

@@ -26,7 +26,7 @@ def position(quantity: int | str, symbol: str = GOLD, **more: object) -> VenuePo
 
 def order(side: Side, kind: OrdType = OrdType.LIMIT, **more: object) -> VenueOrder:
     """Make a working order of one."""
-    return VENUE.rest("alpha", side, more.pop("quantity", 1), kind, **more)  # type: ignore[arg-type]
+    return VENUE.rest("alpha", side, str(more.pop("quantity", 1)), kind, **more)
 
 
 def seen(*shown: VenueOrder | VenuePosition, complete: bool = True) -> Seen:

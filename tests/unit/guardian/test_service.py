@@ -9,7 +9,7 @@ import pytest
 
 from bascule.config.guardian_log import read_log
 from bascule.config.handover import Books, Floor, OwnedBook, Ownership, replace_file, write_floors
-from bascule.config.latch import Entry, Latch
+from bascule.config.latch import Entry, Latch, LatchMode
 from bascule.guardian.service import Guardian
 from bascule.guardian.setup import Options
 from bascule.model.enums import ExecType, OrdStatus, OrdType, Side
@@ -238,11 +238,11 @@ async def test_a_latch_that_somebody_took_away_is_put_back(place: Place) -> None
 
 
 @pytest.mark.parametrize(("mode", "action"), [("freeze", "flatten"), ("halt", "halt")])
-async def test_a_keys_latch_is_a_command(place: Place, mode: str, action: str) -> None:
+async def test_a_keys_latch_is_a_command(place: Place, mode: LatchMode, action: str) -> None:
     """Whoever pressed the key wants to be out: a freeze by it closes everything."""
     async with place.running():
         pressed = Latch(place.directory / "latch")
-        pressed.set("all", by="key", reason="pressed", mode=mode, keeper="key")  # type: ignore[arg-type]
+        pressed.set("all", by="key", reason="pressed", mode=mode, keeper="key")
         await until(lambda: place.guardian.view().stops, "the stop")
         (stop,) = place.guardian.view().stops
         assert (stop.action, stop.by) == (action, "key")
@@ -364,8 +364,7 @@ async def test_a_runaway_is_halted(place: Place) -> None:
     async with place.running():
         for number in range(6):
             order = place.venue.rest("alpha", Side.BUY, 1, cl_ord_id=ClOrdID(f"a-{number}"))
-            report = place.venue.report(order, ExecType.NEW, OrdStatus.WORKING)  # type: ignore[arg-type]
-            place.venue.sink(report)
+            place.venue.sink(place.venue.report(order, ExecType.NEW, OrdStatus.WORKING))
         (stop,) = place.guardian.view().stops
         assert (stop.scope, stop.action) == ("account:alpha", "halt")
         assert "in a minute" in stop.reason

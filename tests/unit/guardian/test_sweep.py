@@ -8,6 +8,7 @@ from bascule.config.guardian_log import Fact, Line
 from bascule.guardian.sweep import BACKOFF_NS, CANCEL_AGAIN_NS, Ids, Sweeper
 from bascule.model.account import AccountSpec, Capabilities
 from bascule.model.enums import ExecType, OrdStatus, OrdType, PositionMode, Side
+from bascule.model.order import NewOrder
 from bascule.model.values import SECOND
 from tests.unit.guardian.house import FLIPS, GOLD, NETTING, OIL, START, FakeVenue, HandClock, spec
 
@@ -235,7 +236,12 @@ async def test_what_leaves_was_logged_before() -> None:
     bench = Bench()
     bench.venue.hold("alpha", GOLD, 2)
     logged_at_send: list[int] = []
-    bench.venue.answer = lambda order: logged_at_send.append(len(bench.log)) or "fill"  # type: ignore[func-returns-value]
+
+    def answer(order: NewOrder) -> str:
+        logged_at_send.append(len(bench.log))
+        return "fill"
+
+    bench.venue.answer = answer
     await bench.steps(1)
     assert logged_at_send == [1]
     assert bench.log[0][0] == "close_sent"
