@@ -13,10 +13,10 @@ from typing import Any, NamedTuple
 
 from bascule.alerts.alert import Alert, AlertPlan, Severity, Shown
 from bascule.alerts.kinds import alert, key_of
-from bascule.execution.duties import SOURCE
 from bascule.model import event as ev
 from bascule.model.enums import OrdStatus, Side, StopMode
 from bascule.model.ids import AccountId, ClOrdID
+from bascule.model.programme import SOURCE
 from bascule.model.values import SECOND, Instant, text
 
 _LEGS = {"e": "entry", "x": "exit", "s": "stop loss", "t": "take profit"}

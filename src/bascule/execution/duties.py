@@ -16,13 +16,11 @@ from bascule.execution.turn import Settings, Turn
 from bascule.model.account import AccountSpec
 from bascule.model.enums import AccountMode
 from bascule.model.ids import Symbol
-from bascule.model.programme import Programme
+from bascule.model.programme import SOURCE, Programme
 from bascule.model.values import SECOND, Instant
 from bascule.risk.programmes.spans import flat_span
 from bascule.risk.programmes.standing import standing
 
-SOURCE = "programme"
-"""The source of the signals that tell of what was done here."""
 LOOK_NS = SECOND
 RETRY_NS = 30 * SECOND
 """A close that did not come about is tried again so much later."""

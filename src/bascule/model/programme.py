@@ -12,6 +12,8 @@ from msgspec import Struct
 
 from bascule.model.values import ONE, ZERO, Instant
 
+SOURCE = "programme"
+"""The source of the signals that tell of what a firm's rules made the engine do."""
 SERVER_GMT2_GMT3 = "server_gmt2_gmt3"
 """A server clock of which nobody says whether it changes with the US or with the EU."""
 
