@@ -4,15 +4,14 @@ An account is named as the user named it, never by its login. Unless ``detail`` 
 quantity and no price is told, and an amount of money is told in percent of the account.
 """
 
-import re
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
-from functools import cache
 from typing import Any, NamedTuple
 
 from bascule.alerts.alert import Alert, AlertPlan, Severity, Shown
 from bascule.alerts.kinds import alert, key_of
+from bascule.alerts.masking import masked
 from bascule.model import event as ev
 from bascule.model.enums import OrdStatus, Side, StopMode
 from bascule.model.ids import AccountId, ClOrdID
@@ -271,33 +270,6 @@ class Rules:
             return f"order {name}"
         leg = _LEGS.get(facts.leg[:1], "order")
         return f"the {leg} {name} in {facts.symbol} for {facts.strategy}"
-
-
-def masked(said: str, plan: AlertPlan, account: str = "") -> str:
-    """Write free text so that no amount of money is in it, unless all detail is wanted.
-
-    Args:
-        said: the text.
-        plan: says how much may be told, and what percent are of.
-        account: whose money it speaks of; '' where that is not known.
-    """
-    if plan.detail == "full":
-        return said
-    basis = plan.accounts.get(AccountId(account), Shown(currency="")).basis
-
-    def percent(found: re.Match[str]) -> str:
-        amount = Decimal(re.sub("[,']", "", next(part for part in found.groups() if part)))
-        return f"{amount / basis * 100:.2f} %" if basis else "(an amount)"
-
-    return _money(frozenset(one.currency for one in plan.accounts.values())).sub(percent, said)
-
-
-@cache
-def _money(currencies: frozenset[str]) -> re.Pattern[str]:
-    """Find an amount: a number beside one of these currencies, or behind a sign of money."""
-    word = "|".join(map(re.escape, sorted(one for one in currencies if one))) or "USD"
-    number = r"-?\d[\d,']*(?:\.\d+)?"
-    return re.compile(rf"({number})\s?(?:{word})\b|\b(?:{word})\s?({number})|[$€£]({number})")
 
 
 def subject_of(scope: str) -> str:

@@ -4,7 +4,7 @@ import re
 
 from bascule.alerts.alert import Alert, AlertPlan, Severity
 from bascule.alerts.kinds import alert
-from bascule.alerts.rules import masked
+from bascule.alerts.masking import masked
 from bascule.guardian.words import Alert as GuardianAlert
 from bascule.guardian.words import Severity as GuardianSeverity
 
