@@ -41,7 +41,7 @@ def answer_scenario(scenario: Mapping[str, object], unread: list[str] | None = N
         if kind == LEDGER:
             return answer_ledger(asked, skipped)
         return _of_rule(kind, asked, skipped)
-    except ArithmeticError as error:
+    except (ArithmeticError, ValueError) as error:
         raise UsageError(
             f"The scenario's numbers cannot be worked with ({type(error).__name__}).",
             code=MALFORMED,

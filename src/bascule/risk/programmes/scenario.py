@@ -18,7 +18,7 @@ from msgspec import Struct
 from bascule.model.errors import UsageError
 from bascule.model.ledger import LedgerState
 from bascule.model.programme import CashFlow, DailyLoss, MaxLoss, Programme
-from bascule.model.values import ONE, ZERO, Instant
+from bascule.model.values import DAY, ONE, ZERO, Instant
 from bascule.risk.programmes.ledger import (
     Broke,
     Flowed,
@@ -45,6 +45,8 @@ from bascule.risk.programmes.written import (
 
 _NO_RULE = (None, "none")
 _PERCENT = "_at_used_pct"
+_SPAN_MAX = 20 * 366 * DAY
+"""Each day between two events is a reset to process."""
 _OF = {"initial": "initial", "start": "initial", "reference": "reference", "balance": "reference",
        "high": "reference"}  # fmt: skip
 _EVENT = {"floating": "float", "currency": "ccy", "rate": "fx", "profit": "gross"}
@@ -220,6 +222,10 @@ class _Replay:
         at = when(event.t)
         if at < self.state.at:
             raise UsageError(f"events[{index}]: is earlier than what is before it.", code=MALFORMED)
+        if at - self.state.at > _SPAN_MAX:
+            raise UsageError(
+                f"events[{index}]: is more than 20 years after what is before it.", code=MALFORMED
+            )
         if event.type == "restart":
             # All that is kept through a restart is what the state writes.
             kept = msgspec.json.encode(self.state)

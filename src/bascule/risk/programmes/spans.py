@@ -52,8 +52,9 @@ def _spans(rule: FlatRule, session: str, at: Instant) -> list[FlatSpan]:
 def _stated(rule: FlatRule, session: str, day: date) -> FlatSpan | None:
     """Give the span of a day whose hour the rule states."""
     written = rule.time if rule.overnight in FORBIDDEN else ""
-    if day.weekday() == _FRIDAY and rule.weekend in FORBIDDEN:
-        written = rule.friday_time or written or rule.time
+    if _before_weekend(rule, day):
+        friday = rule.friday_time or rule.time
+        written = min(written, friday, key=parse_time) if written else friday
     if day.isoformat() in rule.half_days:
         written = rule.half_days[day.isoformat()] or rule.half_day_time or written
     if not written:
@@ -71,15 +72,25 @@ def _stated(rule: FlatRule, session: str, day: date) -> FlatSpan | None:
 
 def _weekend(rule: FlatRule, session: str, day: date) -> FlatSpan | None:
     """Give the weekend of a session that never closes, where no hour is stated for it."""
-    named = rule.time or rule.friday_time
-    if day.weekday() != _FRIDAY or rule.weekend not in FORBIDDEN or named:
+    if not _before_weekend(rule, day) or rule.time or rule.friday_time:
         return None
     midnight = instant(day + timedelta(days=1), time(), rule.tz)
     if _closure(session, _state(session, midnight)) is not None:
         return None
     since = Instant(midnight - rule.buffer_min * MINUTE)
-    until = instant(day + timedelta(days=3), time(), rule.tz)
+    until = _after_weekend(rule, day)
     return FlatSpan(since, midnight, until, "nothing may be held over the weekend")
+
+
+def _before_weekend(rule: FlatRule, day: date) -> bool:
+    return day.weekday() == _FRIDAY and rule.weekend in FORBIDDEN
+
+
+def _after_weekend(rule: FlatRule, friday: date) -> Instant:
+    """Give Sunday's reopening where the rule states one, else the end of Sunday."""
+    if rule.reopen:
+        return instant(friday + timedelta(days=2), parse_time(rule.reopen), rule.tz)
+    return instant(friday + timedelta(days=3), time(), rule.tz)
 
 
 def _shut_at(session: str, day: date, tz: str, due: Instant) -> Instant | None:
@@ -90,15 +101,16 @@ def _shut_at(session: str, day: date, tz: str, due: Instant) -> Instant | None:
 
 
 def _reopens(rule: FlatRule, session: str, day: date, due: Instant) -> Instant:
-    if rule.reopen:
-        reopen = parse_time(rule.reopen)
-        later = instant(day, reopen, rule.tz) <= due
-        return instant(day + timedelta(days=later), reopen, rule.tz)
-    closure = _closure(session, _state(session, due))
-    if closure is None:
-        over_weekend = day.weekday() == _FRIDAY and rule.weekend in FORBIDDEN
-        return instant(day + timedelta(days=3 if over_weekend else 1), time(), rule.tz)
-    return closure[1]
+    closure = None if rule.reopen else _closure(session, _state(session, due))
+    if closure is not None:
+        return closure[1]
+    if _before_weekend(rule, day):
+        return _after_weekend(rule, day)
+    if not rule.reopen:
+        return instant(day + timedelta(days=1), time(), rule.tz)
+    reopen = parse_time(rule.reopen)
+    later = instant(day, reopen, rule.tz) <= due
+    return instant(day + timedelta(days=later), reopen, rule.tz)
 
 
 def _closure(session: str, state: SessionState) -> tuple[Instant, Instant] | None:

@@ -52,6 +52,7 @@ MALFORMED: list[tuple[dict[str, Any], str]] = [
     ({"kind": "inactivity", "input": {"last_trade": "2026-01-01", "rule": {"days": 1}}}, "last"),
     ({"kind": "min_days", "input": {"rule": {"count": 1, "tz": "Mars"}}}, "Mars"),
     ({"kind": "size", "input": {}}, "no size limit"),
+    ({"kind": "size", "input": {"max_contracts": "NaN"}}, "numbers"),
     ({"kind": "target", "input": {"initial": "1", "states": []}}, "target_pct"),
     ({"kind": "consistency", "input": {"rule": {"of": "hope"}}}, "hope"),
 ]
@@ -73,3 +74,11 @@ def test_what_no_rule_reads_is_said() -> None:
     unread: list[str] = []
     assert answer_scenario(scenario, unread) == scenario["expected"]
     assert unread == ["input.tollerance"]
+
+
+def test_an_event_beyond_all_reason_is_refused() -> None:
+    """Every reset between two events is processed, so they may not be centuries apart."""
+    scenario = {**WRITTEN["ledger"][0]}
+    late = {**scenario["events"][0], "t": "9999-12-31T00:00:00Z"}
+    with pytest.raises(UsageError, match="20 years"):
+        answer_scenario({**scenario, "events": [late]})
