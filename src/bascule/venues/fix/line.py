@@ -1,0 +1,208 @@
+"""One FIX session of a venue, kept connected; what it brings is given on only when it is durable.
+
+A message that came in is kept in the session's store until the venue says that it has written down
+what it means: a crash in between gives it again at the next start, and a fill is known by its id.
+Orders, cancels and replaces are never sent a second time, whatever the counterparty asks for.
+"""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Protocol
+
+from bascule.fix.actions import Refused
+from bascule.fix.config import SessionConfig
+from bascule.fix.message import SECRET_TAGS, Message
+from bascule.fix.session import Session
+from bascule.fixwire.initiator import Address, Initiator
+from bascule.fixwire.link import Application, Link
+from bascule.fixwire.store import FileStore
+from bascule.venues.fix.requests import ORDERS
+
+
+class Owner(Protocol):
+    """Who a line belongs to. Every call comes on the loop, about what is durable."""
+
+    def line_up(self, line: "Line", reset: bool) -> None:
+        """Take in that messages may be sent; after a reset, what was not told is gone."""
+
+    def line_down(self, line: "Line", text: str) -> None:
+        """Take in that the session ended."""
+
+    def line_heard(self, line: "Line", message: Message) -> None:
+        """Take an application message."""
+
+    def line_refused(self, line: "Line", refused: Refused) -> None:
+        """Take in that a message was rejected at session level."""
+
+    def line_halted(self, line: "Line", code: str, text: str) -> None:
+        """Take in that a person is needed."""
+
+    def line_settled(self, line: "Line", number: int) -> None:
+        """Take in that messages up to ``number`` were all given."""
+
+    def line_note(self, line: "Line", code: str, text: str) -> None:
+        """Take what should be in the log."""
+
+
+WireLog = Callable[[str, str, bytes], None]
+
+
+class Line(Application):
+    """One session in the initiator's role.
+
+    Args:
+        name: what the session is for: ``trade``, ``quote`` or ``drop_copy``.
+        config: who speaks with whom.
+        path: of the store.
+        address: where the counterparty is.
+        owner: who is told.
+        wire_log: gets every application message, with no secret.
+        now: the clock.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        config: SessionConfig,
+        path: Path,
+        address: Address,
+        owner: Owner,
+        wire_log: WireLog,
+        now: Callable[[], int],
+    ) -> None:
+        self.name = name
+        self.config = config
+        self.up = False
+        self.why_halted: tuple[str, str] | None = None
+        self._path = path
+        self._address = address
+        self._owner = owner
+        self._wire_log = wire_log
+        self._now = now
+        self._queue: list[Callable[[], None]] = []
+        self._last = 0
+        self._link: Link | None = None
+        self._initiator: Initiator | None = None
+        self._worker: ThreadPoolExecutor | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def next_out(self) -> int:
+        """The number that the next message gets."""
+        return self._link.session.store.next_out if self._link is not None else 0
+
+    def open(self) -> None:
+        """Take hold of the store and begin to connect; the loop must be running.
+
+        Raises:
+            StoreError: another process has the session, or its memory is damaged.
+        """
+        store = FileStore(self._path)
+        self.why_halted = None
+        self._worker = ThreadPoolExecutor(1)
+        session = Session(
+            self.config,
+            store,
+            # A counterparty's own tags must not cost a fill: what is read is checked when read.
+            lambda message: None,
+            lambda message: message.msg_type not in ORDERS,
+        )
+        self._link = Link(session, store, self, self._worker, log=self._note, now=self._now)
+        self._initiator = Initiator(self._link, self._address, log=self._note, now=self._now)
+        self._link.start()
+        self._task = asyncio.get_running_loop().create_task(self._initiator.run())
+
+    async def close(self) -> None:
+        """Log out, and let go of the store."""
+        if self._initiator is None or self._task is None or self._link is None:
+            return
+        self._initiator.stop()
+        await asyncio.wait([self._task], timeout=self.config.logout_timeout / 1e9 + 2)
+        if not self._task.done():
+            self._task.cancel()
+            await asyncio.wait([self._task])
+        await self._link.close()
+        if self._worker is not None:
+            self._worker.shutdown()
+        self._initiator = self._task = self._link = self._worker = None
+        self.up = False
+
+    def send(self, message: Message, subject: str) -> None:
+        """Send a message; it leaves with the next commit.
+
+        Raises:
+            NotLoggedOn: the session is not up; nothing was numbered or sent.
+            StoreError: the store has failed; nothing was sent.
+        """
+        assert self._link is not None
+        self._link.send(message)
+        self._wire_log(">", subject, written(message))
+
+    def taken(self, number: int) -> None:
+        """Say that messages up to ``number`` need no second delivery."""
+        if self._link is not None and number:
+            self._link.taken(number)
+
+    # --- Application ----------------------------------------------------------------------------
+
+    def received(self, link: Link, message: Message, number: int, again: bool) -> None:
+        """Keep a message until it is durable."""
+        self._queue.append(lambda: self._hear(message, number))
+
+    def _hear(self, message: Message, number: int) -> None:
+        subject = message.get_text(11) or message.get_text(37) or message.msg_type.decode()
+        self._wire_log("<", subject, written(message))
+        self._last = number
+        self._owner.line_heard(self, message)
+
+    def refused(self, link: Link, refused: Refused) -> None:
+        """Keep a session reject until it is durable."""
+        self._queue.append(lambda: self._owner.line_refused(self, refused))
+
+    def logged_on(self, link: Link, reset: bool) -> None:
+        """Keep the logon until it is durable."""
+        if reset:
+            self._last = 0
+        self._queue.append(lambda: self._go_up(reset))
+
+    def _go_up(self, reset: bool) -> None:
+        self.up = True
+        self._owner.line_up(self, reset)
+
+    def logged_out(self, link: Link, text: str) -> None:
+        """Tell that the session ended, after all that came before it."""
+        self._queue.append(lambda: self._go_down(text))
+        asyncio.get_running_loop().call_soon(self._drain)
+
+    def _go_down(self, text: str) -> None:
+        self.up = False
+        self._owner.line_down(self, text)
+
+    def halted(self, link: Link, code: str, text: str) -> None:
+        """Remember why a person is needed."""
+        self.why_halted = (code, text)
+        self._owner.line_halted(self, code, text)
+
+    def settled(self, link: Link) -> None:
+        """Give on what is durable now."""
+        self._drain()
+
+    def _drain(self) -> None:
+        queue, self._queue = self._queue, []
+        for act in queue:
+            act()
+        if queue and self._last:
+            self._owner.line_settled(self, self._last)
+
+    def _note(self, session: str, code: str, text: str) -> None:
+        self._owner.line_note(self, code, text)
+
+
+def written(message: Message) -> bytes:
+    """Give a message as text for the wire log: fields parted by bars, secrets struck out."""
+    fields = [(35, message.msg_type), *message.fields]
+    return b"|".join(
+        b"%d=%b" % (tag, b"***" if tag in SECRET_TAGS else value) for tag, value in fields
+    )
