@@ -8,6 +8,7 @@ leave.
 from bascule.execution.state import (
     HOLDS_MAX,
     REPEATS_MAX,
+    STRATEGIES_MAX,
     SUBMITS_MAX,
     AccountState,
     Holds,
@@ -34,6 +35,9 @@ def strategy_of(state: State, strategy: StrategyId) -> StrategyState:
     found = state.strategies.get(strategy)
     if found is None:
         found = state.strategies[strategy] = StrategyState()
+        if len(state.strategies) > STRATEGIES_MAX:
+            # The one forgotten is new again when it next trades: on probation, where there is one.
+            del state.strategies[next(iter(state.strategies))]
     return found
 
 

@@ -19,6 +19,8 @@ from bascule.risk.limits import LOOSEST, Difference, differences, tightest
 from bascule.risk.programmes.clock import candidates, next_instant
 
 ALL = "all"
+MERGED_MAX = 10_000
+"""Pairs of account and strategy whose merged limits are kept."""
 
 
 def proposed(settings: Settings) -> Iterator[tuple[str, RiskLimits]]:
@@ -63,6 +65,8 @@ def limits_for(turn: Turn, spec: AccountSpec, strategy: StrategyId) -> RiskLimit
         for scope in (f"account:{spec.id}", f"strategy:{strategy}")
         if (one := turn.state.limits.get(scope)) is not None and one.since > turn.at
     ]
+    if len(turn.market.merged) >= MERGED_MAX:
+        turn.market.merged.clear()
     turn.market.merged[key] = Merged(
         limits, turn.state.limit_changes, min(ends, default=None), spec.limits
     )

@@ -38,6 +38,7 @@ SIGNAL_KEYS_MAX = 100_000
 SAME_ENTRIES_MAX = 1_000
 REPEATS_MAX = 1_000
 SUBMITS_MAX = 1_000
+STRATEGIES_MAX = 10_000
 HOLDS_MAX = 100
 """Exits and contracts remembered of a strategy, to tell how long it holds."""
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from msgspec.structs import replace
 
+from bascule.execution.totals import Resting, Sum, Totals
 from bascule.model.enums import OrdStatus, OrdType, Side
 from bascule.model.intent import Amount, CancelOrders, ClosePosition, ModifyOrder, PlaceOrder
 from bascule.model.order import NewOrder
@@ -198,6 +199,26 @@ class Ledger(RuleBasedStateMachine):
         )
 
     @invariant()
+    def sums_over_accounts_are_what_summing_all_anew_gives(self) -> None:
+        """However few accounts and orders were looked at again after each event."""
+        if not hasattr(self, "bench"):
+            return
+        bench = self.bench
+        kept, anew = bench.market.totals, Totals()
+        for totals in (kept, anew):
+            totals.refresh(bench.state, bench.settings.accounts, bench.settings.listings)
+        assert kept.margins == anew.margins
+        for symbol, one in kept.sums.items():
+            other = anew.sums.get(symbol, Sum(one.quote))
+            for name in ("buy", "sell", "worst", "waiting"):
+                assert getattr(one, name) == getattr(other, name), name
+            for name in ("buyers", "sellers"):
+                assert _accounts(getattr(one, name)) == _accounts(getattr(other, name)), name
+            for name in ("bids", "asks"):
+                assert _orders(getattr(one, name)) == _orders(getattr(other, name)), name
+        assert set(anew.sums) <= set(kept.sums)
+
+    @invariant()
     def no_order_is_larger_than_one_may_be(self) -> None:
         """Entries at the venue keep to the largest order."""
         if hasattr(self, "bench"):
@@ -206,6 +227,16 @@ class Ledger(RuleBasedStateMachine):
             for order in entries:
                 ours = known[order.new.account].order(order.new.cl_ord_id)
                 assert ours is None or ours.leg != "e" or order.quantity <= LARGEST
+
+
+def _accounts(side: dict[str, dict[str, None]]) -> dict[str, set[str]]:
+    """Give who stands on one side, by venue, leaving out venues where nobody does."""
+    return {venue: set(names) for venue, names in side.items() if names}
+
+
+def _orders(side: dict[str, Resting]) -> dict[str, dict[str, tuple[str, D]]]:
+    """Give what rests on one side, by venue, leaving out venues where nothing does."""
+    return {venue: resting.orders for venue, resting in side.items() if resting.orders}
 
 
 TestLedger = Ledger.TestCase
