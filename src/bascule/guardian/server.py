@@ -4,7 +4,7 @@
     GET  /view                                           -> GuardianView
     GET  /report    ?account=NAME, or everything         -> [OrderLine]
     POST /poke      look at the latch now, which a key wrote  -> {"looked": true}
-    POST /end       {"reason": ...}: the guardian ends   -> {"ended": true}
+    POST /end       the guardian ends                    -> {"ended": true}
 
 Each asks for ``Authorization: Bearer TOKEN`` with the token of ``guardian/token``; without it every
 answer is the same 401. More pages are added by whoever starts it (``extra``), each with its own
@@ -31,7 +31,7 @@ from bascule.model.errors import ConfigError
 HOST = "127.0.0.1"
 BODY_MAX = 10_000
 _TOKEN_BYTES = 32
-_UNAUTHENTICATED = b'{"code":"unauthenticated","text":"the token of the guardian is wrong"}'
+_UNAUTHENTICATED = '{"code":"unauthenticated","text":"the token of the guardian is wrong"}'
 
 Extra = Callable[[Guardian], Sequence[web.AbstractRouteDef]]
 """Gives more routes for the guardian's port."""
@@ -128,7 +128,7 @@ class Server:
         right = hmac.compare_digest(token.strip().encode(), self._token)
         if not (right and scheme.lower() == "bearer"):
             raise web.HTTPUnauthorized(
-                body=_UNAUTHENTICATED,
+                text=_UNAUTHENTICATED,
                 content_type="application/json",
             )
 
