@@ -5,10 +5,13 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from bascule.model.programme import FlatRule
 from bascule.model.values import MINUTE, SECOND, Instant
 from bascule.risk.firm import FlatSpan
+from bascule.risk.programmes.kinds.flat import must_be_flat
 from bascule.risk.programmes.spans import flat_span
 
 CHICAGO, NEW_YORK = "America/Chicago", "America/New_York"
@@ -132,3 +135,27 @@ def test_a_time_of_ones_own_for_friday_and_a_stated_reopening() -> None:
     assert found(whole, "always", at("2026-11-22T23:59:59", "UTC")).until == at("2026-11-23", "UTC")
     daily = topstep(reopen="17:00")
     assert found(daily, "always", at("2026-11-18T15:00:00")).until == at("2026-11-18T17:00:00")
+
+
+TIMES = st.sampled_from(["00:10", "15:10", "16:59", "22:00"])
+RULES = st.builds(
+    FlatRule,
+    overnight=st.sampled_from(["prohibited", "allowed"]),
+    weekend=st.sampled_from(["prohibited", "allowed"]),
+    time=TIMES | st.just(""),
+    friday_time=st.sampled_from(["", "20:00"]),
+    reopen=st.sampled_from(["", "01:00", "17:00", "23:30"]),
+    tz=st.sampled_from(["UTC", CHICAGO, NEW_YORK]),
+    buffer_min=st.sampled_from([0, 30]),
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(RULES, st.integers(0, 365 * 24 * 60))
+def test_a_span_holds_wherever_the_rule_itself_wants_one_flat(rule: FlatRule, minute: int) -> None:
+    """The session can only add to the rule's own hours, through both changes of clocks."""
+    instant = Instant(at("2026-01-01T00:00:00", "UTC") + minute * MINUTE)
+    span = flat_span(rule, "always", instant)
+    if must_be_flat(rule, instant):
+        assert span is not None
+        assert span.holding
