@@ -19,6 +19,7 @@ from bascule.execution.state import AccountState, Book, Order
 from bascule.execution.turn import Turn
 from bascule.model.account import AccountSpec, RiskLimits
 from bascule.model.enums import Side
+from bascule.model.event import Bracket
 from bascule.model.instrument import Listing
 from bascule.model.order import AccountSnapshot
 from bascule.model.programme import Clock, DailyLoss, Limit, MaxLoss, Programme, Trail
@@ -271,12 +272,12 @@ def _book_risk(turn: Turn, account: AccountState, spec: AccountSpec, book: Book)
     for guard in account.guards.values():
         if (guard.strategy, guard.symbol, guard.side) != (book.strategy, book.symbol, side):
             continue
-        stop = guard.bracket.stop_loss
-        if stop is None or guard.held <= 0:
+        distance = _distance(guard.bracket, price, side)
+        if distance is None or guard.held <= 0:
             continue
         covered = min(guard.held, left)
         left -= covered
-        total += max((price - stop) * side.sign, ZERO) * covered
+        total += distance * covered
     if left > 0:
         return f"{left} {book.symbol} of {book.strategy} are held without a stop"
     return total * listing.multiplier * factor
@@ -285,7 +286,6 @@ def _book_risk(turn: Turn, account: AccountState, spec: AccountSpec, book: Book)
 def _entry_risk(turn: Turn, spec: AccountSpec, order: Order) -> Decimal | str:
     listing = turn.listing(order.account, order.symbol)
     factor = _rate(turn, listing.quote, spec.currency) if listing is not None else None
-    stop = order.bracket.stop_loss if order.bracket is not None else None
     entry = order.price if order.price is not None else order.stop_price
     if entry is None and listing is not None:
         quote = turn.market.quote(order.account, listing.venue_symbol)
@@ -293,6 +293,15 @@ def _entry_risk(turn: Turn, spec: AccountSpec, order: Order) -> Decimal | str:
             entry = quote.ask if order.side is Side.BUY else quote.bid
     if listing is None or factor is None or entry is None:
         return f"the open entry {order.cl_ord_id} cannot be valued"
-    if stop is None:
+    bracket = order.bracket
+    distance = None if bracket is None else _distance(bracket, entry, order.side)
+    if distance is None:
         return f"the open entry {order.cl_ord_id} has no stop"
-    return max((entry - stop) * order.side.sign, ZERO) * order.leaves * listing.multiplier * factor
+    return distance * order.leaves * listing.multiplier * factor
+
+
+def _distance(bracket: Bracket, price: Decimal, side: Side) -> Decimal | None:
+    """Give how far a price is from the stop; for a bare trail its distance, None without either."""
+    if bracket.stop_loss is not None:
+        return max((price - bracket.stop_loss) * side.sign, ZERO)
+    return bracket.trail_distance if bracket.trail_trigger is None else None

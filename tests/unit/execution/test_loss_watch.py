@@ -11,7 +11,7 @@ from bascule.execution.loss import loss_of
 from bascule.execution.state import dump
 from bascule.execution.turn import Turn
 from bascule.model.account import RiskLimits
-from bascule.model.enums import Side, StopMode
+from bascule.model.enums import OrdType, Side, StopMode
 from bascule.model.event import (
     ArmRefused,
     CashFlowRecorded,
@@ -410,3 +410,17 @@ def test_a_step_of_the_scaling_plan_waits_for_the_reset() -> None:
     made.feed(inp.ScaleTold(Instant(made.at), "a", D(1), "me"))
     assert only(made.say(buy(2)), OrderRequested).quantity == 2
     assert made.replay() == dump(made.state)
+
+
+def test_waiting_entries_count_at_their_stops() -> None:
+    """A resting entry's loss is from its own price to its stop, and one in doubt counts in full."""
+    made = bench(held=0)
+    resting = buy(30, "1.0960", ord_type=OrdType.LIMIT, price=D("1.0970"))
+    made.say(resting)
+    made.settle()
+    made.venue.times_out = lambda order: "before"
+    made.say(buy(10))
+    made.settle()
+    made.venue.times_out = lambda order: ""
+    refusal = only(made.say(buy(6)), OrderRefused)
+    assert (refusal.code, refusal.verdicts[-1].used) == ("worst_loss", 4_600)
