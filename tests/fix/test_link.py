@@ -394,6 +394,86 @@ async def test_a_second_connection_is_turned_away(tmp_path, worker):
     await link.close()
 
 
+async def test_a_peer_that_leaves_too_much_unread(tmp_path, worker, monkeypatch):
+    """A peer that leaves too much unread is cut off; what it missed is served later."""
+    monkeypatch.setattr(link_module, "BUFFER_MAX", 1 << 16)
+    application = Noted()
+    link = make(tmp_path / "a.fix", application, worker)
+    server = Server([link], log=application.log)
+    port = await server.start("127.0.0.1", 0)
+    _, writer = await asyncio.open_connection("127.0.0.1", port, limit=1 << 12)
+    writer.write(from_peer(b"A", 1, (98, b"0"), (108, b"30")).raw)
+    await application.until("on")
+    text = (58, b"x" * 4000)
+    async with asyncio.timeout(10):
+        while "off" not in application.told:
+            link.send(Message(b"D", [*ORDER[:-2], text, *ORDER[-1:]]), hold=True)
+            await asyncio.sleep(0)
+    assert link.peer is None
+    assert len(list(link.session.store.messages(2, 9))) == 8
+    writer.close()
+    await server.stop()
+    await link.close()
+
+
+async def test_a_closed_connection_is_not_waited_for(tmp_path, worker, monkeypatch):
+    """A connection that we gave up ends soon, though the peer takes nothing of what is left."""
+    monkeypatch.setattr(link_module, "CLOSE_S", 0.1)
+    application = Noted()
+    link = make(tmp_path / "a.fix", application, worker, logout_timeout=SECOND // 10)
+    server = Server([link], log=application.log)
+    port = await server.start("127.0.0.1", 0)
+    _, writer = await asyncio.open_connection("127.0.0.1", port, limit=1 << 12)
+    writer.write(from_peer(b"A", 1, (98, b"0"), (108, b"30")).raw)
+    await application.until("on")
+    text = (58, b"x" * 4000)
+    while not link.peer.clogged():
+        link.send(Message(b"D", [*ORDER[:-2], text, *ORDER[-1:]]))
+        await asyncio.sleep(0)
+    async with asyncio.timeout(5):
+        await server.stop()
+    assert link.peer is None
+    writer.close()
+    await link.close()
+
+
+async def test_a_disk_that_falls_behind_stops_the_reading(tmp_path, worker, monkeypatch):
+    """While the disk is behind, nothing more is read; when it has caught up, reading goes on."""
+    monkeypatch.setattr(link_module, "QUICK", -1)
+    monkeypatch.setattr(link_module, "WAITING_MAX", 10)
+    application = Noted(echo=True)
+    link = make(tmp_path / "a.fix", application, worker)
+    wire = Wireless(tmp_path / "a.fix")
+    link.attach(wire)
+    link.receive([from_peer(b"A", 1, (98, b"0"), (108, b"0"))])
+    link.receive([from_peer(b"D", number, *ORDER) for number in range(2, 30)])
+    assert ("hold", True) in wire.events
+    await application.until("settled")
+    assert len(wire.events) == 1 + 1 + 28
+    link.detach(wire)
+    await link.close()
+
+
+async def test_a_reject_names_our_message(tmp_path, worker):
+    """The application is told which message of its own the peer rejected."""
+    refused = []
+
+    class Asked(Noted):
+        def refused(self, link, told):
+            refused.append((told.number, told.original.get(11)))
+
+    link = make(tmp_path / "a.fix", Asked(), worker)
+    wire = Wireless(tmp_path / "a.fix")
+    link.attach(wire)
+    link.receive([from_peer(b"A", 1, (98, b"0"), (108, b"0"))])
+    link.send(Message(b"D", ORDER))
+    await asyncio.sleep(0.05)
+    link.receive([from_peer(b"3", 2, (45, b"2"), (58, b"no"))])
+    assert refused == [(2, b"a")]
+    link.detach(wire)
+    await link.close()
+
+
 async def test_a_peer_that_does_not_read(tmp_path, worker):
     """A peer that reads nothing is asked for nothing more, and gets all once it reads."""
     application = Noted()
@@ -404,11 +484,10 @@ async def test_a_peer_that_does_not_read(tmp_path, worker):
     writer.write(from_peer(b"A", 1, (98, b"0"), (108, b"30")).raw)
     await application.until("on")
     text = (58, b"x" * 2000)
-    for _ in range(4000):
-        link.send(Message(b"D", [*ORDER[:-2], text, *ORDER[-1:]]))
-        if link.peer.clogged():
-            break
-        await asyncio.sleep(0)
+    async with asyncio.timeout(10):
+        while not link.peer.clogged():
+            link.send(Message(b"D", [*ORDER[:-2], text, *ORDER[-1:]]))
+            await asyncio.sleep(0)
     assert link.peer.clogged()
     wanted, seen, decoder = link.session.store.next_out - 1, 0, Decoder()
     async with asyncio.timeout(10):

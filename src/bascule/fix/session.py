@@ -202,8 +202,11 @@ class Session:
         """Say that delivered messages up to and with ``number`` need no second delivery."""
         self.store.taken(number)
 
-    def tick(self, now: Instant) -> list[Action]:
-        """Take in that time has passed; to be called when ``due`` says so, or more often."""
+    def tick(self, now: Instant, *, replay: bool = True) -> list[Action]:
+        """Take in that time has passed; to be called when ``due`` says so, or more often.
+
+        ``replay`` False: the peer takes no bytes for now, so nothing old is sent again.
+        """
         core = self._core
         # A clock that was set back must not keep a dead connection alive.
         core.last_in, core.outbox.last = min(core.last_in, now), min(core.outbox.last, now)
@@ -213,19 +216,20 @@ class Session:
         if core.deadline is not None and now >= core.deadline:
             self._too_late()
         elif core.phase in (Phase.UP, Phase.LEAVING):
-            core.replay.go_on(now)
+            if replay:
+                core.replay.go_on(now)
             self._watch_gap()
             if core.phase is Phase.UP and self._is_over(now):
                 core.logout("the session's hours are over", Phase.LEAVING)
             self._watch_life()
         return core.outbox.take()
 
-    def due(self) -> Instant | None:
+    def due(self, *, replay: bool = True) -> Instant | None:
         """Give when ``tick`` is next needed; None when only input changes anything."""
         core = self._core
         if core.phase is Phase.DOWN:
             return None
-        if core.replay.busy:
+        if replay and core.replay.busy:
             return core.now
         times = [core.deadline] if core.deadline is not None else []
         if core.phase in (Phase.UP, Phase.LEAVING):

@@ -36,6 +36,8 @@ QUICK = MILLISECOND
 """A disk whose writes take longer than this, on average, is written to on the thread."""
 _WEIGHT = 8
 """How many writes that average looks back on, about."""
+CLOSE_S = 5
+"""How long a closed connection may take to be rid of what was written."""
 WAITING_MAX = 10_000
 """Messages that may wait for the disk before nothing more is read."""
 BUFFER_MAX = 64 << 20
@@ -223,8 +225,10 @@ class Link:
             raise self.failed
 
     def _turn(self, actions: list[Action]) -> None:
+        outer, self._in_turn = self._in_turn, True
         self._collect(actions)
-        if not self._in_turn:
+        self._in_turn = outer
+        if not outer:
             self._end_turn()
 
     def _collect(self, actions: list[Action]) -> None:
@@ -239,7 +243,6 @@ class Link:
 
     def _heed(self, action: Action) -> None:
         name = self.session.config.name
-        outer, self._in_turn = self._in_turn, True
         match action:
             case Deliver(message, number, again):
                 self._unsettled = True
@@ -260,11 +263,12 @@ class Link:
                 self.halt(code, text)
             case Warn(code, text):
                 self._log(name, code, text)
-        self._in_turn = outer
 
     def _end_turn(self) -> None:
         """Make durable what the turn recorded, then let out what it asked for."""
         self._asked_turn = False
+        if self._flight is not None and self.peer and len(self._out) > WAITING_MAX:
+            self.peer.hold_reading(True)
         if self._flight is not None or self.failed:
             return
         turn = _Turn(self.peer, self._out, self._hang_up, self._unsettled)
@@ -338,10 +342,8 @@ class Link:
                 self._timer.cancel()
                 self._timer = None
             return
-        if self._flight is not None and len(self._out) > WAITING_MAX:
-            peer.hold_reading(True)
-        due = self.session.due()
-        if due is None or peer.clogged() or (self._timer and self._timer_at <= due):
+        due = self.session.due(replay=not peer.clogged())
+        if due is None or (self._timer and self._timer_at <= due):
             return
         if self._timer:
             self._timer.cancel()
@@ -354,7 +356,8 @@ class Link:
         if self.failed:
             return
         try:
-            self._turn(self.session.tick(self._instant()))
+            replay = self.peer is not None and not self.peer.clogged()
+            self._turn(self.session.tick(self._instant(), replay=replay))
         except StoreError as error:
             self._fail(error)
 
@@ -431,9 +434,11 @@ class Wire(asyncio.Protocol):
             transport.abort()
 
     def hang_up(self) -> None:
-        """Close after what was written."""
-        if self._transport is not None:
-            self._transport.close()
+        """Close after what was written; a peer that does not take it is cut off after a while."""
+        transport = self._transport
+        if transport is not None and not transport.is_closing():
+            transport.close()
+            asyncio.get_running_loop().call_later(CLOSE_S, transport.abort)
 
     def hold_reading(self, held: bool) -> None:
         """Stop or go on reading."""
