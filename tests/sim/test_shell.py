@@ -59,7 +59,7 @@ def test_what_was_found_once_stays_found(seed: int) -> None:
 def test_a_planted_bug_is_caught(mutant: ShellMutant) -> None:
     """Within its bound, some seed must notice."""
     with mutant.planted():
-        found, _ = first_violation(range(1, mutant.bound + 1))
+        found, _ = first_violation(range(mutant.first, mutant.first + mutant.bound))
     assert found is not None, f"{mutant.name} was not noticed in {mutant.bound} seeds"
 
 
