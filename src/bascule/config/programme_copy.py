@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from bascule.config.programme_fields import Question
 from bascule.config.programmes import SCHEMA, Facts, Reading
-from bascule.config.toml_text import assignment, key_text, toml
+from bascule.config.toml_text import assignment, key_text, toml, value
 
 _HEAD = """\
 # A programme: a firm's rules for an account, to be named in bascule.toml as
@@ -97,8 +97,6 @@ def differences(ours: Facts, theirs: Facts) -> list[Difference]:
 
 
 def _flat(table: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, str]]:
-    from bascule.config.toml_text import value
-
     for key, one in table.items():
         if not above and key in ("sources", "verify"):
             continue
