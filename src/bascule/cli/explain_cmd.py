@@ -128,12 +128,12 @@ def _order_lines(order: "OrderStory") -> list[str]:
     if order.protection:
         lines.append(f"  {'guard':<10} {order.protection}")
     if order.checks:
-        lines.append(f"  {'checks':<10} {'':<18} {'used':>12} {'limit':>12} {'room':>12}")
+        lines.append(f"  {'checks':<10} {'':<24} {'used':>12} {'limit':>12} {'room':>12}")
     for check in order.checks:
         used, limit, room = numbers(check.used, check.limit, check.room)
         mark = "passed" if check.passed else "REFUSED"
         text = f"  {check.text}" if check.text and check.passed else ""
-        lines.append(f"    {mark:<8} {check.check:<18} {used:>12} {limit:>12} {room:>12}{text}")
+        lines.append(f"    {mark:<8} {check.check:<24} {used:>12} {limit:>12} {room:>12}{text}")
     return lines
 
 

@@ -26,7 +26,7 @@ class Stage(Struct, frozen=True, omit_defaults=True):
 
 
 class CheckLine(Struct, frozen=True, omit_defaults=True):
-    """What one check said of one order. ``room`` is limit less used, where both are numbers."""
+    """What one check said of one order. ``room`` is what the limit leaves."""
 
     check: str
     passed: bool

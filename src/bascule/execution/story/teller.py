@@ -227,7 +227,12 @@ def _checks(verdicts: tuple[ev.Verdict, ...]) -> tuple[CheckLine, ...]:
 
 
 def _room(verdict: ev.Verdict) -> Decimal | None:
-    """Limit less used; None where the limit is no ceiling, since more than it has passed."""
+    """What was left before a refused order, else limit less used.
+
+    None where the limit is no ceiling, since more than it has passed.
+    """
+    if verdict.room is not None:
+        return verdict.room
     if verdict.limit is None or verdict.used is None:
         return None
     room = verdict.limit - verdict.used
