@@ -323,14 +323,14 @@ CASES: list[Case] = [
     (
         "price_collar",
         dict(limits={"price_collar_percent": D(5)}, price=D("1.2"), ord_type=OrdType.LIMIT),
-        "9.090909090909090909090909091, 5, -",
+        "9.091, 5, -",
         "the price 1.2 of the order is 9.091 % from the venue's quote, 1.1; the limit is 5 %",
         "a price from 1.045 to 1.155",
     ),
     (
         "price_collar",
         dict(limits={"price_collar_percent": D(5)}, signal_price=D("1.03333")),
-        "6.060909090909090909090909091, 5, -",
+        "6.061, 5, -",
         (
             "the price 1.03333 that its sender saw is 6.061 % from the venue's quote, 1.1; the "
             "limit is 5 %"

@@ -30,12 +30,12 @@ def run(proposal: Proposal) -> Verdict | None:
             CODE,
             f"{said}, {ratio:.1f} a fill; the limit is {limit}",
             f"the same order after {-(-messages // limit) - fills} more fills, or later",
-            ratio,
+            round(ratio, 1),
             limit,
         )
     if warn is not None and ratio > warn:
-        return Verdict(CODE, True, ratio, Decimal(warn), f"{said}, {ratio:.1f} a fill")
-    return Verdict(CODE, True, ratio, Decimal(limit if limit is not None else warn or 0))
+        return Verdict(CODE, True, round(ratio, 1), Decimal(warn), f"{said}, {ratio:.1f} a fill")
+    return Verdict(CODE, True, round(ratio, 1), Decimal(limit if limit is not None else warn or 0))
 
 
 CHECK = Check(CODE, 960, "entry", run)

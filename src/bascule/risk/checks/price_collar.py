@@ -38,7 +38,7 @@ def run(proposal: Proposal) -> Verdict | None:
         return Verdict(CODE, True, None, limit, said)
     away = abs(own - reference.price) * 100 / reference.price
     if away <= limit:
-        return Verdict(CODE, True, away, limit, said)
+        return Verdict(CODE, True, round(away, 3), limit, said)
     return _too_far(proposal, own, reference, away, limit)
 
 
@@ -56,7 +56,7 @@ def _too_far(
         f"the price {text(own)} {whose} {text(round(away, 3))} % from "
         f"{reference.source}, {text(reference.price)}; the limit is {text(limit)} %",
         f"a price from {text(lowest)} to {text(highest)}",
-        away,
+        round(away, 3),
         limit,
     )
 
