@@ -10,6 +10,7 @@ for the guardian's log, which only grows (``guardian_log``).
     log.jsonl       guardian   what it did; the engine takes it into its journal
     drills.jsonl    guardian   what drills found
     floors.json     engine     the loss line of each account
+    ended.json      engine     that it was told to end, and has not died
     books.json      engine     which strategy owns which order and position
 """
 
@@ -87,6 +88,11 @@ class GuardianFiles(Struct, frozen=True):
     def books(self) -> Path:
         """Which strategy owns what."""
         return self.path / "books.json"
+
+    @property
+    def engine_ended(self) -> Path:
+        """That the engine was told to end."""
+        return self.path / "ended.json"
 
     @property
     def engine_progress(self) -> Path:

@@ -30,6 +30,9 @@ GUARDIAN_KEEPERS = CONDITIONS | {"guardian"}
 """What arming at the engine leaves: the guardian's stops are armed at the guardian."""
 
 
+_TRIES = 5
+
+
 class Entry(NamedTuple):
     """One file: what it forbids, who keeps it, and on what."""
 
@@ -38,7 +41,9 @@ class Entry(NamedTuple):
     scope: str
 
 
-_UNREADABLE = Entry("halt", "unknown", "all")
+NOBODY = "unknown"
+"""The keeper of what cannot be read."""
+_UNREADABLE = Entry("halt", NOBODY, "all")
 
 
 class Latch:
@@ -109,16 +114,15 @@ class Latch:
         Raises:
             OSError: the disk did not take it.
         """
-        os.makedirs(self.path, mode=0o700, exist_ok=True)
         entry = Entry(mode, keeper, scope)
-        # It begins with a dot, and such names count for nothing until the rename.
-        fresh = os.path.join(self.path, f".{os.getpid()}.{keeper}")
-        handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            json.dump({"by": by, "reason": reason, **({"at": at} if at else {})}, file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(fresh, self._file(entry))
+        said = json.dumps({"by": by, "reason": reason, **({"at": at} if at else {})})
+        for tries_left in reversed(range(_TRIES)):
+            try:
+                self._write(entry, said)
+                break
+            except FileNotFoundError:
+                if not tries_left:  # else whoever cleared the last file took the directory along
+                    raise
         self._sync()
         other: LatchMode = "freeze" if mode == "halt" else "halt"
         self._remove(Entry(other, keeper, scope))
@@ -136,6 +140,17 @@ class Latch:
             if entry.scope == scope and entry.keeper == keeper:
                 self._remove(entry)
         self._end_when_empty()
+
+    def _write(self, entry: Entry, said: str) -> None:
+        os.makedirs(self.path, mode=0o700, exist_ok=True)
+        # It begins with a dot, and such names count for nothing until the rename.
+        fresh = os.path.join(self.path, f".{os.getpid()}.{entry.keeper}")
+        handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(said)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(fresh, self._file(entry))
 
     def _said(self, entry: Entry) -> dict[str, object]:
         try:

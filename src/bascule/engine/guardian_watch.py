@@ -4,6 +4,8 @@ Each second: what the guardian did is taken into the journal; who owns what is l
 where it must be there and is not, entries are held back by the latch until it is.
 """
 
+import os
+from contextlib import suppress
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -91,6 +93,15 @@ class GuardianWatch:
         if size < self._offset:
             self._offset = 0
         return self._offset
+
+    def farewell(self) -> None:
+        """Say that the engine was told to end, so that its end is not taken for its death."""
+        if not self._files.path.is_dir():
+            return
+        pid = os.getpid()
+        last = Heartbeat(at=self._runtime.clock.now(), pid=pid, started=process.started(pid))
+        with suppress(OSError):  # the guardian then says that it died, which costs an alert
+            replace_file(self._files.engine_ended, msgspec.json.encode(last))
 
     def look(self) -> None:
         """Look for the guardian, and hold entries back while it must be there and is not."""

@@ -29,8 +29,12 @@ class Processes(Protocol):
 class EngineProcess:
     """The engine, as seen from outside."""
 
-    def __init__(self, record: Path, stalled_ns: int, processes: Processes = process) -> None:
+    def __init__(
+        self, record: Path, farewell: Path, stalled_ns: int, processes: Processes = process
+    ) -> None:
+        """Hold what is looked at: the engine's progress record, and its farewell if it left one."""
         self._record = record
+        self._farewell = farewell
         self._stalled_ns = stalled_ns
         self._processes = processes
         self._last: Heartbeat | None = None
@@ -66,7 +70,9 @@ class EngineProcess:
         if last is None:
             return "unknown"
         if not self._processes.runs(last.pid, last.started):
-            return "dead"
+            said = read_file(self._farewell, Heartbeat)
+            told = said is not None and (said.pid, said.started) == (last.pid, last.started)
+            return "ended" if told else "dead"
         return "stalled" if self._still_ns >= self._stalled_ns else "alive"
 
     def past(self, instant: Instant) -> bool:
@@ -75,7 +81,7 @@ class EngineProcess:
         Its loop checks the latch and writes to the wire in one step, so a record of a later time
         proves that the step is over; and so does its end.
         """
-        if self.state in ("dead", "unknown"):
+        if self.state in ("dead", "ended", "unknown"):
             return True
         return self._last is not None and self._last.at > instant
 

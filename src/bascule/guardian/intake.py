@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 
-from bascule.config.latch import GUARDIAN_KEEPERS, Latch
+from bascule.config.latch import GUARDIAN_KEEPERS, NOBODY, Latch
 from bascule.guardian.stops import Stops
 from bascule.guardian.words import Action, Command, CommandResult, DrillView, Via
 from bascule.model.account import AccountSpec
@@ -51,7 +51,8 @@ def latched(latch: Latch, stops: Stops) -> Iterator[Command]:
     wants to be out. Anybody else's is taken as it is.
     """
     for mode, keeper, scope in latch.entries():
-        if keeper == "engine" or keeper in GUARDIAN_KEEPERS:
+        # What cannot be read shuts the gate by itself, and may be half of somebody's writing.
+        if keeper in ("engine", NOBODY) or keeper in GUARDIAN_KEEPERS:
             continue
         known = stops.get(scope)
         flatten = keeper == KEY and mode == "freeze"

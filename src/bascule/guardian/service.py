@@ -62,6 +62,8 @@ from bascule.venues.kit.registry import factory
 
 __all__ = ["Alert", "Command", "CommandResult", "Guardian", "GuardianView"]
 
+LINK, STALL = "link", "stall"
+"""Who keeps the latch while a connection is down, and while the engine is."""
 TICK_NS = 100 * MILLISECOND
 PROGRESS_NS = 1 * SECOND
 CONNECT_PAUSE_MAX_S = 5
@@ -88,7 +90,10 @@ class Guardian:
         self._stops = Stops(self.files.stops)
         self._log = GuardianLog(self.files.log)
         self._engine = EngineProcess(
-            self.files.engine_progress, setup.options.stalled_ns, processes
+            self.files.engine_progress,
+            self.files.engine_ended,
+            setup.options.stalled_ns,
+            processes,
         )
         self._floors: dict[str, Floor] = {}
         self._ids = Ids(self._started_at)
@@ -185,6 +190,7 @@ class Guardian:
     async def run(self) -> None:
         """Watch, and sweep what is stopped, until cancelled."""
         self._floors = read_floors(self.files.floors)
+        self._release_conditions()  # what an earlier guardian held is looked at anew
         for stop in self._stops:
             self._shut(stop)
         async with asyncio.TaskGroup() as group:
@@ -200,6 +206,7 @@ class Guardian:
         """Let go of venues and files; stops and latch stay as they are."""
         for link in self._links.values():
             await link.disconnect()
+        self._release_conditions()
         self._log_lines([("ended", {"pid": os.getpid()})])
         self._log.close()
 
@@ -282,7 +289,7 @@ class Guardian:
 
     def hold(self, account: AccountId, held: bool, reason: str) -> None:
         """Hold back an account's entries while its connection is down, or let them go."""
-        self._condition(f"account:{account}", "link", held, reason)
+        self._condition(f"account:{account}", LINK, held, reason)
 
     def _condition(self, scope: str, keeper: str, held: bool, reason: str) -> None:
         with self._disk("the latch could not be changed"):
@@ -292,6 +299,12 @@ class Guardian:
             else:
                 self._latch.release(scope, keeper)
         self.log("held" if held else "released", scope=scope, by=keeper, reason=reason)
+
+    def _release_conditions(self) -> None:
+        with self._disk("the latch could not be changed"):
+            for entry in self._latch.entries():
+                if entry.keeper in (LINK, STALL):
+                    self._latch.release(entry.scope, entry.keeper)
 
     def log(self, kind: str, **facts: Fact) -> None:
         """Put a line into the log."""
@@ -481,13 +494,13 @@ class Guardian:
             self._engine_gone(state)
         elif state == "alive" and self._engine_told:
             self._engine_told = ""
-            self._condition("all", "stall", False, "the engine runs again")
+            self._condition("all", STALL, False, "the engine runs again")
             self.tell("info", "engine_back", "The engine runs again.")
 
     def _engine_gone(self, state: str) -> None:
         self._engine_told = state
         words = {"stalled": "stands still", "dead": "ended without a word"}[state]
-        self._condition("all", "stall", True, f"the engine {words}")
+        self._condition("all", STALL, True, f"the engine {words}")
         self.log("engine", state=state)
         does = self.setup.options.on_stall
         then = {"flatten": "Everything is flattened", "halt": "Everything is halted"}.get(

@@ -128,7 +128,8 @@ class DrillView(Struct, frozen=True, kw_only=True, omit_defaults=True):
     text: str = ""
 
 
-EngineState = Literal["alive", "stalled", "dead", "unknown"]
+EngineState = Literal["alive", "stalled", "dead", "ended", "unknown"]
+"""``dead`` without a word, ``ended`` because it was told to; ``unknown``: there never was one."""
 
 
 class GuardianView(Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -176,6 +176,17 @@ async def test_a_latch_that_somebody_else_wrote_can_be_lifted(tmp_path: Path) ->
         assert Latch(tmp_path / "latch").entries() == ()
 
 
+async def test_it_says_farewell_when_it_is_told_to_end(tmp_path: Path) -> None:
+    """By its own id and start, so that its end is not taken for its death."""
+    place = Installation(tmp_path)
+    beat(place)
+    async with place.running():
+        pass
+    said = read_file(GuardianFiles(tmp_path).engine_ended, Heartbeat)
+    assert said is not None
+    assert (said.pid, said.started) == (os.getpid(), process.started(os.getpid()))
+
+
 async def test_it_leaves_who_owns_what(tmp_path: Path) -> None:
     """The guardian can close one strategy's share without the engine."""
     place = Installation(tmp_path)

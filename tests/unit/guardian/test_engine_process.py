@@ -18,7 +18,8 @@ class Bench:
         self.path = directory / "progress.json"
         self.processes = FakeProcesses()
         self.now = START
-        self.eye = EngineProcess(self.path, 5 * SECOND, self.processes)
+        self.farewell = directory / "ended.json"
+        self.eye = EngineProcess(self.path, self.farewell, 5 * SECOND, self.processes)
 
     def beat(self, pid: int = 7, start: str = "then") -> None:
         """The engine writes its record."""
@@ -71,6 +72,16 @@ def test_an_engine_that_has_ended_is_dead(bench: Bench) -> None:
     """Its process is gone, or another has its id."""
     bench.processes.running[7] = "later"
     assert bench.watch(1) == "dead"
+
+
+@pytest.mark.parametrize(("start", "state"), [("then", "ended"), ("before", "dead")])
+def test_an_engine_that_said_farewell_has_not_died(bench: Bench, start: str, state: str) -> None:
+    """It was told to end; another engine's farewell does not count."""
+    last = Heartbeat(at=bench.now, pid=7, started=start)
+    bench.farewell.write_bytes(msgspec.json.encode(last))
+    bench.processes.running.clear()
+    assert bench.watch(1) == state
+    assert bench.eye.past(bench.now)
 
 
 def test_no_record_is_nothing_to_wait_for(tmp_path: Path) -> None:

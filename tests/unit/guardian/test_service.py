@@ -317,6 +317,26 @@ async def test_a_stalled_engine_pulls_the_trigger_that_was_set(
             assert latch(place) == set()
 
 
+async def test_what_an_earlier_guardian_held_is_looked_at_anew(place: Place) -> None:
+    """A connection or an engine that was down then holds nothing back now, nor after the end."""
+    for keeper, scope in (("link", "account:alpha"), ("stall", "all")):
+        earlier = Latch(place.directory / "latch")
+        earlier.set(scope, by="guardian", reason="down", keeper=keeper)
+    async with place.running():
+        assert latch(place) == set()
+        place.venue.sink(LinkState(False, "cut", place.venue.now()))
+        await until(lambda: latch(place), "the hold")
+    assert latch(place) == set()
+
+
+async def test_half_of_somebodys_writing_is_no_command(place: Place) -> None:
+    """An empty latch directory shuts the gate for as long as it is there, and sets no stop."""
+    async with place.running():
+        (place.directory / "latch").mkdir()
+        place.guardian.look_at_latch()
+        assert place.guardian.view().stops == ()
+
+
 # --- triggers -------------------------------------------------------------------------------------
 
 
