@@ -94,10 +94,10 @@ def _send_before_fsync() -> list[Patch]:
 def _retry_on_timeout() -> list[Patch]:
     def feed(self: Host, given: Any) -> Any:
         events = original(self, given)
-        if isinstance(getattr(given, "outcome", None), Unknown) and self.alive:
-            if not hasattr(given, "request_id"):
-                self._lanes.enqueue([Submit(given.account, given.cl_ord_id)], self.clock.now)
-                self._pump()
+        unknown = isinstance(getattr(given, "outcome", None), Unknown)
+        if unknown and self.alive and not hasattr(given, "request_id"):
+            self._lanes.enqueue([Submit(given.account, given.cl_ord_id)], self.clock.now)
+            self._pump()
         return events
 
     original = Host.feed
@@ -314,19 +314,11 @@ def _short_look_back() -> list[Patch]:
     return [(LookMemory, "fills_from", since)]
 
 
-def _drift_at_once() -> list[Patch]:
-    def compare(turn: Any, account: Any, look: Any, *, first: bool) -> bool:
-        return original(turn, account, replace(look, positions_at=None), first=first)
-
-    original = reconcile._compare_positions
-    return [(reconcile, "_compare_positions", compare), (reconcile, "MOVING_LOOKS", 1)]
-
-
 def _exits_ignore_each_other() -> list[Patch]:
     def remaining(book: Any) -> Decimal:
         return book.quantity if book is not None else ZERO
 
-    return [(module, "remaining", remaining) for module in (planning, plan_exit, operators)]
+    return [(module, "remaining", remaining) for module in (planning, plan_exit)]
 
 
 def _exit_races_its_stop() -> list[Patch]:
@@ -423,7 +415,6 @@ MUTANTS = (
     Mutant("partial_look_counts", "a look that lacks a page counts", _partial_look_counts),
     Mutant("look_beats_news", "an old look beats younger news", _look_beats_news),
     Mutant("short_look_back", "looks ask for the last three seconds", _short_look_back),
-    Mutant("drift_at_once", "a fill under way is drift", _drift_at_once),
     Mutant("exits_ignore_each_other", "exits under way count nothing", _exits_ignore_each_other),
     Mutant("exit_races_its_stop", "an exit does not wait for its stop", _exit_races_its_stop),
     Mutant("stop_not_resized", "a stop does not follow its fills", _stop_not_resized),
@@ -431,9 +422,9 @@ MUTANTS = (
     Mutant("exit_waits_for_ever", "a stop comes back under a waiting exit", _exit_waits_for_ever),
     Mutant("resend_acted_on", "a resend is a new signal", _resend_acted_on),
     Mutant("halt_lets_pass", "the check of stops is missing", lambda: _without("halted")),
-    Mutant("no_order_size", "the check of order size is missing", lambda: _without("max_order_size")),
+    Mutant("no_order_size", "no check of order size", lambda: _without("max_order_size")),
     Mutant("limit_on_held_only", "open orders count in no limit", _limit_on_held_only),
     Mutant("stale_sent", "an order that went stale in its queue is sent", _stale_sent),
     Mutant("refused_in_silence", "an order is refused and nobody is told", _refused_in_silence),
     Mutant("state_beside_journal", "a decision changes state by itself", _state_beside_the_journal),
-)  # fmt: skip
+)

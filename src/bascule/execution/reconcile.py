@@ -240,7 +240,7 @@ def _on_found(
     fact = _FACTS.get(shown.ord_status)
     if fact is Fact.FOUND and _heard_since(order, look):
         return
-    status_before = order.status
+    status_before, heard = order.status, _heard_since(order, look)
     if fact is not None:
         report = _as_report(shown) if fact is Fact.FOUND and order.venue_order_id is None else None
         learn(
@@ -252,7 +252,7 @@ def _on_found(
             reason=shown.reason,
             evidence=_said(look),
         )
-    if order.live and not _heard_since(order, look):
+    if order.live and not heard:
         _settle_change(turn, account, order, shown)
     if order.status is not status_before:
         aftermath(turn, account, order)

@@ -328,11 +328,14 @@ class Venue:
         order.status, order.done_at = status, self.at
         self.working.pop(order.number, None)
         self._word(order, ExecType(status.value), reason=reason, request_id=request_id)
+        self._say_again(order)
+
+    def _say_again(self, order: Kept) -> None:
+        """Tell the end of an order once more, in other words."""
         if self._chances.strikes("second_end", str(order.number)):
-            other = ExecType.CANCELED if status is not OrdStatus.CANCELED else (
-                ExecType.EXPIRED if order.number % 2 else ExecType.REJECTED
-            )  # fmt: skip
-            self._word(order, other, reason="said again")
+            words = (OrdStatus.CANCELED, OrdStatus.EXPIRED, OrdStatus.REJECTED)
+            others = [ExecType(word.value) for word in words if word is not order.status]
+            self._word(order, others[order.number % len(others)], reason="said again")
 
     # --- the market -----------------------------------------------------------------------------
 
@@ -433,9 +436,11 @@ class Venue:
         order.fills.append(exec_id)
         if order.origin == "hand":
             self._meddle(order, quantity)
-        report = self.trade_report(trade)
+        report = self.trade_report(trade, ord_status=order.status)
         self.on_trade(report, order, before)
         self._tell(report)
+        if done:
+            self._say_again(order)
         self._guard(order, quantity, opened)
 
     def _held(self, order: Kept) -> Decimal:

@@ -24,7 +24,7 @@ from bascule.execution.evolve import evolve
 from bascule.execution.state import AccountState, Guard, State, dump
 from bascule.execution.turn import Settings
 from bascule.model import event as ev
-from bascule.model.enums import AccountMode, OrdStatus, PositionMode, Side
+from bascule.model.enums import ENDED, AccountMode, OrdStatus, PositionMode, Side
 from bascule.model.ids import AccountId, ClOrdID, ExecID, Symbol, VenueSymbol
 from bascule.model.intent import Receipt, Signal, StopTrading
 from bascule.model.order import CancelOrder, ExecutionReport, NewOrder, ReplaceOrder
@@ -80,6 +80,7 @@ class Watch:
         self._keys: dict[str, int] = {}
         self._counted: dict[tuple[AccountId, ExecID], int] = {}
         self._sent: dict[str, int] = {}
+        self._over: dict[ClOrdID, int] = {}
         self._stops: set[str] = set()
         self._hash = hashlib.sha256()
         self.sends = 0
@@ -96,7 +97,7 @@ class Watch:
         """A process has died; only so many rows are left."""
         self.note(f"ENGINE DIES, {self._next_row - rows} events lost")
         self._next_row = rows
-        for index in (self._row, self._keys, self._counted):
+        for index in (self._row, self._keys, self._counted, self._over):
             for name in [name for name, row in index.items() if row >= rows]:
                 del index[name]  # type: ignore[arg-type]
 
@@ -175,9 +176,23 @@ class Watch:
             raise Broken("I3", f"fill {event.exec_id} of {event.account} is in no ledger")
         if (event.quantity, event.side) not in told_as:
             raise Broken("I3", f"fill {event.exec_id} was counted as {event.quantity}")
+        if isinstance(event, ev.OrderFilled) and event.status is OrdStatus.FILLED:
+            self._over[event.cl_ord_id] = row
+
+    def _acknowledged(self, event: ev.OrderAcknowledged, row: int) -> None:
+        if event.cl_ord_id in self._over and not event.evidence and event.status not in ENDED:
+            raise Broken("I9", f"a late word woke {event.cl_ord_id}, which had ended")
+
+    def _reopened(
+        self, event: ev.OrderReplaced | ev.FillBusted | ev.FillCorrected, row: int
+    ) -> None:
+        if event.status not in ENDED:
+            self._over.pop(event.cl_ord_id, None)
 
     def _ended(self, event: ev.OrderEnded, row: int) -> None:
         name = event.cl_ord_id
+        if event.status in (OrdStatus.CANCELED, OrdStatus.EXPIRED):
+            self._over[name] = row
         if not event.reason:
             raise Broken("I10", f"{name} ended without a reason")
         if event.status is OrdStatus.EXPIRED_UNSENT:
@@ -199,7 +214,7 @@ class Watch:
             return None
         for kept in self.venue.working.values():
             same = kept.venue_id == known.venue_order_id and kept.account == account
-            if same and kept.origin == "bracket":
+            if same and kept.parent is not None and kept.parent.cl_ord_id == known.parent:
                 return kept
         return None
 
@@ -578,5 +593,9 @@ _LOOKS: dict[type, Callable[[Watch, object, int], None]] = {
     ev.OrderRefused: Watch._refused,  # type: ignore[dict-item]
     ev.OrderFilled: Watch._filled,  # type: ignore[dict-item]
     ev.ForeignFill: Watch._filled,  # type: ignore[dict-item]
+    ev.OrderAcknowledged: Watch._acknowledged,  # type: ignore[dict-item]
+    ev.OrderReplaced: Watch._reopened,  # type: ignore[dict-item]
+    ev.FillBusted: Watch._reopened,  # type: ignore[dict-item]
+    ev.FillCorrected: Watch._reopened,  # type: ignore[dict-item]
     ev.OrderEnded: Watch._ended,  # type: ignore[dict-item]
 }

@@ -1,0 +1,138 @@
+"""The core tier: seeds that break nothing, the same in every process, and bugs that are caught."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from bascule.sim.core.campaign import run_seeds, smallest
+from bascule.sim.core.coverage import NOT_DRIVEN, UNREACHABLE
+from bascule.sim.core.distributions import FAULTS
+from bascule.sim.core.scenario import scenario_of
+from bascule.sim.core.shrink import run
+from tests.sim.mutants import MUTANTS, Mutant
+
+SEEDS = 2_000
+REGRESSIONS = {
+    62: "a bust that was never told left positions that nobody could take over",
+    68: "a number given out again made a hand's trade a fill of an order that had ended",
+    99: "two closes at once opened the other side, and nobody closed that",
+    130: "a fill taken back left two guards for one position, and an exit waited for ever",
+    253: "on a hedging account a hand's new position closed a strategy's other one",
+    280: "an exit waited for a stop that came back when the two became safe",
+    550: "a target took the share of one that had traded, and an exit waited behind it",
+    818: "an entry that waited for a close went out after the close had gone too far",
+    988: "a hand's fill waited for ever for an order in doubt that it might have been",
+    1023: "positions on both sides of one book counted nothing in a limit",
+    1137: "a fill taken back stayed where it had been taken for a hand's",
+    1221: "closes of books against each other were ended as reduce-only, and not tried again",
+    1323: "a hand's close that overtook the opening left two books against each other",
+    1650: "an order that the venue showed filled hung at the size it had before a change",
+    2089: "an order was not asked after, since another was shown under its number",
+    2678: "a late word of an order ended another that had its number by then",
+    3250: "a signal to close what was being closed already got no answer",
+    3587: "an order was taken for absent while its request was still on its way",
+    4468: "two stops stood for one position, since the venue had refused one and kept it",
+    4829: "a correction that overtook its fill was dropped",
+    4841: "a late correction woke an order that had filled",
+    5331: "an exit went out before a fill that the end of its stop had told of",
+    8932: "two stops that the venue refused were asked for again and again, without end",
+}
+"""Seeds that once broke something, and what it was.
+
+The scenario of a seed changes with the distributions, so each bug has tests of its own besides;
+these are kept as runs that are known to go where it hurts.
+"""
+
+
+@pytest.fixture(scope="module")
+def campaign():  # type: ignore[no-untyped-def]
+    """Run the seeds once for all tests of the module."""
+    return run_seeds(range(SEEDS))
+
+
+def test_no_seed_breaks_an_invariant(campaign) -> None:  # type: ignore[no-untyped-def]
+    """Each invariant holds at every instant of every run, and at its end."""
+    assert [f"seed {v.seed} {v.invariant}: {v.text}" for v in campaign.violations] == []
+    assert campaign.coverage.runs == SEEDS
+
+
+def test_the_runs_do_something(campaign) -> None:  # type: ignore[no-untyped-def]
+    """A simulation in which nothing trades proves nothing."""
+    count = campaign.coverage
+    assert count.events > 80 * SEEDS
+    assert count.trades > 3 * SEEDS
+    assert set(count.faults) == set(FAULTS)
+
+
+def test_nothing_that_should_be_reached_was_missed(campaign) -> None:  # type: ignore[no-untyped-def]
+    """Each cell, check and fault; what is not driven, or needs more runs, is named as such."""
+    assert campaign.coverage.missing() == []
+    assert not dict(campaign.coverage.tables()["checks that refused"]).keys() & NOT_DRIVEN.keys()
+
+
+def test_no_cell_that_is_called_unreachable_was_reached(campaign) -> None:  # type: ignore[no-untyped-def]
+    """The list of what cannot happen is itself held to what happens."""
+    reached = {cell for cell, times in campaign.coverage.cells.items() if times}
+    assert reached & UNREACHABLE.keys() == set()
+    assert len(reached) > 40
+
+
+@pytest.mark.parametrize("seed", REGRESSIONS)
+def test_what_once_broke_holds(seed: int) -> None:
+    """Seeds that the simulator found something with."""
+    assert run(scenario_of(seed)).violation is None
+
+
+def test_a_seed_gives_the_same_run_in_every_process() -> None:
+    """Whatever the hash seed, and however often: the digests are of every event and request."""
+    code = "from bascule.sim.core.campaign import run_seeds; print(run_seeds(range(40)).digest)"
+    here = run_seeds(range(40)).digest
+    for hash_seed in ("1", "2"):
+        told = subprocess.run(
+            [sys.executable, "-c", code],
+            capture_output=True,
+            text=True,
+            check=True,
+            env={**os.environ, "PYTHONHASHSEED": hash_seed},
+        )
+        assert told.stdout.strip() == here
+    assert run_seeds(range(40, 80)).digest != here
+
+
+def test_a_trace_changes_nothing_and_says_what_happened() -> None:
+    """The same run, told: each step, each input, each request and each reply."""
+    scenario = scenario_of(18)
+    plain, traced = run(scenario), run(scenario, trace=True)
+    assert plain.digest == traced.digest
+    assert plain.trace == ()
+    for word in ("ENGINE STARTS", "STEP 0", "SEND NewOrder", "REPLY", "VENUE", "FLATTEN"):
+        assert any(word in line for line in traced.trace), word
+
+
+def test_a_failure_is_shrunk_to_what_it_needs() -> None:
+    """Fewer steps and faults, the same invariant, and the last line says what broke."""
+    mutant = next(one for one in MUTANTS if one.name == "late_fill_dropped")
+    with mutant.planted():
+        violation, _ = mutant.hunt()
+        assert violation is not None
+        scenario, outcome = smallest(violation)
+    assert outcome.violation is not None
+    assert outcome.violation.invariant == violation.invariant
+    assert len(scenario.steps) < len(scenario_of(violation.seed).steps)
+    assert outcome.trace[-1].strip().split("  ")[-1].startswith("BROKEN")
+    assert run(scenario).violation is None
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda one: one.name)
+def test_a_planted_bug_is_caught(mutant: Mutant) -> None:
+    """Within the seeds that its tier allows it."""
+    violation, count = mutant.hunt()
+    assert violation is not None, f"{mutant.name} survived {count} seeds: {mutant.text}"
+
+
+def test_the_planted_bugs_are_many_and_named() -> None:
+    """At least 25, each by another name."""
+    names = [mutant.name for mutant in MUTANTS]
+    assert len(names) == len(set(names)) >= 25
