@@ -47,6 +47,8 @@ STREAMED = frozenset(
         "foreign_fill",
         "drift_found",
         "reconcile_passed",
+        "limits_changed",
+        "strategy_approved",
         "link_changed",
         "stop_set",
         "stop_cleared",

@@ -155,7 +155,9 @@ def propose(turn: Turn, draft: Draft, *, replacing: Order | None = None) -> Prop
     book = account.book(draft.strategy, listing.symbol)
     is_buy = draft.side is Side.BUY
     counted = replacing.quantity if replacing is not None else ZERO
-    limits = limits_for(turn, draft.spec, draft.strategy)
+    reducing = proven_to_reduce(turn, draft)
+    # A proven reduction is held to no limit, so none is even worked out for it.
+    limits = draft.spec.limits if reducing else limits_for(turn, draft.spec, draft.strategy)
     last = account.same.get(same_key(listing.symbol, draft.side, draft.quantity))
     return Proposal(
         at=turn.at,
@@ -165,7 +167,7 @@ def propose(turn: Turn, draft: Draft, *, replacing: Order | None = None) -> Prop
         side=draft.side,
         quantity=draft.quantity,
         ord_type=draft.ord_type,
-        reducing=proven_to_reduce(turn, draft),
+        reducing=reducing,
         closing=draft.leg != "e",
         net=exposure.net,
         book=book.quantity if book is not None else ZERO,
