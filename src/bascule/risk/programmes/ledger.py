@@ -16,6 +16,7 @@ from bascule.model.values import ZERO, Instant
 from bascule.risk.programmes.clock import candidates, day_of, next_instant
 
 HUNDRED = Decimal(100)
+_NO_TOP = Decimal("Infinity")
 RESET = "reset"
 """The guard's action before a boundary; it is forgotten with the boundary."""
 
@@ -169,7 +170,9 @@ def open_ledger(
         measured = _reference(rules.daily_loss, state) if reference is None else reference
         state = replace(state, days=(Day(measured, at),) * count)
     if rules.max_loss is not None:
-        state = _raise_floor(rules.max_loss, _raise_high(rules.max_loss, state, at_close=False))
+        state = _raise_floor(
+            rules.max_loss, _raise_high(rules.max_loss, state, at_close=not _eod_clocks(rules))
+        )
     return replace(state, due=_next_due(rules, at))
 
 
@@ -193,7 +196,7 @@ def step(
     state = replace(state, at=max(state.at, event.at))
     if not isinstance(event, Passed):
         if rules.max_loss is not None and not state.fixed:
-            high = _raise_high(rules.max_loss, state, at_close=False)
+            high = _raise_high(rules.max_loss, state, at_close=not _eod_clocks(rules))
             state = _locking(rules.max_loss, state, _raise_floor(rules.max_loss, high), out)
         state = _test(rules, state, levels, out, by_reset=False)
     return state, tuple(out)
@@ -251,7 +254,7 @@ def calm(rules: Programme, state: LedgerState, levels: Levels) -> tuple[Decimal,
         for day in state.days
         if rules.daily_loss is not None and (floor := _floor(rules.daily_loss, state, day))
     ]
-    tops = [state.high]
+    tops = [state.high] if _follows_equity(rules) else []
     if state.floor is not None:
         edges.append(state.floor)
     if rules.daily_loss is not None and rules.daily_loss.reference == "day_peak_equity":
@@ -260,8 +263,16 @@ def calm(rules: Programme, state: LedgerState, levels: Levels) -> tuple[Decimal,
         for action, percent in levels.at:
             reached = room.floor + room.allowance * (1 - percent / HUNDRED)
             (tops if action in state.guards else edges).append(reached)
-    low, high = max(edges, default=ZERO), min(tops)
+    low, high = max(edges, default=ZERO), min(tops, default=_NO_TOP)
     return (low, high) if low < high else None
+
+
+def _follows_equity(rules: Programme) -> bool:
+    """Whether a mark alone can raise the high."""
+    rule = rules.max_loss
+    if rule is None or _eod_clocks(rules):
+        return False
+    return rule.kind == "static" or rule.trail is None or rule.trail.on != "balance"
 
 
 def tomorrow(rules: Programme, state: LedgerState) -> Decimal | None:
@@ -432,7 +443,10 @@ def _limit(rule: MaxLoss, initial: Decimal, high: Decimal) -> Decimal | None:
 
 
 def _raise_high(rule: MaxLoss, state: LedgerState, *, at_close: bool) -> LedgerState:
-    """Raise the high-water mark by what the trail follows, if it follows it now."""
+    """Raise the high-water mark by what the trail follows, if it follows it now.
+
+    A trail at the close of which nobody knows the hour follows at once: that is stricter.
+    """
     trail = rule.trail if rule.kind != "static" else None
     if not at_close and trail is not None and trail.when == "eod":
         return state

@@ -282,3 +282,11 @@ def test_a_restart_forgets_nothing() -> None:
               ("2026-01-12T12:00:00Z", "mark", {"float": "0"}))  # fmt: skip
     final = replay(*events, initial=50_000, max_loss=rule)["final"]
     assert (Decimal(final["max_loss_floor"]), final["max_loss_remaining"]) == (49_500, "500.00")
+
+
+def test_a_close_of_which_nobody_knows_the_hour_is_every_moment() -> None:
+    """An end-of-day trail without a clock raises the floor at once."""
+    rule = whole("trailing", limit={"amount": 2500}, trail={"on": "balance", "when": "eod"})
+    events = (("2026-01-12T15:00:00Z", "close", {"gross": "1000"}),)
+    final = replay(*events, initial=50_000, max_loss=rule)["final"]
+    assert final["max_loss_floor"] == "48500.00"
