@@ -1,5 +1,6 @@
 """Starts the guardian beside an engine: a process of its own that outlives whoever started it."""
 
+import asyncio
 import os
 import subprocess
 import sys
@@ -7,6 +8,8 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
+
+import structlog
 
 from bascule.cli.guardian_remote import GuardianClient, guardian_client
 from bascule.config import process
@@ -20,6 +23,10 @@ from bascule.model.errors import BasculeError
 if TYPE_CHECKING:
     from bascule.config.build import Config
 
+log = structlog.get_logger("bascule.cli")
+
+LOOK_S = 5.0
+"""How often it is looked whether the guardian still runs."""
 START_S = 15.0
 DEMO = "--demo"
 END_S = 10.0
@@ -129,8 +136,18 @@ class GuardianBeside:
     def __init__(self, config: "Config", secrets: Secrets, words: Sequence[str] = ()) -> None:
         self._files = GuardianFiles(config.data.path)
         self._demo = DEMO in words
-        wanted = config.guardian.enabled and config.file is not None
-        self._child = spawn(config, secrets, words) if wanted else None
+        self._wanted = config.guardian.enabled and config.file is not None
+        self._spawn = lambda: spawn(config, secrets, words)
+        self._child = self._spawn() if self._wanted else None
+
+    async def keep(self) -> None:
+        """Start it again when it has died; engine and guardian miss each other."""
+        while self._wanted:
+            await asyncio.sleep(LOOK_S)
+            gone = self._child is None or self._child.poll() is not None
+            if gone and not await asyncio.to_thread(is_running, self._files):
+                log.error("guardian_died", text="the guardian has ended; it is started again")
+                self._child = await asyncio.to_thread(self._spawn)
 
     def end(self) -> None:
         """End it, if it was started here and nothing is stopped."""

@@ -177,12 +177,17 @@ async def _with_wire_log(
         reason = "ended by its own fault"
         try:
             guardian = GuardianBeside(config, secrets, guardian_words)
-            await _serve_runtime(config, runtime, prepared, token, listener, show, ended, watching)
+            await _serve_runtime(
+                config, runtime, prepared, token, listener, show, ended, watching, guardian
+            )
             reason = "asked to"
         finally:
             config.data.endpoint.unlink(missing_ok=True)
+            told = ended.is_set() and not runtime.fatal.done()
+            if told:
+                runtime.guardian.farewell()
             await runtime.stop(reason)
-            if guardian is not None and ended.is_set() and not runtime.fatal.done():
+            if guardian is not None and told:
                 await asyncio.to_thread(guardian.end)
             await watching.farewell(
                 reason, runtime.fatal.result() if runtime.fatal.done() else None
@@ -200,6 +205,7 @@ async def _serve_runtime(
     show: Show,
     ended: asyncio.Event,
     watching: Watching,
+    guardian: GuardianBeside,
 ) -> None:
     served = Served(runtime, prepared.second_factor)
     dialects.detect("")  # loads every dialect, so that the first signal need not wait for it
@@ -225,6 +231,7 @@ async def _serve_runtime(
         shown = group.create_task(show(running))
         beside = [group.create_task(_watch(files, runtime)) for files in watched]
         beside.append(group.create_task(watching.run(runtime)))
+        beside.append(group.create_task(guardian.keep()))
         stopped = group.create_task(ended.wait())
         await asyncio.wait((stopped, runtime.fatal, serving), return_when="FIRST_COMPLETED")
         served.streams.close()

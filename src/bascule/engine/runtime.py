@@ -377,7 +377,6 @@ class Runtime:
         for link in self.links.values():
             await link.disconnect()
         if not self.fatal.done():
-            self.guardian.farewell()
             self.owner.feed(inp.EngineEnded(self.clock.now(), reason))
             self.owner.flush()
             self.owner.snapshot()

@@ -49,7 +49,8 @@ CARDS_MAX = 6
 """With more accounts, each is a line that leads to its own buttons: a page stays small."""
 
 _ENGINE = {"alive": ("", "Engine runs"), "stalled": (" bad", "Engine STALLED"),
-           "dead": (" bad", "Engine DEAD"), "unknown": (" warn", "Engine unknown")}  # fmt: skip
+           "dead": (" bad", "Engine DEAD"), "ended": (" warn", "Engine ended"),
+           "unknown": (" warn", "Engine unknown")}  # fmt: skip
 _SWEEP = {"sweeping": (" warn", "closing"), "flat": ("", "flat"), "blocked": (" bad", "needs you")}
 
 

@@ -180,8 +180,8 @@ async def test_it_says_farewell_when_it_is_told_to_end(tmp_path: Path) -> None:
     """By its own id and start, so that its end is not taken for its death."""
     place = Installation(tmp_path)
     beat(place)
-    async with place.running():
-        pass
+    async with place.running() as runtime:
+        runtime.guardian.farewell()
     said = read_file(GuardianFiles(tmp_path).engine_ended, Heartbeat)
     assert said is not None
     assert (said.pid, said.started) == (os.getpid(), process.started(os.getpid()))
