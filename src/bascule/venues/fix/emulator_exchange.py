@@ -11,6 +11,7 @@ import random
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +19,12 @@ import msgspec
 
 from bascule.fix.config import Credentials, SessionConfig, version_named
 from bascule.fix.message import Field, Message
-from bascule.fix.session import NotLoggedOn, Session
+from bascule.fix.session import Session
+from bascule.fix.validation import DEFAULT
 from bascule.fix.validator import validator
 from bascule.fixwire.link import Application, Link
 from bascule.fixwire.server import Server
 from bascule.fixwire.store import FileStore
-from bascule.model.enums import ExecType
 from bascule.model.ids import VenueSymbol
 from bascule.model.instrument import Quote
 from bascule.model.order import ExecutionReport
@@ -39,7 +40,6 @@ from bascule.venues.kit.ledger_sqlite import SqliteLedger
 
 CRASHED = 70
 """Exit code of a crash that was asked for."""
-_PENDING = {ExecType.PENDING_CANCEL: b"6", ExecType.PENDING_REPLACE: b"E"}
 
 REPORT_FAULTS = {
     "lose_report": "numbers a report and loses it on the wire: it comes when the client asks",
@@ -217,7 +217,8 @@ class Exchange:
             reset_on_logon=settings.reset_on_logon,
         )
         store = FileStore(self.directory / f"{config.name}-{settings.role}.fix")
-        session = Session(config, store, validator(version))
+        options = DEFAULT._replace(user_defined=False, unknown_fields=not settings.strict)
+        session = Session(config, store, validator(version, options))
         return Link(session, store, desk, self._worker, log=self._note, now=self._machine)
 
     def _note(self, session: str, code: str, text: str) -> None:
@@ -232,8 +233,6 @@ class Exchange:
         Raises:
             UsageError: the instrument is not listed or the quote makes no sense.
         """
-        from decimal import Decimal
-
         amount = Decimal(size)
         name = VenueSymbol(symbol)
         quote = Quote(name, Decimal(bid), Decimal(ask), self.now(), amount, amount)
@@ -349,6 +348,3 @@ def crash() -> None:
 def _fields(name: VenueSymbol, stated: dict[VenueSymbol, dict[str, str]]) -> list[Field]:
     fields = {55: str(name), **{int(tag): text for tag, text in stated.get(name, {}).items()}}
     return sorted((tag, text.encode()) for tag, text in fields.items())
-
-
-__all__ = ["FAULTS", "Exchange", "NotLoggedOn"]

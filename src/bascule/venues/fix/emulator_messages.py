@@ -144,7 +144,7 @@ class Speaker:
             login=told.account,
             side=told.side,
             exec_id=told.exec_id,
-            avg=avg,
+            avg=avg if told.cum_qty else ZERO,
             cum=told.cum_qty or ZERO,
             leaves=told.leaves_qty or ZERO,
             terms=terms,

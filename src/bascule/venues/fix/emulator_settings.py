@@ -40,6 +40,8 @@ class SessionSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     exec_ids: bool = True
     account_tag: bool = True
     reset_on_logon: bool = False
+    strict: bool = True
+    """Reject fields that the version does not know; tags from 5000 on are always taken."""
     sub_id: str = ""
     """The client's TargetSubID (57), where two sessions have the same CompIDs."""
 

@@ -1,4 +1,4 @@
-"""How instruments are named on the wire: our one name against the counterparty's several tags. Pure.
+"""How instruments are named on the wire: one name here, several tags there. Pure.
 
 A venue's symbol is one word in Bascule. On the wire it may be Symbol alone, an id with its source,
 or root, month and exchange together. The settings say which where the counterparty's list does not.
@@ -47,6 +47,8 @@ class Names:
         self._fields: dict[VenueSymbol, list[Field]] = {}
         self._names: dict[tuple[bytes | None, ...], VenueSymbol] = {}
         for item in self._stated.values():
+            if not item.fields:
+                continue  # the counterparty's list says how it is named, or its name is all
             fields = {55: str(item.name), **{int(tag): text for tag, text in item.fields.items()}}
             self._bind(item.name, sorted((tag, text.encode()) for tag, text in fields.items()))
 
@@ -66,7 +68,7 @@ class Names:
         """Take an entry of a SecurityList; give the name it goes by from now on."""
         name = self.name(told)
         label = told.get_text(1007)
-        if label and VenueSymbol(name) not in self._stated:
+        if label and name not in self._fields:
             # A number stands for the symbol on the wire, and a name beside it for people.
             name = VenueSymbol(label)
         if name not in self._fields:
@@ -79,7 +81,7 @@ class Names:
         return tuple(self._stated)
 
     def listing(self, name: VenueSymbol, told: Fields) -> Listing | None:
-        """Make a listing of what the counterparty and the settings say; None when that is too little.
+        """Make a listing of what the counterparty and the settings say; None if too little.
 
         The settings go first. A tick size and a quote currency must come from one of the two.
         """

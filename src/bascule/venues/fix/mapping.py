@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from bascule.fix.message import Fields, Message
 from bascule.model.enums import ExecType, OrdStatus, OrdType, Side, TimeInForce
@@ -236,8 +237,6 @@ _FILL_TAGS = frozenset({1363, 1364, 1365, 1443, 1622, 1623})
 
 def _fills(message: Message, told: Told) -> list[Told]:
     """Take a report of several fills apart; totals are those after the last."""
-    from msgspec.structs import replace
-
     group = message.groups(1362, _FILL_TAGS)
     if not group:
         return [told]

@@ -31,6 +31,8 @@ class Profile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     source: str
     checked: str
     unsure: tuple[str, ...] = ()
+    not_usable: str = ""
+    """Why nobody can trade by this profile yet; '' when one can."""
 
     version: str = "FIX.4.4"
     target_comp_id: str = ""
@@ -56,6 +58,8 @@ class Profile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     order_fields: dict[str, str] = field(default_factory=dict)
     """Further fields of each order and replace."""
     cancel_fields: dict[str, str] = field(default_factory=dict)
+    only: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    """By type of message: the body fields that it may have, where more are not taken."""
     cancel_on_disconnect: dict[str, str] = field(default_factory=dict)
     """Fields of an order that ask the counterparty to cancel it when the link is lost."""
     order_types: tuple[OrdType, ...] = (

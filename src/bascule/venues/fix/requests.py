@@ -1,4 +1,4 @@
-"""From the contract's words to FIX messages. Pure: what is sent follows from the arguments alone."""
+"""From the contract's words to FIX messages. Pure: only the arguments say what is sent."""
 
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
@@ -50,12 +50,13 @@ class Writer:
         self._order = [(int(tag), value.encode()) for tag, value in order.items()]
         self._cancel = [(int(tag), value.encode()) for tag, value in profile.cancel_fields.items()]
         self._early = profile.version < "FIX.4.3"
+        self._only = {kind.encode(): frozenset(tags) for kind, tags in profile.only.items()}
 
     def new_order(self, order: NewOrder, login: str, now: Instant) -> Message:
         """Write a NewOrderSingle."""
         tag = self._profile.position_tag
         position = [(tag, order.position_id.encode())] if tag and order.position_id else []
-        return _message(
+        return self._message(
             NEW_ORDER,
             [(11, order.cl_ord_id.encode())],
             self._account(login),
@@ -69,7 +70,7 @@ class Writer:
 
     def cancel(self, known: Known, request_id: str, login: str, now: Instant) -> Message:
         """Write an OrderCancelRequest of the order's last accepted state."""
-        return _message(
+        return self._message(
             CANCEL,
             _chain(known, request_id),
             self._account(login),
@@ -83,7 +84,7 @@ class Writer:
         price = known.price if wanted.price is None else wanted.price
         stop = known.stop_price if wanted.stop_price is None else wanted.stop_price
         quantity = known.quantity if wanted.quantity is None else wanted.quantity
-        return _message(
+        return self._message(
             REPLACE,
             _chain(known, wanted.request_id),
             self._account(login),
@@ -98,7 +99,7 @@ class Writer:
         """Ask for one order; ``question`` names the asking where the version has that."""
         order_id = [(37, known.order_id.encode())] if known.order_id else []
         named = [] if self._early else [(790, question.encode())]
-        return _message(
+        return self._message(
             STATUS,
             [(11, known.current.encode()), (54, SIDES[known.side])],
             order_id,
@@ -109,15 +110,17 @@ class Writer:
 
     def book(self, login: str) -> Message:
         """Ask for all working orders by a status request that names none."""
-        return _message(STATUS, self._account(login))
+        return self._message(STATUS, self._account(login))
 
     def mass_status(self, question: str, login: str) -> Message:
         """Ask for all working orders."""
-        return _message(MASS_STATUS, [(584, question.encode()), (585, b"7")], self._account(login))
+        return self._message(
+            MASS_STATUS, [(584, question.encode()), (585, b"7")], self._account(login)
+        )
 
     def mass_cancel(self, request_id: str, login: str, now: Instant) -> Message:
         """Ask for all working orders back."""
-        return _message(
+        return self._message(
             MASS_CANCEL,
             [(11, request_id.encode()), (530, b"7"), _time(now)],
             self._account(login),
@@ -126,9 +129,9 @@ class Writer:
     def positions(self, question: str, login: str, now: Instant) -> Message:
         """Ask for the positions of an account."""
         if not self._profile.send_account:
-            return _message(POSITIONS, [(710, question.encode())])
+            return self._message(POSITIONS, [(710, question.encode())])
         day = write_time(now, 0)[:8]
-        return _message(
+        return self._message(
             POSITIONS,
             [(710, question.encode()), (724, b"0"), (581, b"1"), (715, day), _time(now)],
             self._account(login),
@@ -137,11 +140,11 @@ class Writer:
     def securities(self, question: str) -> Message:
         """Ask for the list of instruments."""
         kind = b"0" if not self._profile.send_account else b"4"
-        return _message(SECURITIES, [(320, question.encode()), (559, kind)])
+        return self._message(SECURITIES, [(320, question.encode()), (559, kind)])
 
     def money(self, question: str, login: str) -> Message:
         """Ask for the money in an account."""
-        return _message(MONEY, [(909, question.encode())], self._account(login))
+        return self._message(MONEY, [(909, question.encode())], self._account(login))
 
     def quotes(self, question: str, symbols: Iterable[VenueSymbol]) -> Message:
         """Ask for bid and ask of instruments, now and from now on."""
@@ -152,6 +155,19 @@ class Writer:
             # A group's instance opens with Symbol.
             fields += sorted(each, key=lambda field: (field[0] != 55, field[0]))
         return Message(MARKET_DATA, fields)
+
+    def _message(self, kind: bytes, *parts: list[Field]) -> Message:
+        """Put fields together, ascending, but for those that the counterparty does not take.
+
+        The first to name a tag has it.
+        """
+        only = self._only.get(kind)
+        fields: dict[int, bytes] = {}
+        for part in parts:
+            for tag, value in part:
+                if only is None or tag in only:
+                    fields.setdefault(tag, value)
+        return Message(kind, sorted(fields.items()))
 
     def _account(self, login: str) -> list[Field]:
         return [(1, login.encode())] if self._profile.send_account else []
@@ -184,12 +200,3 @@ def _time(now: Instant) -> Field:
 
 def _number(value: Decimal) -> bytes:
     return text(value).encode()
-
-
-def _message(kind: bytes, *parts: list[Field]) -> Message:
-    """Put fields together, ascending; the first to name a tag has it."""
-    fields: dict[int, bytes] = {}
-    for part in parts:
-        for tag, value in part:
-            fields.setdefault(tag, value)
-    return Message(kind, sorted(fields.items()))

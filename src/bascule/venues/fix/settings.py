@@ -10,7 +10,6 @@ import msgspec
 from msgspec import Struct, field
 
 from bascule.fix.config import Credentials, SessionConfig, version_named
-from bascule.fix.schedule import Schedule
 from bascule.fixwire.initiator import Address
 from bascule.model.errors import ConfigError, SecretError
 from bascule.venues.fix.instruments import InstrumentSettings
@@ -90,6 +89,8 @@ def read(context: VenueContext) -> Plan:
         check_fields(settings.order_fields)
     except ConfigError as error:
         raise ConfigError(f"{where}: {error.message}") from None
+    if profile.not_usable:
+        raise ConfigError(f"{where}: profile {settings.profile}: {profile.not_usable}")
     _check(settings, profile, context, where)
     sessions = {"trade": _session(context, settings, profile, "trade", SessionSettings())}
     if profile.quotes == "own" and settings.quote is not None:
@@ -127,8 +128,8 @@ def _check(settings: FixSettings, profile: Profile, context: VenueContext, where
         )
     if settings.cancel_on_disconnect and not profile.cancel_on_disconnect:
         raise ConfigError(
-            f"{where}: the profile {settings.profile} knows no way to ask for cancel on disconnect; "
-            "remove cancel_on_disconnect, or ask the counterparty to set it for the session"
+            f"{where}: the profile {settings.profile} knows no way to ask for cancel on "
+            "disconnect; remove cancel_on_disconnect, or ask the counterparty to set it for the session"
         )
     if not profile.send_account and len(context.accounts) > 1:
         raise ConfigError(
@@ -136,12 +137,12 @@ def _check(settings: FixSettings, profile: Profile, context: VenueContext, where
             "account a venue of its own"
         )
     for spec in context.accounts:
-        if spec.initial_balance is None and spec.login not in settings.balances:
-            if profile.money == "configured":
-                raise ConfigError(
-                    f"{where}: this counterparty tells no money over FIX; set initial_balance of "
-                    f"account {spec.id}, or balances.{spec.login} here"
-                )
+        stated = spec.initial_balance is not None or spec.login in settings.balances
+        if profile.money == "configured" and not stated:
+            raise ConfigError(
+                f"{where}: this counterparty tells no money over FIX; set initial_balance of "
+                f"account {spec.id}, or balances.{spec.login} here"
+            )
 
 
 def _session(
@@ -211,6 +212,3 @@ def _tls(settings: FixSettings, where: str) -> ssl.SSLContext | None:
 def store(settings: FixSettings) -> Path:
     """Give the folder of a venue's memory."""
     return Path(settings.store).expanduser()
-
-
-__all__ = ["FixSettings", "Plan", "Schedule", "read", "store"]
