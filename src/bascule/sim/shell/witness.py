@@ -22,10 +22,10 @@ from bascule.model.event import OrderEnded
 from bascule.model.ids import AccountId, Symbol
 from bascule.model.intent import Receipt
 from bascule.model.values import ZERO
-from bascule.sim.shell.chances import LOGINS, SYMBOL
+from bascule.sim.shell.chances import SYMBOL
 
 if TYPE_CHECKING:
-    from bascule.sim.shell.world import World
+    from bascule.sim.shell.machine import Machine
 
 PLATTER_CHECKS = 6
 """How often a run reads the platter itself when something becomes visible; it is slow."""
@@ -34,7 +34,7 @@ PLATTER_CHECKS = 6
 class Witness:
     """Watches one world. It believes the ledger and the bytes, never the engine."""
 
-    def __init__(self, world: "World") -> None:
+    def __init__(self, world: "Machine") -> None:
         self._world = world
         self._wrong: list[str] = []
         self._looks = PLATTER_CHECKS
@@ -83,7 +83,7 @@ class Witness:
 
     def _on_platter(self, what: str, kind: str, field: str, wanted: str) -> None:
         """Hold that what becomes visible would survive a power cut at this instant."""
-        if self._looks <= 0 or self._world.dice.random() < 0.5:
+        if self._looks <= 0 or not self._world.looks():
             return
         self._looks -= 1
         rows = self.rows(platter=True)
@@ -102,7 +102,7 @@ class Witness:
         if runtime.owner.stopped:
             return ["the engine is ending"]
         wrong: list[str] = []
-        for login in LOGINS:
+        for login in self._world.logins:
             account = runtime.state.accounts.get(AccountId(login))
             stale = self._world.faults.get("stale_positions_snapshot") and account
             shown = stale and bool(stale.drift)
