@@ -4,6 +4,8 @@ from decimal import Decimal as D
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from bascule.execution import inputs as inp
@@ -424,3 +426,54 @@ def test_waiting_entries_count_at_their_stops() -> None:
     made.venue.times_out = lambda order: ""
     refusal = only(made.say(buy(6)), OrderRefused)
     assert (refusal.code, refusal.verdicts[-1].used) == ("worst_loss", 4_600)
+
+
+ROOMY_RULES = Programme(
+    id="roomy",
+    daily_loss=replace(DAILY, limit=Limit(amount=D(10_000_000))),
+    max_loss=replace(WHOLE, limit=Limit(amount=D(10_000_000))),
+)
+STEPS = st.lists(
+    st.tuples(st.sampled_from("pppbsctm"), st.integers(-40, 40), st.integers(1, 5)), max_size=30
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(STEPS)
+def test_local_equity_is_what_every_price_has_made(
+    steps: list[tuple[str, int, int]],
+) -> None:
+    """Whatever is bought, sold, closed and told in between, equity is the sum of all moves held."""
+    made = bench(ROOMY_RULES, held=0)
+    price, true = D("1.1000"), D(100_000)
+    for kind, pips, quantity in steps:
+        made.at += SECOND
+        if kind == "p":
+            moved = pips * D("0.0001")
+            true += made.net() * moved * 100_000
+            price += moved
+            made.venue.price = price
+            made.quote(price)
+        elif kind in "bs":
+            side = Side.BUY if kind == "b" else Side.SELL
+            stop = price - D("0.0500") * side.sign
+            made.say(buy(quantity, stop, side=side))
+            made.settle()
+        elif kind == "c":
+            made.say(ClosePosition(symbol=EURUSD))
+            made.settle()
+        elif kind == "t":
+            made.venue.by_hand("a", Side.BUY if pips > 0 else Side.SELL, quantity)
+            made.settle()
+        else:
+            made.money(true - _floating(made, price), equity=true)
+        made.quote(price)
+        # An average price may have no end; money does not care for its 20th place.
+        assert abs(loss(made).equity - true) < D("0.000000001"), (kind, pips, quantity)
+    assert made.replay() == dump(made.state)
+
+
+def _floating(made: Bench, price: D) -> D:
+    """Give the open result of all books."""
+    books = made.state.accounts["a"].books.values()
+    return sum(((price - b.avg_price) * b.quantity * 100_000 for b in books), D(0))
