@@ -8,7 +8,7 @@ from bascule.execution.firm import FirmSurroundings, opposed
 from bascule.execution.fold_counts import repeat_key
 from bascule.execution.limits import ALL, account_limits, in_force
 from bascule.execution.loss import limits_loss, loss_of, open_risk
-from bascule.execution.state import AccountState, Exposure
+from bascule.execution.state import AccountState, Exposure, Order
 from bascule.execution.totals import Resting, Share, Sum
 from bascule.execution.turn import Turn
 from bascule.model.account import AccountSpec, RiskLimits
@@ -78,16 +78,22 @@ class Surroundings:
     """One order's surroundings: ``Around``, read off the state as it stands in this decision.
 
     ``limits`` are those of its account as tightened by its strategy; ``counted`` is what open
-    entries hold of an order that it replaces.
+    entries hold of the order that it replaces, ``replacing``.
     """
 
     def __init__(
-        self, turn: Turn, draft: "Draft", limits: RiskLimits, counted: Decimal = ZERO
+        self,
+        turn: Turn,
+        draft: "Draft",
+        limits: RiskLimits,
+        counted: Decimal = ZERO,
+        replacing: Order | None = None,
     ) -> None:
         self._turn = turn
         self._draft = draft
         self._limits = limits
         self._counted = counted
+        self._replacing = replacing
         self._account: AccountState = draft.account
         self._spec: AccountSpec = draft.spec
         self._listing: Listing = draft.listing
@@ -197,7 +203,7 @@ class Surroundings:
     @lazy
     def open_risk(self) -> OpenRisk:
         """What is lost from here if every open stop is hit."""
-        return open_risk(self._turn, self._account, self._spec)
+        return open_risk(self._turn, self._account, self._spec, self._replacing)
 
     @lazy
     def opposed_firm(self) -> str:

@@ -236,11 +236,13 @@ def loss_of(turn: Turn, account: AccountState, spec: AccountSpec) -> Loss | None
     )
 
 
-def open_risk(turn: Turn, account: AccountState, spec: AccountSpec) -> OpenRisk:
+def open_risk(
+    turn: Turn, account: AccountState, spec: AccountSpec, replacing: Order | None = None
+) -> OpenRisk:
     """Give what is lost from the present prices if every open stop is hit.
 
     A stop on the winning side of the price loses nothing. What stands or waits without a stop has
-    no bound; an entry in doubt counts in full.
+    no bound; an entry in doubt counts in full. One that is being replaced counts no more.
     """
     total = ZERO
     for book in account.books.values():
@@ -251,7 +253,7 @@ def open_risk(turn: Turn, account: AccountState, spec: AccountSpec) -> OpenRisk:
             return OpenRisk(None, found)
         total += found
     for order in account.orders.values():
-        if order.leg != "e" or not order.leaves:
+        if order.leg != "e" or not order.leaves or order is replacing:
             continue
         waiting = _entry_risk(turn, spec, order)
         if isinstance(waiting, str):
