@@ -144,12 +144,19 @@ def pending_lines(waiting: list[Pending]) -> list[str]:
     """Say what the configuration proposes and is not in force, a line a scope."""
     lines = []
     for one in waiting:
-        parts = [f"{each.name} {each.before} -> {each.after}" for each in one.changes]
         if one.since is not None:
-            when = f"in force from {_moment(one.since)}"
+            ways = [(f"in force from {_moment(one.since)}", one.changes)]
         else:
-            when = "looser, so not in force: `bascule limits accept`"
-        lines.append(f"{one.scope}: {', '.join(parts)} ({when})")
+            tighter = [each for each in one.changes if not each.looser]
+            looser = [each for each in one.changes if each.looser]
+            ways = [
+                ("tighter, so in force with the next start", tighter),
+                ("looser, so not in force: `bascule limits accept`", looser),
+            ]
+        for when, changes in ways:
+            if changes:
+                parts = [f"{each.name} {each.before} -> {each.after}" for each in changes]
+                lines.append(f"{one.scope}: {', '.join(parts)} ({when})")
     return lines
 
 

@@ -126,6 +126,12 @@ async def test_a_start_and_a_check_tell_how_the_file_differs(tmp_path: Path) -> 
             "(looser, so not in force: `bascule limits accept`)"
         )
     assert limit_notes(config) == [f"Limits of {looser}"]
+    narrower = replace(wider, limits=replace(wider.limits, orders_per_day=9))
+    config.accounts = (narrower,)
+    assert limit_notes(config) == [
+        "Limits of account:one: orders_per_day 10 -> 9 (tighter, so in force with the next start)",
+        f"Limits of {looser}",
+    ]
     nowhere: Any = SimpleNamespace(
         accounts=(wider,), limits={}, data=SimpleNamespace(journal=tmp_path / "none.db")
     )
