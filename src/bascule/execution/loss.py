@@ -27,6 +27,7 @@ from bascule.model.values import MINUTE, ONE, ZERO, Instant
 from bascule.reference import sessions
 from bascule.reference.currency import NoRate, rate
 from bascule.risk.loss import STALE_AFTER, Loss, OpenRisk
+from bascule.risk.programmes.clock import UNKNOWN
 from bascule.risk.programmes.ledger import Caps, Levels, next_reset, rooms
 
 _RATE_MAX_AGE = 5 * MINUTE
@@ -85,6 +86,9 @@ def make_watch(spec: AccountSpec, limits: RiskLimits) -> Watch:
     caps = Caps()
     if rules.daily_loss is not None:
         caps = msgspec.structs.replace(caps, daily_loss=own_day)
+        if rules.daily_loss.reset is None:
+            day = msgspec.structs.replace(rules.daily_loss, reset=UNKNOWN)
+            rules = msgspec.structs.replace(rules, daily_loss=day)
     elif own_day is not None:
         rules = msgspec.structs.replace(rules, daily_loss=_own_day(own_day))
     if rules.max_loss is not None:

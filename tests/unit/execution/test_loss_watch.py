@@ -350,6 +350,17 @@ def test_resets_while_nobody_was_there_are_made_up_for() -> None:
     assert ledger(made).due == MIDNIGHT + 3 * DAY
 
 
+def test_a_day_of_which_nobody_knows_the_beginning_has_them_all() -> None:
+    """Of the usual resets the one with the higher floor counts, and the day ends with the last."""
+    made = bench(replace(RULES, daily_loss=replace(DAILY, reset=None)), held=0)
+    made.at = MIDNIGHT - 4 * HOUR
+    made.money(103_000)
+    assert len(ledger(made).days) == 4
+    made.at = MIDNIGHT - 2 * HOUR  # 22:00 UTC: New York has closed, and GMT+3 has its midnight
+    made.wait(SECOND)
+    assert (loss(made).rooms[0].floor, loss(made).reset) == (98_000, MIDNIGHT + 22 * HOUR)
+
+
 def test_replay_gives_the_ledger_again() -> None:
     """Every state is a fold of the journal, the ledger too."""
     made = bench()

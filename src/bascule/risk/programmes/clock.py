@@ -11,6 +11,14 @@ from bascule.model.programme import SERVER_GMT2_GMT3, Clock
 from bascule.model.values import Instant
 from bascule.reference.localtime import instant, local, parse_time
 
+UNKNOWN = Clock(tz="unknown")
+"""A day of which nobody says when it begins: every usual beginning counts."""
+_USUAL = (
+    Clock("00:00", "UTC"),
+    Clock("17:00", "America/New_York"),
+    Clock("00:00", "Europe/Prague"),
+    Clock("00:00", "Etc/GMT-3"),
+)
 _SERVER_BEFORE_NEW_YORK = timedelta(hours=7)
 _NOON = time(12)
 
@@ -19,10 +27,12 @@ def candidates(clock: Clock | None) -> tuple[Clock, ...]:
     """Give the clocks that one written clock may mean; none for none.
 
     A server at GMT+2 and +3 changes with the US or with the EU, and while nobody says which, both
-    count.
+    count. Of an unknown day all usual beginnings do.
     """
     if clock is None:
         return ()
+    if clock.tz == UNKNOWN.tz:
+        return _USUAL
     if clock.tz != SERVER_GMT2_GMT3:
         return (clock,)
     server = datetime.combine(date(2000, 1, 2), parse_time(clock.time))

@@ -13,6 +13,7 @@ from bascule.model.errors import UsageError
 from bascule.model.programme import SERVER_GMT2_GMT3, Clock
 from bascule.model.values import MICROSECOND, Instant
 from bascule.reference.localtime import parse_time, zone
+from bascule.risk.programmes.clock import UNKNOWN
 from bascule.sizing.written import money as money
 from bascule.sizing.written import read
 
@@ -69,7 +70,7 @@ def checked(clock: Clock) -> Clock:
         parse_time(clock.time)
     except ValueError as error:
         raise UsageError(f"{clock.time!r} is no HH:MM.", code=MALFORMED) from error
-    if clock.tz != SERVER_GMT2_GMT3:
+    if clock.tz not in (SERVER_GMT2_GMT3, UNKNOWN.tz):
         try:
             zone(clock.tz)
         except (ZoneInfoNotFoundError, ValueError, OSError) as error:
