@@ -10,7 +10,7 @@ from bascule.api.scopes import accounts_within, check_scope
 from bascule.model import event as ev
 from bascule.model.enums import OrdStatus, StopMode
 from bascule.model.errors import UsageError
-from bascule.model.ids import AccountId, ClOrdID
+from bascule.model.ids import ClOrdID
 from bascule.model.values import Instant
 
 if TYPE_CHECKING:
@@ -286,39 +286,3 @@ async def resolve(runtime: "Runtime", asked: ResolveRequest) -> Done:
         f"{asked.by}'s word is journaled; the venue is being asked for the fill of {name}",
         "A fill is only counted from the venue's own report: see `bascule orders`.",
     )
-
-
-async def reconcile(runtime: "Runtime", account: str) -> Done:
-    """Look at an account now, and say what the look found.
-
-    Raises:
-        UsageError: there is no such account, or its link is down.
-        VenueError: the venue could not be asked.
-    """
-    if account not in runtime.settings.accounts:
-        known = ", ".join(runtime.settings.accounts)
-        raise UsageError(
-            f"There is no account {account!r}. Nothing was done.",
-            code="unknown_account",
-            hint=f"Known here: {known}.",
-        )
-    name = AccountId(account)
-    known_state = runtime.state.accounts.get(name)
-    if known_state is None or not known_state.link_up:
-        raise UsageError(
-            f"The link of {account} is down, so its venue cannot be asked. Nothing was done.",
-            code="link_down",
-            hint="Bascule keeps trying to connect, and reconciles by itself once it is up.",
-        )
-    await runtime.reconcile(name, "asked for by the operator")
-    after = runtime.state.accounts[name]
-    if after.drift:
-        return Done(
-            "drift",
-            "; ".join(after.drift.values()),
-            "Compare the venue's own screen with `bascule positions`; entries are refused until"
-            " they agree.",
-        )
-    if not after.reconciled:
-        return Done("looked", "The look was not complete; another one follows by itself")
-    return Done("reconciled", f"{account} agrees with its venue: orders, positions and fills")

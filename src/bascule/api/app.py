@@ -20,7 +20,7 @@ from litestar.params import FromPath, FromQuery, HeaderParameter, JSONBody, Quer
 from litestar.response import ServerSentEvent
 
 from bascule import __version__
-from bascule.api import actions, limiting, losing, reading
+from bascule.api import actions, limiting, losing, reading, reconciling
 from bascule.api.actions import (
     ArmRequest,
     Done,
@@ -291,9 +291,24 @@ async def approve(state: AppState, data: JSONBody[ApproveRequest]) -> Done:
 
 
 @post("/v1/reconcile/{account:str}", status_code=200, summary="Look at an account now")
-async def reconcile(state: AppState, account: FromPath[str]) -> Done:
-    """Ask the venue for orders, positions and fills, and say whether they agree."""
-    return await actions.reconcile(_served(state).runtime, account)
+async def reconcile(
+    state: AppState,
+    account: FromPath[str],
+    which: FromQuery[Literal["look", "preview", "adopt"]] = "look",
+    by: FromQuery[str] = "",
+    reason: FromQuery[str] = "",
+) -> Done:
+    """Ask the venue for orders, positions and fills, and say whether they agree.
+
+    ``preview`` changes nothing; ``adopt`` takes over the positions that the venue shows, on the
+    word of ``by`` and for ``reason``, which are journaled.
+    """
+    runtime = _served(state).runtime
+    if which == "preview":
+        return await reconciling.preview(runtime, account)
+    if which == "adopt":
+        return await reconciling.adopt(runtime, account, by, reason)
+    return await reconciling.reconcile(runtime, account)
 
 
 @get("/v1/events", summary="Events as they become durable (server-sent events)")

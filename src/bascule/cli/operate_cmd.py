@@ -208,7 +208,20 @@ def resolve(
 
 
 def reconcile(
-    account: Annotated[str, typer.Argument(help="The account.")],
+    name: Annotated[str, typer.Argument(help="The account; all where none is named.")] = "",
+    account: Annotated[
+        str, typer.Option("--account", help="The same, as an option.", show_default=False)
+    ] = "",
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only say what a look would change.")
+    ] = False,
+    adopt: Annotated[
+        bool, typer.Option("--adopt", help="Take over the positions that the venue shows.")
+    ] = False,
+    reason: Annotated[
+        str, typer.Option("--reason", help="Why they are taken over; it is journaled.")
+    ] = "",
+    by: ByOption = "",
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -216,11 +229,35 @@ def reconcile(
 
     Ends with 1 unless orders, positions and fills agree.
     """
+    if adopt and (dry_run or not (name or account) or not reason):
+        raise UsageError(
+            "--adopt needs one account and a --reason, and is no dry run. Nothing was done.",
+            code="usage",
+        )
+    agreed = True
+    for one in [name or account] if name or account else _accounts(config):
+        path = f"/v1/reconcile/{_reconcile_path(one, dry_run, adopt, by, reason)}"
+        agreed &= _do(path, None, config, as_json) in ("reconciled", "agrees")
+    if not agreed:
+        raise typer.Exit(Exit.NO)
+
+
+def _reconcile_path(account: str, dry_run: bool, adopt: bool, by: str, reason: str) -> str:
     from bascule.cli.remote import quoted
 
-    done = _do(f"/v1/reconcile/{quoted(account)}", None, config, as_json)
-    if done != "reconciled":
-        raise typer.Exit(Exit.NO)
+    path = quoted(account)
+    if dry_run:
+        return f"{path}?which=preview"
+    if adopt:
+        return f"{path}?which=adopt&by={quoted(by or user())}&reason={quoted(reason)}"
+    return path
+
+
+def _accounts(config: ConfigOption) -> list[str]:
+    from bascule.api.status import StatusView
+    from bascule.cli.remote import engine
+
+    return [one.id for one in engine(config).read(StatusView, "/v1/status").accounts]
 
 
 def _do(path: str, body: object, config: ConfigOption, as_json: bool) -> str:

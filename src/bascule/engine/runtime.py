@@ -31,16 +31,17 @@ from bascule.engine.owner import Owner
 from bascule.engine.recovery import RestartReport, recover, report
 from bascule.engine.releases import CalendarReader
 from bascule.execution import inputs as inp
+from bascule.execution.decide import decide
 from bascule.execution.duties import has_duties
 from bascule.execution.effects import Effect
-from bascule.execution.state import State
-from bascule.execution.turn import Market, Settings
+from bascule.execution.state import State, dump, load
+from bascule.execution.turn import Market, Settings, Suspect
 from bascule.journal.journal import Journal
 from bascule.model.account import AccountSpec, RiskLimits, Route
 from bascule.model.enums import AccountMode, StopMode
 from bascule.model.errors import ConfigError, JournalError, VenueError, VenueTransient
 from bascule.model.event import ArmRefused, Event, LimitsChanged, ScaleRecorded
-from bascule.model.ids import AccountId, ClOrdID, StrategyId, VenueId
+from bascule.model.ids import AccountId, ClOrdID, StrategyId, Symbol, VenueId
 from bascule.model.instrument import Quote
 from bascule.model.intent import Receipt, Signal
 from bascule.model.order import AccountSnapshot, ExecutionReport
@@ -359,14 +360,27 @@ class Runtime:
         told = next(event for event in events if isinstance(event, ScaleRecorded))
         return told.effective_at
 
-    async def reconcile(self, account: AccountId, cause: str = "asked for") -> None:
-        """Look at an account now.
+    async def reconcile(
+        self, account: AccountId, cause: str = "asked for", *, adopt: str = ""
+    ) -> None:
+        """Look at an account now; see ``Looker.look`` for ``adopt``.
 
         Raises:
             VenueError: the venue could not be asked.
         """
-        await self.looker.look(account, cause)
+        await self.looker.look(account, cause, adopt=adopt)
         await self.owner.durable()
+
+    async def preview(self, account: AccountId) -> tuple[list[Event], dict[Symbol, Suspect]]:
+        """Say what a look at an account would bring, decided on a copy of the state.
+
+        Raises:
+            VenueError: the venue could not be asked.
+        """
+        found = await self.looker.ask(account, "preview")
+        market = Market(quotes=self.market.quotes)
+        events = decide(load(dump(self.state)), self.settings, market, found)
+        return events, market.suspects.get(account, {})
 
     async def stop(self, reason: str) -> None:
         """Let go: no more signals, outcomes awaited for a while, a snapshot, the journal closed."""

@@ -61,6 +61,10 @@ def tend(turn: Turn, account: AccountState, guard: Guard) -> None:
     capabilities = turn.settings.capabilities[account.id]
     children = [account.orders[name] for name in guard.children if name in account.orders]
     duty = _Duty(turn, account, spec, capabilities, guard, listing, children)
+    if guard.bracket.native and not guard.filled and children:
+        # The venue's stop is here before the news of the fill that it protects: that was lost.
+        turn.market.looks.setdefault(account.id, "a fill is missing")
+        return
     if guard.held <= 0:
         for child in children:
             duty.take_back(child, "what it protected is closed")

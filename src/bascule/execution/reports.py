@@ -33,7 +33,7 @@ from bascule.model.ids import AccountId, ClOrdID, ExecID, Symbol
 from bascule.model.order import Accepted, ExecutionReport, Outcome, Refused
 from bascule.model.values import MINUTE, ZERO, text
 
-_ENDS = (ExecType.CANCELED, ExecType.EXPIRED)
+_ENDS = (ExecType.CANCELED, ExecType.EXPIRED, ExecType.REJECTED)
 REUSE_AFTER = MINUTE
 """A fact so much younger than the last news of an ended order is of another with its number."""
 
@@ -79,6 +79,8 @@ def on_report(turn: Turn, report: ExecutionReport, *, not_shown: Container[ClOrd
             # What was undone may have been guarded, or closed, by any of the account's guards.
             for guard in list(account.guards.values()):
                 tend(turn, account, guard)
+            if order.live:
+                turn.market.looks.setdefault(account.id, "a fill was corrected")
         aftermath(turn, account, order)
 
 

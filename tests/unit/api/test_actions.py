@@ -4,6 +4,7 @@ from decimal import Decimal
 import pytest
 
 from bascule.model.enums import OrdStatus, OrdType
+from bascule.model.ids import AccountId
 
 from .house import House, buy
 
@@ -154,3 +155,31 @@ async def test_a_stop_needs_a_name_and_a_reason(api: House) -> None:
     answer = await api.call("POST", "/v1/halt", b"{")
     assert (answer.status, answer.json()["code"]) == (400, "bad_request")
     assert api.runtime.state.stops == {}
+
+
+async def test_a_look_can_be_tried_without_changing_anything(api: House) -> None:
+    """It says what the venue holds and what it would change; the journal stays as it was."""
+    fine = await api.call("POST", "/v1/reconcile/one?which=preview")
+    assert fine.json()["status"] == "agrees"
+    api.market.foreign = Decimal(3)
+    before = api.runtime.head_seq
+    would = (await api.call("POST", "/v1/reconcile/one?which=preview")).json()
+    assert would["status"] == "would_change"
+    assert "the venue holds 3, the journal 0" in would["text"]
+    assert api.runtime.head_seq == before
+
+
+async def test_a_person_takes_over_what_no_report_explains(api: House) -> None:
+    """Who and why are journaled, the manual book has the difference, and entries go again."""
+    api.market.foreign = Decimal(3)
+    for _ in range(2):
+        await api.call("POST", "/v1/reconcile/one")
+    refused = await api.call("POST", "/v1/reconcile/one?which=adopt")
+    assert refused.json()["code"] == "reason_missing"
+    done = await api.call("POST", "/v1/reconcile/one?which=adopt&by=ada&reason=bought+by+hand")
+    assert done.json()["status"] == "reconciled"
+    account = api.runtime.state.accounts[AccountId("one")]
+    assert not account.drift
+    books = {book.strategy: book.quantity for book in account.books.values() if book.quantity}
+    assert books == {"manual": Decimal(3)}
+    assert (await api.call("GET", "/readyz")).status == 200

@@ -147,7 +147,7 @@ def _signal(dice: random.Random, number: int, mood: _Mood) -> Signal:
         fired_at=Instant(-90 * SECOND) if odd < 0.02 else None,
         strategy="nobody" if 0.02 < odd < 0.03 else dice.choice(mood.strategies),
         intents=() if 0.03 < odd < 0.05 else intents,
-        refused_code="unreadable" if 0.03 < odd < 0.04 else "",
+        refused_code="unknown_format" if 0.03 < odd < 0.04 else "",
         refused_text="nothing could be read" if 0.03 < odd < 0.04 else "",
     )
 

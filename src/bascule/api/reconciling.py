@@ -1,0 +1,132 @@
+"""Looking at an account now: what it brings, what it would bring, and taking over positions."""
+
+from typing import TYPE_CHECKING
+
+from bascule.api.actions import Done
+from bascule.model import event as ev
+from bascule.model.errors import UsageError
+from bascule.model.ids import AccountId
+from bascule.model.values import text
+
+if TYPE_CHECKING:
+    from bascule.engine.runtime import Runtime
+
+_SHOWN_MAX = 50
+
+
+async def reconcile(runtime: "Runtime", account: str) -> Done:
+    """Look at an account now, and say what the look found.
+
+    Raises:
+        UsageError: there is no such account, or its link is down.
+        VenueError: the venue could not be asked.
+    """
+    name = _askable(runtime, account)
+    await runtime.reconcile(name, "asked for by the operator")
+    return _found(runtime, name)
+
+
+async def preview(runtime: "Runtime", account: str) -> Done:
+    """Say what a look at an account would change, and change nothing.
+
+    Raises:
+        UsageError: there is no such account, or its link is down.
+        VenueError: the venue could not be asked.
+    """
+    name = _askable(runtime, account)
+    events, differences = await runtime.preview(name)
+    lines = [said for event in events if (said := _said(event))]
+    lines += [
+        f"{symbol}: the venue holds {text(one.theirs)}, the journal {text(one.ours)}"
+        for symbol, one in differences.items()
+    ]
+    if not lines:
+        return Done("agrees", f"{account} agrees with its venue; a look would change nothing")
+    more = f"; and {len(lines) - _SHOWN_MAX} more" if len(lines) > _SHOWN_MAX else ""
+    return Done(
+        "would_change",
+        f"a look at {account} would find: {'; '.join(lines[:_SHOWN_MAX])}{more}",
+        "Nothing was changed. The same without --dry-run does it.",
+    )
+
+
+async def adopt(runtime: "Runtime", account: str, by: str, reason: str) -> Done:
+    """Take over the positions that the venue shows, on a person's word; journaled.
+
+    Raises:
+        UsageError: there is no such account, its link is down, or nobody says who and why.
+        VenueError: the venue could not be asked.
+    """
+    if not by.strip() or not reason.strip():
+        raise UsageError(
+            "Taking over positions needs who and why. Nothing was done.",
+            code="reason_missing",
+            hint="Give --by and --reason: both are journaled.",
+        )
+    name = _askable(runtime, account)
+    word = f"{by.strip()}: {reason.strip()}"
+    await runtime.reconcile(name, "positions are taken over", adopt=word)
+    return _found(runtime, name)
+
+
+def _askable(runtime: "Runtime", account: str) -> AccountId:
+    if account not in runtime.settings.accounts:
+        known = ", ".join(runtime.settings.accounts)
+        raise UsageError(
+            f"There is no account {account!r}. Nothing was done.",
+            code="unknown_account",
+            hint=f"Known here: {known}.",
+        )
+    name = AccountId(account)
+    known_state = runtime.state.accounts.get(name)
+    if known_state is None or not known_state.link_up:
+        raise UsageError(
+            f"The link of {account} is down, so its venue cannot be asked. Nothing was done.",
+            code="link_down",
+            hint="Bascule keeps trying to connect, and reconciles by itself once it is up.",
+        )
+    return name
+
+
+def _found(runtime: "Runtime", name: AccountId) -> Done:
+    after = runtime.state.accounts[name]
+    if after.drift:
+        return Done(
+            "drift",
+            "; ".join(after.drift.values()),
+            "Compare the venue's own screen with `bascule positions`; entries are refused until "
+            "they agree. If the venue is right: `bascule reconcile --adopt --reason ...`.",
+        )
+    if not after.reconciled:
+        return Done("looked", "The look was not complete; another one follows by itself")
+    return Done("reconciled", f"{name} agrees with its venue: orders, positions and fills")
+
+
+def _said(event: ev.Event) -> str:
+    """Tell an event that a look causes in words; empty for what is no news."""
+    match event:
+        case ev.OrderFilled():
+            return (
+                f"{event.cl_ord_id} filled {text(event.quantity)} at {text(event.price)} and "
+                "nobody heard of it"
+            )
+        case ev.ForeignFill():
+            return (
+                f"a hand's {event.side.value} of {text(event.quantity)} {event.symbol} at "
+                f"{text(event.price)}"
+            )
+        case ev.FillCorrected() | ev.FillBusted():
+            return f"a fill of {event.cl_ord_id} was corrected or taken back"
+        case ev.OrderEnded():
+            return f"{event.cl_ord_id} has ended: {event.status.value} ({event.reason})"
+        case ev.OrderAcknowledged():
+            return f"{event.cl_ord_id} is {event.status.value} at the venue"
+        case ev.OrderReplaced():
+            return f"{event.cl_ord_id} has other terms at the venue"
+        case ev.ForeignOrderSeen():
+            return f"an order of no strategy: {event.side.value} {text(event.quantity)}"
+        case ev.DriftFound():
+            return event.text
+        case ev.OrderRequested() | ev.CancelRequested() | ev.ReplaceRequested():
+            return f"then {type(event).__struct_config__.tag} of {event.cl_ord_id}"
+    return ""
