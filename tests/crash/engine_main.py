@@ -44,6 +44,8 @@ def setup(directory: Path, broker_port: int) -> Setup:
         orders_per_hour=500_000,
         orders_per_day=5_000_000,
         runaway_per_minute=20_000,
+        runaway_submits=10_000,
+        runaway_rejects=10_000,
         duplicate_window_ns=0,
     )
     specs = tuple(
