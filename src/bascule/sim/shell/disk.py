@@ -64,7 +64,7 @@ class Disk(apsw.VFS):
 
     ``operations`` counts writes and syncs; ``fails_at`` makes the one of that number, and every
     later one, fail with ``failure`` (an apsw error class), until ``mend``. ``on_operation`` is
-    called before each.
+    called before each, ``on_done`` after it with what was done.
     """
 
     def __init__(self, name: str) -> None:
@@ -74,6 +74,7 @@ class Disk(apsw.VFS):
         self.fails_at: int | None = None
         self.failure: type[apsw.Error] = apsw.IOError
         self.on_operation: Callable[[int], None] | None = None
+        self.on_done: Callable[[str], None] | None = None
         super().__init__(name, base="")
 
     def count(self) -> None:
@@ -83,6 +84,11 @@ class Disk(apsw.VFS):
             self.on_operation(self.operations)
         if self.fails_at is not None and self.operations >= self.fails_at:
             raise self.failure("the simulated disk failed")
+
+    def done(self, what: str) -> None:
+        """Say that an operation has been done."""
+        if self.on_done is not None:
+            self.on_done(what)
 
     def mend(self) -> None:
         """Take writes again."""
@@ -103,7 +109,7 @@ class Disk(apsw.VFS):
             twin.writes = [] if platter else list(file.writes)
         return other
 
-    def xOpen(self, name: object, flags: list[int]) -> "OpenFile":
+    def xOpen(self, name: object, flags: list[int]) -> "OpenFile":  # type: ignore[override]
         """Open a file, making it when there is none."""
         path = name.filename() if isinstance(name, apsw.URIFilename) else str(name or "temporary")
         return OpenFile(self, path, flags)
@@ -112,6 +118,7 @@ class Disk(apsw.VFS):
         """Remove a file; that is kept at once."""
         self.count()
         self.files.pop(filename, None)
+        self.done(f"delete {filename}")
 
     def xAccess(self, pathname: str, flags: int) -> bool:
         """Tell whether there is such a file."""
@@ -140,16 +147,19 @@ class OpenFile:
         """Write."""
         self._disk.count()
         self._file.write(offset, data)
+        self._disk.done(f"write {self._path}")
 
     def xTruncate(self, newsize: int) -> None:
         """Cut."""
         self._disk.count()
         self._file.truncate(newsize)
+        self._disk.done(f"truncate {self._path}")
 
     def xSync(self, flags: int) -> None:
         """Keep what is shown."""
         self._disk.count()
         self._file.sync()
+        self._disk.done(f"sync {self._path}")
 
     def xFileSize(self) -> int:
         """Give the size shown."""

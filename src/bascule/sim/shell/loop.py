@@ -26,6 +26,10 @@ class Stuck(AssertionError):
 class VirtualLoop(asyncio.BaseEventLoop):
     """The loop. ``before_step`` is called before each callback of an actor, which it may stop."""
 
+    _ready: deque[asyncio.Handle]
+    _scheduled: list[asyncio.TimerHandle]
+    _stopping: bool
+
     def __init__(self) -> None:
         super().__init__()
         self._time = 0.0
@@ -90,8 +94,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
         """Nobody sleeps in a system call."""
 
     def _run_once(self) -> None:
-        ready: deque[asyncio.Handle] = self._ready
-        scheduled: list[asyncio.TimerHandle] = self._scheduled
+        ready, scheduled = self._ready, self._scheduled
         while scheduled and scheduled[0]._cancelled:
             heapq.heappop(scheduled)._scheduled = False  # type: ignore[attr-defined]
         if not ready:
@@ -128,7 +131,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
             raise Stuck(f"more than {STEPS_MAX} callbacks")
         handle._run()
 
-    async def create_connection(  # type: ignore[override]
+    async def create_connection(
         self, protocol_factory: Any, host: Any = None, port: Any = None, **_: Any
     ) -> Any:
         """Connect through the simulated network."""
