@@ -182,7 +182,7 @@ def findings(config: "Config", secrets: "Secrets") -> list[dict[str, str]]:
         problems.append({"code": error.code, "what": error.message, "to_do": error.hint})
 
     values = {}
-    for name in config.secrets:
+    for name in (*config.secrets, *config.guardian_secrets):
         try:
             values[name] = secrets.get(name)
         except BasculeError as error:

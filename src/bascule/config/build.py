@@ -160,6 +160,12 @@ class Config(Struct, frozen=True, kw_only=True):
             needed[name] = (*needed.get(name, ()), "the guardian's bot")
         return needed
 
+    @property
+    def guardian_secrets(self) -> tuple[str, ...]:
+        """Name every secret that the guardian has for itself; the engine needs none of them."""
+        own = self.guardian.secrets.values()
+        return tuple(dict.fromkeys(name for named in own for name in named.values()))
+
 
 def build(settings: Settings, file: Path | None, environ: Mapping[str, str]) -> Config:
     """Make the configuration of settings that were checked."""

@@ -141,3 +141,13 @@ def test_a_person_is_asked_for_mode_and_accounts(bascule: Bascule, tmp_path: Pat
     assert 'mode = "live"' in text
     assert "[accounts.main]" in text
     assert "[accounts.second]" in text
+
+
+def test_the_guardians_own_secrets_are_asked_for(bascule: Bascule, tmp_path: Path) -> None:
+    """The kill switch must not find out in an emergency that its key is missing."""
+    bascule("init", "--yes", "--mode", "paper")
+    file = tmp_path / "bascule.toml"
+    own = '\n[guardian.secrets.paper]\n"1001" = "guardian_key"\n'
+    file.write_text(file.read_text(encoding="utf-8") + own, encoding="utf-8")
+    done = bascule("check", "--config-only", "--json")
+    assert any("guardian_key" in one["what"] for one in json.loads(done.out)["problems"])
