@@ -60,6 +60,10 @@ _PLAIN = {"native_bracket": False, "native_trailing": False, "reduce_only": Fals
 _READER = Reader(source="sim", dialect="tradingview_json")
 
 
+class Died(BaseException):
+    """Ends what a process was doing when it died, so that nothing of it is done by a dead one."""
+
+
 class VirtualClock:
     """The time of a loop, as UTC nanoseconds."""
 
@@ -89,6 +93,7 @@ class DiskRecord:
         except apsw.Error as error:
             raise JournalUnwritable(f"the progress record: {error}") from error
         self._kept["progress"] = record
+        self._disk.done("progress record")
 
     def read(self) -> Progress | None:
         """Give the last record."""
@@ -127,6 +132,7 @@ class Machine:
         self.witness = Witness(self)
         self._dead_tasks: list[object] = []
         self.loop.set_exception_handler(self._loop_error)
+        self.disk.on_done = self.effect
 
     # --- what a world decides -------------------------------------------------------------------
 
@@ -149,6 +155,13 @@ class Machine:
     def pause(self) -> float:
         """Give the seconds until a sender that got no answer sends again."""
         raise NotImplementedError
+
+    def effect(self, what: str) -> None:
+        """Something that the outside can see has just been done by the engine."""
+
+    def on_wire(self, direction: str, subject: str, payload: bytes) -> None:
+        """See a frame of the engine's, before it leaves or as it came."""
+        self.witness.on_wire(direction, subject, payload)
 
     def looks(self) -> bool:
         """Tell whether the platter is to be read at this moment; it is slow."""
@@ -186,16 +199,21 @@ class Machine:
             self._dead_tasks.append(asyncio.all_tasks(self.loop))
             self.loop.close()
 
-    def close(self) -> None:
-        """Let go of everything that a dead process left behind."""
+    def let_go(self) -> None:
+        """Let go of everything that a dead process left behind; a collection takes it away."""
         for disk in self._disks:
             disk.mend()
+            disk.on_done = None
+        self._dead_tasks.clear()
+        self.runtime = None
+
+    def close(self) -> None:
+        """Let go of everything, at once."""
         with warnings.catch_warnings():
             # What a killed process never came to run is no mistake of ours.
             warnings.simplefilter("ignore", RuntimeWarning)
-            self._dead_tasks.clear()
+            self.let_go()
             gc.collect()
-        self.runtime = None
 
     # --- the engine -----------------------------------------------------------------------------
 
@@ -242,7 +260,7 @@ class Machine:
             return
         self._note(f"{'power cut' if power else 'end'} of {actor}")
         self._count("power cut" if power else "process end")
-        self.disk.on_operation = None
+        self.disk.on_operation = self.disk.on_done = None
         self._dead_tasks += [self.runtime, asyncio.all_tasks(self.loop)]
         self.loop.kill(actor)
         self.sever(actor, power)
@@ -252,6 +270,7 @@ class Machine:
         # Connections that are still open to the dead one's files must not write any more.
         self.disk = self.disk.copy(f"sim-{id(self)}-{self.generation}")
         self._disks.append(self.disk)
+        self.disk.on_done = self.effect
         self.loop.call_later(self.away(), self.start, context=self.loop.context_of(""))
 
     def _setup(self) -> Setup:
@@ -300,7 +319,7 @@ class Machine:
             ),
             config_text="sim",
             config_hash="sim",
-            wire_log=self.witness.on_wire,
+            wire_log=self.on_wire,
             open_journal=self._open_journal,
             draw_epoch=lambda: f"s{self.generation:03d}",
         )
@@ -371,7 +390,7 @@ class Machine:
             def ask(runtime: Runtime, answered: asyncio.Future[Receipt] = answered) -> None:
                 signal = _READER.read(self.sent[name], self.clock.now())
                 reply = runtime.submit(signal)
-                reply.add_done_callback(partial(_pass_on, answered))
+                reply.add_done_callback(partial(self._answer, answered))
 
             if self._in_engine(ask):
                 with suppress(TimeoutError):
@@ -381,6 +400,13 @@ class Machine:
                         self.witness.on_answer(name, receipt)
                         return
             await asyncio.sleep(self.pause())
+
+    def _answer(
+        self, answered: "asyncio.Future[Receipt]", reply: "asyncio.Future[Receipt]"
+    ) -> None:
+        if not answered.done() and not reply.cancelled():
+            answered.set_result(reply.result())
+            self.effect("answer")
 
     def _command(self, ask: Callable[[Runtime], Any]) -> None:
         """Have a person's request run in the engine; a refusal is an answer."""
@@ -411,15 +437,12 @@ class Machine:
 
     def _loop_error(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         error = context.get("exception")
+        if isinstance(error, Died):
+            return
         if ACTOR.get() and ACTOR.get() != BROKER and not isinstance(error, ConnectionError):
             self.errors.append(f"unhandled in the engine: {context.get('message')} {error!r}")
         elif error is not None and not isinstance(error, ConnectionError):
             self.errors.append(f"unhandled: {context.get('message')} {error!r}")
-
-
-def _pass_on(answered: "asyncio.Future[Receipt]", reply: "asyncio.Future[Receipt]") -> None:
-    if not answered.done() and not reply.cancelled():
-        answered.set_result(reply.result())
 
 
 def _token(folder: Path, login: str) -> Path:

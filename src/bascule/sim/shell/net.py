@@ -24,6 +24,8 @@ class Network:
         self._listeners: dict[int, tuple[Callable[[], asyncio.Protocol], Context]] = {}
         self.pipes: list[Pipe] = []
         self.partitioned = False
+        self.on_write: Callable[[str], None] | None = None
+        """Called with the actor after each write that left."""
         loop.net = self
 
     def listen(self, port: int, factory: Callable[[], asyncio.Protocol], context: Context) -> None:
@@ -70,6 +72,16 @@ class Network:
                     pipe.mute()
                 else:
                     pipe.cut()
+
+    def die(self, actor: str, *, silently: bool = False) -> None:
+        """End a dead actor's connections as its system does: what it wrote still arrives.
+
+        Its peers are told after that, or (a power cut) never.
+        """
+        for pipe in list(self.pipes):
+            for end in pipe.ends:
+                if end.actor == actor:
+                    end.die(silently)
 
 
 class Pipe:
@@ -125,6 +137,8 @@ class End(asyncio.Transport):
         peer = self.peer
         self._arrives = max(self._arrives, loop.time() + pipe.net.delay())
         loop.call_at(self._arrives, peer._deliver, bytes(data), context=peer._context)
+        if pipe.net.on_write is not None:
+            pipe.net.on_write(self.actor)
 
     def writelines(self, list_of_data: Any) -> None:
         """Send several pieces as one."""
@@ -144,6 +158,15 @@ class End(asyncio.Transport):
         if not self._closed and not self._pipe.loop.is_closed():
             self._closed = True
             self._pipe.loop.call_soon(self._protocol.connection_lost, error, context=self._context)
+
+    def die(self, silently: bool) -> None:
+        """Take and tell nothing more on this side; what was written is under way."""
+        loop = self._pipe.loop
+        if not self._closed and not silently:
+            at = max(self._arrives, loop.time()) + 0.0001
+            reset = ConnectionResetError(104, "Connection reset by peer")
+            loop.call_at(at, self.peer.lose, reset, context=self.peer._context)
+        self._closed = True
 
     def close(self) -> None:
         """Close in good order: what was written still arrives, then the other side is told."""

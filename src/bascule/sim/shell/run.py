@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from bascule.sim.shell.world import World
 
-_FAST = "/dev/shm"
+FAST = "/dev/shm"
 """Memory as a folder, where there is one: the broker syncs its ledger at each step."""
 
 
@@ -34,7 +34,7 @@ class Outcome(Struct, frozen=True):
 def run_seed(seed: int) -> Outcome:
     """Run one world in a folder of its own."""
     folder = Path(
-        tempfile.mkdtemp(prefix="bascule-sim-", dir=_FAST if os.path.isdir(_FAST) else None)
+        tempfile.mkdtemp(prefix="bascule-sim-", dir=FAST if os.path.isdir(FAST) else None)
     )
     try:
         world = World(seed, folder)

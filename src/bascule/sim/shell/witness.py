@@ -6,6 +6,7 @@ latch, I8 everything comes to a known state, I9 doubt ends by evidence alone, I1
 instruction is accounted for.
 """
 
+import re
 import sqlite3
 from collections import Counter
 from contextlib import closing
@@ -27,6 +28,8 @@ from bascule.sim.shell.chances import SYMBOL
 if TYPE_CHECKING:
     from bascule.sim.shell.machine import Machine
 
+_ENTRY = re.compile(r".*-[0-9a-z]+?e(\.\d+)?")
+"""The names of entries: ``<signal>[.<intent>]-<account>e[.<attempt>]``."""
 PLATTER_CHECKS = 6
 """How often a run reads the platter itself when something becomes visible; it is slow."""
 
@@ -241,6 +244,16 @@ class Witness:
             row.signal for row in rows if row.kind == "signal_accepted" and '"operator"' in row.data
         }
         return wrong + [f"I10 nothing is said of signal {one}" for one in silent - operator]
+
+    def entries(self) -> Counter[str]:
+        """Count, by login, the entries of ours that the broker took and did not reject."""
+        return Counter(
+            str(login)
+            for login, name in self._ledger(
+                "select login, cl_ord_id from orders where cl_ord_id <> '' and status <> 'rejected'"
+            )
+            if _ENTRY.fullmatch(str(name))
+        )
 
     def rows(self, *, platter: bool = False) -> list[Row]:
         """Read the journal's file as a stranger would, from a copy of the disk."""
