@@ -136,6 +136,33 @@ def _stood_against(draft: Draft) -> bool:
     )
 
 
+def _past_flat(turn: Turn, draft: Draft) -> Decimal:
+    """How much exits under way on the draft's side may open beyond what they are to close.
+
+    Something else has closed it meanwhile, and their own news is still on its way.
+    """
+    account, side = draft.account, draft.side
+    held_to = turn.settings.capabilities[account.id].reduce_only
+    past = ZERO
+    for book in account.books.values():
+        if book.symbol != draft.listing.symbol or not book.exiting:
+            continue
+        leaving = sum(
+            (
+                order.leaves
+                for order in account.orders.values()
+                if order.leg == "x"
+                and order.side is side
+                and (order.strategy, order.symbol) == (book.strategy, book.symbol)
+                and order.position_id is None
+                and not (held_to and order.reduce_only)
+            ),
+            ZERO,
+        )
+        past += max(leaving - max(-book.quantity * side.sign, ZERO), ZERO)
+    return past
+
+
 def judge_draft(turn: Turn, draft: Draft, *, replacing: Order | None = None) -> tuple[Verdict, ...]:
     """Run the risk chain over a draft; see ``propose``."""
     return judge(propose(turn, draft, replacing=replacing))
@@ -159,6 +186,7 @@ def propose(turn: Turn, draft: Draft, *, replacing: Order | None = None) -> Prop
     # A proven reduction is held to no limit, so none is even worked out for it.
     limits = draft.spec.limits if reducing else limits_for(turn, draft.spec, draft.strategy)
     last = account.same.get(same_key(listing.symbol, draft.side, draft.quantity))
+    past = _past_flat(turn, draft) if draft.leg == "e" else ZERO
     return Proposal(
         at=turn.at,
         signal=draft.signal,
@@ -173,8 +201,8 @@ def propose(turn: Turn, draft: Draft, *, replacing: Order | None = None) -> Prop
         book=book.quantity if book is not None else ZERO,
         long=exposure.long,
         short=exposure.short,
-        open_buy=exposure.open_buy - counted if is_buy else exposure.open_buy,
-        open_sell=exposure.open_sell if is_buy else exposure.open_sell - counted,
+        open_buy=exposure.open_buy - counted + past if is_buy else exposure.open_buy,
+        open_sell=exposure.open_sell if is_buy else exposure.open_sell - counted + past,
         open_orders=len(account.orders) - (replacing is not None),
         rates=account.rates,
         limits=limits,

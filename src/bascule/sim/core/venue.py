@@ -285,10 +285,12 @@ class Venue:
     def _new_id(self, account: AccountId, number: int) -> VenueOrderId:
         """Number an order; a venue that reuses numbers takes that of one that has ended."""
         if self._chances.strikes("reuse_order_id", f"{account} {number}"):
-            taken = {order.venue_id for order in self.working.values()}
+            rested = self.at - _REST
+            taken = {
+                order.venue_id for order in self.orders if order.live or order.done_at >= rested
+            }
             for old in self.orders:
-                rested = old.account == account and not old.live and old.done_at < self.at - _REST
-                if rested and old.venue_id not in taken:
+                if old.account == account and old.venue_id not in taken:
                     return old.venue_id
         return VenueOrderId(f"o{number}")
 
