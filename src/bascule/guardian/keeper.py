@@ -221,7 +221,6 @@ class Keeper:
             if owned is None:
                 self.state, self.note = "idle", "the engine does it, which is alive"
                 return self._options.sweep_ns
-        self.sweeper.trouble = ""
         seen = await self.sweeper.step(close=goal.action == "flatten", only=owned)
         self._seen = seen
         return self._judge(goal, goal.stop.at, seen)
@@ -260,8 +259,8 @@ class Keeper:
                     f"Account {self.spec.id} was flat and is not any more; it is swept again.",
                     f"not_flat/{self.spec.id}/{seen.at}",
                 )
-            self.state = "blocked" if self.sweeper.trouble else "sweeping"
             self._clean = 0
+            self._stuck(self.sweeper.trouble, stop_at)
             return self._options.sweep_ns
         flat_from = self._office.flat_from(stop_at)
         if flat_from is None or seen.at < flat_from:
@@ -273,6 +272,14 @@ class Keeper:
             return self._options.sweep_ns
         self._declare(stop_at)
         return self._options.watch_ns
+
+    def _stuck(self, trouble: str, stop_at: Instant) -> None:
+        """Call a person, once a sweep, for what does not get on by itself; it is gone on with."""
+        if trouble and self.state != "blocked":
+            words = f"Account {self.spec.id} is not flat: {trouble}. The guardian goes on trying."
+            key = f"blocked/{self.spec.id}/{stop_at}"
+            self._office.tell("critical", "sweep_blocked", words, key)
+        self.state = "blocked" if trouble else "sweeping"
 
     def _declare(self, stop_at: Instant) -> None:
         self.state, self.note = "flat", ""

@@ -8,7 +8,7 @@ waits but for the venue: how often a pass is made is the keeper's.
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from bascule.config.clock import Clock
 from bascule.config.guardian_log import Fact, Line
@@ -46,6 +46,14 @@ Record = Callable[[Sequence[tuple[str, Mapping[str, Fact]]]], None]
 """Puts lines into the guardian's log, durable when it returns; never raises."""
 
 
+class _Refusals(NamedTuple):
+    """How often in a row closes of a position were refused, when the next may go, and why."""
+
+    times: int
+    again_at: Instant
+    why: str
+
+
 class Ids:
     """Names of the guardian's own orders: ``g<epoch>-<n>``.
 
@@ -78,13 +86,11 @@ class Sweeper:
         self._flights: dict[ClOrdID, Flight] = {}
         self._own: set[str] = set()
         self._asked_back: dict[str, Instant] = {}
-        self._refusals: dict[Key, tuple[int, Instant]] = {}
+        self._refusals: dict[Key, _Refusals] = {}
         self._filled: dict[Key, Decimal] = {}
         self._most: dict[VenueSymbol, Decimal] = {}
         self.lines: list[OrderLine] = []
         """What was asked of the venue since ``begin``, order by order."""
-        self.trouble = ""
-        """What keeps it from being flat, in words; '' when nothing does."""
         self.acted = False
         """Whether the last pass found anything to ask the venue for."""
         self._closed: dict[Key, Decimal] = {}
@@ -93,8 +99,24 @@ class Sweeper:
     def begin(self) -> None:
         """Start the report anew."""
         self.lines = []
-        self.trouble = ""
         self._closed = {}
+
+    @property
+    def trouble(self) -> str:
+        """What a person must see to, in words; '' when the sweep gets on by itself."""
+        said = [
+            f"the venue goes on refusing to close {symbol}: {one.why}"
+            for (symbol, _), one in self._refusals.items()
+            if one.times > STUBBORN
+        ]
+        if self._link.capabilities.absence_proof == "never":
+            said += [
+                f"nobody knows whether close {flight.cl_ord_id} of {flight.symbol} lives, and "
+                "this venue cannot prove that it does not: look there"
+                for flight in self._flights.values()
+                if flight.absent
+            ]
+        return "; ".join(said)
 
     @property
     def unsettled(self) -> int:
@@ -140,7 +162,7 @@ class Sweeper:
             own=self._own,
             # One whose end is told while the venue is asked is not in what the venue showed.
             busy=busy,
-            stubborn={key for key, (count, _) in self._refusals.items() if count >= STUBBORN},
+            stubborn={key for key, one in self._refusals.items() if one.times >= STUBBORN},
             only=self._left_of(only),
         )
         cancels = [order for order in found.cancels if self._may_ask_back(order, now)]
@@ -205,11 +227,6 @@ class Sweeper:
                 venue = self._link.capabilities
                 if rules.proven_absent(flight, self._clock.now(), venue):
                     self._ended(flight, "absent", ZERO, "the venue proves that it never lived")
-                elif venue.absence_proof == "never":
-                    self.trouble = (
-                        f"nobody knows whether close {flight.cl_ord_id} of {flight.symbol} lives, "
-                        "and this venue cannot prove that it does not: look there"
-                    )
                 continue
             flight.absent = 0
             if shown.ord_status in ENDED:
@@ -223,19 +240,19 @@ class Sweeper:
                 self._filled[flight.key] = flight.held
         refused = how in ("rejected", "absent")
         if refused:
-            self._was_refused(flight.key)
+            self._was_refused(flight.key, why)
         self._note(flight, "refused" if refused else "done", f"{how}: {why}" if why else how)
         self._record([("close_ended", {**_named(flight, self._spec), "how": how, "why": why})])
 
-    def _was_refused(self, key: Key) -> None:
-        count = self._refusals.get(key, (0, Instant(0)))[0] + 1
+    def _was_refused(self, key: Key, why: str) -> None:
+        count = self._refusals[key].times + 1 if key in self._refusals else 1
         wait = min(BACKOFF_NS << min(count - 1, 10), BACKOFF_MAX_NS)
-        self._refusals[key] = (count, Instant(self._clock.now() + wait))
+        self._refusals[key] = _Refusals(count, Instant(self._clock.now() + wait), why)
 
     def _may_close(self, position: VenuePosition, now: Instant) -> bool:
         key = rules.key_of(position)
-        _, again_at = self._refusals.get(key, (0, Instant(0)))
-        if now < again_at:
+        refused = self._refusals.get(key)
+        if refused is not None and now < refused.again_at:
             return False
         # A close filled, and the venue shows the position as it was before it: an old snapshot
         # cannot be told from a new position by one look, and here another close could flip it.
@@ -294,7 +311,6 @@ class Sweeper:
             flight.state = "accepted"
         elif isinstance(outcome, Refused):
             self._ended(flight, "rejected", ZERO, outcome.text or outcome.reason)
-            self.trouble = f"the venue refuses to close {flight.symbol}: {outcome.text}"
         else:
             flight.state = "unknown"
             self._note(flight, "unknown", outcome.cause)

@@ -210,6 +210,18 @@ async def test_what_means_nothing_changes_nothing(
         assert log_kinds(place) == ["started", "refused"]
 
 
+async def test_a_venue_that_goes_on_refusing_calls_a_person(place: Place) -> None:
+    """It is told once why the account is not flat, and tried again until it works."""
+    place.venue.answer = lambda order: "refuse"
+    async with place.running():
+        await place.command("flatten", "account:beta")
+        await until(lambda: place.sweep_states()["beta"] == "blocked", "the call", 10)
+        assert "the broker refuses it" in place.told("sweep_blocked")[0].text
+        place.venue.answer = lambda order: "fill"
+        await flat(place, "beta")
+        assert len(place.told("sweep_blocked")) == 1
+
+
 # --- restarts and other hands ---------------------------------------------------------------------
 
 
