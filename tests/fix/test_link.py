@@ -14,6 +14,7 @@ from bascule.fix.message import Message, read_time
 from bascule.fix.session import NotLoggedOn, Session
 from bascule.fixwire import link as link_module
 from bascule.fixwire import store as store_module
+from bascule.fixwire import wire as wire_module
 from bascule.fixwire.errors import StoreError
 from bascule.fixwire.initiator import Address, Initiator, Proxy
 from bascule.fixwire.link import Application, Link
@@ -396,7 +397,7 @@ async def test_a_second_connection_is_turned_away(tmp_path, worker):
 
 async def test_a_peer_that_leaves_too_much_unread(tmp_path, worker, monkeypatch):
     """A peer that leaves too much unread is cut off; what it missed is served later."""
-    monkeypatch.setattr(link_module, "BUFFER_MAX", 1 << 16)
+    monkeypatch.setattr(wire_module, "BUFFER_MAX", 1 << 16)
     application = Noted()
     link = make(tmp_path / "a.fix", application, worker)
     server = Server([link], log=application.log)
@@ -418,7 +419,7 @@ async def test_a_peer_that_leaves_too_much_unread(tmp_path, worker, monkeypatch)
 
 async def test_a_closed_connection_is_not_waited_for(tmp_path, worker, monkeypatch):
     """A connection that we gave up ends soon, though the peer takes nothing of what is left."""
-    monkeypatch.setattr(link_module, "CLOSE_S", 0.1)
+    monkeypatch.setattr(wire_module, "CLOSE_S", 0.1)
     application = Noted()
     link = make(tmp_path / "a.fix", application, worker, logout_timeout=SECOND // 10)
     server = Server([link], log=application.log)

@@ -11,7 +11,8 @@ from msgspec import Struct
 from python_socks import ProxyError, ProxyTimeoutError, ProxyType
 from python_socks.async_.asyncio import Proxy as ProxyClient
 
-from bascule.fixwire.link import Link, Log, Now, Wire
+from bascule.fixwire.link import Link, Log, Now
+from bascule.fixwire.wire import Wire
 from bascule.model.values import SECOND, Instant
 
 CONNECT_S = 10

@@ -2,16 +2,24 @@
 
 import asyncio
 import ssl
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from bascule.fix.codec import Garbled
 from bascule.fix.message import Message
 from bascule.fix.outbox import SENDER, TARGET
-from bascule.fixwire.link import Link, Log, Wire
+from bascule.fixwire.link import Link, Log
+from bascule.fixwire.wire import Wire
 
 LOGON_S = 10
 """A connection that has sent nothing whole for this long is closed."""
 CONNECTIONS_MAX = 1000
+
+Admit = Callable[[Link, str], str]
+"""(session, the peer's address) to why it is turned away; empty when it may log on."""
+
+
+def _anybody(link: Link, address: str) -> str:
+    return ""
 
 
 class Server:
@@ -23,10 +31,12 @@ class Server:
     Args:
         links: the sessions, all in the acceptor's role, no two of the same name.
         log: takes what was turned away; under the name ``server``.
+        admit: asked before a connection is given to a session.
     """
 
-    def __init__(self, links: Iterable[Link], *, log: Log) -> None:
+    def __init__(self, links: Iterable[Link], *, log: Log, admit: Admit = _anybody) -> None:
         self._links = {_key_of(link): link for link in links}
+        self._admit = admit
         self._log = log
         self._wires: set[Wire] = set()
         self._server: asyncio.Server | None = None
@@ -56,7 +66,7 @@ class Server:
     def _accept(self) -> Wire:
         def find(first: Message | Garbled | None) -> Link | None:
             if first is not None:
-                return self._find(first)
+                return self._find(first, wire.address)
             self._wires = {known for known in self._wires if not known.lost.is_set()}
             self._wires.add(wire)
             if len(self._wires) > CONNECTIONS_MAX:
@@ -68,7 +78,7 @@ class Server:
         wire = Wire(find)
         return wire
 
-    def _find(self, first: Message | Garbled) -> Link | None:
+    def _find(self, first: Message | Garbled, address: str) -> Link | None:
         if isinstance(first, Garbled):
             self._log("server", "fix_logon_refused", "A connection began with no FIX message.")
             return None
@@ -79,6 +89,9 @@ class Server:
         elif link.peer is not None or link.failed:
             name = link.session.config.name
             self._log(name, "fix_logon_refused", "A second connection was closed.")
+            return None
+        elif why := self._admit(link, address):
+            self._log("server", "fix_logon_refused", f"{link.session.config.name}: {why}.")
             return None
         return link
 

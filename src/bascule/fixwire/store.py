@@ -27,7 +27,7 @@ _HEADER = b"bascule fix store 1\n"
 _FRAME = struct.Struct("<4sII")
 _MAGIC = b"\x8eBFX"
 _RECORD = struct.Struct("<BQI")
-_SENT, _EXPECT, _KEEP, _TAKEN, _RESET = 1, 2, 3, 4, 5
+_SENT, _EXPECT, _KEEP, _TAKEN, _RESET, _MARK = 1, 2, 3, 4, 5, 6
 
 _AHEAD = 4 << 20
 """Bytes of zeros by which the file is extended."""
@@ -51,6 +51,8 @@ class FileStore:
         self.next_out = 1
         self.next_in = 1
         self.created_ns = 0
+        self.marked = 0
+        """What ``mark`` recorded last, also before a reset; 0 when it never did."""
         self.path = path
         self._offsets = array("Q")
         self._kept: deque[tuple[int, int, bytes]] = deque()
@@ -101,6 +103,15 @@ class FileStore:
         self._untake(number)
         self._record(_TAKEN, number, b"")
 
+    def mark(self, number: int) -> None:
+        """Record a number of the application's own, durable together with what it sends now.
+
+        An application that reports what it reads elsewhere marks how far it has read, and so
+        reports everything once, whenever the process dies.
+        """
+        self.marked = number
+        self._record(_MARK, number, b"")
+
     def kept(self) -> list[tuple[int, bytes]]:
         """Give what was kept and not taken, oldest first."""
         return [(number, data) for _, number, data in self._kept]
@@ -135,6 +146,8 @@ class FileStore:
             return
         self.commit()
         kept = [_RECORD.pack(_KEEP, number, len(data)) + data for _, number, data in self._kept]
+        if self.marked:
+            kept.append(_RECORD.pack(_MARK, self.marked, 0))
         self._file.close()
         self._reader.close()
         with open(self.path, "rb") as old:
@@ -280,6 +293,8 @@ class FileStore:
             self._untake(number)
         elif kind == _RESET:
             self._forget(number)
+        elif kind == _MARK:
+            self.marked = number
         else:
             raise self._corrupt(at)
 
