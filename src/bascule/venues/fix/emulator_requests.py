@@ -293,7 +293,7 @@ class Requests:
             total = len(rows) + (orders is not None and not orders.complete)
             further: list[Field] = [(16728, b"%d" % total)]
             if mass:
-                last = b"Y" if number == total else b"N"
+                last = b"Y" if number == len(rows) else b"N"
                 further = [(911, b"%d" % total), (912, last)]
             self._show(desk, one, avg, [*question, *further])
 

@@ -20,7 +20,7 @@ from bascule.model.order import (
     Refused,
     VenueOrder,
 )
-from bascule.model.values import ZERO, Instant
+from bascule.model.values import ZERO, Instant, nearest_to
 from bascule.venues.fix.blotter import Blotter, FillRow
 from bascule.venues.fix.mapping import ChangeRefused, Told
 from bascule.venues.fix.orders import Known, Orders
@@ -29,6 +29,7 @@ from bascule.venues.fix.profile import Profile
 SEEN_MAX = 4096
 """Reports of no fill that are remembered, so that the drop copy's twin is not told again."""
 
+_FINEST = Decimal("0.00000001")
 _CHANGED = (ExecType.CANCELED, ExecType.REPLACED, ExecType.PENDING_CANCEL, ExecType.PENDING_REPLACE)
 _LIVE_KINDS = (ExecType.NEW, ExecType.PENDING_NEW, ExecType.TRIGGERED)
 
@@ -174,6 +175,7 @@ class Intake:
         heard.outcomes.append((said.request_id, refused))
         known = self._orders.find(None, said.order_id, change.order)
         if known is not None:
+            known.ended = known.ended or known.cum_qty >= known.quantity
             replacing = change.replace is not None
             kind = ExecType.REPLACE_REJECTED if replacing else ExecType.CANCEL_REJECTED
             heard.reports.append(
@@ -389,4 +391,5 @@ def _last_price(told: Told, known: Known) -> Decimal:
     before = total - told.last_qty
     if before != known.cum_qty:
         return average
-    return (average * total - known.avg_price * before) / told.last_qty
+    # An average is cut somewhere: what is left of that is no price.
+    return nearest_to((average * total - known.avg_price * before) / told.last_qty, _FINEST)
