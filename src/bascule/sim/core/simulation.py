@@ -103,14 +103,7 @@ class Simulation:
         """Run the scenario to its end, or to the first thing that is wrong."""
         violation: Violation | None = None
         try:
-            self.host.start()
-            for step in self.scenario.steps:
-                self._step = step.number
-                self.clock.run_until(step.at)
-                self.venue.at = self.clock.now
-                if self.watch.trace is not None:
-                    self.watch.note(f"STEP {step.number} {step.kind} {_short(step.what)}")
-                _STEPS[step.kind](self, step)
+            self.play(len(self.scenario.steps))
             self._step = -1
             self._heal()
             self._progress()
@@ -129,6 +122,21 @@ class Simulation:
             verdicts=self.watch.verdicts,
             trace=tuple(self.watch.trace or ()),
         )
+
+    def play(self, count: int) -> None:
+        """Start, and take so many steps.
+
+        Raises:
+            Broken: an invariant does not hold.
+        """
+        self.host.start()
+        for step in self.scenario.steps[:count]:
+            self._step = step.number
+            self.clock.run_until(step.at)
+            self.venue.at = self.clock.now
+            if self.watch.trace is not None:
+                self.watch.note(f"STEP {step.number} {step.kind} {_short(step.what)}")
+            _STEPS[step.kind](self, step)
 
     def _violation(self, invariant: str, text: str) -> Violation:
         self.watch.note(f"BROKEN {invariant}: {text}")
