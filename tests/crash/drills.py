@@ -34,6 +34,7 @@ class Drill(Storm):
     """One drill in one directory."""
 
     how: How = "alive"
+    guardian_dies: bool = False
     guardian: subprocess.Popen[bytes] | None = None
     flat_s: float = 0.0
     gate_ms: float = 0.0
@@ -104,6 +105,9 @@ class Drill(Storm):
             if self.how == "thaws":
                 await asyncio.sleep(self.dice.uniform(0.0, 1.2))
                 self._signal(signal.SIGCONT)
+            if self.guardian_dies:
+                await asyncio.sleep(self.dice.uniform(0.0, 0.05))
+                client = await asyncio.to_thread(self._another_guardian)
             await self._until_flat(client, began)
             self.stop_load()
             await asyncio.gather(*loads)
@@ -112,6 +116,14 @@ class Drill(Storm):
         finally:
             self.stop()
         return self.wrong
+
+    def _another_guardian(self) -> GuardianClient:
+        """Kill the guardian in the middle of its sweep, and start the next."""
+        assert self.guardian is not None
+        self.guardian.kill()
+        self.guardian.wait()
+        GuardianFiles(self.data).endpoint.unlink()
+        return self.start_guardian()
 
     async def _hold_something(self) -> None:
         """Wait until there is something to close; a drill on nothing proves nothing."""

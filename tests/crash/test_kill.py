@@ -29,3 +29,11 @@ async def test_the_ledger_is_flat_whatever_the_venue_does(tmp_path: Path, fault:
     """Each fault is armed for the whole drill, with the engine killed in the middle of its work."""
     one = await drill(tmp_path, seed=12, how="killed", faults=[FAULTS[fault]])
     assert one.wrong == []
+
+
+async def test_a_guardian_that_dies_in_its_sweep_is_followed_by_one_that_goes_on(
+    tmp_path: Path,
+) -> None:
+    """The next one looks up what the first had sent, and closes what is left, nothing twice."""
+    one = await drill(tmp_path, seed=13, how="killed", guardian_dies=True)
+    assert one.wrong == []
