@@ -91,8 +91,6 @@ class Inbound:
         elif early:
             self._early(number, message)
         else:
-            if core.gaps.due(number):
-                core.gaps.take(number)
             self._dispatch(number, message)
             self._held()
 

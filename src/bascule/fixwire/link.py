@@ -188,10 +188,14 @@ class Link:
 
     def attach(self, peer: Peer) -> None:
         """Speak over a new connection; there must be none."""
-        if self._flight is None:
-            self._store.compact()
         self.peer = peer
         self._hang_up = False
+        try:
+            if self._flight is None:
+                self._store.compact()
+        except StoreError as error:
+            self._fail(error)
+            return
         self._turn(self.session.connect(self._instant()))
 
     def detach(self, peer: Peer) -> None:
@@ -221,9 +225,9 @@ class Link:
 
     async def close(self) -> None:
         """Let the store go, once the connection is closed and nothing more is sent."""
-        if self._flight is not None:
+        while self._flight is not None:
             await asyncio.wait([self._flight])
-            await asyncio.sleep(0)  # what follows the write was called back before us
+            await asyncio.sleep(0)  # its callback may have begun the next one
         if self._timer:
             self._timer.cancel()
             self._timer = None
@@ -310,7 +314,7 @@ class Link:
             if isinstance(error, StoreError):
                 self._fail(error)
             elif error is not None:
-                raise error
+                self._fail(StoreError(f"Writing the store failed: {error!r}."))
             else:
                 self._land(began, turn)
                 self._end_turn()
@@ -364,7 +368,9 @@ class Link:
         self._timer = asyncio.get_running_loop().call_later(delay, self._tick)
 
     def _tick(self) -> None:
-        self._timer = None
+        if self._timer:
+            self._timer.cancel()
+            self._timer = None
         if self.failed:
             return
         try:

@@ -150,10 +150,14 @@ class FileStore:
             kept.append(_RECORD.pack(_MARK, self.marked, 0))
         self._file.close()
         self._reader.close()
-        with open(self.path, "rb") as old:
-            old.seek(self._live_from)
-            live = iter(partial(old.read, 1 << 20), b"")
-            _write_new(self.path, _HEADER + (_framed(kept) if kept else b""), live)
+        try:
+            with open(self.path, "rb") as old:
+                old.seek(self._live_from)
+                live = iter(partial(old.read, 1 << 20), b"")
+                _write_new(self.path, _HEADER + (_framed(kept) if kept else b""), live)
+        except OSError as error:
+            self._broken = True
+            raise self._unwritable(error.strerror or "it failed") from error
         self._kept.clear()
         self._open()
 
