@@ -36,6 +36,8 @@ class InstrumentSettings(Struct, frozen=True, kw_only=True, forbid_unknown_field
     lot_step: Decimal | None = None
     min_qty: Decimal | None = None
     max_qty: Decimal | None = None
+    session: str = ""
+    """The calendar that says when it trades; empty: the reference's for such an instrument."""
     expiry: Instant | None = None
 
 
@@ -102,6 +104,7 @@ class Names:
             lot_step=step,
             min_qty=own.min_qty or told.get_decimal(562) or step,
             max_qty=own.max_qty or told.get_decimal(1140) or Decimal(1_000_000),
+            session=own.session,
             expiry=own.expiry,
         )
 
