@@ -1,7 +1,8 @@
 """The storms in full: kill -9 and SIGSTOP under load, and each fault of the broker.
 
-    python bench/soak.py [KILLS] [FREEZES] [DRILLS]      defaults 200, 50 and 100; loopback only
+    python bench/soak.py [KILLS] [FREEZES] [DRILLS] [SEEDS]
 
+The defaults are 200, 50, 100 and 200,000; loopback only. SEEDS are those of the core simulation.
 Also drills of the kill switch, so many of each kind, and a flood: 1,000 alerts delivered ten times
 each, in any order, with two kills in between. Prints tables for docs/reliability.md and ends with 1
 when anything was lost or doubled, or was left open.
@@ -18,6 +19,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from common import table
 
+from bascule.sim.core.campaign import run_seeds
 from tests.crash.drills import WAYS, How, drill
 from tests.crash.flood import KILLS, Flood
 from tests.crash.storm import Storm, run_storm
@@ -107,6 +109,21 @@ async def all_drills(count: int) -> list[str]:
         rows,
     )
     return wrong
+
+
+def simulate(seeds: int) -> list[str]:
+    """Run the core simulation; gives what broke, and what was never reached."""
+    began = time.monotonic()
+    campaign = run_seeds(range(seeds))
+    took = time.monotonic() - began
+    count = campaign.coverage
+    print(
+        f"core simulation: {seeds:,} seeds in {took:.0f} s, {count.events:,} events, "
+        f"{count.trades:,} fills, {len(campaign.violations)} broken",
+        flush=True,
+    )
+    broken = [f"seed {v.seed}, step {v.step}: {v.invariant}: {v.text}" for v in campaign.violations]
+    return broken + [f"never reached: {name}" for name in count.missing()]
 
 
 async def main() -> int:

@@ -175,6 +175,9 @@ def _tend_targets(duty: _Duty, wanted: Decimal) -> None:
         there = bool(duty.of("t", label))
         if there or (due >= listing.min_qty and guard.refused.get(f"t{label}", 0) < REFUSALS_MAX):
             _tend_slot(duty, "t", label, due, level)
+    for child in duty.children:
+        if child.leg == "t" and ord(child.label or "a") - ord("a") >= len(dues):
+            duty.take_back(child, "its level was taken away")
 
 
 def _dues(guard: Guard, wanted: Decimal, listing: Listing) -> list[Decimal]:

@@ -1,0 +1,229 @@
+"""Bugs that the simulator found, each in its smallest form."""
+
+from decimal import Decimal as D
+from typing import Any
+
+from msgspec.structs import replace
+
+from bascule.model.enums import ExecType, OrdStatus, PositionMode, Side
+from bascule.model.event import (
+    FillCorrected,
+    ForeignFill,
+    ForeignOrderSeen,
+    OrderFilled,
+    OrderRequested,
+    PositionAdopted,
+    ReportIgnored,
+)
+from bascule.model.ids import ExecID
+from bascule.model.intent import Amount, ClosePosition, ModifyProtection, PlaceOrder
+from bascule.model.values import MINUTE, SECOND
+from tests.unit.execution.harness import EURUSD, ROOMY, Bench, every, only, protection
+
+
+def buy(quantity: Any = 1, side: Side = Side.BUY, **more: Any) -> PlaceOrder:
+    """A market entry."""
+    return PlaceOrder(symbol=EURUSD, side=side, quantity=Amount(D(str(quantity))), **more)
+
+
+def entered(bench: Bench, quantity: Any = 5, **more: Any) -> str:
+    """Have an entry filled."""
+    name = only(bench.say(buy(quantity, **more)), OrderRequested).cl_ord_id
+    bench.settle()
+    return str(name)
+
+
+def test_fills_without_an_id_count_once_each() -> None:
+    """Their venue names none: order, time and running total do, the same on every way.
+
+    Before, every such fill but the first was taken for the first told again.
+    """
+    bench = Bench()
+    bench.venue.fills_markets = False
+    name = entered(bench, 5)
+    words: list[dict[str, Any]] = [{"cum_qty": D(2)}, {"cum_qty": D(4)}]
+    for more in words:
+        assert every(bench.traded(name, 2, exec_id=ExecID(""), **more), OrderFilled)
+    assert not every(bench.traded(name, 2, exec_id=ExecID(""), **words[1]), OrderFilled)
+    assert bench.order(name).cum_qty == 4
+
+
+def test_a_number_given_out_again_is_not_ours() -> None:
+    """A hand's order bears the number of one of ours that has ended.
+
+    Before, its fill was one more of ours, on the wrong side of the wrong book.
+    """
+    bench = Bench()
+    name = entered(bench, 5)
+    number = bench.order(name).venue_order_id
+    more = {"cl_ord_id": None, "venue_order_id": number, "side": Side.SELL}
+    assert only(bench.report(name, ExecType.NEW, **more), ForeignOrderSeen)
+    assert only(bench.traded(name, 1, **more), ForeignFill).side is Side.SELL
+    assert bench.order(name).cum_qty == 5
+
+
+def test_a_late_word_does_not_end_another_order_with_the_number() -> None:
+    """The venue's stop is gone, and a new entry of ours has its number by now."""
+    bench = Bench(native_bracket=True, route={"pyramiding": 9})
+    first = entered(bench, 1, protection=protection("1.08"), reference_price=D("1.1"))
+    bench.venue.fills_markets = False
+    second = entered(bench, 2)
+    number = bench.order(second).venue_order_id
+    child = {"cl_ord_id": None, "venue_order_id": number, "parent": first, "leg": "s"}
+    bench.report(first, ExecType.CANCELED, side=Side.BUY, **child)
+    assert bench.order(second).status is OrdStatus.WORKING
+
+
+def test_two_closes_at_once_do_not_leave_the_other_side_open() -> None:
+    """Stop and target both filled, since nothing at the venue ties them.
+
+    Before, the book stood on the other side, unguarded, and nobody closed it.
+    """
+    bench = Bench(reduce_only=False)
+    entered(bench, 2, protection=protection("1.08", "1.2"), reference_price=D("1.1"))
+    stop, target = bench.orders("s")[0].cl_ord_id, bench.orders("t")[0].cl_ord_id
+    bench.venue.fill(target)
+    bench.venue.fill(stop)
+    bench.settle()
+    assert bench.venue.net["a", "EURUSD.x"] == 0
+    assert bench.book().quantity == 0
+
+
+def test_a_fill_taken_back_leaves_no_guard_behind() -> None:
+    """Two entries of 2 and 1; the first is taken back: what is guarded is what is held.
+
+    Before, its guard still held, and the exit of the rest waited behind it for ever.
+    """
+    bench = Bench(reduce_only=False, route={"pyramiding": 9})
+    more = {"protection": protection("1.08"), "reference_price": D("1.1")}
+    first = entered(bench, 2, **more)
+    entered(bench, 1, **more)
+    fill = next(iter(bench.order(first).fills))
+    bench.venue.net["a", "EURUSD.x"] -= 2
+    bench.report(first, ExecType.TRADE_CANCEL, ref_exec_id=fill, last_qty=D(2))
+    bench.settle()
+    held = sum(guard.held for guard in bench.state.accounts["a"].guards.values())
+    assert held == bench.book().quantity == 1
+    bench.say(ClosePosition(symbol=EURUSD))
+    bench.settle()
+    assert bench.venue.net["a", "EURUSD.x"] == 0
+
+
+def test_a_hand_opens_its_own_position_where_the_venue_hedges() -> None:
+    """It is on the other side of a strategy's, and another position all the same."""
+    bench = Bench(position_mode=PositionMode.HEDGING)
+    entered(bench, 2)
+    bench.venue.by_hand("a", Side.SELL, 1)
+    bench.settle()
+    assert bench.book().quantity == 2
+    assert bench.book("manual").quantity == -1
+
+
+def test_positions_on_both_sides_count_gross_and_are_all_closed() -> None:
+    """Two entries crossed on their way; the book nets to nothing and holds two positions."""
+    bench = Bench(
+        position_mode=PositionMode.HEDGING,
+        limits=replace(ROOMY, self_match="allow"),
+        reduce_only=False,
+        route={"pyramiding": 9},
+    )
+    bench.say(buy(2), buy(2, Side.SELL))
+    bench.settle()
+    exposure = bench.state.accounts["a"].exposure[EURUSD]
+    assert (exposure.long, exposure.short, bench.book().quantity) == (2, 2, 0)
+    bench.say(ClosePosition(symbol=EURUSD))
+    bench.settle()
+    assert not bench.book().lots
+    assert not any(bench.venue.lots.values())
+
+
+def test_stops_that_the_venue_refuses_are_not_asked_for_without_end() -> None:
+    """Two of them cover the position, since this venue cannot resize: the rest is closed.
+
+    Before, each refusal led to the next order, as fast as the venue answered.
+    """
+    bench = Bench(replace=False, reduce_only=False)
+    bench.venue.fills_markets = False
+    name = entered(bench, 4, protection=protection("1.08"), reference_price=D("1.1"))
+    bench.venue.refuses = lambda order: "no_stops" if order.stop_price else ""
+    for _ in range(2):
+        bench.venue.fill(name, 2)
+    for _ in range(40):
+        bench.settle()
+        bench.wait(SECOND)
+    assert len([one for one in bench.venue.submits if "s" in one.rsplit("-", 1)[1]]) < 8
+
+
+def test_a_correction_that_was_lost_is_read_off_the_history() -> None:
+    """A look shows the fill as it now stands, and the second has no more to say."""
+    bench = Bench()
+    name = entered(bench, 5)
+    old = bench.venue.fills[-1]
+    words = {field: getattr(old, field) for field in old.__struct_fields__}
+    bench.venue.fills[-1] = type(old)(**{**words, "last_qty": D(4)})
+    bench.venue.net["a", "EURUSD.x"] = D(4)
+    assert only(bench.look(), FillCorrected).quantity == 4
+    assert bench.order(name).cum_qty == bench.book().quantity == 4
+    assert not every(bench.look(), FillCorrected)
+
+
+def test_a_late_correction_wakes_no_order_that_has_filled() -> None:
+    """It changes the price, and its status is of before."""
+    bench = Bench()
+    name = entered(bench, 5)
+    fill = next(iter(bench.order(name).fills))
+    more = {"ref_exec_id": fill, "last_qty": D(5), "last_price": D("1.2")}
+    bench.report(name, ExecType.TRADE_CORRECT, ord_status=OrdStatus.PARTIALLY_FILLED, **more)
+    assert bench.order(name).status is OrdStatus.FILLED
+
+
+def test_an_end_that_tells_of_unknown_fills_waits_for_them() -> None:
+    """The fill's report was lost: what waits for the order must know what is still held."""
+    bench = Bench()
+    bench.venue.fills_markets = False
+    name = entered(bench, 5)
+    events = bench.report(name, ExecType.CANCELED, cum_qty=D(2))
+    assert "not known yet" in only(events, ReportIgnored).why
+    assert bench.order(name).live
+    assert bench.market.looks["a"] == "a fill is missing"
+
+
+def test_a_person_takes_over_a_difference() -> None:
+    """What a lost bust took from a strategy is taken from its book, not set against it."""
+    bench = Bench()
+    entered(bench, 5)
+    bench.venue.net["a", "EURUSD.x"] = D(2)
+    for _ in range(2):
+        bench.look()
+    assert bench.state.accounts["a"].drift
+    adopted = only(bench.look(adopt="ada: as the screen has it"), PositionAdopted)
+    assert (adopted.quantity, adopted.reason) == (-3, "ada: as the screen has it")
+    assert bench.book().quantity == bench.net() == 2
+    assert not bench.state.accounts["a"].drift
+
+
+def test_a_fill_that_may_be_ours_waits_for_the_look_that_tells() -> None:
+    """It bears no name, and an order of ours has no number yet: nobody's book has it till then."""
+    bench = Bench()
+    bench.venue.times_out = lambda order: "after"
+    name = only(bench.say(buy(3)), OrderRequested).cl_ord_id
+    bench.carry()
+    bench.post.clear()
+    assert not bench.traded(name, 3, cl_ord_id=None, venue_order_id="v?", exec_id=ExecID("q"))
+    bench.at += MINUTE
+    assert [event.quantity for event in every(bench.look(), OrderFilled)] == [3]
+
+
+def test_a_target_whose_level_is_taken_away_goes() -> None:
+    """Two targets become one: the second's order is asked back.
+
+    Before, it worked on, and could close what nobody meant to close there.
+    """
+    bench = Bench()
+    more = protection("1.08", ("1.2", "0.5"), ("1.3", "0.5"))
+    entered(bench, 2, protection=more, reference_price=D("1.1"))
+    assert len(bench.orders("t")) == 2
+    bench.wait(SECOND)
+    bench.say(ModifyProtection(symbol=EURUSD, protection=protection("1.08", "1.2")))
+    bench.settle()
+    assert [order.quantity for order in bench.orders("t")] == [2]
