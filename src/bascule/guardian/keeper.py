@@ -25,6 +25,8 @@ from bascule.venues.kit.contract import HasCountdown, Venue
 SOON_NS = 10 * MILLISECOND
 """How long news of the venue waits for company before the next pass."""
 RETRY_NS = 500 * MILLISECOND
+WHO_NS = 3 * SECOND
+"""How long a sweep waits for the venue to say whose account it is; then it acts all the same."""
 LOOK_NS = 30 * SECOND
 """How often orders and positions of an account that is left alone are looked at."""
 CLEAN_LOOKS = 2
@@ -95,6 +97,8 @@ class Keeper:
         self._flat_ns: int | None = None
         self._sent: deque[Instant] = deque()
         self._barred = ""
+        self._known = False
+        self._up_at = Instant(0)
 
     # --- what is heard --------------------------------------------------------------------------
 
@@ -106,10 +110,13 @@ class Keeper:
         """Have the next pass made now."""
         self._wake.set()
 
-    def bar(self, why: str) -> None:
-        """Never act here: the account at the venue is not the one that was set up."""
+    def introduce(self, why: str) -> None:
+        """Take that the venue said whose account it is; ``why`` bars it for ever."""
+        self._known = True
         self._barred = why
-        self.state, self.note = "blocked", why
+        if why:
+            self.state, self.note = "blocked", why
+        self.wake()
 
     def heard(self, report: ExecutionReport) -> None:
         """Take what the venue tells of an order."""
@@ -129,6 +136,7 @@ class Keeper:
         if up and not self._up:
             down = now - self._down_since if self._down_since is not None else 0
             self._up, self._down_since, self._to_check = True, None, down
+            self._up_at = now
         elif not up and self._up:
             self._up, self._down_since = False, now
         self.wake()
@@ -214,6 +222,9 @@ class Keeper:
             self.sweeper.begin()
         if not self._up:
             self.note = "there is no connection to the venue"
+            return RETRY_NS
+        if not self._known and self._clock.now() - self._up_at < WHO_NS:
+            self.note = "the venue is asked whose account it is"
             return RETRY_NS
         owned = None
         if goal.only:

@@ -35,6 +35,7 @@ from bascule.config.latch import CONDITIONS, Latch
 from bascule.config.latch import DIRECTORY as LATCH
 from bascule.guardian import intake
 from bascule.guardian.arming import arm_refusal, wants_code
+from bascule.guardian.connection import Connection
 from bascule.guardian.engine_process import EngineProcess, Processes
 from bascule.guardian.keeper import Keeper
 from bascule.guardian.setup import GuardedVenue, GuardianSetup, OnTrip
@@ -52,13 +53,10 @@ from bascule.guardian.words import (
     scopes_of,
 )
 from bascule.model.account import AccountSpec
-from bascule.model.enums import AccountMode
-from bascule.model.errors import VenueError, VenueTransient
 from bascule.model.ids import AccountId, VenueId
 from bascule.model.order import AccountSnapshot, ExecutionReport
 from bascule.model.values import MILLISECOND, SECOND, Instant
-from bascule.venues.kit.contract import HasCountdown, LinkState, Venue, VenueContext, VenueMessage
-from bascule.venues.kit.registry import factory
+from bascule.venues.kit.contract import LinkState, VenueMessage
 
 __all__ = ["Alert", "Command", "CommandResult", "Guardian", "GuardianView"]
 
@@ -66,7 +64,6 @@ LINK, STALL = "link", "stall"
 """Who keeps the latch while a connection is down, and while the engine is."""
 TICK_NS = 100 * MILLISECOND
 PROGRESS_NS = 1 * SECOND
-CONNECT_PAUSE_MAX_S = 5
 
 
 class Guardian:
@@ -100,39 +97,25 @@ class Guardian:
         self._tripped: dict[tuple[str, str], Instant] = {}
         self._log_failed = False
         self._engine_told = ""
-        self._links: dict[VenueId, Venue] = {}
-        self._needed = {venue.id: asyncio.Event() for venue in setup.venues}
+        self._connections: dict[VenueId, Connection] = {}
         self._keepers: dict[AccountId, Keeper] = {}
         for venue in setup.venues:
-            self._make_link(venue)
+            if any(spec.venue == venue.id for spec in setup.accounts):
+                self._connect(venue)
         self._log_lines([("started", {"pid": os.getpid(), "version": __version__})])
 
-    def _make_link(self, venue: GuardedVenue) -> None:
-        specs = tuple(spec for spec in self.setup.accounts if spec.venue == venue.id)
-        if not specs:
-            return
-        create = self.setup.links.get(venue.id) or factory(venue.kind)
-        link = create(
-            VenueContext(
-                venue_id=venue.id,
-                settings=venue.settings,
-                accounts=specs,
-                secrets=venue.secrets,
-                sink=lambda message: self._heard(specs, message),
-                wire_log=_no_wire_log,
-                clock=self._clock.now,
-            )
-        )
-        self._links[venue.id] = link
-        for spec in specs:
-            sweeper = Sweeper(spec, link, self._clock, self._ids, self._log_lines)
+    def _connect(self, venue: GuardedVenue) -> None:
+        connection = Connection(venue, self.setup, self._clock, self._heard)
+        self._connections[venue.id] = connection
+        for spec in connection.specs:
+            sweeper = Sweeper(spec, connection.link, self._clock, self._ids, self._log_lines)
             sweeper.remember(self._log.lines)
-            countdown = link if venue.countdown and isinstance(link, HasCountdown) else None
-            self._keepers[spec.id] = Keeper(
-                spec, link, self._clock, self.setup.options, sweeper, self, countdown
-            )
+            self._keepers[spec.id] = keeper = Keeper(
+                spec, connection.link, self._clock, self.setup.options, sweeper, self,
+                connection.countdown,
+            )  # fmt: skip
             if venue.one_session:
-                self._keepers[spec.id].expect_no_link()
+                keeper.expect_no_link()
 
     # --- what others use ------------------------------------------------------------------------
 
@@ -194,9 +177,8 @@ class Guardian:
         for stop in self._stops:
             self._shut(stop)
         async with asyncio.TaskGroup() as group:
-            for venue in self.setup.venues:
-                if venue.id in self._links:
-                    group.create_task(self._keep_connected(venue))
+            for connection in self._connections.values():
+                group.create_task(connection.keep(self))
             for keeper in self._keepers.values():
                 group.create_task(self._keep(keeper))
             group.create_task(self._beat())
@@ -204,8 +186,8 @@ class Guardian:
 
     async def close(self) -> None:
         """Let go of venues and files; stops and latch stay as they are."""
-        for link in self._links.values():
-            await link.disconnect()
+        for connection in self._connections.values():
+            await connection.link.disconnect()
         self._release_conditions()
         self._log_lines([("ended", {"pid": os.getpid()})])
         self._log.close()
@@ -220,7 +202,8 @@ class Guardian:
         """Give the time from which a clean snapshot means flat; None while the engine may send."""
         if not self._engine.past(stop_at):
             return None
-        longest = max(link.capabilities.submit_timeout_ns for link in self._links.values())
+        links = [connection.link for connection in self._connections.values()]
+        longest = max(link.capabilities.submit_timeout_ns for link in links)
         return Instant(max(stop_at, self._engine.killed_at or 0) + longest)
 
     def floor(self, account: AccountId) -> Floor | None:
@@ -336,7 +319,7 @@ class Guardian:
                 f"The latch could not be written ({error.strerror}); the engine is ended instead.",
             )
             self._engine.look(self._clock.now())
-            self._end_engine("the latch could not be written")
+            self.end_engine("the latch could not be written")
 
     def _arm(self, command: Command, now: Instant) -> CommandResult:
         known, factor = self._stops.get(command.scope), self.setup.second_factor
@@ -374,11 +357,11 @@ class Guardian:
             keeper.wake()
         for spec in self.setup.accounts:
             if self._stops.goal(spec).sweeps:
-                self._needed[spec.venue].set()
+                self._connections[spec.venue].needed.set()
 
-    def _heard(self, specs: Sequence[AccountSpec], message: VenueMessage) -> None:
+    def _heard(self, connection: Connection, message: VenueMessage) -> None:
         if isinstance(message, LinkState):
-            for spec in specs:
+            for spec in connection.specs:
                 self._keepers[spec.id].link(message.up)
         elif isinstance(message, ExecutionReport):
             self._keepers[message.account].heard(message)
@@ -414,46 +397,6 @@ class Guardian:
                 self.tell("critical", "guardian_fault", words, f"fault/{keeper.spec.id}")
                 await self._clock.sleep(SECOND)
 
-    async def _keep_connected(self, venue: GuardedVenue) -> None:
-        """Make the first connection; the client keeps it up from then on."""
-        if venue.one_session:
-            await self._needed[venue.id].wait()
-            self._end_engine(f"{venue.id} allows one session, and the guardian needs it")
-        pause_ns = SECOND // 4
-        while True:
-            try:
-                await self._links[venue.id].connect()
-                break
-            except VenueTransient:
-                pass  # the keepers' notes and alerts tell it
-            except VenueError as error:
-                words = f"{venue.id} refuses the guardian: {error.message}"
-                self.tell("critical", "venue_refused", words, f"refused/{venue.id}")
-            await self._clock.sleep(pause_ns)
-            pause_ns = min(pause_ns * 2, CONNECT_PAUSE_MAX_S * SECOND)
-        for keeper in self._keepers.values():
-            if keeper.spec.venue == venue.id:
-                await self._introduce(keeper)
-
-    async def _introduce(self, keeper: Keeper) -> None:
-        """Hold the venue's word on an account against the configuration's, before it matters."""
-        spec, link = keeper.spec, self._links[keeper.spec.venue]
-        while True:
-            try:
-                scope, who = await link.key_scope(), await link.identity(spec.id)
-                break
-            except VenueError:
-                await self._clock.sleep(SECOND)
-        why = ""
-        if scope.withdraw:
-            why = f"the credentials of account {spec.id} may withdraw money"
-        elif who.is_live != (spec.mode is not AccountMode.PAPER):
-            kind = "live" if who.is_live else "paper"
-            why = f"account {spec.id} is set up as {spec.mode.value} and is a {kind} account"
-        if why:
-            keeper.bar(why)
-            self.tell("critical", "account_refused", f"The guardian will not act: {why}.")
-
     async def _beat(self) -> None:
         """Say each second that it is there."""
         pid = os.getpid()
@@ -487,7 +430,7 @@ class Guardian:
         if since and state in ("alive", "stalled"):
             waited = now - max(since) >= self.setup.options.stalled_ns
             if state == "stalled" or (waited and not self._engine.past(max(since))):
-                self._end_engine("it stood still while its accounts are swept")
+                self.end_engine("it stood still while its accounts are swept")
         if state == before:
             return
         if state in ("stalled", "dead") and before == "alive":
@@ -510,7 +453,14 @@ class Guardian:
         if does != "alert":
             self._pull("all", does, f"the engine {words}")
 
-    def _end_engine(self, why: str) -> None:
+    def introduce(self, spec: AccountSpec, why: str) -> None:
+        """Act on an account, or never where ``why`` says that it is not the one that was set up."""
+        self._keepers[spec.id].introduce(why)
+        if why:
+            self.tell("critical", "account_refused", f"The guardian will not act: {why}.")
+
+    def end_engine(self, why: str) -> None:
+        """End the engine at once, unless the user forbade it."""
         if not self.setup.options.kill_stalled:
             words = f"The engine should be ended ({why}), and kill_stalled forbids it."
             self.tell("critical", "engine_not_killed", words, "engine_not_killed")
@@ -550,10 +500,6 @@ class _DiskGuard:
             self._guardian.tell("critical", "guardian_disk", f"{self._words} ({error.strerror}).")
             return True
         return False
-
-
-def _no_wire_log(direction: str, subject: str, payload: bytes) -> None:
-    """The guardian's own log tells what it sent; it keeps no frames."""
 
 
 def _facts(command: Command) -> dict[str, Fact]:

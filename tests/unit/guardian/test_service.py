@@ -539,6 +539,20 @@ async def test_an_account_that_is_not_what_was_set_up_is_not_touched(place: Plac
         assert "is a live account" in place.guardian.view().accounts[0].note
 
 
+async def test_a_sweep_waits_for_the_venue_to_say_whose_account_it_is(place: Place) -> None:
+    """A guardian that starts in the middle of a stop asks first, and closes no stranger's trades."""
+    async with place.running():
+        await place.command("halt")
+        await place.command("freeze")
+    stops = place.files.stops
+    stops.write_bytes(stops.read_bytes().replace(b"freeze", b"flatten"))
+    place.venue.live = True
+    async with place.running():
+        await until(lambda: len(place.told("account_refused")) == 2, "the refusal")
+        await place.clock.sleep(50 * MILLISECOND)
+        assert place.venue.seen == []
+
+
 async def test_keys_that_may_withdraw_are_not_used(place: Place) -> None:
     """The guardian's own credentials are held to the same rule as the engine's."""
     place.venue.scope = KeyScope(True, True)
