@@ -10,6 +10,7 @@ A script is lines. ``we`` are the session under test, ``peer`` is written by the
     connect | drop                      the connection comes up, or is lost
     logon [tag=value ...]               connect, and log on in order; the peer's Logon has these
     peer Order [#5] [tag=value] [-tag]  the peer sends; its next number, unless one is given
+    peer Order [+tag=value]             the same with a field at the very end
     garbled Order [#5]                  the same with a wrong CheckSum
     bytes 8=FIX.4.4|9=...               the peer sends these bytes, | is the separator
     ours Heartbeat [#5] [tag=value]     we sent this next; tag=* any value, -tag not there
@@ -204,6 +205,8 @@ class Stage:
         begin = self.version.begin_string
         for word in rest:
             tag, _, text = word.partition("=")
+            if word.startswith("+"):
+                continue
             if word.startswith("-"):
                 header.pop(int(word[1:]), None)
                 body.pop(int(word[1:]), None)
@@ -213,6 +216,10 @@ class Stage:
                 at = header if int(tag) in (34, 43, 49, 52, 56, 97, 115, 116, 122, 128) else body
                 at[int(tag)] = text
         fields = [(tag, self.value(text)) for tag, text in [*header.items(), *body.items()]]
+        for word in rest:
+            if word.startswith("+"):
+                tag, _, text = word[1:].partition("=")
+                fields.append((int(tag), self.value(text)))
         kind = TYPES[name] if name in TYPES else name.encode()
         return Message(kind, fields, begin)
 
@@ -287,7 +294,9 @@ class Stage:
                 assert message.get(34) == word[1:].encode(), f"got {message}"
             elif word.startswith("-"):
                 assert message.get(int(word[1:])) is None, f"got {message}"
-            elif not self._left_out(int(tag), text):
+            elif self._left_out(int(tag), text):
+                assert message.get(int(tag)) is None, f"got {message}"
+            else:
                 got = message.get(int(tag))
                 if text == "*":
                     assert got, f"got {message}"
