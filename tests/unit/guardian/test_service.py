@@ -540,7 +540,7 @@ async def test_an_account_that_is_not_what_was_set_up_is_not_touched(place: Plac
 
 
 async def test_a_sweep_waits_for_the_venue_to_say_whose_account_it_is(place: Place) -> None:
-    """A guardian that starts in the middle of a stop asks first, and closes no stranger's trades."""
+    """A guardian that starts in the middle of a stop asks first: it closes no stranger's trades."""
     async with place.running():
         await place.command("halt")
         await place.command("freeze")
