@@ -197,3 +197,17 @@ class Trader:
     def number(self, order: NewOrder) -> VenueOrderId:
         """Give the exchange's id of an order."""
         return next(r.venue_order_id for r in self.reports(order))
+
+
+def held(house: Exchange) -> Decimal:
+    """Give what the exchange says is held."""
+    positions = house.broker.floor.accounts.by_login["A1"].positions
+    return sum((position.quantity for position in positions.values()), Decimal(0))
+
+
+async def until(condition: Callable[[], object], what: str, patience_s: float = 12.0) -> None:
+    """Wait for a condition."""
+    deadline = asyncio.get_running_loop().time() + patience_s
+    while not condition():
+        assert asyncio.get_running_loop().time() < deadline, f"waited for: {what}"
+        await asyncio.sleep(0.01)

@@ -222,9 +222,12 @@ async def test_no_exchange(tmp_path: Path) -> None:
 async def test_one_process_a_session(trader: Trader, house: Exchange) -> None:
     """A second process on the same store is refused, whatever the exchange would say."""
     second = Trader(Path(trader.venue.plan.settings.store), house.port)
-    with pytest.raises(VenueTerminal) as caught:
+    with pytest.raises(VenueTransient) as caught:
         await second.venue.connect()
     assert caught.value.code == "fix_store_locked"
+    await trader.venue.disconnect()
+    await second.venue.connect()
+    await second.venue.disconnect()
 
 
 async def test_the_password_is_in_no_log(trader: Trader, house: Exchange) -> None:

@@ -1,7 +1,6 @@
 """The whole engine on a FIX venue: signals with brackets, cuts in mid-order, drop copy, restarts."""
 
-import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from decimal import Decimal
 from pathlib import Path
@@ -16,7 +15,7 @@ from bascule.venues.fix.client import FixVenue
 from bascule.venues.fix.emulator_exchange import Exchange
 from bascule.venues.kit.faults import Fault
 from tests.venues.fix.conftest import Floor
-from tests.venues.fix.desk import INSTRUMENT, MAIN, PASSWORD, context, spec
+from tests.venues.fix.desk import INSTRUMENT, MAIN, PASSWORD, context, held, spec, until
 
 FX = VenueId("fx")
 
@@ -100,25 +99,11 @@ def legs(runtime: Runtime) -> dict[str, OrdStatus]:
     return {order.leg: order.status for order in account(runtime).orders.values()}
 
 
-def held(house: Exchange) -> Decimal:
-    """Give what the exchange says is held."""
-    positions = house.broker.floor.accounts.by_login["A1"].positions
-    return sum((position.quantity for position in positions.values()), Decimal(0))
-
-
 def counted(house: Exchange) -> Decimal:
     """Give the net of every fill in the exchange's own ledger."""
     house.commit()
     fills = house.ledger.fills_since("A1", 0)  # type: ignore[arg-type]
     return sum((fill.quantity * fill.side.sign for fill in fills), Decimal(0))
-
-
-async def until(condition: Callable[[], object], what: str, patience_s: float = 12.0) -> None:
-    """Wait for a condition."""
-    deadline = asyncio.get_running_loop().time() + patience_s
-    while not condition():
-        assert asyncio.get_running_loop().time() < deadline, f"waited for: {what}"
-        await asyncio.sleep(0.01)
 
 
 async def test_bracket_from_signal_to_target(floor: Floor) -> None:

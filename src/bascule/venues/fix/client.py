@@ -124,7 +124,9 @@ class FixVenue:
             await self._logon()
         except StoreError as error:
             await self.disconnect()
-            raise VenueTerminal(f"{error.message} {error.hint}".strip(), code=error.code) from None
+            # A guardian may have the session and give it back; damage does not pass.
+            kind = VenueTransient if error.code == "fix_store_locked" else VenueTerminal
+            raise kind(f"{error.message} {error.hint}".strip(), code=error.code) from None
         except (VenueTransient, VenueTerminal):
             await self.disconnect()
             raise
