@@ -268,7 +268,7 @@ def _forget_sibling() -> list[Patch]:
     from bascule.model import event as ev
 
     original = fold_orders.cancel_requested
-    folds = {**evolve._FOLDS, ev.CancelRequested: evolve._on_account(requested)}  # type: ignore[arg-type]
+    folds = {**evolve._FOLDS, ev.CancelRequested: evolve._on_account(requested)}
     return [(evolve, "_FOLDS", folds)]
 
 

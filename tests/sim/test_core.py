@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from bascule.sim.core.campaign import run_seeds, smallest
+from bascule.sim.core.campaign import Campaign, run_seeds, smallest
 from bascule.sim.core.coverage import NOT_DRIVEN, UNREACHABLE
 from bascule.sim.core.distributions import FAULTS
 from bascule.sim.core.scenario import scenario_of
@@ -48,18 +48,18 @@ these are kept as runs that are known to go where it hurts.
 
 
 @pytest.fixture(scope="module")
-def campaign():  # type: ignore[no-untyped-def]
+def campaign() -> Campaign:
     """Run the seeds once for all tests of the module."""
     return run_seeds(range(SEEDS))
 
 
-def test_no_seed_breaks_an_invariant(campaign) -> None:  # type: ignore[no-untyped-def]
+def test_no_seed_breaks_an_invariant(campaign: Campaign) -> None:
     """Each invariant holds at every instant of every run, and at its end."""
     assert [f"seed {v.seed} {v.invariant}: {v.text}" for v in campaign.violations] == []
     assert campaign.coverage.runs == SEEDS
 
 
-def test_the_runs_do_something(campaign) -> None:  # type: ignore[no-untyped-def]
+def test_the_runs_do_something(campaign: Campaign) -> None:
     """A simulation in which nothing trades proves nothing."""
     count = campaign.coverage
     assert count.events > 80 * SEEDS
@@ -67,13 +67,13 @@ def test_the_runs_do_something(campaign) -> None:  # type: ignore[no-untyped-def
     assert set(count.faults) == set(FAULTS)
 
 
-def test_nothing_that_should_be_reached_was_missed(campaign) -> None:  # type: ignore[no-untyped-def]
+def test_nothing_that_should_be_reached_was_missed(campaign: Campaign) -> None:
     """Each cell, check and fault; what is not driven, or needs more runs, is named as such."""
     assert campaign.coverage.missing() == []
     assert not dict(campaign.coverage.tables()["checks that refused"]).keys() & NOT_DRIVEN.keys()
 
 
-def test_no_cell_that_is_called_unreachable_was_reached(campaign) -> None:  # type: ignore[no-untyped-def]
+def test_no_cell_that_is_called_unreachable_was_reached(campaign: Campaign) -> None:
     """The list of what cannot happen is itself held to what happens."""
     reached = {cell for cell, times in campaign.coverage.cells.items() if times}
     assert reached & UNREACHABLE.keys() == set()

@@ -123,18 +123,7 @@ def exit_book(
     if whole:
         _mark_closing(plan, book, side)
     if whole and on_both_sides(book):
-        exits = close_positions(
-            plan.turn,
-            plan.account,
-            plan.spec,
-            book,
-            listing,
-            signal=plan.signal,
-            intent=plan.intent,
-        )
-        if not exits:
-            plan.idle("exits in flight already cover it", listing.symbol)
-        return exits
+        return _exit_positions(plan, book, listing)
     quantity = min(quantity, abs(remaining(book)))
     if quantity <= 0:
         plan.idle("exits in flight already cover it", listing.symbol)
@@ -164,6 +153,21 @@ def exit_book(
         not_before=plan.not_before,
         target=target,
     )
+
+
+def _exit_positions(plan: Plan, book: Book, listing: Listing) -> list[ClOrdID]:
+    exits = close_positions(
+        plan.turn,
+        plan.account,
+        plan.spec,
+        book,
+        listing,
+        signal=plan.signal,
+        intent=plan.intent,
+    )
+    if not exits:
+        plan.idle("exits in flight already cover it", listing.symbol)
+    return exits
 
 
 def close_quantity(

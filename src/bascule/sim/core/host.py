@@ -23,7 +23,7 @@ from bascule.execution.state import State
 from bascule.execution.turn import Market, Settings
 from bascule.model.account import AccountSpec
 from bascule.model.event import Event
-from bascule.model.ids import AccountId, VenueId
+from bascule.model.ids import AccountId, ClOrdID, VenueId
 from bascule.model.intent import Receipt, Signal
 from bascule.model.order import (
     AccountSnapshot,
@@ -70,7 +70,7 @@ class _Look(msgspec.Struct):
     began: Instant
     run: int
     orders: tuple[VenueOrder, ...] = ()
-    lookups: dict[str, VenueOrder | None] = {}
+    lookups: dict[ClOrdID, VenueOrder | None] = {}
     positions: tuple[VenuePosition, ...] = ()
     positions_at: Instant = Instant(0)
     complete: bool = True
@@ -366,10 +366,10 @@ class Host:
     def _looked(self, look: _Look, fills: tuple[ExecutionReport, ...]) -> None:
         account = self.state.accounts[look.account]
         now = self.clock.now
-        absent: tuple[str, ...] = ()
+        absent: tuple[ClOrdID, ...] = ()
         if look.complete:
             capabilities = self.settings.capabilities[look.account]
-            absent = self._memory.absent(account, capabilities, look.lookups, now)  # type: ignore[arg-type]
+            absent = self._memory.absent(account, capabilities, look.lookups, now)
         self.feed(
             inp.Looked(
                 at=now,
@@ -379,8 +379,8 @@ class Host:
                 positions=look.positions,
                 fills=fills,
                 money=money(look.account, now),
-                lookups=look.lookups,  # type: ignore[arg-type]
-                absent=absent,  # type: ignore[arg-type]
+                lookups=look.lookups,
+                absent=absent,
                 complete=look.complete,
                 began=look.began,
                 positions_at=look.positions_at,

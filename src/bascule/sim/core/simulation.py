@@ -18,9 +18,10 @@ from bascule.model.values import MILLISECOND, MINUTE, SECOND, Instant
 from bascule.sim.core.clockwork import Clockwork
 from bascule.sim.core.distributions import Chances
 from bascule.sim.core.host import Host, money
+from bascule.sim.core.ledger import Kept, Trade
 from bascule.sim.core.network import Network
 from bascule.sim.core.scenario import Scenario, Step
-from bascule.sim.core.venue import Kept, Trade, Venue
+from bascule.sim.core.venue import Venue
 from bascule.sim.core.watch import Broken, Watch, told
 from bascule.sim.core.world import LOT, STRATEGIES, SYMBOLS, TICK
 

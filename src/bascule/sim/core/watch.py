@@ -30,7 +30,8 @@ from bascule.model.intent import Receipt, Signal, StopTrading
 from bascule.model.order import CancelOrder, ExecutionReport, NewOrder, ReplaceOrder
 from bascule.model.values import SECOND, ZERO
 from bascule.sim.core.clockwork import Clockwork
-from bascule.sim.core.venue import Kept, Venue
+from bascule.sim.core.ledger import Kept
+from bascule.sim.core.venue import Venue
 from bascule.sim.core.world import START
 
 _encode = msgspec.json.Encoder().encode
