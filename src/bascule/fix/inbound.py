@@ -68,10 +68,13 @@ class Inbound:
             self._numbered(number, message)
 
     def _while_ending(self, message: Message) -> None:
-        if message.msg_type == LOGOUT:
-            self._core.close("the peer answered our Logout", message.get_text(58) or "")
-        else:
-            self._core.warn("fix_message_dropped", "A message came after our Logout for an error.")
+        core = self._core
+        if message.msg_type != LOGOUT:
+            core.warn("fix_message_dropped", "A message came after our Logout for an error.")
+            return
+        if read_int(message.get(MSG_SEQ_NUM) or b"") == core.store.next_in:
+            core.expect(core.store.next_in + 1)
+        core.close("the peer answered our Logout", message.get_text(58) or "")
 
     def _numbered(self, number: int, message: Message) -> None:
         core = self._core
