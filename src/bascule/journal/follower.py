@@ -13,7 +13,14 @@ from typing import Self
 import apsw
 
 from bascule.journal.chain import decode, root_signal, row_of
-from bascule.journal.sqlite import BUSY_MS, SELECT_ROWS, read_head, read_snapshots
+from bascule.journal.sqlite import (
+    BUSY_MS,
+    SELECT_ROWS,
+    check_schema,
+    damaged,
+    read_head,
+    read_snapshots,
+)
 from bascule.journal.store import COLUMNS, Head, Row, Snapshot
 from bascule.journal.upgrade import JOURNAL, version_of
 from bascule.model.errors import JournalError
@@ -51,8 +58,14 @@ class Follower:
             self._connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY, vfs=vfs)
             self._connection.set_busy_timeout(BUSY_MS)
             version = version_of(self._connection, JOURNAL)
+            self._is_newest = version == len(JOURNAL.steps)
+            if self._is_newest:
+                check_schema(self._connection)
         except apsw.CantOpenError:
             version = 0
+        except (apsw.NotADBError, apsw.CorruptError, apsw.SQLError) as error:
+            self._connection.close(True)
+            raise damaged(str(path), error) from error
         if version == 0:
             raise JournalError(
                 f"There is no journal at {path}.",
@@ -116,8 +129,8 @@ class Follower:
         return [row for row in self.of_signal(root_signal(cl_ord_id)) if mark in row.data]
 
     def snapshots(self) -> list[Snapshot]:
-        """Give the snapshots kept, the newest first."""
-        return list(read_snapshots(self._connection))
+        """Give the snapshots kept, the newest first; those of an older schema do not count."""
+        return list(read_snapshots(self._connection)) if self._is_newest else []
 
     def damage(self) -> str:
         """Let SQLite check its file and indexes; '' when they are whole. Reads all of it."""

@@ -11,7 +11,6 @@ All methods are for the loop's thread. ``docs/journal.md`` says what each promis
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from hashlib import sha256
 from pathlib import Path
 from typing import Self
 
@@ -146,7 +145,7 @@ class Journal:
         """
         self._not_yet_writing()
         for snapshot in self._store.snapshots():
-            if snapshot.seq <= self.head.seq and sha256(snapshot.state).digest() == snapshot.hash:
+            if snapshot.seq <= self.head.seq and snapshot.whole:
                 return snapshot
         return None
 
@@ -200,8 +199,7 @@ class Journal:
         It is a short cut for the next start and nothing else: it may be lost.
         """
         invariant(seq <= self.head.seq, "a snapshot is of events that were appended", seq=seq)
-        snapshot = Snapshot(seq, state, sha256(state).digest(), self._clock())
-        self._put(SaveSnapshot(snapshot))
+        self._put(SaveSnapshot(Snapshot.taken(seq, state, self._clock())))
 
     def progress(self, *, pid: int, started: str) -> None:
         """Queue a progress record with the head as it is now; call it each second."""

@@ -16,7 +16,7 @@ import apsw
 
 from bascule.journal.chain import GENESIS, KEEP, row_of
 from bascule.journal.store import COLUMNS, Head, Row, Snapshot, Value
-from bascule.journal.upgrade import JOURNAL, upgrade
+from bascule.journal.upgrade import JOURNAL, altered, upgrade
 from bascule.model.errors import JournalCorrupt, JournalError, JournalUnwritable
 
 WIDTH = len(COLUMNS)
@@ -74,6 +74,7 @@ class SqliteStore:
         try:
             prepare(connection, shared=shared)
             upgrade(connection, JOURNAL)
+            check_schema(connection)
             check_pages(connection)
         except (apsw.Error, JournalError) as error:
             connection.close(True)
@@ -99,7 +100,9 @@ class SqliteStore:
 
     def row_hash(self, seq: int) -> bytes | None:
         """Give the chain hash of one row, or None when there is no such row."""
-        found = self._connection.execute("SELECT hash FROM events WHERE seq = ?", (seq,)).get
+        found = self._connection.execute(
+            "SELECT CAST(hash AS BLOB) FROM events WHERE seq = ?", (seq,)
+        ).get
         return None if found is None else bytes(found)
 
     def snapshots(self) -> Sequence[Snapshot]:
@@ -216,6 +219,16 @@ def prepare(connection: apsw.Connection, *, shared: bool) -> None:
     connection.wal_autocheckpoint(0)
 
 
+def check_schema(connection: apsw.Connection) -> None:
+    """Hold the words by which SQLite reads the file to what was written.
+
+    Raises:
+        JournalCorrupt: a table or an index is another.
+    """
+    if name := altered(connection, JOURNAL):
+        raise damaged(connection.filename, f"what it says of {name} is not what was written")
+
+
 def check_pages(connection: apsw.Connection) -> None:
     """Let SQLite check a file that is not too large for a quick start.
 
@@ -231,13 +244,15 @@ def check_pages(connection: apsw.Connection) -> None:
 
 def read_head(connection: apsw.Connection) -> Head:
     """Give the last event's sequence and hash."""
-    found = connection.execute("SELECT seq, hash FROM events ORDER BY seq DESC LIMIT 1").get
+    # The cast: a rotten type must not keep the bytes from being read and held to the chain.
+    sql = "SELECT seq, CAST(hash AS BLOB) FROM events ORDER BY seq DESC LIMIT 1"
+    found = connection.execute(sql).get
     return GENESIS if found is None else Head(*found)
 
 
 def read_snapshots(connection: apsw.Connection) -> Sequence[Snapshot]:
     """Give the snapshots kept, the newest first."""
-    sql = "SELECT seq, state, hash, at FROM snapshots ORDER BY seq DESC"
+    sql = "SELECT seq, CAST(state AS BLOB), CAST(hash AS BLOB), at FROM snapshots ORDER BY seq DESC"
     return [Snapshot(*row) for row in connection.execute(sql)]
 
 
@@ -259,6 +274,6 @@ def damaged(path: str, found: object) -> JournalCorrupt:
 
 
 def _unopened(path: str, error: apsw.Error) -> JournalError:
-    if isinstance(error, apsw.NotADBError | apsw.CorruptError):
+    if isinstance(error, apsw.NotADBError | apsw.CorruptError | apsw.SQLError):
         return damaged(path, error)
     return unwritable("open", path, error)

@@ -7,7 +7,8 @@ single-threaded writer in its place.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple, Protocol
+from hashlib import sha256
+from typing import Any, NamedTuple, Protocol, Self
 
 from bascule.model.errors import JournalError
 from bascule.model.values import Instant
@@ -50,12 +51,26 @@ class Head(NamedTuple):
 
 
 class Snapshot(NamedTuple):
-    """The state that all events up to ``seq`` fold to; ``hash`` is the SHA-256 of ``state``."""
+    """The state that all events up to ``seq`` fold to; ``hash`` vouches for the other three."""
 
     seq: int
     state: bytes
     hash: bytes
     at: Instant
+
+    @classmethod
+    def taken(cls, seq: int, state: bytes, at: Instant) -> Self:
+        """Make a snapshot with its hash."""
+        return cls(seq, state, _digest(seq, state, at), at)
+
+    @property
+    def whole(self) -> bool:
+        """Whether it is what was written."""
+        return _digest(self.seq, self.state, self.at) == self.hash
+
+
+def _digest(seq: int, state: bytes, at: int) -> bytes:
+    return sha256(f"{seq} {at} ".encode() + state).digest()
 
 
 class Rows(NamedTuple):

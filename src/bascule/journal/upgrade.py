@@ -4,6 +4,7 @@ A new file is an old one of version 0. A step is never edited once it was releas
 schema is a new step at the end, and ``tests/unit/journal/data`` keeps a file of every version.
 """
 
+from functools import cache
 from typing import NamedTuple
 
 import apsw
@@ -45,6 +46,8 @@ JOURNAL = Schema(
         );
         CREATE TABLE meta(name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
         """,
+        # Their hash did not vouch for the event that they are of.
+        "DELETE FROM snapshots;",
     ),
 )
 
@@ -95,6 +98,32 @@ def version_of(connection: apsw.Connection, schema: Schema) -> int:
             hint="Start the newer Bascule that wrote it, or restore a backup made before.",
         )
     return version
+
+
+def altered(connection: apsw.Connection, schema: Schema) -> str:
+    """Name the first table or index that is not what the steps make, or give ''.
+
+    SQLite reads a file by the words that stand in it, so one letter of them that rots can hide
+    every row. What a user added is left alone.
+    """
+    found = set(connection.execute(_OBJECTS))
+    return next((name.decode() for _, name, *_ in _made(schema) - found), "")
+
+
+_OBJECTS = (
+    "SELECT type, CAST(name AS BLOB), CAST(tbl_name AS BLOB), CAST(sql AS BLOB) FROM sqlite_schema"
+)
+
+
+@cache
+def _made(schema: Schema) -> frozenset[tuple[str, bytes, bytes, bytes]]:
+    """Give what a new file of this schema holds."""
+    connection = apsw.Connection(":memory:")
+    try:
+        upgrade(connection, schema)
+        return frozenset(connection.execute(_OBJECTS))
+    finally:
+        connection.close()
 
 
 def upgrade(connection: apsw.Connection, schema: Schema) -> tuple[int, int]:

@@ -6,7 +6,6 @@ run while the engine does, and changes nothing.
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
 
@@ -90,7 +89,7 @@ def _rows(follower: Follower) -> Iterator[Row]:
 
 def _snapshots(kept: Iterable[Snapshot]) -> str:
     for snapshot in kept:
-        if sha256(snapshot.state).digest() != snapshot.hash:
+        if not snapshot.whole:
             return f"The snapshot at event {snapshot.seq} is not what was written."
     return ""
 

@@ -137,6 +137,43 @@ def test_a_damaged_snapshot_is_passed_over(path: Path) -> None:
         assert [seq for seq, _ in held.journal.replay(11)] == [12]
 
 
+def test_a_snapshot_of_another_event_is_passed_over(path: Path) -> None:
+    """Its hash vouches for the event that it is of: replayed from there, events would count twice.
+
+    Found by turning one bit of every byte of a journal.
+    """
+    with Held(path) as held:
+        held.journal.write_snapshot(held.journal.append([link(11)]), b"a state")
+    rewrite(path, "UPDATE snapshots SET seq = 9")
+    assert "snapshot at event 9" in verify(path).problem
+    with Held(path) as held:
+        assert held.journal.latest_snapshot() is None
+
+
+def test_a_rotten_word_of_the_schema_is_refused(path: Path) -> None:
+    """SQLite reads the rows by these words: one letter can hide them all, and all look whole.
+
+    Found by turning one bit of every byte of a journal.
+    """
+    content = path.read_bytes()
+    path.write_bytes(content.replace(b"seq INTEGER PRIMARY KEY", b"seq INTEGER PRIMARYWKEY", 1))
+    with pytest.raises(JournalCorrupt, match="events"):
+        Held(path)
+    with pytest.raises(JournalCorrupt, match="events"):
+        verify(path)
+
+
+def test_a_rotten_type_of_the_head_is_read_all_the_same(path: Path) -> None:
+    """A hash that says it is text has the same bytes, and the chain goes on from them.
+
+    Found by turning one bit of every byte of a journal.
+    """
+    rewrite(path, "UPDATE events SET hash = CAST(hash AS TEXT) WHERE seq = 10")
+    with Held(path) as held:
+        assert held.journal.head.seq == 10
+        assert type(held.journal.head.hash) is bytes
+
+
 def test_damaged_pages_are_found_at_start(path: Path) -> None:
     """SQLite's own check runs before anything is read."""
     content = bytearray(path.read_bytes())
