@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bascule.model.enums import ExecType, OrdStatus, OrdType, PositionMode, Side, TimeInForce
+from bascule.model.enums import ExecType, OrdStatus, OrdType, PositionMode, TimeInForce
 from bascule.model.errors import ConfigError, SecretError, VenueTerminal, VenueTransient
 from bascule.model.ids import ClOrdID
 from bascule.model.order import Accepted, Refused, Unknown
@@ -14,7 +14,7 @@ from bascule.model.values import Instant
 from bascule.venues.fix.emulator_exchange import Exchange, hang_up
 from bascule.venues.kit.faults import Fault
 from tests.venues.fix.conftest import Floor
-from tests.venues.fix.desk import GOLD, MAIN, PASSWORD, Trader, exchange
+from tests.venues.fix.desk import GOLD, MAIN, PASSWORD, Trader
 
 NEW, TRADE, CANCELED, REPLACED = (
     ExecType.NEW,
@@ -273,7 +273,7 @@ def test_a_password_must_be_there(tmp_path: Path) -> None:
 async def test_pending_acks(floor: Floor) -> None:
     """An exchange that tells pending states first is understood the same."""
     house = await floor.house({"target": "US", "pending": True})
-    trader = Trader(tmp_path / "client", house.port)
+    trader = await floor.trader(house.port)
     order = trader.order(price=90)
     assert isinstance(await trader.venue.submit(order), Accepted)
     assert isinstance(await trader.venue.replace(trader.replace_of(order, price=91)), Accepted)

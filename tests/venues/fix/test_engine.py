@@ -160,7 +160,9 @@ async def test_primary_killed_in_mid_fill(floor: Floor) -> None:
     async with place.running() as runtime:
         await until(lambda: house.desks[1].link.session.logged_on, "the drop copy")
         house.quote("BTCUSD", 100, 102, 1)
-        entry = PlaceOrder(symbol="BTCUSD", side=Side.BUY, ord_type=OrdType.LIMIT, price=Decimal(102))
+        entry = PlaceOrder(
+            symbol="BTCUSD", side=Side.BUY, ord_type=OrdType.LIMIT, price=Decimal(102)
+        )
         await runtime.submit(place.signal(runtime, entry))
         await until(lambda: net(runtime) == 1, "the first part")
         line = _line(runtime)

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Callable
 from decimal import Decimal
-from pathlib import Path
 from typing import TypeVar
 
 import pytest
@@ -11,10 +10,11 @@ import pytest
 from bascule.model.enums import ExecType, OrdStatus, Side
 from bascule.model.errors import VenueTransient
 from bascule.model.order import Accepted, Refused, Unknown
-from bascule.venues.fix.emulator_exchange import FAULTS, Exchange
+from bascule.venues.fix import client
+from bascule.venues.fix.emulator_exchange import FAULTS, Exchange, hang_up
 from bascule.venues.kit.faults import Fault
 from tests.venues.fix.conftest import Floor
-from tests.venues.fix.desk import LOGIN, MAIN, Trader, exchange
+from tests.venues.fix.desk import GOLD, LOGIN, MAIN, Trader
 
 NEW, TRADE, CANCELED = ExecType.NEW, ExecType.TRADE, ExecType.CANCELED
 TESTED: set[str] = set()
@@ -307,9 +307,7 @@ async def test_drop_copy_late(house: Exchange, floor: Floor) -> None:
     assert trader.kinds(order) == [NEW, TRADE]
 
 
-async def test_positions_stay_right_with_the_primary_down(
-    house: Exchange, floor: Floor
-) -> None:
+async def test_positions_stay_right_with_the_primary_down(house: Exchange, floor: Floor) -> None:
     """With the order session killed in mid-fill, the rest comes by drop copy; each fill once."""
     trader = await with_copy(floor, house)
     house.quote("GOLD", 100, 102, 2)
@@ -417,6 +415,65 @@ async def test_a_new_start_counts_no_fill_twice(floor: Floor, house: Exchange) -
     assert shown is not None
     assert shown.cum_qty == 2
     assert second.fills() == []
+
+
+async def test_a_late_fill_that_was_worked_out_counts_once(floor: Floor) -> None:
+    """A fill made up from an order's total is not counted again when its report comes after all."""
+    house = await floor.house()
+    trader = await floor.trader(house.port, override={"lost_fills": "reconstruct"})
+    house.faults.arm(Fault(name="late_report", nth=2, seconds=0.3))
+    order = trader.order(size=3)
+    await trader.venue.submit(order)
+    await trader.venue.order_status(MAIN, order.cl_ord_id)
+    assert [fill.last_qty for fill in trader.fills(order)] == [3]
+    await trader.until(lambda: any(b"|150=F|" in line for _, _, line in trader.wire))
+    assert [fill.last_qty for fill in await trader.asked_fills()] == [3]
+
+
+async def test_a_crash_before_the_record_is_written(
+    floor: Floor, house: Exchange, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A client that dies with a fill told and not yet on its record is given it again."""
+    monkeypatch.setattr(client, "COMMIT_S", 600)
+    store = str(floor.directory / "kept")
+    first = await floor.trader(house.port, store=store)
+    order = first.order(size=2)
+    await first.venue.submit(order)
+    await first.told(order, NEW, TRADE)
+    await die(first)
+    second = await floor.trader(house.port, store=store)
+    await second.until(lambda: second.fills(order))
+    assert [fill.exec_id for fill in second.fills()] == [fill.exec_id for fill in first.fills()]
+    assert [fill.last_qty for fill in await second.asked_fills()] == [2]
+
+
+async def die(trader: Trader) -> None:
+    """End a client as a crash would: no logout, and nothing more is written."""
+    venue = trader.venue
+    venue._open = False
+    for line in venue._lines.values():
+        assert line._task is not None and line._link is not None
+        line._task.cancel()
+        if line._link.peer is not None:
+            hang_up(line._link)
+        await asyncio.sleep(0)
+        await line._link.close()
+    venue._lines.clear()
+    venue.blotter._db.close()
+
+
+async def test_money_follows_the_fills(trader: Trader, house: Exchange) -> None:
+    """Where nobody tells the money, it is what was stated, and what the fills made of it."""
+    await trader.venue.instruments(MAIN)
+    await trader.venue.subscribe(MAIN, [GOLD])
+    await trader.venue.submit(trader.order(size=4))
+    house.quote("GOLD", 110, 112)
+    await trader.until(lambda: trader.quotes() and trader.quotes()[-1].bid == 110)
+    money = await trader.venue.account(MAIN)
+    assert (money.balance, money.equity) == (1_000_000, 1_000_032)
+    await trader.venue.submit(trader.order(Side.SELL, size=6))
+    money = await trader.venue.account(MAIN)
+    assert (money.balance, money.equity) == (1_000_032, 1_000_028)
 
 
 def test_every_fault_has_a_test() -> None:

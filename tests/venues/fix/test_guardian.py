@@ -30,9 +30,7 @@ def guardian_of(directory: Path, store: Path, port: int) -> Guardian:
         secrets={"password": PASSWORD},
         one_session=True,
     )
-    quick = Options(
-        sweep_ns=20 * MILLISECOND, watch_ns=50 * MILLISECOND, money_ns=50 * MILLISECOND
-    )
+    quick = Options(sweep_ns=20 * MILLISECOND, watch_ns=50 * MILLISECOND, money_ns=50 * MILLISECOND)
     setup = GuardianSetup(
         mode_dir=directory,
         mode=AccountMode.PAPER,

@@ -70,9 +70,7 @@ async def test_order_across_lost_connections(floor: Floor) -> None:
         relay = Relay(port, random.Random(1))
         try:
             override = {"password_in": "none", "mass_status": "each", "positions": "fills"}
-            trader = await floor.trader(
-                await relay.start(), target_comp_id="QF", override=override
-            )
+            trader = await floor.trader(await relay.start(), target_comp_id="QF", override=override)
             order = trader.order(size=5, price=11)
             assert isinstance(await trader.venue.submit(order), Accepted)
             await trader.told(order, NEW, TRADE)

@@ -1,4 +1,4 @@
-"""Questions that wait for their answers: each by its own id, each answer in one or many messages."""
+"""Questions that wait for their answers, each by an id of its own."""
 
 import asyncio
 from collections.abc import Callable

@@ -17,7 +17,7 @@ from msgspec import Struct
 from bascule.model.enums import Side
 from bascule.model.errors import VenueTerminal
 from bascule.model.ids import AccountId, VenueSymbol
-from bascule.model.values import ZERO, Instant, text
+from bascule.model.values import Instant, text
 from bascule.venues.fix.orders import Known
 
 _VERSION = 1
@@ -50,7 +50,10 @@ class FillRow(Struct, frozen=True, kw_only=True):
 
 
 _COLUMNS = FillRow.__struct_fields__
-_PUT = f"INSERT OR REPLACE INTO fills ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"
+_PUT = (
+    f"INSERT OR REPLACE INTO fills ({', '.join(_COLUMNS)}) "
+    f"VALUES ({', '.join('?' * len(_COLUMNS))})"
+)
 
 
 class Blotter:
@@ -119,20 +122,6 @@ class Blotter:
         """Give the live fills of an account at or after an instant, oldest first."""
         where = "account = ? AND at >= ? AND state = 'live' ORDER BY at, rowid"
         return list(self._fills(where, account, since))
-
-    def net(self, account: AccountId) -> dict[VenueSymbol, tuple[Decimal, Decimal]]:
-        """Give (signed quantity, average price) by symbol, as all live fills make it."""
-        held: dict[VenueSymbol, tuple[Decimal, Decimal]] = {}
-        for fill in self.fills(account, Instant(0)):
-            quantity, average = held.get(fill.venue_symbol, (ZERO, ZERO))
-            signed = fill.quantity * fill.side.sign
-            total = quantity + signed
-            if quantity * signed >= 0:
-                average = (average * quantity + fill.price * signed) / total
-            elif total * quantity < 0:
-                average = fill.price
-            held[fill.venue_symbol] = total, average
-        return held
 
     def keep_orders(self, orders: Iterable[Known]) -> None:
         """Write orders as they are now."""

@@ -7,6 +7,7 @@ counterparty is asked, and its message is never given out again.
 import asyncio
 from collections import OrderedDict, deque
 from collections.abc import Awaitable, Callable, Sequence
+from typing import ClassVar
 
 import msgspec
 
@@ -18,7 +19,7 @@ from bascule.model.account import Capabilities
 from bascule.model.enums import ExecType
 from bascule.model.errors import VenueTerminal, VenueTransient
 from bascule.model.ids import AccountId, ClOrdID, VenueSymbol
-from bascule.model.instrument import Listing
+from bascule.model.instrument import Listing, Quote
 from bascule.model.order import (
     AccountSnapshot,
     CancelOrder,
@@ -38,6 +39,7 @@ from bascule.venues.fix.instruments import Names
 from bascule.venues.fix.intake import Heard, Intake
 from bascule.venues.fix.line import Line
 from bascule.venues.fix.orders import Change, Known, Orders
+from bascule.venues.fix.positions import Net, add_up, profit
 from bascule.venues.fix.profile import Profile
 from bascule.venues.fix.requests import CANCEL, NEW_ORDER, REPLACE, Writer
 from bascule.venues.fix.settings import Plan, read, store
@@ -87,6 +89,8 @@ class FixVenue:
         self._numbers: OrderedDict[int, str] = OrderedDict()
         self._symbols: dict[VenueSymbol, None] = {}
         self._book = mapping.Book(self.names)
+        self._quotes: dict[VenueSymbol, Quote] = {}
+        self._listings: dict[VenueSymbol, Listing] = {}
         self._news: asyncio.TimerHandle | None = None
         self._commit_timer: asyncio.TimerHandle | None = None
         self._taken: dict[Line, int] = {}
@@ -314,12 +318,13 @@ class FixVenue:
 
     def _on_quote(self, line: Line, message: Message) -> None:
         for quote in self._book.take(message, self.now()):
+            self._quotes[quote.venue_symbol] = quote
             self._tell(quote)
 
     def _on_answer(self, line: Line, message: Message) -> None:
         self.answers.other(message)
 
-    _acts: dict[bytes, Callable[["FixVenue", Line, Message], None]] = {
+    _acts: ClassVar[dict[bytes, Callable[["FixVenue", Line, Message], None]]] = {
         b"8": _on_report,
         b"9": _on_change_refused,
         b"j": _on_business_reject,
@@ -498,9 +503,14 @@ class FixVenue:
         if self.profile.positions == "request":
             return await self.answers.positions(account)
         held = tuple(
-            VenuePosition(account=account, venue_symbol=name, quantity=quantity, avg_price=price)
-            for name, (quantity, price) in self.blotter.net(account).items()
-            if quantity
+            VenuePosition(
+                account=account,
+                venue_symbol=name,
+                quantity=net.quantity,
+                avg_price=net.average,
+            )
+            for name, net in self._sums(account).items()
+            if net.quantity
         )
         return PositionsSnapshot(held, True, self.now())
 
@@ -513,21 +523,26 @@ class FixVenue:
         return FillsSnapshot(self.intake.fills(account, since), complete, self.now())
 
     async def account(self, account: AccountId) -> AccountSnapshot:
-        """Money in an account: asked for, or what the settings say where FIX does not tell."""
+        """Money in an account: asked for, or what the settings say and its fills made of it."""
         if self.profile.money == "collateral":
             return await self.answers.money(account, self._specs[account].currency)
         spec = self._specs[account]
-        stated = self.plan.settings.balances.get(spec.login, spec.initial_balance)
-        balance = stated if stated is not None else ZERO
+        stated = self.plan.settings.balances.get(spec.login, spec.initial_balance) or ZERO
+        realized, unrealized = profit(
+            self._sums(account), self._listings, self._quotes, spec.currency
+        )
         return AccountSnapshot(
             account=account,
             currency=spec.currency,
-            balance=balance,
-            equity=balance,
+            balance=stated + realized,
+            equity=stated + realized + unrealized,
             margin_used=ZERO,
-            free_margin=balance,
+            free_margin=stated + realized + unrealized,
             at=self.now(),
         )
+
+    def _sums(self, account: AccountId) -> dict[VenueSymbol, Net]:
+        return add_up(self.blotter.fills(account, Instant(0)))
 
     async def identity(self, account: AccountId) -> VenueAccount:
         """Who the account is. FIX does not tell: the settings' word is all there is."""
@@ -542,7 +557,9 @@ class FixVenue:
             told = await self.answers.securities()
         wanted = dict.fromkeys((*self.names.stated(), *told))
         listings = [self.names.listing(name, told.get(name) or Fields([])) for name in wanted]
-        return tuple(listing for listing in listings if listing is not None)
+        found = tuple(listing for listing in listings if listing is not None)
+        self._listings = {listing.venue_symbol: listing for listing in found}
+        return found
 
     async def subscribe(self, account: AccountId, symbols: Sequence[VenueSymbol]) -> None:
         """Ask for quotes of these symbols, now and after every logon."""

@@ -16,7 +16,7 @@ from decimal import Decimal
 from hmac import compare_digest
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
 
@@ -87,7 +87,7 @@ class Admin:
         self._exchange.commit()
         return list(self._exchange.ledger.rows(table, 0, 10_000))
 
-    _acts: dict[str, Callable[..., Any]] = {
+    _acts: ClassVar[dict[str, Callable[..., Any]]] = {
         "quote": _quote,
         "arm": _arm,
         "disarm": _disarm,

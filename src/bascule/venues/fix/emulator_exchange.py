@@ -319,25 +319,22 @@ class Exchange:
 
 def lose_next(link: Link) -> None:
     """Lose on the wire what a session writes next: a true gap."""
-    peer = link.peer
+    peer: Any = link.peer
     if peer is None:
         return
-    write = peer.write
 
     def lost(data: bytes) -> None:
-        setattr(peer, "write", write)
+        del peer.write  # the next one goes out again
 
-    setattr(peer, "write", lost)
+    peer.write = lost
 
 
 def hang_up(link: Link) -> None:
-    """Cut a session's connection at once; what it had still to write is lost."""
-    peer: Any = link.peer
+    """Cut a session's connection at once; what it had still to say waits for the next one."""
+    peer = link.peer
     if peer is not None:
-        transport = peer._transport
         link.detach(peer)
-        if transport is not None:
-            transport.abort()
+        peer.hang_up()
 
 
 def crash() -> None:

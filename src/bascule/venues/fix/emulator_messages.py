@@ -1,4 +1,4 @@
-"""What the FIX emulator says and reads: its broker's words as messages of 4.2 or 4.4, and back. Pure.
+"""What the FIX emulator says and reads: its broker's words as messages, and back. Pure.
 
 It shares no table with the client, so that one mistake cannot hide in both.
 """
@@ -342,9 +342,9 @@ def symbol_of(asked: Fields, instruments: Mapping[VenueSymbol, list[Field]]) -> 
     named = {tag: value for tag in (22, 48, 55, 167, 200, 207) if (value := asked.get(tag))}
     for name, fields in instruments.items():
         known = dict(fields)
-        if named and all(known.get(tag, value) == value for tag, value in named.items()):
-            if 48 in named or named.get(55) == known.get(55):
-                return name
+        agrees = all(known.get(tag, value) == value for tag, value in named.items())
+        if agrees and (48 in named or named.get(55) == known.get(55)):
+            return name
     return None
 
 

@@ -29,6 +29,8 @@ from bascule.venues.fix.profile import Profile
 SEEN_MAX = 4096
 """Reports of no fill that are remembered, so that the drop copy's twin is not told again."""
 
+_STATUS = "status"
+"""The source of a fill that was worked out from an order's total."""
 _FINEST = Decimal("0.00000001")
 _CHANGED = (ExecType.CANCELED, ExecType.REPLACED, ExecType.PENDING_CANCEL, ExecType.PENDING_REPLACE)
 _LIVE_KINDS = (ExecType.NEW, ExecType.PENDING_NEW, ExecType.TRIGGERED)
@@ -200,7 +202,8 @@ class Intake:
     def _trade(self, told: Told, known: Known, source: str, heard: Heard) -> None:
         self._bind(told, known)
         heard.outcomes.append((known.cl_ord_id, Accepted(VenueOrderId(told.order_id), told.at)))
-        if told.last_qty <= 0:
+        covered = known.made_up and told.cum_qty is not None and told.cum_qty <= known.cum_qty
+        if told.last_qty <= 0 or (covered and source != _STATUS):
             return
         price = told.last_price or _last_price(told, known)
         fill = FillRow(
@@ -256,8 +259,15 @@ class Intake:
         if self._profile.lost_fills != "reconstruct":
             heard.lost.append(f"{known.cl_ord_id} ({missing} of {told.cum_qty})")
             return heard
-        self._trade(changed(told, kind=ExecType.TRADE, last_qty=missing, last_price=ZERO,
-                            key=f"c{told.cum_qty}"), known, "status", heard)  # fmt: skip
+        fill = changed(
+            told,
+            kind=ExecType.TRADE,
+            last_qty=missing,
+            last_price=ZERO,
+            key=f"c{told.cum_qty}",
+        )
+        known.made_up += missing
+        self._trade(fill, known, _STATUS, heard)
         return heard
 
     # --- answers --------------------------------------------------------------------------------

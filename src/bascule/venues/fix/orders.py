@@ -19,8 +19,9 @@ class Known(Struct, kw_only=True):
     """One order.
 
     ``cl_ord_id`` is its first id and the one that Bascule knows it by; ``current`` the id of its
-    last accepted state, ``ids`` all ids in their order. ``foreign`` is True for one that Bascule
-    did not send.
+    last accepted state, ``ids`` all ids in their order. ``cum_qty`` and ``avg_price`` are those of
+    the fills that were counted, ``made_up`` the part of them that was worked out from a total.
+    ``foreign`` is True for one that Bascule did not send.
     """
 
     account: AccountId
@@ -38,6 +39,7 @@ class Known(Struct, kw_only=True):
     expire_at: Instant | None = None
     cum_qty: Decimal = ZERO
     avg_price: Decimal = ZERO
+    made_up: Decimal = ZERO
     ended: bool = False
     foreign: bool = False
 

@@ -129,7 +129,7 @@ def _check(settings: FixSettings, profile: Profile, context: VenueContext, where
     if settings.cancel_on_disconnect and not profile.cancel_on_disconnect:
         raise ConfigError(
             f"{where}: the profile {settings.profile} knows no way to ask for cancel on "
-            "disconnect; remove cancel_on_disconnect, or ask the counterparty to set it for the session"
+            "disconnect; remove cancel_on_disconnect, or have the counterparty set it"
         )
     if not profile.send_account and len(context.accounts) > 1:
         raise ConfigError(
