@@ -64,11 +64,7 @@ def check(
             | (_as_json(report) if report else {})
         )
     else:
-        typer.echo(f"Configuration  {settings.file or 'the demonstration'}")
-        typer.echo(f"Mode           {settings.mode.value}, data in {settings.data.path}")
-        for what in ("venues", "accounts", "sources", "routes"):
-            names = ", ".join(one.id for one in getattr(settings, what)) or "none"
-            typer.echo(f"{what.capitalize():<14} {names}")
+        _print_what(settings)
         for problem in problems:
             typer.secho(f"Problem        {problem['what']}", fg="red", err=True)
             if problem["to_do"]:
@@ -88,6 +84,14 @@ def check(
         raise typer.Exit(Exit.CONFIGURATION)
     if report and not report.ok:
         raise typer.Exit(Exit.VENUE)
+
+
+def _print_what(settings: "Config") -> None:
+    typer.echo(f"Configuration  {settings.file or 'the demonstration'}")
+    typer.echo(f"Mode           {settings.mode.value}, data in {settings.data.path}")
+    for what in ("venues", "accounts", "sources", "routes"):
+        names = ", ".join(one.id for one in getattr(settings, what)) or "none"
+        typer.echo(f"{what.capitalize():<14} {names}")
 
 
 def _public(config: "Config", url: str, *, as_json: bool) -> None:
