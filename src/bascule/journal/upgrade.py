@@ -107,7 +107,7 @@ def altered(connection: apsw.Connection, schema: Schema) -> str:
     every row. What a user added is left alone.
     """
     found = set(connection.execute(_OBJECTS))
-    return next((name.decode() for _, name, *_ in _made(schema) - found), "")
+    return next((name.decode() for _, name, *_ in sorted(_made(schema) - found)), "")
 
 
 _OBJECTS = (
