@@ -253,6 +253,8 @@ async def test_the_password_is_in_no_log(trader: Trader, house: Exchange) -> Non
         ({"cancel_on_disconnect": True}, "cancel on disconnect"),
         ({"drop_copy": {"port": 1}}, "sender_comp_id"),
         ({"profile": "binance"}, "Ed25519"),
+        ({"schedule": {"zone": "Mars", "start": "17:00", "end": "16:00"}}, "America/Chicago"),
+        ({"schedule": {"zone": "UTC", "start": "17", "end": "x"}}, "HH:MM"),
         ({"header": {"SenderSubID": "x"}}, "tag number"),
         ({"tls": True, "tls_ca_file": "/nowhere/ca.pem"}, "tls_ca_file"),
     ],
@@ -262,6 +264,14 @@ def test_settings_that_cannot_be(words: dict[str, object], said: str, tmp_path: 
     with pytest.raises(ConfigError) as caught:
         Trader(tmp_path, 5000, **words)
     assert said in caught.value.message
+
+
+def test_hours_of_a_session(tmp_path: Path) -> None:
+    """A week's or a day's hours, in the counterparty's own zone."""
+    week = {"zone": "UTC", "start": "22:00", "end": "21:00", "start_day": "sun", "end_day": "fri"}
+    config = Trader(tmp_path, 5000, schedule=week).venue.plan.sessions["trade"][0]
+    assert config.schedule is not None
+    assert (config.schedule.start_day, config.schedule.end_day) == (6, 4)
 
 
 def test_a_password_must_be_there(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The whole engine on a FIX venue: signals with brackets, cuts in mid-order, drop copy, restarts."""
+"""The whole engine on a FIX venue: brackets, cuts in mid-order, drop copy, restarts."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager

@@ -112,7 +112,7 @@ def test_ctrader_has_two_sessions(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("profile", ORDER)
 def test_order(profile: str) -> None:
-    """A limit order in the profile's own words, automated and with nothing that it does not take."""
+    """A limit order in the profile's own words, and with nothing that it does not take."""
     order = NewOrder(
         account=spec().id,
         cl_ord_id=ClOrdID("bayx-1a-2e"),

@@ -83,6 +83,7 @@ class Line(Application):
         self._now = now
         self._queue: list[Callable[[], None]] = []
         self._last = 0
+        self._created = 0
         self._link: Link | None = None
         self._initiator: Initiator | None = None
         self._worker: ThreadPoolExecutor | None = None
@@ -111,6 +112,7 @@ class Line(Application):
         )
         self._link = Link(session, store, self, self._worker, log=self._note, now=self._now)
         self._initiator = Initiator(self._link, self._address, log=self._note, now=self._now)
+        self._created = store.created_ns
         self._link.start()
         self._task = asyncio.get_running_loop().create_task(self._initiator.run())
 
@@ -162,10 +164,12 @@ class Line(Application):
         self._queue.append(lambda: self._owner.line_refused(self, refused))
 
     def logged_on(self, link: Link, reset: bool) -> None:
-        """Keep the logon until it is durable."""
-        if reset:
+        """Keep the logon until it is durable. Numbers also begin anew with the session's hours."""
+        created, self._created = self._created, link.session.store.created_ns
+        anew = reset or created != self._created
+        if anew:
             self._last = 0
-        self._queue.append(lambda: self._go_up(reset))
+        self._queue.append(lambda: self._go_up(anew))
 
     def _go_up(self, reset: bool) -> None:
         self.up = True

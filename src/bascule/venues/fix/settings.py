@@ -2,14 +2,17 @@
 
 import ssl
 from collections.abc import Mapping
+from datetime import time
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal, TypeVar
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 from msgspec import Struct, field
 
 from bascule.fix.config import Credentials, SessionConfig, version_named
+from bascule.fix.schedule import Schedule
 from bascule.fixwire.initiator import Address
 from bascule.model.errors import ConfigError, SecretError
 from bascule.venues.fix.instruments import InstrumentSettings
@@ -33,6 +36,20 @@ class SessionSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     username: str = ""
     password: str = ""
     header: dict[str, str] = field(default_factory=dict)
+
+
+class ScheduleSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """``[venues.x.schedule]``: the hours of every session, by the clock of a zone.
+
+    ``start`` and ``end`` are ``HH:MM``; with ``start_day`` and ``end_day`` (``mon`` to ``sun``) the
+    session is a week's, else a day's. Numbers begin at 1 with each.
+    """
+
+    zone: str
+    start: str
+    end: str
+    start_day: str = ""
+    end_day: str = ""
 
 
 class FixSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -59,6 +76,7 @@ class FixSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     news_timeout_s: float = 30.0
     balances: dict[str, Decimal] = field(default_factory=dict)
     instruments: tuple[InstrumentSettings, ...] = ()
+    schedule: ScheduleSettings | None = None
     quote: SessionSettings | None = None
     drop_copy: SessionSettings | None = None
     override: dict[str, Any] = field(default_factory=dict)
@@ -164,6 +182,7 @@ def _session(
         role="initiator",
         heartbeat_s=settings.heartbeat_s or profile.heartbeat_s,
         credentials=_credentials(context, settings, profile, own, sender),
+        schedule=_schedule(settings.schedule, where),
         header=tuple((int(tag), value.encode()) for tag, value in sorted(fields.items())),
         reset_on_logon=profile.reset_on_logon or name == "quote",
         keep_incoming=name != "quote",
@@ -171,6 +190,30 @@ def _session(
     host = own.host or settings.host
     address = Address(host=host, port=own.port or settings.port, tls=_tls(settings, where))
     return config, address
+
+
+_DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+
+
+def _schedule(stated: ScheduleSettings | None, where: str) -> Schedule | None:
+    if stated is None:
+        return None
+    days = [stated.start_day, stated.end_day]
+    try:
+        ZoneInfo(stated.zone)
+        weekly = [_DAYS.index(day) for day in days] if any(days) else [None, None]
+        return Schedule(
+            zone=stated.zone,
+            start=time.fromisoformat(stated.start),
+            end=time.fromisoformat(stated.end),
+            start_day=weekly[0],
+            end_day=weekly[1],
+        )
+    except (ValueError, ZoneInfoNotFoundError) as error:
+        raise ConfigError(
+            f"{where}: schedule: {error}; zone is one such as America/Chicago, start and end are "
+            "HH:MM, start_day and end_day both or neither are mon to sun"
+        ) from None
 
 
 def _credentials(
