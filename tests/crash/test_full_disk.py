@@ -4,7 +4,6 @@ import os
 import shutil
 import subprocess
 import sys
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -38,7 +37,7 @@ def small(tmp_path: Path) -> Iterator[SmallDisk]:
     place.mkdir()
     image.write_bytes(bytes(SIZE_KB * 1_024))
     if not _mounted(image, place):
-        warnings.warn("no loop mount here: a simulated disk says that it is full", stacklevel=1)
+        print("no loop mount here: a simulated disk says that it is full")
         disk = FaultyDisk("full")
         disk.error, disk.fail_at = apsw.FullError, AFTER
         yield SmallDisk(place, place / "ballast", disk)
