@@ -5,7 +5,7 @@ from bascule.sim.shell.script import Script, ScriptWorld
 
 _TWO = ("alpha", "gamma")
 _ALL = ("alpha", "beta", "gamma")
-_BURST = 4
+_BURST = 3
 
 
 async def _submit(world: ScriptWorld) -> None:
