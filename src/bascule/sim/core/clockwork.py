@@ -26,12 +26,13 @@ class Clockwork:
 
     def run_until(self, end: int) -> None:
         """Do what is due up to an instant, in its order, and stand there."""
-        due = self._due
+        due, pop = self._due, heapq.heappop
         while due and due[0][0] <= end:
-            at, count, host, do = heapq.heappop(due)
+            at, count, host, do = pop(due)
             if host and at < self.frozen_until:
                 heapq.heappush(due, (self.frozen_until, count, host, do))
                 continue
-            self.now = Instant(max(at, self.now))
+            if at > self.now:
+                self.now = Instant(at)
             do()
         self.now = Instant(max(end, self.now))

@@ -95,6 +95,7 @@ class Host:
         self.market = Market()
         self.runs = 0
         self.poll_ns = POLL_NS
+        self._venues = {spec.id: spec.venue for spec in settings.accounts.values()}
         self.adopting = ""
         """Set while a person takes over whatever positions the next looks show: who, and why."""
         self._lanes: Lanes
@@ -286,15 +287,17 @@ class Host:
     # --- timers and looks -----------------------------------------------------------------------
 
     def _poll(self) -> None:
-        now = self.clock.now
-        if any(account.watched for account in self.state.accounts.values()):
-            self.feed(inp.Ticked(now))
+        now, up = self.clock.now, self.network.up
         for account in self.state.accounts.values():
-            if account.id in self._looking or not self._up(account.id):
+            if account.watched:
+                self.feed(inp.Ticked(now))
+                break
+        for name, account in self.state.accounts.items():
+            if name in self._looking or not up.get(self._venues[name]):
                 continue
-            waited = now - self._looked_at.get(account.id, now)
-            if waited >= patience(account, self.settings.capabilities[account.id]):
-                self.want(account.id, "timer")
+            waited = now - self._looked_at.get(name, now)
+            if waited >= patience(account, self.settings.capabilities[name]):
+                self.want(name, "timer")
         self._mine(self.poll_ns, self._poll)
 
     def _up(self, account: AccountId) -> bool:

@@ -27,7 +27,7 @@ from bascule.sim.core.world import LOT, STRATEGIES, SYMBOLS, TICK
 
 CALM_NS = 75 * SECOND
 """How long after the faults have stopped everything must have come to a known state."""
-_CALM_POLL_NS = 2 * SECOND
+_CALM_POLL_NS = 4 * SECOND
 _SCOPES = ("all", "account:acc0", "venue:v0", "firm:firm", "strategy:alpha")
 _LATCH_SCOPES = _SCOPES[:4]
 _T = TypeVar("_T")
