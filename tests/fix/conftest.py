@@ -2,4 +2,12 @@
 
 from importlib.util import find_spec
 
-collect_ignore = [] if find_spec("quickfix") else ["test_interop.py", "test_crash.py"]
+collect_ignore = (
+    []
+    if find_spec("quickfix")
+    else [
+        "test_interop.py",
+        "test_crash.py",
+        "test_intake.py",
+    ]
+)

@@ -19,6 +19,9 @@ def source_lines(root: str, sources: Iterable[Source], *, reveal: bool) -> list[
     for source in sources:
         if source.folder is not None:
             lines.append(f"  files    {source.name:<14} {source.folder}")
+        elif source.fix is not None:
+            at = f"{source.fix.host}:{source.fix.port}"
+            lines.append(f"  fix      {source.name:<14} {at}  ({source.fix.name})")
         elif source.bearer:
             proof = "with its bearer token"
             lines.append(f"  intents  {source.name:<14} {root}/v1/intents  ({proof})")

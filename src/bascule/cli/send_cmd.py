@@ -112,6 +112,11 @@ def _source(config: "Config", name: str) -> "Source":
             f"Source {spec.id!r} watches a folder. Nothing was sent.",
             hint=f"Put a file into {spec.folder}.",
         )
+    if spec.kind == "fix":
+        raise UsageError(
+            f"Source {spec.id!r} is a FIX session. Nothing was sent.",
+            hint="Connect with its client, or replay a log to it: `bascule fix replay`.",
+        )
     return spec.source(secrets_of(config).get)
 
 

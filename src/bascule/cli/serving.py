@@ -21,6 +21,7 @@ from msgspec import Struct
 from bascule.api.auth import operator_token
 from bascule.api.dispatch import Asgi, build_asgi
 from bascule.api.served import Served
+from bascule.cli.fix_feed import JournalFeed
 from bascule.cli.guardian_child import GuardianBeside
 from bascule.cli.setup import Prepared, prepare
 from bascule.cli.watching import Watching
@@ -33,6 +34,7 @@ from bascule.journal.wirelog import Direction, WireLog
 from bascule.model.errors import ConfigError, invariant
 from bascule.signals import dialects
 from bascule.signals.intake.files import FileIntake, make_folders
+from bascule.signals.intake.fix import FixIntake
 from bascule.signals.intake.http import HttpIntake
 from bascule.signals.intake.source import Source
 
@@ -210,7 +212,7 @@ async def _serve_runtime(
     served = Served(runtime, prepared.second_factor)
     dialects.detect("")  # loads every dialect, so that the first signal need not wait for it
     intake = HttpIntake(
-        [source for source in prepared.sources if source.folder is None],
+        [source for source in prepared.sources if source.over_http],
         runtime,
         clock=runtime.clock.now,
         on_unauthenticated=served.turned.count,
@@ -221,6 +223,15 @@ async def _serve_runtime(
         for source in prepared.sources
         if source.folder is not None
     ]
+    sessions = FixIntake(
+        [source for source in prepared.sources if source.fix is not None],
+        runtime,
+        JournalFeed(runtime.owner, config.data.journal),
+        directory=config.data.fix,
+        clock=runtime.clock.now,
+        on_unauthenticated=served.turned.count,
+    )
+    await sessions.start()
     app = build_asgi(served, intake, token, may_read=intake.bears)
     server = _Server(_uvicorn_config(app))
     async with asyncio.TaskGroup() as group:
@@ -230,6 +241,7 @@ async def _serve_runtime(
         running = Running(config, runtime, served, prepared.sources, ended)
         shown = group.create_task(show(running))
         beside = [group.create_task(_watch(files, runtime)) for files in watched]
+        beside.append(group.create_task(sessions.run()))
         beside.append(group.create_task(watching.run(runtime)))
         beside.append(group.create_task(guardian.keep()))
         stopped = group.create_task(ended.wait())

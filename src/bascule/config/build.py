@@ -36,6 +36,7 @@ from bascule.model.account import (
 from bascule.model.enums import AccountMode
 from bascule.model.ids import AccountId, RouteId, SourceId, StrategyId, VenueId
 from bascule.model.values import ONE, ZERO, Currency, Duration
+from bascule.signals.intake.fix_terms import FixTerms
 from bascule.signals.intake.source import Rate, Source
 from bascule.signals.profile import Profile
 from bascule.signals.reading import Reader
@@ -57,18 +58,23 @@ class VenueSpec(Struct, frozen=True, kw_only=True):
 
 
 class SourceSpec(Struct, frozen=True, kw_only=True):
-    """A sender of signals whose secrets are still names; ``folder`` is one that is watched."""
+    """A sender of signals whose secrets are still names; ``folder`` is one that is watched.
+
+    Files that it names are relative to ``beside``.
+    """
 
     id: SourceId
     kind: str
     settings: SourceSettings
     folder: Path | None = None
+    beside: Path = Path()
 
     @property
     def secrets(self) -> tuple[str, ...]:
         """Name every secret it needs."""
         own = self.settings
-        named = (own.path_secret, own.body_secret, *own.hmac_secrets, own.bearer_secret)
+        named = [own.path_secret, own.body_secret, *own.hmac_secrets, own.bearer_secret]
+        named += [own.fix.password_secret] if own.fix is not None else []
         return tuple(name for name in named if name)
 
     def source(self, resolve: Resolve) -> Source:
@@ -110,6 +116,26 @@ class SourceSpec(Struct, frozen=True, kw_only=True):
             allow_from=own.allow_from,
             client_certificate=own.client_certificate,
             folder=self.folder,
+            fix=self._fix(value),
+        )
+
+    def _fix(self, value: Resolve) -> FixTerms | None:
+        own = self.settings.fix
+        if own is None:
+            return None
+        return FixTerms(
+            version=own.begin_string,
+            host=own.host,
+            port=own.port,
+            sender=own.sender,
+            target=own.target,
+            role=own.role,
+            username=own.username,
+            password=value(own.password_secret),
+            accounts=own.accounts,
+            reset_on_logon=own.reset_on_logon,
+            certificate=self.beside / own.certificate if own.certificate else None,
+            key=self.beside / own.key if own.key else None,
         )
 
 
@@ -190,6 +216,7 @@ def build(settings: Settings, file: Path | None, environ: Mapping[str, str]) -> 
                 kind=source.kind,
                 settings=source,
                 folder=_beside(file, source.folder) if source.folder else None,
+                beside=beside,
             )
             for name, source in settings.sources.items()
         ),

@@ -61,6 +61,11 @@ class DataDirectory(Struct, frozen=True):
         return self.path / "wire.db"
 
     @property
+    def fix(self) -> Path:
+        """The stores of FIX sessions in which Bascule is the broker."""
+        return self.path / "fix"
+
+    @property
     def log(self) -> Path:
         """The program's own log, where it does not go to the terminal."""
         return self.path / "bascule.log"

@@ -80,10 +80,17 @@ def _accounts(table: Plain) -> Iterator[Problem]:
 def _sources(table: Plain) -> Iterator[Problem]:
     found = table.get("server")
     server = found if isinstance(found, Mapping) else {}
+    known = dict(_tables(table, "accounts"))
     for name, source in _tables(table, "sources"):
         dialect = source.get("dialect")
         if isinstance(dialect, str) and dialect and dialect not in dialects.names():
             yield _unknown(("sources", name, "dialect"), dialect, "dialect", dialects.names())
+        session = source.get("fix")
+        named = _list(session, "accounts") if isinstance(session, Mapping) else ()
+        for number, account in enumerate(named):
+            if isinstance(account, str) and account not in known:
+                place = ("sources", name, "fix", "accounts", number)
+                yield _unknown(place, account, "account", known)
         if source.get("client_certificate") and not _list(server, "trusted_proxies"):
             yield Problem(
                 code="no_trusted_proxy",

@@ -34,6 +34,7 @@ from bascule.config.fields import (
     WholeNumber,
 )
 from bascule.config.firm import BufferSettings, NewsSettings, PermissionSettings
+from bascule.config.fix_settings import FixSettings
 from bascule.config.guardian_settings import GuardianSettings
 from bascule.config.limits import (
     LimitSettings,
@@ -167,7 +168,7 @@ class ProfileSettings(Table):
 class SourceSettings(Table):
     """One sender of signals: how it proves who it is, and how its messages are read."""
 
-    kind: Literal["webhook", "intents", "files"]
+    kind: Literal["webhook", "intents", "files", "fix"]
     folder: str = ""
     dialect: str = ""
     path_secret: SecretName = ""
@@ -182,6 +183,7 @@ class SourceSettings(Table):
     rate: RateSettings = RateSettings()
     profile: ProfileSettings = ProfileSettings()
     mapping: MappingSettings | None = None
+    fix: FixSettings | None = None
 
     @model_validator(mode="after")
     def _mapping_goes_with_its_dialect(self) -> Self:
@@ -194,6 +196,11 @@ class SourceSettings(Table):
     @model_validator(mode="after")
     def _has_its_own_proof(self) -> Self:
         of_webhook = {key for key in _WEBHOOK_PROOFS if getattr(self, key)}
+        if self.kind == "fix":
+            self._is_session()
+            return self
+        if self.fix is not None:
+            raise wrong("fix", 'belongs to kind = "fix"')
         if self.kind == "files":
             for key in _PROOFS:
                 if getattr(self, key):
@@ -214,6 +221,15 @@ class SourceSettings(Table):
         if not self.bearer_secret:
             raise wrong("bearer_secret", 'kind = "intents" needs it')
         return self
+
+    def _is_session(self) -> None:
+        if self.fix is None:
+            raise wrong("fix", 'kind = "fix" needs it')
+        for key in ("folder", "dialect", *_PROOFS):
+            if key != "allow_from" and getattr(self, key):
+                raise wrong(key, 'does not go with kind = "fix"')
+        if self.fix.role == "orders" and self.strategy in (None, "*"):
+            raise wrong("strategy", 'kind = "fix" needs the one that its orders belong to')
 
 
 _WEBHOOK_PROOFS = ("path_secret", "body_secret", "hmac_secrets")

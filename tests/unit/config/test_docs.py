@@ -13,6 +13,7 @@ from pydantic_core import PydanticUndefined
 from bascule.config import (
     faces_settings,
     firm,
+    fix_settings,
     guardian_settings,
     mapping,
     settings,
@@ -43,6 +44,7 @@ TABLES = (
     firm.NewsSettings,
     settings.SourceSettings,
     settings.ProfileSettings,
+    fix_settings.FixSettings,
     mapping.MappingSettings,
     mapping.ConditionSettings,
     mapping.SizeSettings,

@@ -10,6 +10,7 @@ from bascule.model.errors import ConfigError
 from bascule.model.values import Duration
 from bascule.signals import dialects
 from bascule.signals.intake.certificate import FORMS
+from bascule.signals.intake.fix_terms import FixTerms
 from bascule.signals.intake.senders import addresses, senders, wanted_certificate
 from bascule.signals.message_map import MessageMap
 from bascule.signals.profile import Profile
@@ -50,6 +51,7 @@ class Source(Struct, frozen=True, kw_only=True):
     ``allow_from`` are addresses, networks or names of known senders, and empty allows any.
     ``client_certificate`` is what a trusted proxy must have verified, as ``senders`` reads it.
     ``folder`` is watched for files instead, and then who may write in it is the only proof.
+    ``fix`` is a FIX session instead, whose password is its proof.
     """
 
     name: str
@@ -67,11 +69,19 @@ class Source(Struct, frozen=True, kw_only=True):
     allow_from: tuple[str, ...] = ()
     client_certificate: str = ""
     folder: Path | None = None
+    fix: FixTerms | None = None
+
+    @property
+    def over_http(self) -> bool:
+        """Whether it posts: neither files nor FIX."""
+        return self.folder is None and self.fix is None
 
     @property
     def secrets(self) -> tuple[str, ...]:
         """Every secret of this source, longest first, so that striking one spoils no other."""
         held = {self.path_token, self.body_secret, self.bearer, *self.hmac_secrets} - {""}
+        if self.fix is not None:
+            held.add(self.fix.password)
         return tuple(sorted(held, key=len, reverse=True))
 
     def reader(self, dialect: str | None = None) -> Reader:
@@ -107,6 +117,11 @@ class Source(Struct, frozen=True, kw_only=True):
     def _faults(self) -> list[tuple[bool, str]]:
         watched = self.folder is not None
         return [
+            *(self.fix.faults() if self.fix is not None else []),
+            (
+                self.fix is not None and not self.strategy and self.fix.role == "orders",
+                "a FIX client's orders name no strategy; set the strategy they belong to",
+            ),
             (not _NAME.fullmatch(self.name), "a name is lower-case letters, digits, - and _"),
             (
                 watched and bool(self.secrets or self.allow_from or self.client_certificate),

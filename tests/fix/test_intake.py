@@ -1,0 +1,151 @@
+"""Bascule as the broker of QuickFIX clients: orders in, reports of all accounts out, each once."""
+
+import asyncio
+import random
+from collections import Counter
+from decimal import Decimal
+from pathlib import Path
+
+from bascule.signals.intake.source import Source
+from tests.fix.desk import WAIT_S, client, desk, session
+from tests.fix.relay import Relay
+from tests.ports import free_port
+
+
+async def test_an_order_fills_on_every_account_and_the_drop_copy_sees_it(tmp_path: Path) -> None:
+    """The client hears of its order with both children summed; the risk desk of each by itself."""
+    port = free_port()
+    sources = session("orders", port), session("risk", port, role="drop_copy")
+    async with (
+        desk(tmp_path / "engine", *sources),
+        client("orders", port, tmp_path / "orders") as orders,
+        client("risk", port, tmp_path / "risk") as risk,
+    ):
+        await orders.hears(event="logon")
+        await risk.hears(event="logon")
+        orders.say("buy EURUSD 0.1")
+        done = await orders.hears(event="8", order="a1", kind="F", status="2")
+        assert orders.heard(event="8")[0]["kind"] == "A"
+        fills = orders.heard(kind="F")
+        assert {(one["account"], one["quantity"]) for one in fills} == {
+            ("one", "0.1"),
+            ("two", "0.2"),
+        }
+        assert (done["filled"], done["leaves"], done["average"]) == ("0.3", "0", "1.16")
+        await risk.until(lambda: len(risk.heard(kind="F")) == 2)
+        assert {(one["account"], one["filled"], one["status"]) for one in risk.heard(kind="F")} == {
+            ("one", "0.1", "2"), ("two", "0.2", "2"),
+        }  # fmt: skip
+        assert {one["exec_id"] for one in risk.heard(kind="F")} == {one["exec_id"] for one in fills}
+
+
+async def test_a_listener_may_not_trade(tmp_path: Path) -> None:
+    """An order on a drop copy's session is refused before the engine hears of it."""
+    port = free_port()
+    async with (
+        desk(tmp_path / "engine", session("risk", port, role="drop_copy")) as house,
+        client("risk", port, tmp_path / "risk") as risk,
+    ):
+        await risk.hears(event="logon")
+        risk.say("buy EURUSD 0.1")
+        assert "only listens" in (await risk.hears(event="j"))["text"]
+        assert house.runtime.state.accounts["one"].orders == {}  # type: ignore[index]
+
+
+async def test_replace_and_cancel_follow_the_chain_of_names(tmp_path: Path) -> None:
+    """A replace renames the order, and a cancel of the new name takes every child back."""
+    port = free_port()
+    async with (
+        desk(tmp_path / "engine", session("orders", port)),
+        client("orders", port, tmp_path / "orders") as orders,
+    ):
+        await orders.hears(event="logon")
+        orders.say("buy EURUSD 0.1 1.1000")
+        await orders.hears(order="a1", kind="0")
+        orders.say("replace a1 0.2 1.1100")
+        await orders.hears(order="a2", original="a1", kind="5")
+        orders.say("status a2")
+        now = await orders.hears(order="a2", kind="I")
+        assert (now["status"], now["leaves"]) == ("0", "0.6")
+        orders.say("cancel a2")
+        end = await orders.hears(order="a3", original="a2", kind="4")
+        assert (end["status"], end["leaves"], end["filled"]) == ("4", "0", "0")
+        orders.say("cancel a2")
+        assert (await orders.hears(event="9", order="a4"))["reason"] == "0"
+
+
+async def test_what_risk_refuses_is_rejected_with_its_sentence(tmp_path: Path) -> None:
+    """An account that refuses is named; an order that all refuse is rejected with the check."""
+    port = free_port()
+    async with (
+        desk(tmp_path / "engine", session("orders", port), most="0.1"),
+        client("orders", port, tmp_path / "orders") as orders,
+    ):
+        await orders.hears(event="logon")
+        orders.say("buy EURUSD 5")
+        refused = await orders.hears(order="a1", kind="8", status="8")
+        assert "max_order" in refused["text"] and "one" in refused["text"]
+        orders.say("buy EURUSD 0.1")
+        half = await orders.hears(order="a2", kind="F", status="2")
+        assert half["filled"] == "0.1"
+        assert "two" in (await orders.hears(order="a2", kind="I"))["text"]
+
+
+async def test_a_break_loses_and_doubles_nothing(tmp_path: Path) -> None:
+    """What fills while the line is cut, or while Bascule is down, arrives once after it."""
+    port = free_port()
+    relay = Relay(port, random.Random(7))
+    there = await relay.start()
+    try:
+        await _break_twice(tmp_path, session("orders", port), there, relay)
+    finally:
+        await relay.stop()
+
+
+async def _break_twice(tmp_path: Path, source: Source, there: int, relay: Relay) -> None:
+    async with client("orders", there, tmp_path / "orders") as orders:
+        async with desk(tmp_path / "engine", source) as first:
+            await orders.hears(event="logon")
+            orders.say("buy EURUSD 0.1 1.1000")
+            await orders.hears(order="a1", kind="0")
+            relay.cut()
+            first.floor.fill()
+            await orders.hears(order="a1", kind="F", status="2")
+            orders.say("buy EURUSD 0.2 1.1000")
+            await orders.hears(order="a2", kind="0")
+            relay.cut()
+            first.floor.fill()
+        async with desk(tmp_path / "engine", source):
+            await orders.hears(order="a2", kind="F", status="2")
+    ids = Counter(one["exec_id"] for one in orders.heard(event="8"))
+    assert set(ids.values()) == {1}
+    total = sum(Decimal(one["quantity"]) for one in orders.heard(kind="F"))
+    assert total == Decimal("0.9")
+
+
+async def test_who_guesses_passwords_is_locked_out(tmp_path: Path) -> None:
+    """A wrong password logs nobody on, and after five the right one does not either for a while."""
+    port = free_port()
+    async with desk(tmp_path / "engine", session("orders", port)) as house:
+        async with client("orders", port, tmp_path / "bad", password="guess-guess") as bad:
+            async with asyncio.timeout(WAIT_S):
+                while not house.intake.closed("FIX.4.4-BASCULE-ORDERS"):
+                    await asyncio.sleep(0.1)
+            assert bad.heard(event="logon") == []
+        async with client("orders", port, tmp_path / "good") as good:
+            await asyncio.sleep(2.5)  # two tries of the client, which come a second apart
+            assert good.heard(event="logon") == []
+
+
+async def test_fix_4_2_says_the_same_in_its_own_words(tmp_path: Path) -> None:
+    """Fills are ExecType 1 and 2 there, and the password is in RawData."""
+    port = free_port()
+    async with (
+        desk(tmp_path / "engine", session("orders", port, version="FIX.4.2")),
+        client("orders", port, tmp_path / "orders", "--begin-string", "FIX.4.2") as orders,
+    ):
+        await orders.hears(event="logon")
+        orders.say("buy EURUSD 0.1")
+        await orders.hears(order="a1", kind="1", status="1")
+        done = await orders.hears(order="a1", kind="2", status="2")
+        assert done["filled"] == "0.3"
