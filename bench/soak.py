@@ -3,6 +3,7 @@
     python bench/soak.py [KILLS] [FREEZES] [DRILLS] [SEEDS]
 
 The defaults are 200, 50, 100 and 200,000; loopback only. SEEDS are those of the core simulation.
+Begins with the crash schedule: every scenario crashed after every step, four of them in pairs.
 Also drills of the kill switch, so many of each kind, and a flood: 1,000 alerts delivered ten times
 each, in any order, with two kills in between. Prints tables for docs/reliability.md and ends with 1
 when anything was lost or doubled, or was left open.
@@ -17,9 +18,11 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+import structlog
 from common import table
 
 from bascule.sim.core.campaign import run_seeds
+from bascule.sim.shell.schedule import Row, run_pairs, run_schedule, shortest
 from tests.crash.drills import WAYS, How, drill
 from tests.crash.flood import KILLS, Flood
 from tests.crash.storm import Storm, run_storm
@@ -126,6 +129,28 @@ def simulate(seeds: int) -> list[str]:
     return broken + [f"never reached: {name}" for name in count.missing()]
 
 
+def crashes() -> list[str]:
+    """Crash every scenario after every step, and the shortest in pairs; gives what was wrong."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
+    rows: list[Row] = run_schedule()
+    for row in run_pairs(shortest()):
+        row.scenario += ", pairs"
+        rows.append(row)
+    table(
+        "Crash schedule, and pairs of crashes",
+        ("scenario", "steps", "runs", "took s", "wrong"),
+        [
+            [row.scenario, row.points, row.runs, f"{row.seconds:.0f}", len(row.broken)]
+            for row in rows
+        ],
+    )
+    wrong = [str(run) for row in rows for run in row.broken]
+    for line in wrong:
+        print(line)
+    structlog.reset_defaults()
+    return wrong
+
+
 async def main() -> int:
     """Run everything and print the table."""
     kills = int(sys.argv[1]) if len(sys.argv) > 1 else 200
@@ -160,4 +185,5 @@ async def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(asyncio.run(main()))
+    failed = crashes()  # it brings a loop of its own
+    sys.exit(asyncio.run(main()) or bool(failed))

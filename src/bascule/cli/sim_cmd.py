@@ -37,6 +37,13 @@ def sim(
     cover: Annotated[
         bool, typer.Option("--coverage", help="Also say how often each thing was reached.")
     ] = False,
+    schedule: Annotated[
+        bool,
+        typer.Option("--schedule", help="Crash the real runtime after every step of scenarios."),
+    ] = False,
+    scenario: Annotated[
+        str, typer.Option("--scenario", help="Of the schedule, only this one.", show_default=False)
+    ] = "",
 ) -> None:
     """Run the engine's decisions against a disk, a network and a venue that misbehave.
 
@@ -45,6 +52,8 @@ def sim(
     """
     if mutants:
         _hunt()
+    elif schedule or scenario:
+        _crash(scenario)
     elif replay is not None:
         _replay(replay)
     else:
@@ -121,6 +130,44 @@ def _replay(seed: int) -> None:
     typer.echo(f"digest {outcome.digest}")
     if outcome.violation is not None:
         _print_violation(outcome.violation)
+        raise typer.Exit(Exit.NO)
+
+
+def _crash(name: str) -> None:
+    import structlog
+
+    from bascule.sim.shell.scenarios import BY_NAME
+    from bascule.sim.shell.schedule import run_schedule
+
+    if name and name not in BY_NAME:
+        raise UsageError(
+            f"There is no scenario {name!r}. Nothing was run.",
+            code="unknown_scenario",
+            hint=f"There are: {', '.join(BY_NAME)}.",
+        )
+    # What an engine says of its own crashes and refusals is not news here.
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
+    wanted = [BY_NAME[name]] if name else list(BY_NAME.values())
+    rows = run_schedule(wanted, told=lambda row: typer.echo(row.scenario, err=True))
+    print_table(
+        ("scenario", "steps", "runs", "seconds", "broken"),
+        [
+            (
+                row.scenario,
+                str(row.points),
+                str(row.runs),
+                f"{row.seconds:.1f}",
+                str(len(row.broken)),
+            )
+            for row in rows
+        ],
+    )
+    broken = [run for row in rows for run in row.broken]
+    for run in broken:
+        typer.echo(str(run))
+    for line in broken[0].trace if broken else ():
+        typer.echo(line)
+    if broken:
         raise typer.Exit(Exit.NO)
 
 

@@ -4,6 +4,7 @@ from typer.testing import CliRunner
 
 from bascule.cli.main import app
 from tests.sim.mutants import MUTANTS
+from tests.sim.shell_mutants import MUTANTS as SHELL_MUTANTS
 
 RUN = CliRunner()
 
@@ -42,3 +43,21 @@ def test_coverage_is_a_table() -> None:
     done = RUN.invoke(app, ["sim", "--seeds", "20", "--coverage"])
     for word in ("order table", "checks that refused", "faults", "lose_reply", "Never reached"):
         assert word in done.output
+
+
+def test_a_scenario_is_crashed_after_every_step() -> None:
+    """A table says how many steps and runs, and how many broke; an unknown name is wrong use."""
+    done = RUN.invoke(app, ["sim", "--schedule", "--scenario", "reject"])
+    assert done.exit_code == 0
+    assert "reject" in done.output
+    assert RUN.invoke(app, ["sim", "--scenario", "nonsense"]).exit_code != 0
+
+
+def test_a_crash_that_breaks_something_is_told() -> None:
+    """Where it crashed, what broke, the trace; and the exit code is 1."""
+    mutant = next(one for one in SHELL_MUTANTS if one.name == "replay_stops_short")
+    with mutant.planted():
+        done = RUN.invoke(app, ["sim", "--scenario", "reject"])
+    assert done.exit_code == 1
+    assert "reject, kill after " in done.output
+    assert "crash after step" in done.output
