@@ -55,17 +55,23 @@ class Floor(Market):
         )
         return Accepted(request.venue_order_id, self._now())
 
+    def go_on_from(self, before: "Floor") -> None:
+        """Be the venue that an earlier engine traded at."""
+        self._held, self._fills, self._count = before._held, before._fills, before._count
+
     def fill(self) -> None:
         """Fill everything that rests."""
         for cl_ord_id in list(self._working):
             self._fill(self._working.pop(ClOrdID(cl_ord_id)), VenueOrderId(f"V{cl_ord_id}"))
 
 
-def desk_setup(directory: Path, floors: list[Floor], most: str) -> Setup:
+def desk_setup(directory: Path, floors: list[Floor], most: str, before: Floor | None) -> Setup:
     """Two accounts that follow: one takes what is asked for, the other twice that."""
 
     def link(context: VenueContext) -> Floor:
         floors.append(Floor(context))
+        if before is not None:
+            floors[-1].go_on_from(before)
         return floors[-1]
 
     setup = setup_of(directory, [])
@@ -101,7 +107,7 @@ def session(
 
 
 class Desk:
-    """A running engine with its sessions; ``logons`` are those that were turned away."""
+    """A running engine with its sessions."""
 
     def __init__(self, runtime: Runtime, floor: Floor, intake: FixIntake) -> None:
         self.runtime = runtime
@@ -110,10 +116,12 @@ class Desk:
 
 
 @asynccontextmanager
-async def desk(directory: Path, *sources: Source, most: str = "1") -> AsyncIterator[Desk]:
+async def desk(
+    directory: Path, *sources: Source, most: str = "1", before: Floor | None = None
+) -> AsyncIterator[Desk]:
     """Start an engine and its sessions, and end both in good order."""
     floors: list[Floor] = []
-    runtime = await Runtime.start(desk_setup(directory, floors, most))
+    runtime = await Runtime.start(desk_setup(directory, floors, most, before))
     try:
         async with asyncio.timeout(WAIT_S):
             while not all(one.reconciled for one in runtime.state.accounts.values()):

@@ -115,12 +115,14 @@ async def _break_twice(tmp_path: Path, source: Source, there: int, relay: Relay)
             await orders.hears(order="a2", kind="0")
             relay.cut()
             first.floor.fill()
-        async with desk(tmp_path / "engine", source):
+        async with desk(tmp_path / "engine", source, before=first.floor):
             await orders.hears(order="a2", kind="F", status="2")
+            orders.say("buy EURUSD 0.3")
+            await orders.hears(order="a3", kind="F", status="2")
     ids = Counter(one["exec_id"] for one in orders.heard(event="8"))
     assert set(ids.values()) == {1}
     total = sum(Decimal(one["quantity"]) for one in orders.heard(kind="F"))
-    assert total == Decimal("0.9")
+    assert total == Decimal("1.8")
 
 
 async def test_who_guesses_passwords_is_locked_out(tmp_path: Path) -> None:
