@@ -56,7 +56,11 @@ START = 1_767_600_000 * SECOND
 PORT = 7_000
 BROKER = "broker"
 JOURNAL = "/journal.db"
-_PLAIN = {"native_bracket": False, "native_trailing": False, "reduce_only": False}
+_PLAIN: dict[str, object] = {
+    "native_bracket": False,
+    "native_trailing": False,
+    "reduce_only": False,
+}
 _READER = Reader(source="sim", dialect="tradingview_json")
 
 
@@ -305,7 +309,7 @@ class Machine:
             pyramiding=20,
         )
         secrets = {login: f"token-{login}" for login in self.logins}
-        common = {"port": PORT, "timeout_s": 1}
+        common: dict[str, object] = {"port": PORT, "timeout_s": 1}
         return Setup(
             data_dir=self.folder,
             mode=AccountMode.PAPER,

@@ -20,7 +20,7 @@ from bascule.journal.sqlite import SqliteStore
 from bascule.journal.store import Row
 from bascule.model.enums import OrdStatus
 from bascule.model.event import OrderEnded
-from bascule.model.ids import AccountId, Symbol
+from bascule.model.ids import AccountId, ClOrdID, Symbol
 from bascule.model.intent import Receipt
 from bascule.model.values import ZERO
 from bascule.sim.shell.chances import SYMBOL
@@ -53,7 +53,7 @@ class Witness:
         if direction != ">" or b'"type":"submit"' not in payload:
             return
         world = self._world
-        name = subject
+        name = ClOrdID(subject)
         self.submits[name] += 1
         if self.submits[name] > 1:
             self._wrong.append(f"I1 order {name} was sent {self.submits[name]} times")
@@ -112,16 +112,17 @@ class Witness:
             if account is None or not (account.reconciled or shown) or not account.link_up:
                 wrong.append(f"I8 {login} is not reconciled")
                 continue
-            there = dict(
-                self._ledger(
-                    "select venue_order_id, cl_ord_id from orders where login = ? and status in "
+            there = {
+                str(row[0])
+                for row in self._ledger(
+                    "select venue_order_id from orders where login = ? and status in "
                     "('working', 'partially_filled')",
                     login,
                 )
-            )
+            }
             here = {order.venue_order_id for order in account.orders.values() if not order.waiting}
-            wrong += [f"I8 {login}: order {one} is open there only" for one in there.keys() - here]
-            wrong += [f"I8 {login}: order {one} is open here only" for one in here - there.keys()]
+            wrong += [f"I8 {login}: order {one} is open there only" for one in there - here]
+            wrong += [f"I8 {login}: order {one} is open here only" for one in here - there]
             wrong += [
                 f"I8 {login}: {order.cl_ord_id} is {order.status.value}"
                 for order in account.orders.values()

@@ -11,6 +11,7 @@ from typing import Any
 
 import apsw
 
+from bascule.config.latch import LatchMode
 from bascule.engine.runtime import Runtime
 from bascule.model.enums import Side, StopMode
 from bascule.model.errors import UsageError
@@ -209,7 +210,8 @@ class World(Machine):
 
     def _do_latch(self, number: int) -> None:
         scope = self.dice.choice(("all", *(f"account:{login}" for login in chances.LOGINS)))
-        mode = self.dice.choice(("halt", "freeze"))
+        modes: tuple[LatchMode, ...] = ("halt", "freeze")
+        mode = self.dice.choice(modes)
         self.latch.set(
             scope, by="sim", reason="step", at=self.clock.now(), mode=mode, keeper="guardian"
         )
