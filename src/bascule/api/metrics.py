@@ -21,7 +21,7 @@ _OF_ACCOUNT = (
     ("in_doubt", "Orders whose outcome nobody knows"),
     ("foreign_orders", "Working orders at the venue that Bascule did not send"),
     ("balance", "The venue's last word, in account currency"),
-    ("equity", "The venue's last word, in account currency"),
+    ("equity", "Balance and open profit; the venue's last word where one is not known"),
     ("open_pnl", "Open profit at the last quotes, in account currency"),
 )
 _OF_ENGINE = (

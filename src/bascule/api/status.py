@@ -33,9 +33,12 @@ class StopView(Struct, frozen=True, omit_defaults=True):
 
 
 class AccountView(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One account. Money is the venue's last word, in ``currency``.
+    """One account. Money is the venue's last word, of ``money_at``, in ``currency``.
 
     ``open_pnl`` sums the books whose quote and rate are known; ``unpriced`` names the others.
+    ``equity`` is ``balance`` plus ``open_pnl`` where it is ``valued`` here: all that is held has a
+    price, agrees with the venue, and no fill is younger than the balance. Else it is
+    ``venue_equity``, the venue's own.
     ``loss`` is how it stands to its loss limits, None where it has none.
     """
 
@@ -52,6 +55,8 @@ class AccountView(Struct, frozen=True, kw_only=True, omit_defaults=True):
     in_doubt: int
     balance: Decimal | None = None
     equity: Decimal | None = None
+    venue_equity: Decimal | None = None
+    valued: bool = False
     margin_used: Decimal | None = None
     free_margin: Decimal | None = None
     money_at: Instant | None = None
@@ -151,10 +156,13 @@ def account_view(
     """Show one account."""
     known = runtime.state.accounts.get(spec.id) or _unknown(spec)
     money = known.money
+    told = money.equity if money is not None else None
     books = [book for book in known.books.values() if book.quantity]
     values = [(book.symbol, pricing.value(spec.id, book)) for book in books]
     gains = [v.open_pnl_account for _, v in values if v and v.open_pnl_account is not None]
     unpriced = [s for s, v in values if v is None or v.open_pnl_account is None]
+    open_pnl = sum(gains, ZERO) if gains or not books else None
+    live = None if unpriced else _live_equity(known, open_pnl)
     scopes = scopes_of(spec)
     return AccountView(
         id=spec.id,
@@ -169,11 +177,13 @@ def account_view(
         positions=sum(1 for exposure in known.exposure.values() if exposure.net),
         in_doubt=sum(1 for o in known.orders.values() if o.status is OrdStatus.IN_DOUBT),
         balance=money.balance if money is not None else None,
-        equity=money.equity if money is not None else None,
+        equity=told if live is None else live,
+        venue_equity=told,
+        valued=live is not None,
         margin_used=money.margin_used if money is not None else None,
         free_margin=money.free_margin if money is not None else None,
         money_at=money.at if money is not None else None,
-        open_pnl=sum(gains, ZERO) if gains or not books else None,
+        open_pnl=open_pnl,
         unpriced=tuple(dict.fromkeys(unpriced)),
         drift=tuple(known.drift.values()),
         stops=tuple(scope for scope in runtime.state.stops if scope in scopes),
@@ -182,6 +192,14 @@ def account_view(
         firm=spec.firm,
         owner=spec.owner,
     )
+
+
+def _live_equity(known: AccountState, open_pnl: Decimal | None) -> Decimal | None:
+    """Value an account now; None where its balance may lack a fill, or what is held differs."""
+    money = known.money
+    if money is None or open_pnl is None or known.drift or money.at < known.last_fill_at:
+        return None
+    return money.balance + open_pnl
 
 
 def scopes_of(spec: AccountSpec) -> set[str]:

@@ -127,4 +127,10 @@ def _notes(account: "AccountView") -> str:
         notes.append(f"{account.foreign_orders} orders that Bascule did not send")
     if account.latched:
         notes.append("latched")
+    if account.equity is not None and not account.valued and account.positions:
+        from bascule.cli.telling import date_time
+
+        missing = f" ({', '.join(account.unpriced)} without a price)" if account.unpriced else ""
+        told = date_time(account.money_at) if account.money_at is not None else "?"
+        notes.append(f"equity as the venue told it at {told}{missing}")
     return "; ".join(notes)

@@ -162,9 +162,9 @@ def _ask(config: "Config") -> tuple["Known", list[str]]:
     for listed in engine.read(list[ListedView], "/v1/listings"):
         listings.setdefault(AccountId(listed.account), {})[listed.listing.symbol] = listed.listing
     bases = {
-        AccountId(one.id): min(one.balance, one.equity)
+        AccountId(one.id): min(one.balance, one.venue_equity)
         for one in status.accounts
-        if one.balance is not None and one.equity is not None
+        if one.balance is not None and one.venue_equity is not None
     }
     quotes: dict[AccountId, dict[str, Quote]] = {}
     for one in engine.read(list[QuoteView], "/v1/quotes"):

@@ -20,15 +20,18 @@ from bascule.execution.reports import (
     on_report,
     on_submit_outcome,
 )
-from bascule.execution.state import State
+from bascule.execution.state import AccountState, State
 from bascule.execution.trailing import follow, follow_all
 from bascule.execution.turn import Market, Settings, Turn
 from bascule.model.enums import OrdStatus
 from bascule.model.event import AccountMarked, Event, OrdersSent
 from bascule.model.ids import AccountId
+from bascule.model.order import AccountSnapshot
 from bascule.model.values import SECOND
 
 _MONEY_INTERVAL = 60 * SECOND
+_EQUITY_SHARE = 1_000
+"""Equity that moved by more than one part in so many of the balance is worth an event."""
 
 
 def decide(state: State, settings: Settings, market: Market, given: inp.Input) -> list[Event]:
@@ -107,13 +110,21 @@ def _money(turn: Turn, given: inp.MoneyReceived) -> None:
     account = turn.state.accounts.get(given.snapshot.account)
     if account is None:
         return
-    known = account.money
-    if (
-        known is None
-        or known.balance != given.snapshot.balance
-        or given.snapshot.at - known.at > _MONEY_INTERVAL
-    ):
+    if account.money is None or _matters(account, account.money, given.snapshot):
         turn.emit(AccountMarked(at=turn.at, account=account.id, snapshot=given.snapshot))
+
+
+def _matters(account: AccountState, known: AccountSnapshot, told: AccountSnapshot) -> bool:
+    """Whether sizes and limits would be reckoned from old money without this word.
+
+    A fill moves the margin even where it leaves the balance as it was.
+    """
+    return (
+        known.balance != told.balance
+        or known.at < account.last_fill_at <= told.at
+        or abs(told.equity - known.equity) * _EQUITY_SHARE > abs(known.balance)
+        or told.at - known.at > _MONEY_INTERVAL
+    )
 
 
 def _ticked(turn: Turn, given: inp.Ticked) -> None:

@@ -172,7 +172,7 @@ def _by_prices(turn: Turn, account: AccountState, watch: Watch, told: AccountSna
         quote = turn.market.quote(account.id, listing.venue_symbol) if listing else None
         if listing is None or unit is None or (book.quantity and quote is None):
             # The venue's own equity is what is left to go by; no entry passes meanwhile.
-            why = f"{book.symbol} cannot be valued: a price or a rate is missing"
+            why = f"{book.symbol} cannot be valued: a price or a rate is missing or old"
             return Marked(told.balance + watch.gained, told.equity + watch.gained, unknown=why)
         if moved or book.commission != before.commission:
             _count(watch, name, book, (book.realized - before.realized) * unit, before)

@@ -310,8 +310,8 @@ def unvalued(code: str, proposal: Proposal, limit: Decimal, what: str) -> Verdic
     """Refuse because ``what`` has no value yet: a price or a currency's rate is missing."""
     return refuse(
         code,
-        f"{what} cannot be valued on account {proposal.spec.id}: a price or a rate is missing, "
-        "and none is made up",
+        f"{what} cannot be valued on account {proposal.spec.id}: a price or a rate is missing or "
+        "old, and none is made up",
         "the same order once quotes have come",
         limit=limit,
     )

@@ -284,10 +284,14 @@ class House:
             "intents": intents,
         }
         receipt = await self.runtime.submit(Signal(**words | more))
+        await self.settle()
+        return receipt
+
+    async def settle(self) -> None:
+        """Let what was said come to rest."""
         for _ in range(3):
             await asyncio.sleep(0)
             await self.runtime.owner.durable()
-        return receipt
 
     async def call(
         self, method: str, url: str, body: object = None, *, token: str | None = TOKEN,

@@ -2,6 +2,8 @@ import asyncio
 from decimal import Decimal
 
 from bascule.model.enums import OrdType
+from bascule.model.ids import AccountId, VenueSymbol
+from bascule.model.instrument import Quote
 from bascule.model.intent import Signal
 
 from .house import House, buy, close
@@ -31,6 +33,29 @@ async def test_an_entry_is_seen_as_orders_positions_and_open_profit(api: House) 
     assert books[0]["open_pnl"] == "0.00"
     nets = (await api.get("/v1/positions"))["nets"]
     assert {(one["account"], one["net"]) for one in nets} == {("one", "0.1"), ("two", "0.1")}
+
+
+async def test_equity_is_the_balance_and_the_open_profit(api: House) -> None:
+    """It moves with the price, not with the venue's next word, which stands beside it."""
+    await api.signal(buy())
+    now = api.runtime.clock.now()
+    money = await api.market.account(AccountId("one"))
+    price = Quote(VenueSymbol("EURUSD"), Decimal("1.15"), Decimal("1.1501"), now)
+    api.runtime._on_quote(now, AccountId("one"), price)
+    api.market.context.sink(money)
+    await api.settle()
+    one = (await api.get("/v1/status"))["accounts"][0]
+    assert one["open_pnl"] == "-100.00"
+    assert (one["balance"], one["equity"], one["venue_equity"]) == ("10000", "9900.00", "10000")
+    assert one["valued"]
+
+
+async def test_a_balance_from_before_the_last_fill_values_nothing(api: House) -> None:
+    """What the fill cost is not in it: the venue's own equity is shown, and marked."""
+    await api.signal(buy())
+    one = (await api.get("/v1/status"))["accounts"][0]
+    assert one["equity"] == one["venue_equity"] == "10000"
+    assert not one.get("valued")
 
 
 async def test_orders_are_the_newest_first_and_filtered(api: House) -> None:

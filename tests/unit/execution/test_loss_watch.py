@@ -437,6 +437,25 @@ def test_waiting_entries_count_at_their_stops() -> None:
     made.venue.times_out = lambda order: ""
     refusal = only(made.say(buy(6)), OrderRefused)
     assert (refusal.code, refusal.verdicts[-1].used) == ("worst_loss", 4_600)
+    assert refusal.verdicts[-1].passes == "a quantity of 5 or less, or a nearer stop"
+
+
+def test_the_first_word_after_a_fill_is_kept() -> None:
+    """Margin and equity of before it would size and limit what comes next."""
+    made = bench(held=0)
+    made.wait(SECOND)
+    made.say(buy(10))
+    made.settle()
+    assert made.state.accounts["a"].money.at < made.state.accounts["a"].last_fill_at
+    made.at += SECOND
+    made.money(100_000)
+    assert made.state.accounts["a"].money.at == made.at
+    told = made.at
+    made.at += SECOND
+    made.money(100_000, equity=99_950)
+    assert made.state.accounts["a"].money.at == told, "a ripple is no event"
+    made.money(100_000, equity=99_800)
+    assert made.state.accounts["a"].money.equity == 99_800
 
 
 ROOMY_RULES = Programme(

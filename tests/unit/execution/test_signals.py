@@ -339,10 +339,11 @@ def test_orders_of_one_batch_have_ids_of_their_own() -> None:
 
 
 def test_money_is_journaled_when_it_changes_or_a_minute_has_passed() -> None:
-    """Equity moves with every tick and is not journaled for it."""
+    """Equity moves with every tick and is journaled once it has moved by a thousandth."""
     bench = Bench()
     assert kinds(bench.money(100)) == ["account_marked"]
-    assert kinds(bench.money(100, equity=90)) == []
+    assert kinds(bench.money(100, equity="99.9")) == []
+    assert kinds(bench.money(100, equity="99.89")) == ["account_marked"]
     assert kinds(bench.money(101)) == ["account_marked"]
     bench.at += 61 * SECOND
     assert kinds(bench.money(101)) == ["account_marked"]

@@ -514,6 +514,11 @@ def test_a_message_budget_keeps_its_reserve() -> None:
         messages=(Messages("account a", 0, 100, 10), Messages("strategy s", 90, 100, 10)),
     )  # fmt: skip
     assert (verdict.used, verdict.limit, verdict.room) == (D(91), D(90), D(0))
+    verdict = refuses(
+        "message_budget", "entries may use 0 of 60, 100 are kept", "a smaller message_reserve",
+        messages=(Messages("account a", 0, 60, 100),),
+    )  # fmt: skip
+    assert verdict.limit == D(0)
 
 
 def test_what_a_short_while_may_be_worth() -> None:

@@ -197,8 +197,8 @@ CASES: list[Case] = [
         dict(limits={"max_order_value": D(50_000)}, value=None),
         "-, 50000, -",
         (
-            "this order cannot be valued on account a: a price or a rate is missing, and none is "
-            "made up"
+            "this order cannot be valued on account a: a price or a rate is missing or old, and "
+            "none is made up"
         ),
         "the same order once quotes have come",
     ),
@@ -218,7 +218,7 @@ CASES: list[Case] = [
         "-, 200000, -",
         (
             "another contract that is held or on its way cannot be valued on account a: a price "
-            "or a rate is missing, and none is made up"
+            "or a rate is missing or old, and none is made up"
         ),
         "the same order once quotes have come",
     ),
@@ -227,8 +227,8 @@ CASES: list[Case] = [
         dict(limits={"max_notional": D(200_000)}, unit_value=None),
         "-, 200000, -",
         (
-            "this order cannot be valued on account a: a price or a rate is missing, and none is "
-            "made up"
+            "this order cannot be valued on account a: a price or a rate is missing or old, and "
+            "none is made up"
         ),
         "the same order once quotes have come",
     ),
@@ -252,7 +252,7 @@ CASES: list[Case] = [
         "-, 200000, -",
         (
             "what another account holds cannot be valued on account a: a price or a rate is "
-            "missing, and none is made up"
+            "missing or old, and none is made up"
         ),
         "the same order once quotes have come",
     ),
@@ -261,8 +261,8 @@ CASES: list[Case] = [
         dict(portfolio=replace(LOOSEST, max_notional=D(200_000)), portfolio_rate=None),
         "-, 200000, -",
         (
-            "this order cannot be valued on account a: a price or a rate is missing, and none is "
-            "made up"
+            "this order cannot be valued on account a: a price or a rate is missing or old, and "
+            "none is made up"
         ),
         "the same order once quotes have come",
     ),
@@ -293,7 +293,7 @@ CASES: list[Case] = [
         "-, 2000, -",
         (
             "what is held or on its way cannot be valued on account a: a price or a rate is "
-            "missing, and none is made up"
+            "missing or old, and none is made up"
         ),
         "the same order once quotes have come",
     ),
@@ -316,7 +316,7 @@ CASES: list[Case] = [
         "-, 2000, -",
         (
             "what is held or on its way cannot be valued on account a: a price or a rate is "
-            "missing, and none is made up"
+            "missing or old, and none is made up"
         ),
         "the same order once quotes have come",
     ),
@@ -424,8 +424,8 @@ CASES: list[Case] = [
         dict(limits={"short_interval_value": D(150_000)}, value=None),
         "-, 150000, -",
         (
-            "this order cannot be valued on account a: a price or a rate is missing, and none is "
-            "made up"
+            "this order cannot be valued on account a: a price or a rate is missing or old, and "
+            "none is made up"
         ),
         "the same order once quotes have come",
     ),

@@ -17,13 +17,15 @@ def run(proposal: Proposal) -> Verdict | None:
     """
     last = None
     for one in proposal.around.messages:
-        limit, used = one.limit - one.reserve, one.used + 1
+        limit, used = max(one.limit - one.reserve, 0), one.used + 1
         if used > limit:
             return refuse(
                 CODE,
                 f"{one.scope} has sent {one.used} messages within 24 hours; entries may use "
                 f"{limit} of {one.limit}, {one.reserve} are kept for exits and protection",
-                "the same order once older messages are more than 24 hours ago",
+                "the same order once older messages are more than 24 hours ago"
+                if limit
+                else "one under a smaller message_reserve, or a larger messages_per_day",
                 used,
                 limit,
                 one.used,

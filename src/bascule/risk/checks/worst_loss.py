@@ -1,9 +1,11 @@
 """If every open stop and this order's were hit, would a line of the firm be crossed?"""
 
+from decimal import Decimal
+
 from bascule.model.event import Verdict
-from bascule.model.values import ZERO
+from bascule.model.values import ZERO, floor_to, text
 from bascule.risk.programmes.kinds.pretrade import fits
-from bascule.risk.proposal import Check, Proposal, cents, fitting, refuse
+from bascule.risk.proposal import Check, Proposal, cents, refuse
 
 CODE = "worst_loss"
 
@@ -58,11 +60,21 @@ def run(proposal: Proposal) -> Verdict | None:
         f"if every stop were hit account {account} would lose {cents(used)} of the "
         f"{cents(limit)} {proposal.spec.currency} that may be risked above the floor at "
         f"{cents(nearest.floor)}",
-        fitting(proposal, found.largest, unit),
+        _passes(proposal, found.largest, unit),
         used,
         limit,
         before,
     )
+
+
+def _passes(proposal: Proposal, room: Decimal, unit: Decimal) -> str:
+    """Say what fits above the firm's line, which no limit of ours can move."""
+    if room <= 0:
+        return "an exit first"
+    fits_too = floor_to(room / unit, proposal.listing.lot_step) if unit else ZERO
+    if fits_too < proposal.listing.min_qty:
+        return "the same order with a nearer stop, or after an exit"
+    return f"a quantity of {text(fits_too)} or less, or a nearer stop"
 
 
 CHECK = Check(CODE, 896, "entry", run)
