@@ -37,6 +37,8 @@ REGRESSIONS = {
     4829: "a correction that overtook its fill was dropped",
     4841: "a late correction woke an order that had filled",
     5331: "an exit went out before a fill that the end of its stop had told of",
+    301132: "a hand's close was taken for a stop of ours that had its number before",
+    308434: "a hedge that netted to nothing was not taken over at the first look",
     217230: "a target whose level was taken away worked on, and an exit waited for it",
     8932: "two stops that the venue refused were asked for again and again, without end",
 }

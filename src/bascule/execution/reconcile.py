@@ -364,7 +364,11 @@ def _compare_positions(turn: Turn, account: AccountState, look: Looked, *, first
         exposure = account.exposure.get(symbol)
         ours = exposure.net if exposure is not None else ZERO
         difference = theirs.get(symbol, ZERO) - ours
+        shown = [p for p in look.positions if named(p) == symbol]
         if not difference:
+            if first or look.adopt:
+                # Positions on both sides may net to what we have, and not be known all the same.
+                _adopt(turn, account, symbol, difference, shown, look.adopt or _FIRST_SEEN)
             continue
         known = earlier.get(symbol)
         again = known is not None and known.theirs - known.ours == difference
@@ -372,7 +376,6 @@ def _compare_positions(turn: Turn, account: AccountState, look: Looked, *, first
         # answer that takes some of that back may be stale, so a second one must say the same.
         adds = difference * ours >= 0
         if look.adopt or (first and (again or adds)):
-            shown = [p for p in look.positions if named(p) == symbol]
             _adopt(turn, account, symbol, difference, shown, look.adopt or _FIRST_SEEN)
             continue
         looks = known.looks + 1 if known is not None and again else 1
@@ -436,5 +439,5 @@ def _unknown_lots(
                 lots[position_id] = lots.get(position_id, ZERO) - quantity
     shares = [(position_id, quantity) for position_id, quantity in lots.items() if quantity]
     if sum((quantity for _, quantity in shares), ZERO) != difference:
-        return [(None, difference)]
+        return [(None, difference)] if difference else []
     return shares

@@ -122,6 +122,8 @@ def speaks_of(order: Order, report: ExecutionReport) -> bool:
     same = (report.venue_symbol, report.side) == (order.venue_symbol, order.side)
     if not same or report.parent not in (None, order.parent):
         return False
+    if report.position_id is not None and order.position_id not in (None, report.position_id):
+        return False
     if order.live:
         return True
     filled = order.status is OrdStatus.FILLED and order.cum_qty >= order.quantity

@@ -227,3 +227,13 @@ def test_a_target_whose_level_is_taken_away_goes() -> None:
     bench.say(ModifyProtection(symbol=EURUSD, protection=protection("1.08", "1.2")))
     bench.settle()
     assert [order.quantity for order in bench.orders("t")] == [2]
+
+
+def test_a_hedge_that_nets_to_nothing_is_taken_over_too() -> None:
+    """Both positions of it, at the first look at an account that hedges."""
+    bench = Bench(ready=False, position_mode=PositionMode.HEDGING)
+    bench.venue.by_hand("a", Side.BUY, 1, told=False)
+    bench.venue.by_hand("a", Side.SELL, 1, told=False)
+    adopted = every(bench.look(), PositionAdopted)
+    assert sorted(event.quantity for event in adopted) == [-1, 1]
+    assert len(bench.book("manual").lots) == 2
