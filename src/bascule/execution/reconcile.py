@@ -6,6 +6,7 @@ a second look shows the same and nothing has moved in between: orders, fills and
 three questions, and the market does not stand still between them.
 """
 
+from collections.abc import Mapping
 from decimal import Decimal
 
 from msgspec.structs import replace
@@ -381,6 +382,19 @@ def _compare_positions(turn: Turn, account: AccountState, look: Looked, *, first
         looks = known.looks + 1 if known is not None and again else 1
         suspects[symbol] = Suspect(ours, ours + difference, looks)
     turn.market.suspects[account.id] = suspects
+    _declare_drift(turn, account, earlier, suspects)
+    if any(symbol not in account.drift for symbol in suspects):
+        turn.market.looks.setdefault(account.id, "positions differ")
+    return not suspects
+
+
+def _declare_drift(
+    turn: Turn,
+    account: AccountState,
+    earlier: Mapping[Symbol, Suspect],
+    suspects: Mapping[Symbol, Suspect],
+) -> None:
+    """Halt the account over a difference that two looks show alike, or that stays as it moves."""
     for symbol, suspect in suspects.items():
         still = symbol in earlier and earlier[symbol].ours == suspect.ours and suspect.looks > 1
         if symbol in account.drift or not (still or suspect.looks >= MOVING_LOOKS):
@@ -396,9 +410,6 @@ def _compare_positions(turn: Turn, account: AccountState, look: Looked, *, first
                 f"journal {text(suspect.ours)}; entries are refused until they agree",
             )
         )
-    if any(symbol not in account.drift for symbol in suspects):
-        turn.market.looks.setdefault(account.id, "positions differ")
-    return not suspects
 
 
 def _adopt(
