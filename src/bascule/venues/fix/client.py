@@ -21,6 +21,7 @@ from bascule.model.errors import VenueTerminal, VenueTransient
 from bascule.model.ids import AccountId, ClOrdID, VenueSymbol
 from bascule.model.instrument import Listing, Quote
 from bascule.model.order import (
+    Accepted,
     AccountSnapshot,
     CancelOrder,
     NewOrder,
@@ -41,7 +42,7 @@ from bascule.venues.fix.line import Line
 from bascule.venues.fix.orders import Change, Known, Orders
 from bascule.venues.fix.positions import Net, add_up, profit
 from bascule.venues.fix.profile import Profile
-from bascule.venues.fix.requests import CANCEL, NEW_ORDER, REPLACE, Writer
+from bascule.venues.fix.requests import CANCEL, MASS_CANCEL, NEW_ORDER, REPLACE, Writer
 from bascule.venues.fix.settings import Plan, read, store
 from bascule.venues.kit import manifest
 from bascule.venues.kit.contract import (
@@ -58,7 +59,7 @@ from bascule.venues.kit.contract import (
 COMMIT_S = 0.05
 """How long what was told may wait for the record's disk; until then the session's store has it."""
 NUMBERS_MAX = 2000
-_COMMANDS = (NEW_ORDER, CANCEL, REPLACE)
+_COMMANDS = (NEW_ORDER, CANCEL, REPLACE, MASS_CANCEL)
 _UNSENT = "nothing was sent"
 
 
@@ -324,19 +325,6 @@ class FixVenue:
     def _on_answer(self, line: Line, message: Message) -> None:
         self.answers.other(message)
 
-    _acts: ClassVar[dict[bytes, Callable[["FixVenue", Line, Message], None]]] = {
-        b"8": _on_report,
-        b"9": _on_change_refused,
-        b"j": _on_business_reject,
-        b"B": _on_news,
-        b"W": _on_quote,
-        b"X": _on_quote,
-        b"AP": _on_answer,
-        b"AO": _on_answer,
-        b"BA": _on_answer,
-        b"y": _on_answer,
-    }
-
     def _tell(self, message: VenueMessage) -> None:
         if self._open:
             self._sink(message)
@@ -387,6 +375,27 @@ class FixVenue:
         login = self._logins[request.account]
         message = self.writer.cancel(known, request.request_id, login, self.now())
         return await self._change(known, request.request_id, None, message)
+
+    async def cancel_all(self, request_id: str) -> Outcome:
+        """Ask for every working order of the session back by one OrderMassCancelRequest.
+
+        Accepted: the counterparty takes it; each order's own report tells what became of it. No
+        part of the contract: for those who know that their counterparty has it.
+        """
+        why = self._cannot(request_id)
+        if why is not None:
+            return why
+        message = self.writer.mass_cancel(request_id, self.now())
+        return await self._send(message, request_id)
+
+    def _on_mass_cancel(self, line: Line, message: Message) -> None:
+        name = message.get_text(11) or ""
+        said = message.get_text(58) or "the mass cancel was rejected"
+        if message.get(531) == b"0":
+            code = f"r {message.get_text(532) or ''}".strip()
+            self._resolve(name, Refused(mapping.REFUSED, code, said, self.now()))
+        else:
+            self._resolve(name, Accepted(None, self.now()))
 
     def _change(
         self, known: Known, name: str, wanted: ReplaceOrder | None, message: Message
@@ -591,6 +600,20 @@ class FixVenue:
     def hear(self, heard: Heard) -> None:
         """Tell on what an answer proved."""
         self._hear(heard)
+
+    _acts: ClassVar[dict[bytes, Callable[["FixVenue", Line, Message], None]]] = {
+        b"8": _on_report,
+        b"9": _on_change_refused,
+        b"j": _on_business_reject,
+        b"B": _on_news,
+        b"r": _on_mass_cancel,
+        b"W": _on_quote,
+        b"X": _on_quote,
+        b"AP": _on_answer,
+        b"AO": _on_answer,
+        b"BA": _on_answer,
+        b"y": _on_answer,
+    }
 
 
 _REJECTIONS = (ExecType.REJECTED, ExecType.CANCEL_REJECTED, ExecType.REPLACE_REJECTED)

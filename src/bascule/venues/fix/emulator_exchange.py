@@ -173,7 +173,7 @@ class Exchange:
             server = Server(links, log=self._note)
             self._servers.append(server)
             if links:
-                bound = await server.start(self.settings.host, self.port or port)
+                bound = await server.start(self.settings.host, port)
                 if links is orders:
                     self.port = bound
                 else:
@@ -217,8 +217,8 @@ class Exchange:
             reset_on_logon=settings.reset_on_logon,
         )
         store = FileStore(self.directory / f"{config.name}-{settings.role}.fix")
-        options = DEFAULT._replace(user_defined=False, unknown_fields=not settings.strict)
-        session = Session(config, store, validator(version, options))
+        checks = validator(version, DEFAULT._replace(user_defined=False))
+        session = Session(config, store, checks if settings.strict else lambda message: None)
         return Link(session, store, desk, self._worker, log=self._note, now=self._machine)
 
     def _note(self, session: str, code: str, text: str) -> None:

@@ -13,7 +13,14 @@ from bascule.fix.timestamp import write_time
 from bascule.model.enums import ExecType, OrdStatus, OrdType, Side, TimeInForce
 from bascule.model.ids import AccountId, ClOrdID, VenueSymbol
 from bascule.model.instrument import Quote
-from bascule.model.order import ExecutionReport, NewOrder, Refused, VenueOrder, VenuePosition
+from bascule.model.order import (
+    AccountSnapshot,
+    ExecutionReport,
+    NewOrder,
+    Refused,
+    VenueOrder,
+    VenuePosition,
+)
 from bascule.model.values import ZERO, Instant, text
 from bascule.venues.kit.terms import InstrumentTerms
 
@@ -319,10 +326,28 @@ def securities(
         own = {15: item.quote.encode(), 231: _number(item.multiplier), **named}
         if security is not None:
             own[167] = security
+        if dict(instruments[item.venue_symbol])[55] != item.venue_symbol.encode():
+            exponent = item.tick_size.normalize().as_tuple().exponent
+            own |= {1007: item.venue_symbol.encode(), 1008: b"%d" % max(0, -int(exponent))}
         further = {561: _number(item.lot_step), 562: _number(item.min_qty)}
         further |= {969: _number(item.tick_size), 1140: _number(item.max_qty)}
         fields += sorted({**own, **further}.items())
     return Message(b"y", fields)
+
+
+def money(question: Message, told: AccountSnapshot) -> Message:
+    """Answer a CollateralInquiry."""
+    fields = [
+        (1, told.account.encode()),
+        (15, told.currency.encode()),
+        (899, _number(told.free_margin)),
+        (900, _number(told.equity)),
+        (901, _number(told.balance)),
+        (908, b"c1"),
+        (909, question.get(909) or b""),
+        (910, b"3"),
+    ]
+    return _sorted(b"BA", fields)
 
 
 def snapshot(question: str, quote: Quote, instrument: list[Field]) -> Message:

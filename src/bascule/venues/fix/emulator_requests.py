@@ -66,6 +66,9 @@ class Requests:
                 self._positions(desk, message)
             elif desk.settings.role == "trade" and kind == b"q":
                 self._mass_cancel(desk, message)
+            elif desk.settings.role == "trade" and kind == b"BB":
+                money = self._broker.answers.account(desk.login(message), self._exchange.now())
+                desk.send(say.money(message, money))
             elif kind == b"x":
                 listed = self._exchange.settings.instruments
                 desk.send(say.securities(message, listed, self._exchange.instruments))
@@ -238,23 +241,18 @@ class Requests:
         return ExecID(self._broker.floor.record.new_exec_id())
 
     def _mass_cancel(self, desk: Desk, message: Message) -> None:
-        login, name = desk.login(message), message.get_text(11) or ""
-        cancelled: list[str] = []
-        for order in self._broker.floor.orders.working(login=login) if login else []:
-            outcome = self._broker.cancel(
-                CancelOrder(
-                    account=AccountId(login),
+        for order in self._broker.floor.orders.working():
+            if desk.serves(order.login):
+                request = CancelOrder(
+                    account=AccountId(order.login),
                     cl_ord_id=ClOrdID(order.cl_ord_id),
                     venue_order_id=VenueOrderId(order.venue_order_id),
                     venue_symbol=order.venue_symbol,
                     request_id="",
-                ),
-                self._exchange.now(),
-            )
-            if isinstance(outcome, Accepted):
-                cancelled.append(order.cl_ord_id)
-        fields: list[Field] = [(11, name.encode()), (37, b"mass"), (530, b"7"), (531, b"7")]
-        desk.send(Message(b"r", fields))
+                )
+                self._broker.cancel(request, self._exchange.now())
+        name = message.get(11) or b""
+        desk.send(Message(b"r", [(11, name), (37, b"mass"), (530, b"7"), (531, b"7")]))
         self._exchange.tell()
 
     # --- questions ------------------------------------------------------------------------------
@@ -284,6 +282,9 @@ class Requests:
             return
         orders = self._broker.answers.open_orders(login, now) if login else None
         rows = orders.orders if orders is not None else ()
+        if not rows and mass and desk.settings.empty_is_rejected:
+            desk.link.refuse(message, 0, "no orders")
+            return
         if not rows:
             ended = [(911, b"0"), (912, b"Y")] if mass else []
             desk.send(desk.speaker.unknown(message, [*question, *ended], now))

@@ -41,7 +41,9 @@ class SessionSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     account_tag: bool = True
     reset_on_logon: bool = False
     strict: bool = True
-    """Reject fields that the version does not know; tags from 5000 on are always taken."""
+    """Hold every message against the version's dictionary; tags from 5000 on are always taken."""
+    empty_is_rejected: bool = False
+    """Answer a mass status with a BusinessMessageReject (j) when there is no order."""
     sub_id: str = ""
     """The client's TargetSubID (57), where two sessions have the same CompIDs."""
 

@@ -118,13 +118,9 @@ class Writer:
             MASS_STATUS, [(584, question.encode()), (585, b"7")], self._account(login)
         )
 
-    def mass_cancel(self, request_id: str, login: str, now: Instant) -> Message:
-        """Ask for all working orders back."""
-        return self._message(
-            MASS_CANCEL,
-            [(11, request_id.encode()), (530, b"7"), _time(now)],
-            self._account(login),
-        )
+    def mass_cancel(self, request_id: str, now: Instant) -> Message:
+        """Ask for all working orders of the session back; the message has no account."""
+        return self._message(MASS_CANCEL, [(11, request_id.encode()), (530, b"7"), _time(now)])
 
     def positions(self, question: str, login: str, now: Instant) -> Message:
         """Ask for the positions of an account."""
