@@ -13,7 +13,7 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from decimal import Decimal
 from pathlib import Path
@@ -168,6 +168,12 @@ def _hold(directory: Path, how: How) -> Run:
         return _press(config, how, ledger, positions, orders)
 
 
+def _environment(environ: Mapping[str, str], directory: Path) -> dict[str, str]:
+    """Leave out what is said of the user's own installation: a guardian has secrets in there."""
+    kept = {name: value for name, value in environ.items() if not name.startswith("BASCULE_")}
+    return {**kept, HOME: str(directory)}
+
+
 @contextmanager
 def _engine(config: Config, directory: Path) -> Iterator["subprocess.Popen[bytes]"]:
     """Run an engine, which starts its guardian, and end both at the end."""
@@ -178,7 +184,7 @@ def _engine(config: Config, directory: Path) -> Iterator["subprocess.Popen[bytes
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
-            env={**os.environ, HOME: str(directory)},
+            env=_environment(os.environ, directory),
             cwd=directory,
             start_new_session=True,
         )
