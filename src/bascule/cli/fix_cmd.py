@@ -1,4 +1,4 @@
-"""``bascule fix``: read FIX messages with names. Needs no engine and no configuration."""
+"""``bascule fix``: FIX messages with names, and what the sessions of a configuration hold."""
 
 import sys
 from pathlib import Path
@@ -8,6 +8,8 @@ import typer
 
 from bascule.cli.common import JsonOption, print_json
 from bascule.cli.exits import Exit
+from bascule.cli.fix_replay_cmd import replay
+from bascule.cli.fix_session_cmd import session, tail
 from bascule.model.errors import UsageError
 
 if TYPE_CHECKING:
@@ -20,7 +22,8 @@ _NAME_WIDTH = 28
 def register(app: typer.Typer) -> None:
     """Add the commands."""
     group = typer.Typer(no_args_is_help=True, help="Read FIX messages, and look at FIX sessions.")
-    group.command("decode")(decode)
+    for command in (decode, session, tail, replay):
+        group.command(command.__name__)(command)
     app.add_typer(group, name="fix")
 
 
@@ -57,12 +60,12 @@ def decode(
     known: dict[str, Dictionary] = {}
     count, wrong = 0, 0
     for found in find(_read(file) if file else sys.stdin.buffer.read()):
-        shown = _shown(found, app_version, laid, known)
+        shown = shown_message(found, app_version, laid, known)
         count, wrong = count + 1, wrong + bool(shown["problems"])
         if as_json:
             print_json(shown)
         else:
-            _print(shown)
+            print_message(shown)
     if not count:
         typer.echo("There is no FIX message in it.", err=True)
     if wrong or not count:
@@ -76,9 +79,17 @@ def _read(path: Path) -> bytes:
         raise UsageError(f"{path} cannot be read: {error.strerror}.") from None
 
 
-def _shown(
+def shown_message(
     found: "Found", app_version: str, overlay: str, known: "dict[str, Dictionary]"
 ) -> dict[str, Any]:
+    """Give a message for people: type and name, fields with names, and what is wrong with it.
+
+    Args:
+        found: the message.
+        app_version: of a FIXT message that does not name its own.
+        overlay: a counterparty's own tags, empty for none.
+        known: dictionaries with that overlay, filled as they are needed.
+    """
     from bascule.fix.names import dictionaries, lines, printable, refusal
 
     message, problems = found.message, list(found.problems)
@@ -115,7 +126,8 @@ def _overlaid(
     return known[dictionary.version]
 
 
-def _print(shown: dict[str, Any]) -> None:
+def print_message(shown: dict[str, Any]) -> None:
+    """Print what ``shown_message`` gave."""
     typer.echo(
         f"{shown['begin_string']} {shown['name']} ({shown['msg_type']}), {shown['bytes']} bytes"
     )

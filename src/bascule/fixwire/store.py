@@ -23,11 +23,12 @@ from zlib import crc32
 from bascule.fixwire.errors import StoreError
 from bascule.fixwire.lock import take_lock
 
-_HEADER = b"bascule fix store 1\n"
-_FRAME = struct.Struct("<4sII")
-_MAGIC = b"\x8eBFX"
-_RECORD = struct.Struct("<BQI")
-_SENT, _EXPECT, _KEEP, _TAKEN, _RESET, _MARK = 1, 2, 3, 4, 5, 6
+HEADER = b"bascule fix store 1\n"
+FRAME = struct.Struct("<4sII")
+MAGIC = b"\x8eBFX"
+RECORD = struct.Struct("<BQI")
+SENT, EXPECT, KEEP, TAKEN, RESET, MARK = 1, 2, 3, 4, 5, 6
+"""The kinds of record."""
 
 _AHEAD = 4 << 20
 """Bytes of zeros by which the file is extended."""
@@ -81,27 +82,27 @@ class FileStore:
 
     def sent(self, data: bytes) -> None:
         """Record the message with number ``next_out``."""
-        at = self._end + _FRAME.size + self._size + _RECORD.size if data else 0
+        at = self._end + FRAME.size + self._size + RECORD.size if data else 0
         self._offsets.append(at)
         if data:
             self._fresh[self.next_out] = data
-        self._record(_SENT, self.next_out, data)
+        self._record(SENT, self.next_out, data)
         self.next_out += 1
 
     def expect(self, number: int) -> None:
         """Record which number is expected next."""
         self.next_in = number
-        self._record(_EXPECT, number, b"")
+        self._record(EXPECT, number, b"")
 
     def keep(self, number: int, data: bytes) -> None:
         """Keep an incoming message until it is taken."""
         self._kept.append((self._epoch, number, data))
-        self._record(_KEEP, number, data)
+        self._record(KEEP, number, data)
 
     def taken(self, number: int) -> None:
         """Forget what was kept up to and with a number, and before the last reset."""
         self._untake(number)
-        self._record(_TAKEN, number, b"")
+        self._record(TAKEN, number, b"")
 
     def mark(self, number: int) -> None:
         """Record a number of the application's own, durable together with what it sends now.
@@ -110,7 +111,7 @@ class FileStore:
         reports everything once, whenever the process dies.
         """
         self.marked = number
-        self._record(_MARK, number, b"")
+        self._record(MARK, number, b"")
 
     def kept(self) -> list[tuple[int, bytes]]:
         """Give what was kept and not taken, oldest first."""
@@ -134,7 +135,7 @@ class FileStore:
         """Begin at 1 in both directions."""
         self._forget(now_ns)
         self._live_from = self._end
-        self._record(_RESET, now_ns, b"")
+        self._record(RESET, now_ns, b"")
 
     def compact(self) -> None:
         """Give back the room of what resets made void; to be called while nothing is in flight.
@@ -145,16 +146,16 @@ class FileStore:
         if self._live_from < ROTATE_BYTES:
             return
         self.commit()
-        kept = [_RECORD.pack(_KEEP, number, len(data)) + data for _, number, data in self._kept]
+        kept = [RECORD.pack(KEEP, number, len(data)) + data for _, number, data in self._kept]
         if self.marked:
-            kept.append(_RECORD.pack(_MARK, self.marked, 0))
+            kept.append(RECORD.pack(MARK, self.marked, 0))
         self._file.close()
         self._reader.close()
         try:
             with open(self.path, "rb") as old:
                 old.seek(self._live_from)
                 live = iter(partial(old.read, 1 << 20), b"")
-                _write_new(self.path, _HEADER + (_framed(kept) if kept else b""), live)
+                _write_new(self.path, HEADER + (_framed(kept) if kept else b""), live)
         except OSError as error:
             self._broken = True
             raise self._unwritable(error.strerror or "it failed") from error
@@ -210,7 +211,7 @@ class FileStore:
         os.close(self._lock)
 
     def _record(self, kind: int, number: int, data: bytes) -> None:
-        record = _RECORD.pack(kind, number, len(data)) + data
+        record = RECORD.pack(kind, number, len(data)) + data
         self._records.append(record)
         self._size += len(record)
 
@@ -246,20 +247,20 @@ class FileStore:
 
     def _read(self, at: int) -> bytes:
         try:
-            self._reader.seek(at - _RECORD.size)
-            kind, _, length = _RECORD.unpack(self._reader.read(_RECORD.size))
+            self._reader.seek(at - RECORD.size)
+            kind, _, length = RECORD.unpack(self._reader.read(RECORD.size))
             data = self._reader.read(length)
         except (OSError, struct.error) as error:
             raise self._corrupt(at) from error
-        if kind != _SENT or len(data) != length:
+        if kind != SENT or len(data) != length:
             raise self._corrupt(at)
         return data
 
     def _open(self) -> None:
         if not self.path.exists() or self.path.stat().st_size == 0:
-            _write_new(self.path, _HEADER, iter(()))
+            _write_new(self.path, HEADER, iter(()))
         with open(self.path, "rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as content:
-            if content[: len(_HEADER)] != _HEADER:
+            if content[: len(HEADER)] != HEADER:
                 raise self._corrupt(0)
             self._end = self._replay(content)
             if _has_frame(content, self._end + 1):
@@ -272,32 +273,32 @@ class FileStore:
 
     def _replay(self, content: mmap) -> int:
         """Take in every whole frame; give where the last one ends."""
-        at = len(_HEADER)
+        at = len(HEADER)
         while (end := _frame_end(content, at)) > at:
-            inner = at + _FRAME.size
+            inner = at + FRAME.size
             while inner < end:
-                kind, number, length = _RECORD.unpack_from(content, inner)
-                inner += _RECORD.size
+                kind, number, length = RECORD.unpack_from(content, inner)
+                inner += RECORD.size
                 self._apply(kind, number, content[inner : inner + length], inner)
-                if kind == _RESET:
+                if kind == RESET:
                     self._live_from = at
                 inner += length
             at = end
         return at
 
     def _apply(self, kind: int, number: int, data: bytes, at: int) -> None:
-        if kind == _SENT:
+        if kind == SENT:
             self._offsets.append(at if data else 0)
             self.next_out = number + 1
-        elif kind == _EXPECT:
+        elif kind == EXPECT:
             self.next_in = number
-        elif kind == _KEEP:
+        elif kind == KEEP:
             self._kept.append((self._epoch, number, data))
-        elif kind == _TAKEN:
+        elif kind == TAKEN:
             self._untake(number)
-        elif kind == _RESET:
+        elif kind == RESET:
             self._forget(number)
-        elif kind == _MARK:
+        elif kind == MARK:
             self.marked = number
         else:
             raise self._corrupt(at)
@@ -317,23 +318,23 @@ class FileStore:
 
 def _framed(records: list[bytes]) -> bytes:
     content = b"".join(records)
-    return _FRAME.pack(_MAGIC, len(content), crc32(content)) + content
+    return FRAME.pack(MAGIC, len(content), crc32(content)) + content
 
 
 def _frame_end(content: mmap, at: int) -> int:
     """Give where the frame at ``at`` ends, or ``at`` when no whole frame stands there."""
-    if at + _FRAME.size > len(content):
+    if at + FRAME.size > len(content):
         return at
-    magic, length, check = _FRAME.unpack_from(content, at)
-    end: int = at + _FRAME.size + length
-    if magic != _MAGIC or end > len(content):
+    magic, length, check = FRAME.unpack_from(content, at)
+    end: int = at + FRAME.size + length
+    if magic != MAGIC or end > len(content):
         return at
-    return end if crc32(content[at + _FRAME.size : end]) == check else at
+    return end if crc32(content[at + FRAME.size : end]) == check else at
 
 
 def _has_frame(content: mmap, at: int) -> bool:
     """Whether a whole frame begins at or behind ``at``."""
-    while (at := content.find(_MAGIC, at)) >= 0:
+    while (at := content.find(MAGIC, at)) >= 0:
         if _frame_end(content, at) > at:
             return True
         at += 1

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+from bascule.fixwire.store import FileStore
 from tests.unit.cli.conftest import Bascule
 
 HEARTBEAT = "8=FIX.4.4|9=55|35=0|34=2|49=A|52=20260520-13:30:00|56=B|112=T1|10=187|"
@@ -53,3 +54,92 @@ def test_nothing_found_and_nothing_readable_are_told(bascule: Bascule, tmp_path:
     assert (missing.code != 0, "cannot be read" in missing.err) == (True, True)
     unknown = bascule("fix", "decode", "--app-version", "FIX.9.9", stdin=HEARTBEAT)
     assert (unknown.code != 0, "no FIX version" in unknown.err) == (True, True)
+
+
+CONFIG = """
+mode = "paper"
+[venues.paper]
+kind = "paper"
+[accounts.one]
+venue = "paper"
+login = "one"
+currency = "USD"
+[sources.desk]
+kind = "fix"
+strategy = "es"
+[sources.desk.fix]
+begin_string = "FIX.4.4"
+port = 9878
+sender = "BASCULE"
+target = "DESK"
+password_secret = "desk_password"
+[routes.es]
+strategy = "es"
+accounts = [{ account = "one", sizing = { method = "signal" } }]
+"""
+ORDER = "8=FIX.4.4|9=0|35=D|34=2|49=DESK|52=20261121-13:30:00|56=BASCULE|11=a1|38=1|40=1|54=1|"
+ORDER += "55=ES|60=20261121-13:30:00|"
+
+
+def _store(home: Path) -> Path:
+    return home / "home" / "paper" / "fix" / "FIX.4.4-BASCULE-DESK.fix"
+
+
+def _used(path: Path) -> None:
+    """Leave a store behind that has sent two messages and expects the fifth."""
+    store = FileStore(path)
+    store.reset(1_795_000_000_000_000_000)
+    store.sent(b"")
+    store.sent(_sound(ORDER).replace("|", "\x01").encode())
+    store.expect(5)
+    store.commit()
+    store.close()
+
+
+def test_session_shows_numbers_and_sets_them_after_the_name_is_typed(
+    bascule: Bascule, tmp_path: Path
+) -> None:
+    """Numbers go forward only, under the typed name, and while nobody uses the session."""
+    (tmp_path / "bascule.toml").write_text(CONFIG)
+    (never,) = json.loads(bascule("fix", "session", "--json").out)
+    assert (never["next_in"], never["next_out"], never["state"]) == (1, 1, "never used")
+    _used(_store(tmp_path))
+    words = "fix", "session", "desk", "--set-next-in", "9", "--set-next-out", "7", "--json"
+    assert "Nothing was changed" in bascule(*words, stdin="dsk\n").err
+    done = bascule(*words, stdin="desk\n")
+    (now,) = json.loads(done.out)
+    assert (now["next_in"], now["next_out"], now["state"]) == (9, 7, "not in use")
+    back = bascule("fix", "session", "desk", "--set-next-out", "3", stdin="desk\n")
+    assert "never used twice" in back.err
+    held = FileStore(_store(tmp_path))
+    assert json.loads(bascule("fix", "session", "--json").out)[0]["state"].startswith("in use")
+    assert bascule("fix", "session", "desk", "--set-next-in", "20", stdin="desk\n").code != 0
+    held.close()
+    assert "There are: desk" in bascule("fix", "session", "other").err
+
+
+def test_tail_shows_what_a_store_holds_with_names(bascule: Bascule, tmp_path: Path) -> None:
+    """Way, number and fields; administrative messages are only counted."""
+    (tmp_path / "bascule.toml").write_text(CONFIG)
+    _used(_store(tmp_path))
+    done = bascule("fix", "tail", "desk", "--no-follow")
+    assert done.out.startswith("> 2  FIX.4.4 NewOrderSingle (D)")
+    assert "55 Symbol" in done.out
+    assert bascule("fix", "tail", "desk", "--no-follow", "--last", "0").out == ""
+
+
+def test_replay_reads_one_side_of_a_log_as_an_intake_would(
+    bascule: Bascule, tmp_path: Path
+) -> None:
+    """An order becomes an intent; what would be refused is told, and ends with 1."""
+    log = tmp_path / "fix.log"
+    other = _sound(ORDER.replace("49=DESK", "49=YOU"))
+    log.write_text(f"{_sound(ORDER)}\n{other}\n")
+    done = bascule("fix", "replay", str(log), "--side", "DESK", "--json")
+    told = json.loads(done.out)
+    assert (done.code, told["cl_ord_id"], told["problems"]) == (0, "a1", [])
+    assert told["intents"][0]["intent"] == "place_order"
+    log.write_text(_sound(ORDER.replace("40=1", "40=P")))
+    refused = bascule("fix", "replay", str(log), "--side", "DESK")
+    assert (refused.code, "unsupported_term" in refused.out) == (1, True)
+    assert bascule("fix", "replay", str(log), "--side", "NOBODY").code == 1
