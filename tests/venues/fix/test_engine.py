@@ -15,7 +15,17 @@ from bascule.venues.fix.client import FixVenue
 from bascule.venues.fix.emulator_exchange import Exchange
 from bascule.venues.kit.faults import Fault
 from tests.venues.fix.conftest import Floor
-from tests.venues.fix.desk import INSTRUMENT, MAIN, PASSWORD, context, held, spec, until
+from tests.venues.fix.desk import (
+    COPY,
+    INSTRUMENT,
+    MAIN,
+    PASSWORD,
+    TRADE,
+    context,
+    held,
+    spec,
+    until,
+)
 
 FX = VenueId("fx")
 
@@ -71,9 +81,9 @@ class Place:
         )
 
 
-async def crypto(floor: Floor) -> Exchange:
+async def crypto(floor: Floor, *sessions: dict[str, Any]) -> Exchange:
     """Start an exchange for something that trades at any hour."""
-    return await floor.house(instruments=[{**INSTRUMENT, "venue_symbol": "BTCUSD"}])
+    return await floor.house(*sessions, instruments=[{**INSTRUMENT, "venue_symbol": "BTCUSD"}])
 
 
 def bracket(side: Side = Side.BUY) -> PlaceOrder:
@@ -177,6 +187,26 @@ async def test_primary_killed_in_mid_fill(floor: Floor) -> None:
         await until(lambda: line.up, "the order session back")
         await runtime.reconcile(MAIN)
         assert (net(runtime), held(house), counted(house)) == (4, 4, 4)
+        assert not account(runtime).drift
+
+
+async def test_drop_copy_under_other_names(floor: Floor) -> None:
+    """Cut before a word was told, the drop copy names the order otherwise: it is still filled once.
+
+    The fill is known before anybody knows whose it is; the look after the next logon tells.
+    """
+    house = await crypto(floor, TRADE, {**COPY, "id_prefix": "DC:"})
+    copy = {"sender_comp_id": "US-DC", "port": house.port}
+    place = Place(floor.directory, house.port, drop_copy=copy)
+    async with place.running() as runtime:
+        await until(lambda: house.desks[1].link.session.logged_on, "the drop copy")
+        house.faults.arm(Fault(name="disconnect_after_submit", nth=1))
+        await runtime.submit(place.signal(runtime, bracket()))
+        await until(lambda: legs(runtime) == _PROTECTED, "filled, and protected")
+        await runtime.reconcile(MAIN)
+        assert (net(runtime), held(house), counted(house)) == (4, 4, 4)
+        (entry,) = [order for order in account(runtime).ended.values() if order.leg == "e"]
+        assert entry.cum_qty == 4
         assert not account(runtime).drift
 
 

@@ -365,6 +365,8 @@ class Requests:
         current = chain.current if chain is not None else str(report.cl_ord_id or "hand")
         asked = report.request_id if chain is not None and report.request_id in chain.ids else ""
         ids = (asked, current) if asked else (current, "")
+        if (prefix := desk.settings.id_prefix) and chain is not None:
+            ids = prefix + ids[0], prefix + ids[1] if ids[1] else ""
         if report.exec_type in (ExecType.CANCEL_REJECTED, ExecType.REPLACE_REJECTED):
             rejected = desk.speaker.change_rejected(
                 ids,

@@ -44,6 +44,8 @@ class SessionSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """Hold every message against the version's dictionary; tags from 5000 on are always taken."""
     empty_is_rejected: bool = False
     """Answer a mass status with a BusinessMessageReject (j) when there is no order."""
+    id_prefix: str = ""
+    """What a drop copy puts before each ClOrdID, as some do."""
     sub_id: str = ""
     """The client's TargetSubID (57), where two sessions have the same CompIDs."""
 

@@ -29,6 +29,7 @@ from bascule.venues.fix.profile import Profile
 SEEN_MAX = 4096
 """Reports of no fill that are remembered, so that the drop copy's twin is not told again."""
 
+DROP_COPY = "drop_copy"
 _STATUS = "status"
 """The source of a fill that was worked out from an order's total."""
 _FINEST = Decimal("0.00000001")
@@ -94,7 +95,7 @@ class Intake:
         if self._is_stale_reject(told, known):
             return heard
         if known is None:
-            known = self.learn(told)
+            known = self.learn(told, foreign=source == DROP_COPY)
             if known is None:
                 return heard
         if told.kind is ExecType.TRADE:
@@ -228,10 +229,7 @@ class Intake:
         heard.reports.append(self._fill_report(fill, known, told))
 
     def _count(self, known: Known, quantity: Decimal, price: Decimal) -> None:
-        total = known.cum_qty + quantity
-        if total > 0:
-            known.avg_price = (known.avg_price * known.cum_qty + price * quantity) / total
-        known.cum_qty = total
+        known.count(quantity, price)
         self._orders.touch(known)
 
     def _amend(self, told: Told, known: Known, heard: Heard) -> None:
@@ -272,8 +270,11 @@ class Intake:
 
     # --- answers --------------------------------------------------------------------------------
 
-    def learn(self, told: Told) -> Known | None:
-        """Get to know an order that was never sent from here, or whose record is lost."""
+    def learn(self, told: Told, *, foreign: bool = False) -> Known | None:
+        """Get to know an order that was never sent from here, or whose record is lost.
+
+        ``foreign``: its ClOrdID need not be the one that it was sent under.
+        """
         account = self.account_of(told.login)
         name = told.cl_ord_id or told.order_id
         if account is None or not name:
@@ -289,7 +290,7 @@ class Intake:
             price=told.price,
             stop_price=told.stop_price,
             time_in_force=told.time_in_force,
-            foreign=not told.cl_ord_id,
+            foreign=foreign or not told.cl_ord_id,
         )
         return self._orders.touch(self._orders.add(known))
 

@@ -43,6 +43,13 @@ class Known(Struct, kw_only=True):
     ended: bool = False
     foreign: bool = False
 
+    def count(self, quantity: Decimal, price: Decimal) -> None:
+        """Count a fill; one that is taken back has a negative quantity."""
+        total = self.cum_qty + quantity
+        if total > 0:
+            self.avg_price = (self.avg_price * self.cum_qty + price * quantity) / total
+        self.cum_qty = total
+
 
 class Change(Struct, frozen=True):
     """A cancel or replace that is under way: its own id and what it asks for."""
@@ -100,10 +107,13 @@ class Orders:
     def find(self, account: AccountId | None, order_id: str, *names: str) -> Known | None:
         """Find an order by the counterparty's id first, then by any of its own.
 
-        ``account`` None: the message does not say whose it is.
+        ``account`` None: the message does not say whose it is. One that seemed foreign gives way to
+        ours, since a drop copy may name an order otherwise, and before its own session does.
         """
         known = self._by_id.get(order_id) if order_id else None
-        if known is not None and account in (None, known.account):
+        if known is not None and account not in (None, known.account):
+            known = None
+        if known is not None and not known.foreign:
             return known
         for name in filter(None, names):
             if account is not None:
@@ -112,7 +122,7 @@ class Orders:
                 found = next((o for (_, n), o in self._by_name.items() if n == name), None)
             if found is not None:
                 return found
-        return None
+        return known
 
     def live(self, account: AccountId) -> list[Known]:
         """Give the orders of an account that are not known to have ended."""
@@ -138,8 +148,14 @@ class Orders:
         self.changes.pop(request_id, None)
 
     def bind(self, known: Known, order_id: str) -> None:
-        """Learn the counterparty's id of an order."""
-        if order_id and known.order_id != order_id:
-            known.order_id = order_id
-            self._by_id[order_id] = known
-            self.touch(known)
+        """Learn the counterparty's id of an order, with what was counted under that id so far."""
+        if not order_id or known.order_id == order_id:
+            return
+        other = self._by_id.get(order_id)
+        if other is not None and other is not known and other.foreign:
+            known.count(other.cum_qty, other.avg_price)
+            other.ended = True
+            self.touch(other)
+        known.order_id = order_id
+        self._by_id[order_id] = known
+        self.touch(known)
