@@ -4,6 +4,7 @@ import asyncio
 import os
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,10 +15,13 @@ from bascule.cli.exits import Exit
 from bascule.model.errors import UsageError
 
 if TYPE_CHECKING:
+    from bascule.fix.config import SessionConfig
     from bascule.fix.message import Message
+    from bascule.fixwire.link import Application
 
 PASSWORD = "BASCULE_FIX_PASSWORD"
 LOOPBACK = "127.0.0.1"
+LOGON_S = 10
 _ADMIN = (b"0", b"1", b"2", b"3", b"4", b"5", b"A")
 _READ = (b"D", b"F", b"G")
 
@@ -117,31 +121,83 @@ async def _send(
     """Send messages over a session that begins at 1; gives what came back.
 
     Raises:
-        UsageError: nobody logged us on in time.
+        UsageError: nobody logged us on in time, or the version is unknown.
     """
-    from bascule.fix.config import Credentials, SessionConfig
-    from bascule.fix.message import Message
     from bascule.fix.session import Session
-    from bascule.fix.tree import HEADER_TAGS, TRAILER_TAGS
     from bascule.fix.validator import validator
-    from bascule.fix.version import VERSIONS
     from bascule.fixwire.initiator import Address, Initiator
-    from bascule.fixwire.link import Application, Link
+    from bascule.fixwire.link import Link
     from bascule.fixwire.store import FileStore
 
-    first = messages[0]
+    config = _session(messages[0], password)
+    came: list[dict[str, Any]] = []
+    up = asyncio.Event()
+    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(1) as worker:
+        store = FileStore(Path(folder) / "replay.fix")
+        session = Session(config, store, validator(config.version))
+        link = Link(session, store, _listener(came, up), worker, log=_quiet)
+        initiator = Initiator(link, Address(host=LOOPBACK, port=port), log=_quiet)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(initiator.run())
+            with suppress(TimeoutError):
+                async with asyncio.timeout(LOGON_S):
+                    await up.wait()
+            if up.is_set():
+                for message in messages:
+                    link.send(_body(message))
+                await asyncio.sleep(wait_s)
+            initiator.stop()
+        await link.close()
+    if not up.is_set():
+        raise UsageError(
+            f"Nobody on {LOOPBACK}:{port} logged {config.sender} on. Nothing was sent.",
+            code="fix_logon_refused",
+            hint="Check port, CompIDs and password; the log of Bascule says why.",
+        )
+    return came
+
+
+def _session(first: "Message", password: str) -> "SessionConfig":
+    """Be the side that a log's first message is from.
+
+    Raises:
+        UsageError: Bascule does not speak its version.
+    """
+    from bascule.fix.config import Credentials, SessionConfig
+    from bascule.fix.version import VERSIONS
+
     begin = first.begin_string
     version = next((one for one in reversed(VERSIONS.values()) if one.begin_string == begin), None)
     if version is None:
         raise UsageError(f"{begin.decode('latin-1')} is no version of FIX that Bascule speaks.")
-    proof = Credentials(password=password)
-    if not version.credentials:
-        proof = Credentials(raw_data=password.encode())
-    came: list[dict[str, Any]] = []
-    up = asyncio.Event()
+    in_field = version.credentials
+    return SessionConfig(
+        version=version,
+        sender=first.get_text(49) or "",
+        target=first.get_text(56) or "",
+        role="initiator",
+        credentials=(
+            Credentials(password=password) if in_field else Credentials(raw_data=password.encode())
+        ),
+        reset_on_logon=True,
+    )
 
-    class Replay(Application):
-        def received(self, link: Link, message: Message, number: int, again: bool) -> None:
+
+def _body(message: "Message") -> "Message":
+    """Give a message without the header of its first journey."""
+    from bascule.fix.message import Message
+    from bascule.fix.tree import HEADER_TAGS, TRAILER_TAGS
+
+    own = [field for field in message.fields if field[0] not in HEADER_TAGS | TRAILER_TAGS]
+    return Message(message.msg_type, own)
+
+
+def _listener(came: list[dict[str, Any]], up: asyncio.Event) -> "Application":
+    """Make what collects the answers into ``came`` and says when it is ``up``."""
+    from bascule.fixwire.link import Application, Link
+
+    class Listener(Application):
+        def received(self, link: Link, message: "Message", number: int, again: bool) -> None:
             names = {11: "order", 39: "status", 150: "kind", 58: "text"}
             said = {word: message.get_text(tag) or "" for tag, word in names.items()}
             came.append({"msg_type": message.msg_type.decode("latin-1"), **said})
@@ -149,38 +205,7 @@ async def _send(
         def logged_on(self, link: Link, reset: bool) -> None:
             up.set()
 
-    config = SessionConfig(
-        version=version,
-        sender=first.get_text(49) or "",
-        target=first.get_text(56) or "",
-        role="initiator",
-        credentials=proof,
-        reset_on_logon=True,
-    )
-    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(1) as worker:
-        store = FileStore(Path(folder) / "replay.fix")
-        link = Link(Session(config, store, validator(version)), store, Replay(), worker, log=_quiet)
-        initiator = Initiator(link, Address(host=LOOPBACK, port=port), log=_quiet)
-        running = asyncio.create_task(initiator.run())
-        try:
-            async with asyncio.timeout(10):
-                await up.wait()
-            for message in messages:
-                body = [f for f in message.fields if f[0] not in HEADER_TAGS | TRAILER_TAGS]
-                link.send(Message(message.msg_type, body))
-            await asyncio.sleep(wait_s)
-        except TimeoutError:
-            raise UsageError(
-                f"Nobody on {LOOPBACK}:{port} logged {config.sender} on. Nothing was sent.",
-                code="fix_logon_refused",
-                hint="Check port, CompIDs and password; the log of Bascule says why.",
-            ) from None
-        finally:
-            initiator.stop()
-            await asyncio.wait([running], timeout=10)
-            running.cancel()
-            await link.close()
-    return came
+    return Listener()
 
 
 def _quiet(session: str, code: str, text: str) -> None:
