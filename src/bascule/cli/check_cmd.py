@@ -237,7 +237,8 @@ def permit_line(permit: dict[str, Any]) -> str:
     """Write how one account stands with its firm."""
     word = "permitted" if permit["ok"] else "no live order goes"
     until = f", until {permit['ends']}" if permit["ok"] and permit["ends"] else ""
-    to_do = f" Needed: {permit['to_do']}." if permit["to_do"] else ""
+    needed = permit["to_do"]
+    to_do = f" Needed: {needed}{'' if needed.endswith('?') else '.'}" if needed else ""
     return f"{permit['account']}: {word}{until}: {permit['text']}.{to_do}"
 
 

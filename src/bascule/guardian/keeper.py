@@ -29,6 +29,8 @@ WHO_NS = 3 * SECOND
 """How long a sweep waits for the venue to say whose account it is; then it acts all the same."""
 LOOK_NS = 30 * SECOND
 """How often orders and positions of an account that is left alone are looked at."""
+NEWS_NS = 5 * SECOND
+"""And how often while the venue tells of its orders, so that people see what is held."""
 CLEAN_LOOKS = 2
 """So many clean snapshots in a row are the venue's word: one may be an old one."""
 
@@ -99,6 +101,7 @@ class Keeper:
         self._barred = ""
         self._known = False
         self._up_at = Instant(0)
+        self._news = False
 
     # --- what is heard --------------------------------------------------------------------------
 
@@ -121,6 +124,7 @@ class Keeper:
     def heard(self, report: ExecutionReport) -> None:
         """Take what the venue tells of an order."""
         self.sweeper.heard(report)
+        self._news = True
         if report.exec_type is ExecType.NEW and not report.parent:
             self._count(self._clock.now())
         self.wake()
@@ -330,7 +334,8 @@ class Keeper:
         if self._to_check is not None:
             await self._reconnected(self._to_check)
             self._to_check = None
-        elif self._seen is None or now - self._seen.at >= LOOK_NS:
+        elif self._seen is None or now - self._seen.at >= (NEWS_NS if self._news else LOOK_NS):
+            self._news = False
             self._seen = await self.sweeper.look()
         wait = self._options.money_ns if self._office.floor(self.spec.id) else LOOK_NS
         if now - self._money_asked >= wait:

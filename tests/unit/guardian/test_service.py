@@ -10,6 +10,7 @@ import pytest
 from bascule.config.guardian_log import read_log
 from bascule.config.handover import Books, Floor, OwnedBook, Ownership, replace_file, write_floors
 from bascule.config.latch import Entry, Latch, LatchMode
+from bascule.guardian import keeper
 from bascule.guardian.service import Guardian
 from bascule.guardian.setup import Options
 from bascule.model.enums import ExecType, OrdStatus, OrdType, Side
@@ -400,6 +401,19 @@ async def test_a_runaway_is_halted(place: Place) -> None:
         (stop,) = place.guardian.view().stops
         assert (stop.scope, stop.action) == ("account:alpha", "halt")
         assert "in a minute" in stop.reason
+
+
+async def test_what_the_venue_tells_is_looked_at_soon(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """People see what is held after a fill, and not what was held half a minute ago."""
+    monkeypatch.setattr(keeper, "NEWS_NS", 10 * MILLISECOND)
+    async with place.running():
+        await until(lambda: place.guardian.view().accounts[0].positions == 1, "a look")
+        place.venue.hold("alpha", OIL, 1)
+        order = place.venue.rest("alpha", Side.BUY, 1)
+        place.venue.sink(place.venue.report(order, ExecType.NEW, OrdStatus.WORKING))
+        await until(lambda: place.guardian.view().accounts[0].positions == 2, "a look at the news")
 
 
 async def test_a_lost_connection_holds_entries_and_is_told(place: Place) -> None:
