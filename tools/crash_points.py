@@ -1,6 +1,7 @@
 """Lists every point at which the engine's loop can stop, and what crashes or tests it there.
 
     python tools/crash_points.py            measure again and write tests/sim/crash_points.csv
+    python tools/crash_points.py TEST ...   measure these tests only, for what is not reached yet
     python tools/crash_points.py --check    compare the list with the source, and measure nothing
 
 A point is an ``await``, an ``async with`` or an ``async for`` in the engine, the journal, the
@@ -16,7 +17,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -27,8 +28,8 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parent.parent
 MANIFEST = ROOT / "tests" / "sim" / "crash_points.csv"
 WATCHED = ("engine", "journal", "guardian", "signals/intake", "fixwire", "venues")
-SEEDS = range(1, 41)
-SEEDS_NAME = f"seeds {SEEDS[0]} to {SEEDS[-1]}"
+SEEDS = (*range(1, 41), 305)
+SEEDS_NAME = "seeds 1 to 40, 305"
 CRASH_EVERY = 12
 TESTS = (
     "tests/unit/engine", "tests/unit/guardian", "tests/unit/signals", "tests/unit/api",
@@ -144,12 +145,13 @@ def _told(point: Point) -> str:
 # --- measuring ------------------------------------------------------------------------------
 
 
-def measure() -> dict[tuple[str, int], str]:
-    """Run the scenarios, the seeds and the tests; gives what first reached each file and line."""
+def measure(tests: Sequence[str]) -> dict[tuple[str, int], str]:
+    """Run these tests, or the simulations and all tests; gives what first reached each line."""
     first: dict[tuple[str, int], str] = {}
     with tempfile.TemporaryDirectory() as folder:
-        _simulate(first)
-        _test(Path(folder), first)
+        if not tests:
+            _simulate(first)
+        _test(Path(folder), tests or TESTS, first)
     return first
 
 
@@ -179,7 +181,7 @@ def _simulate(first: dict[tuple[str, int], str]) -> None:
     _keep(cover.get_data(), [*(script.name for script in SCENARIOS), SEEDS_NAME], first)
 
 
-def _test(folder: Path, first: dict[tuple[str, int], str]) -> None:
+def _test(folder: Path, tests: Sequence[str], first: dict[tuple[str, int], str]) -> None:
     from coverage import CoverageData
 
     data, settings = folder / "data", folder / "coveragerc"
@@ -189,7 +191,7 @@ def _test(folder: Path, first: dict[tuple[str, int], str]) -> None:
     )
     command = [sys.executable, "-m", "coverage", "run", f"--rcfile={settings}", "-m", "pytest"]
     subprocess.run(
-        [*command, "-q", "-p", "no:xdist", "-p", "tools.crash_points", *TESTS],
+        [*command, "-q", "-p", "no:xdist", "-p", "tools.crash_points", *tests],
         cwd=ROOT,
         check=False,
         env={**os.environ, "PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{ROOT}"},
@@ -218,23 +220,25 @@ def _keep(data: "CoverageData", names: list[str], first: dict[tuple[str, int], s
                 first.setdefault((file, line), min(known, key=order.__getitem__))
 
 
-def write_manifest() -> None:
-    """Measure, and write the list anew; reasons that were given stay."""
-    reasons = {entry.point: entry.reason for entry in read_manifest()} if MANIFEST.exists() else {}
-    first = measure()
+def write_manifest(tests: Sequence[str]) -> None:
+    """Measure, and write the list; reasons stay, and with ``tests`` also what was known before."""
+    known = {entry.point: entry for entry in read_manifest()} if MANIFEST.exists() else {}
+    first = measure(tests)
     with MANIFEST.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(("file", "function", "ordinal", "kind", "by", "reason"))
         for point, lines in points().items():
             hits = (first.get((point.file, line), "") for line in lines)
-            by = next(filter(None, hits), "")
-            writer.writerow(chain(point, (by, "" if by else reasons.get(point, ""))))
+            before = known.get(point, Entry(point, "", ""))
+            by = (before.by if tests else "") or next(filter(None, hits), "")
+            writer.writerow(chain(point, (by, "" if by else before.reason)))
 
 
 def main() -> int:
     """Write the manifest, or with ``--check`` only compare it."""
-    if "--check" not in sys.argv[1:]:
-        write_manifest()
+    asked = sys.argv[1:]
+    if "--check" not in asked:
+        write_manifest(asked)
     wrong = problems()
     for line in wrong:
         print(line)
