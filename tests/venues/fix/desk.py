@@ -37,6 +37,7 @@ INSTRUMENT: dict[str, Any] = {
     "spread_ticks": 2,
 }
 TRADE: dict[str, Any] = {"target": "US"}
+_QUICK = {"absence_proof": "snapshots", "absence_apart_s": 0.3, "submit_timeout_s": 1.0}
 COPY: dict[str, Any] = {"target": "US-DC", "role": "drop_copy"}
 
 
@@ -64,7 +65,7 @@ def context(directory: Path, port: int, **settings: Any) -> dict[str, Any]:
             "target_comp_id": "EMULATOR",
             "store": str(directory),
             "tls": False,
-            "override": {"absence_proof": "snapshots", "submit_timeout_s": 1.0},
+            "override": _QUICK,
             **settings,
         },
         "accounts": (spec(),),

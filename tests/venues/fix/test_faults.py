@@ -447,6 +447,25 @@ async def test_a_crash_before_the_record_is_written(
     assert [fill.last_qty for fill in await second.asked_fills()] == [2]
 
 
+async def test_a_record_that_cannot_be_written(floor: Floor, house: Exchange) -> None:
+    """With the record's disk gone nothing more is sent or taken; a new start gets it all again."""
+    store = str(floor.directory / "kept")
+    first = await floor.trader(house.port, store=store)
+    order = first.order(price=90, size=2)
+    await first.venue.submit(order)
+    await asyncio.sleep(0.1)
+    first.venue.blotter._db.close()
+    house.quote("GOLD", 88, 90)
+    await first.until(lambda: first.links()[-1] is False)
+    assert first.fills() == []
+    refused = await first.venue.submit(first.order())
+    assert isinstance(refused, Refused)
+    await first.venue.disconnect()
+    second = await floor.trader(house.port, store=store)
+    await second.until(lambda: second.fills(order))
+    assert [fill.last_qty for fill in await second.asked_fills()] == [2]
+
+
 async def die(trader: Trader) -> None:
     """End a client as a crash would: no logout, and nothing more is written."""
     venue = trader.venue

@@ -5,7 +5,7 @@ as the session's numbers go on: each message comes in order, and what is missed 
 order and drop copy sessions write into one blotter, which is how a fill is counted once.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -86,7 +86,6 @@ class Blotter:
                 "CREATE TABLE IF NOT EXISTS orders (account, cl_ord_id, ended, body, "
                 "PRIMARY KEY (account, cl_ord_id))"
             )
-            self._db.execute("CREATE TABLE IF NOT EXISTS marks (name PRIMARY KEY, value)")
             self._db.pragma("user_version", _VERSION)
         except (apsw.Error, OSError) as error:
             raise VenueTerminal(
@@ -108,7 +107,7 @@ class Blotter:
         self._begin()
         row = msgspec.structs.astuple(fill)
         plain = [text(value) if type(value) is Decimal else value for value in row]
-        self._db.execute(_PUT, plain)
+        self._run(_PUT, plain)
 
     def fill(self, order_id: str, key: str) -> FillRow | None:
         """Find a fill by its order and key."""
@@ -127,44 +126,48 @@ class Blotter:
         """Write orders as they are now."""
         for known in orders:
             self._begin()
-            self._db.execute(
+            self._run(
                 "INSERT OR REPLACE INTO orders VALUES (?, ?, ?, ?)",
                 (known.account, known.cl_ord_id, known.ended, msgspec.json.encode(known)),
             )
 
     def orders(self) -> list[Known]:
         """Give every order that was kept."""
-        rows = self._db.execute("SELECT body FROM orders ORDER BY rowid")
+        rows = self._run("SELECT body FROM orders ORDER BY rowid")
         return [msgspec.json.decode(row[0], type=Known) for row in rows]
 
-    def mark(self, name: str, value: str) -> None:
-        """Keep a word under a name."""
-        self._begin()
-        self._db.execute("INSERT OR REPLACE INTO marks VALUES (?, ?)", (name, value))
-
-    def marked(self, name: str) -> str:
-        """Give the word that is kept under a name, '' for none."""
-        row = self._db.execute("SELECT value FROM marks WHERE name = ?", (name,)).fetchone()
-        return str(row[0]) if row else ""
-
     def commit(self) -> None:
-        """Make everything durable."""
+        """Make everything durable.
+
+        Raises:
+            VenueTerminal: the disk refused; it is tried again with the next commit.
+        """
         if self._open:
-            self._db.execute("COMMIT")
+            self._run("COMMIT")
             self._open = False
 
     def close(self) -> None:
         """Make everything durable, and let the file go."""
-        self.commit()
-        self._db.close()
+        try:
+            self.commit()
+        finally:
+            self._db.close()
 
     def _begin(self) -> None:
         if not self._open:
-            self._db.execute("BEGIN")
+            self._run("BEGIN")
             self._open = True
 
     def _fills(self, where: str, *words: Any) -> Iterator[FillRow]:
-        select = f"SELECT {', '.join(_COLUMNS)} FROM fills WHERE {where}"
-        for row in self._db.execute(select, words):
+        for row in self._run(f"SELECT {', '.join(_COLUMNS)} FROM fills WHERE {where}", words):
             named = dict(zip(_COLUMNS, row, strict=True))
             yield msgspec.convert(named, FillRow, strict=False)
+
+    def _run(self, statement: str, words: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        try:
+            return self._db.execute(statement, words).fetchall()
+        except apsw.Error as error:
+            raise VenueTerminal(
+                f"the record of fills failed: {error}; mend the disk, then start again",
+                code="fix_blotter_unusable",
+            ) from None

@@ -85,6 +85,7 @@ class FixVenue:
         self.capabilities: Capabilities = _capabilities(self.profile)
         self._ready = False
         self._open = False
+        self._broken = False
         self._lines: dict[str, Line] = {}
         self._waiting: dict[str, tuple[asyncio.Future[Outcome], asyncio.TimerHandle]] = {}
         self._numbers: OrderedDict[int, str] = OrderedDict()
@@ -119,6 +120,7 @@ class FixVenue:
         self.intake = Intake(self.orders, self.blotter, self.profile, accounts)
         self.answers = Answers(self)
         self._open = True
+        self._broken = False
         self._settled.clear()
         try:
             for name, (config, address) in self.plan.sessions.items():
@@ -164,9 +166,9 @@ class FixVenue:
             if timer is not None:
                 timer.cancel()
         self._news = self._commit_timer = None
+        if was_open and not self._broken:
+            self._keep_orders()
         if was_open:
-            self.blotter.keep_orders(self.orders.dirty.values())
-            self.orders.dirty.clear()
             self.blotter.close()
 
     def line_up(self, line: Line, reset: bool) -> None:
@@ -189,6 +191,8 @@ class FixVenue:
         if self._news is not None:
             self._news.cancel()
             self._news = None
+        if self._broken:
+            return
         self._ready = True
         self._tell(LinkState(True, "logged on", self.now()))
 
@@ -231,7 +235,12 @@ class FixVenue:
 
     def _commit(self) -> None:
         self._commit_timer = None
-        self._keep_orders()
+        try:
+            self._keep_orders()
+        except VenueTerminal as error:
+            self._break(error)
+        if self._broken:
+            return  # the session's store goes on keeping what could not be written here
         taken, self._taken = self._taken, {}
         for line, number in taken.items():
             line.taken(number)
@@ -254,6 +263,16 @@ class FixVenue:
         except (BadField, ValueError) as error:
             self.notes.append((line.name, "fix_unreadable", f"{message.msg_type!r}: {error}"))
             self.answers.doubt_totals()
+        except VenueTerminal as error:
+            self._break(error)
+
+    def _break(self, error: VenueTerminal) -> None:
+        """Stop: what is told from now on could not be written down, and so is not taken."""
+        self.notes.append(("trade", error.code, error.message))
+        if not self._broken:
+            self._broken = True
+            self._ready = False
+            self._tell(LinkState(False, f"{error.code}: {error.message}", self.now()))
 
     def _on_report(self, line: Line, message: Message) -> None:
         for told in mapping.execution_reports(message, self.profile, self.names, self.now()):
@@ -336,17 +355,27 @@ class FixVenue:
         why = self._cannot(order.cl_ord_id) or self._cannot_write(order)
         if why is not None:
             return _at_once(why)
-        known = self.orders.new(order)
+        return self._submit(order, self.orders.new(order))
+
+    async def submit_many(self, orders: Sequence[NewOrder]) -> Sequence[Outcome]:
+        """Send several orders in one write; one outcome each, same order."""
+        wanted: list[tuple[NewOrder, Known | Refused]] = []
+        for order in orders:
+            why = self._cannot(order.cl_ord_id) or self._cannot_write(order)
+            wanted.append((order, why or self.orders.new(order)))
+        # The first to be sent has the ids of all put on the disk, by one fsync.
+        answers = [
+            _at_once(known) if isinstance(known, Refused) else self._submit(order, known)
+            for order, known in wanted
+        ]
+        return [await answer for answer in answers]
+
+    def _submit(self, order: NewOrder, known: Known) -> asyncio.Future[Outcome]:
         message = self.writer.new_order(order, self._logins[order.account], self.now())
         answer = self._send(message, order.cl_ord_id)
         if answer.done():
             known.ended = True
         return answer
-
-    async def submit_many(self, orders: Sequence[NewOrder]) -> Sequence[Outcome]:
-        """Send several orders in one write; one outcome each, same order."""
-        answers = [self.submit(order) for order in orders]
-        return [await answer for answer in answers]
 
     async def replace(self, request: ReplaceOrder) -> Outcome:
         """Ask for new terms of a working order."""
@@ -450,7 +479,7 @@ class FixVenue:
             line.send(message, name)
         except NotLoggedOn:
             return _at_once(self._no("not_connected", "the FIX session is not logged on"))
-        except StoreError as error:
+        except (StoreError, VenueTerminal) as error:
             return _at_once(self._no(error.code, error.message))
         self._numbers[number] = name
         if len(self._numbers) > NUMBERS_MAX:

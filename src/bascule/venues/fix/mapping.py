@@ -122,8 +122,7 @@ class Told(Struct, frozen=True, kw_only=True):
 
     ``kind`` is what happened; ``answer`` that it only answers a question and is no event.
     ``status`` None: the report does not say where the order stands. ``key`` names a fill within
-    its order and is empty for anything else. ``leg_of_spread``: it repeats a spread's fill for a
-    leg (442=2) or the other way round, see ``counts``.
+    its order and is empty for anything else. ``restated``: it came unasked (150=D).
     """
 
     kind: ExecType
