@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from bascule.model.account import AccountSpec
 from bascule.model.enums import AccountMode
-from bascule.model.values import DAY, Instant
+from bascule.model.values import DAY, HOUR, Instant
 
 QUESTION = (
     "May I use automated order execution through an API on this account, in evaluation and when"
@@ -17,6 +17,8 @@ QUESTION = (
 )
 """What to ask a firm, in writing."""
 EXPIRES_SOON = 14 * DAY
+_AHEAD = 14 * HOUR
+"""A day is read in UTC, and begins so much earlier for whoever lives farthest east."""
 
 
 class Stance(Struct, frozen=True):
@@ -74,6 +76,8 @@ def _by_permission(spec: AccountSpec, at: Instant) -> Stance | None:
         return _refused(
             spec, "has a silent firm, and no record of who permitted it in writing, and how"
         )
+    if at < permission.asked - _AHEAD:
+        return _refused(spec, "has a permission on record of a day that has not come")
     if at >= permission.expires:
         return _refused(spec, "has a permission on record that has ended")
     if spec.programme is None or permission.phase in ("", spec.programme.phase):

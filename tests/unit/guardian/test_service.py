@@ -10,7 +10,6 @@ import pytest
 from bascule.config.guardian_log import read_log
 from bascule.config.handover import Books, Floor, OwnedBook, Ownership, replace_file, write_floors
 from bascule.config.latch import Entry, Latch, LatchMode
-from bascule.guardian import keeper
 from bascule.guardian.service import Guardian
 from bascule.guardian.setup import Options
 from bascule.model.enums import ExecType, OrdStatus, OrdType, Side
@@ -407,7 +406,7 @@ async def test_what_the_venue_tells_is_looked_at_soon(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """People see what is held after a fill, and not what was held half a minute ago."""
-    monkeypatch.setattr(keeper, "NEWS_NS", 10 * MILLISECOND)
+    monkeypatch.setattr("bascule.guardian.keeper.NEWS_NS", 10 * MILLISECOND)
     async with place.running():
         await until(lambda: place.guardian.view().accounts[0].positions == 1, "a look")
         place.venue.hold("alpha", OIL, 1)

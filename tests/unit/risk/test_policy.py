@@ -56,6 +56,7 @@ def test_a_firms_no_is_never_overridden() -> None:
         ({}, True),
         ({"policy": "no"}, False),
         ({"policy": "unknown"}, False),
+        ({"asked": Instant(NOON + DAY)}, False),
         ({"evidence": ""}, False),
         ({"policy": "silent"}, True),
         ({"policy": "silent", "answered_by": ""}, False),
