@@ -9,7 +9,7 @@ its own running, as ``SIGSTOP`` and ``kill -9`` do. Sockets, threads and signals
 import asyncio
 import heapq
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextvars import Context, ContextVar, copy_context
 from typing import Any
 
@@ -68,6 +68,15 @@ class VirtualLoop(asyncio.BaseEventLoop):
         context = copy_context()
         context.run(ACTOR.set, actor)
         return context
+
+    def spawn(
+        self, coroutine: Coroutine[Any, Any, Any], context: Context | None = None
+    ) -> "asyncio.Task[Any]":
+        """Run something as a part of the calling actor, or of the one that a context names.
+
+        The actor is its parent: it dies with that.
+        """
+        return self._make_task(self, coroutine, context)
 
     def _make_task(
         self, loop: asyncio.AbstractEventLoop, coro: Any, context: Context | None = None

@@ -10,6 +10,7 @@ import gc
 import json
 import random
 import warnings
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from decimal import Decimal
@@ -105,7 +106,7 @@ class DiskRecord:
         return None if found is None else msgspec.json.decode(found, type=Progress)
 
 
-class Machine:
+class Machine(ABC):
     """What every simulated world stands on. ``run`` gives what was violated.
 
     A world says what is done (``play``), and what is left to chance: how long a sync, a restart
@@ -134,6 +135,8 @@ class Machine:
         self.trace: list[str] = []
         self.errors: list[str] = []
         self.witness = Witness(self)
+        self.effects = 0
+        """What the outside has seen the engine's disk and network do."""
         self._dead_tasks: list[object] = []
         self.loop.set_exception_handler(self._loop_error)
         self.disk.on_done = self.effect
@@ -144,24 +147,25 @@ class Machine:
     faults: Mapping[str, float] = MappingProxyType({})
     """The broker's faults of this world; some change what a settled account looks like."""
 
+    @abstractmethod
     async def play(self) -> None:
         """Do what is to be done, and end when everything is settled, or should be."""
-        raise NotImplementedError
 
+    @abstractmethod
     def fsync(self) -> float:
         """Give the seconds of the next sync."""
-        raise NotImplementedError
 
+    @abstractmethod
     def away(self) -> float:
         """Give the seconds until an engine that ended is started again."""
-        raise NotImplementedError
 
+    @abstractmethod
     def pause(self) -> float:
         """Give the seconds until a sender that got no answer sends again."""
-        raise NotImplementedError
 
     def effect(self, what: str) -> None:
         """Something that the outside can see has just been done by the engine."""
+        self.effects += 1
 
     def on_wire(self, direction: str, subject: str, payload: bytes) -> None:
         """See a frame of the engine's, before it leaves or as it came."""
@@ -175,9 +179,9 @@ class Machine:
         """End the connections of a process that died."""
         self.net.cut(actor, silently=power)
 
+    @abstractmethod
     def tear(self) -> None:
         """Have the disk lose what a power cut loses."""
-        raise NotImplementedError
 
     # --- the run --------------------------------------------------------------------------------
 
@@ -229,7 +233,7 @@ class Machine:
         self.disk.mend()
         self._note(f"start {self.actor}")
         context = self.loop.context_of(self.actor)
-        self._dead_tasks.append(self.loop.create_task(self._engine(self.actor), context=context))
+        self._dead_tasks.append(self.loop.spawn(self._engine(self.actor), context=context))
 
     async def _engine(self, actor: str) -> None:
         try:
@@ -421,7 +425,7 @@ class Machine:
                 with suppress(BasculeError):
                     await asked
 
-        self._in_engine(lambda runtime: self.loop.create_task(run(runtime)))
+        self._in_engine(lambda runtime: self.loop.spawn(run(runtime)))
 
     def _in_engine(self, do: Callable[[Runtime], object]) -> bool:
         """Run something in the engine's process, if there is one that listens."""

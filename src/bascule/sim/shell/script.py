@@ -181,7 +181,7 @@ class ScriptWorld(Machine):
         name = f"a{len(self.sent)}"
         told = {"ticker": SYMBOL, "signal_id": name, "strategy": "ma", "action": action}
         self.sent[name] = json.dumps(told | {"price": str(self._price)} | fields)
-        task = self.loop.create_task(self._deliver(name, TRIES))
+        task = self.loop.spawn(self._deliver(name, TRIES))
         self._senders.add(task)
         task.add_done_callback(self._senders.discard)
 
@@ -219,7 +219,7 @@ class ScriptWorld(Machine):
             await runtime.stop("asked to")
             self._ended(actor)
 
-        self._in_engine(lambda _: self.loop.create_task(stop(runtime)))
+        self._in_engine(lambda _: self.loop.spawn(stop(runtime)))
 
     def _tick(self) -> None:
         self._show_price()

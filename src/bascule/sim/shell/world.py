@@ -179,19 +179,19 @@ class World(Machine):
                 await runtime.stop("asked to")
                 self._ended(actor)
 
-            self._in_engine(lambda _: self.loop.create_task(stop()))
+            self._in_engine(lambda _: self.loop.spawn(stop()))
 
     # --- steps ----------------------------------------------------------------------------------
 
     def _do_signal(self, number: int) -> None:
         name = f"{self.seed}-{number}"
         self.sent[name] = json.dumps(chances.body(self.dice, name))
-        self.loop.create_task(self._deliver(name, 6))
+        self.loop.spawn(self._deliver(name, 6))
 
     def _do_resend(self, number: int) -> None:
         if self.sent:
             name = self.dice.choice(sorted(self.sent))
-            self.loop.create_task(self._deliver(name, 1))
+            self.loop.spawn(self._deliver(name, 1))
 
     def _do_hand_trade(self, number: int) -> None:
         login = self.dice.choice(chances.LOGINS)
