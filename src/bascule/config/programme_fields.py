@@ -108,8 +108,10 @@ class Fields:
         found = self._get(name)
         if found is None:
             return None
-        if isinstance(found, int | Decimal) and not isinstance(found, bool) and found >= 0:
-            return Decimal(found)
+        if isinstance(found, int | Decimal) and not isinstance(found, bool):
+            value = Decimal(found)
+            if value.is_finite() and value >= 0:
+                return value
         self.wrong(name, f"{_shown(found)} is no number", f'zero or more, or "{NOT_FOUND}"')
         return None
 

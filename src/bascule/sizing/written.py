@@ -30,9 +30,14 @@ def read(
     known = form.__struct_fields__
     unread.extend(f"{where}.{key}" if where else key for key in named if key not in known)
     try:
-        return msgspec.convert(named, form, strict=False)
+        made = msgspec.convert(named, form, strict=False)
     except msgspec.ValidationError as error:
         raise UsageError(f"{where or 'The case'}: {error}") from error
+    for key in known:
+        value = getattr(made, key)
+        if isinstance(value, Decimal) and not value.is_finite():
+            raise UsageError(f"{where or 'The case'}: {key} is {value}, and that is no number.")
+    return made
 
 
 def money(value: Decimal) -> str:

@@ -282,6 +282,8 @@ WRONG = [
     ('trigger = "below"\non_breach = "fail"\nreset', 'triger = "below"\non_breach = "fail"\nreset',
      "daily_loss.triger", "trigger"),
     ("pct = 10", "pct = -10", "max_loss.limit.pct", "zero or more"),
+    ("pct = 10", "pct = nan", "max_loss.limit.pct", "zero or more"),
+    ("pct = 10", "pct = inf", "max_loss.limit.pct", "zero or more"),
     ("pct = 10", 'pct = "ten"', "max_loss.limit.pct", "zero or more"),
     ("pct = 10, ", "pct = 10, amount = 3, ", "max_loss.limit.amount", "one of both"),
     ('weekend = "allowed"', 'weekend = "maybe"', "my.toml:7  weekend", "prohibited, flat"),
