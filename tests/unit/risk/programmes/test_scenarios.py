@@ -48,7 +48,15 @@ MALFORMED: list[tuple[dict[str, Any], str]] = [
     ({"kind": "news", "input": {"rule": {}}}, "before_s"),
     ({"events": []}, "start"),
     ({"kind": "pretrade", "input": {"effective_remaining": "many"}}, "effective_remaining"),
-    ({"start": "2026-01-12T08:00:00Z", "account": {"initial": "Infinity"}}, "initial is Infinity"),
+    (
+        {
+            "start": "2026-01-12T08:00:00Z",
+            "account": {"currency": "USD", "initial": "Infinity"},
+            "rules": {},
+            "events": [],
+        },
+        "initial is Infinity",
+    ),
     ({"kind": "pretrade", "input": {"effective_remaining": "NaN", "order_risk": "1"}}, "no number"),
     ({"kind": "inactivity", "input": {"last_trade": "2026-01-01", "rule": {"days": 1}}}, "last"),
     ({"kind": "min_days", "input": {"rule": {"count": 1, "tz": "Mars"}}}, "Mars"),
