@@ -9,5 +9,6 @@ collect_ignore = (
         "test_interop.py",
         "test_crash.py",
         "test_intake.py",
+        "test_intake_processes.py",
     ]
 )

@@ -5,7 +5,7 @@ import json
 import os
 import sys
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -140,7 +140,8 @@ async def desk(
             yield Desk(runtime, floors[0], intake)
         finally:
             serving.cancel()
-            await asyncio.wait([serving])
+            with suppress(asyncio.CancelledError):
+                await serving
     finally:
         await runtime.stop("the test is over")
 
@@ -168,11 +169,8 @@ class Client:
 
     async def hears(self, count: int = 1, /, **fields: str) -> dict[str, Any]:
         """Wait until it was told this, so many times; gives the last one."""
-        async with asyncio.timeout(WAIT_S):
-            while len(found := self.heard(**fields)) < count:
-                self._news.clear()
-                await self._news.wait()
-        return found[-1]
+        await self.until(lambda: len(self.heard(**fields)) >= count)
+        return self.heard(**fields)[-1]
 
     def heard(self, **fields: str) -> list[dict[str, Any]]:
         """Give what it was told that has these fields."""
@@ -180,10 +178,14 @@ class Client:
 
     async def until(self, condition: Callable[[], bool]) -> None:
         """Wait until something about what it was told is so."""
-        async with asyncio.timeout(WAIT_S):
-            while not condition():
-                self._news.clear()
-                await self._news.wait()
+        try:
+            async with asyncio.timeout(WAIT_S):
+                while not condition():
+                    self._news.clear()
+                    await self._news.wait()
+        except TimeoutError:
+            told = "\n".join(map(str, self.told))
+            raise AssertionError(f"it was not told so in {WAIT_S} s, but this:\n{told}") from None
 
     async def close(self) -> None:
         """End it."""

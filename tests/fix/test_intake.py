@@ -1,13 +1,17 @@
 """Bascule as the broker of QuickFIX clients: orders in, reports of all accounts out, each once."""
 
 import asyncio
+import json
+import os
 import random
+import sys
+import time
 from collections import Counter
 from decimal import Decimal
 from pathlib import Path
 
 from bascule.signals.intake.source import Source
-from tests.fix.desk import WAIT_S, client, desk, session
+from tests.fix.desk import PASSWORD, WAIT_S, client, desk, session
 from tests.fix.relay import Relay
 from tests.ports import free_port
 
@@ -151,3 +155,25 @@ async def test_fix_4_2_says_the_same_in_its_own_words(tmp_path: Path) -> None:
         await orders.hears(order="a1", kind="1", status="1")
         done = await orders.hears(order="a1", kind="2", status="2")
         assert done["filled"] == "0.3"
+
+
+async def test_a_log_is_replayed_to_loopback(tmp_path: Path) -> None:
+    """`bascule fix replay --to-port` logs on as the log's side and shows what is answered."""
+    port = free_port()
+    body = "35=D|34=7|49=ORDERS|52=20261121-10:00:00|56=BASCULE|11=z1|38=0.1|40=1|54=1|55=EURUSD|"
+    at = time.strftime("%Y%m%d-%H:%M:%S", time.gmtime())
+    body += f"60={at}|"
+    wire = f"8=FIX.4.4|9={len(body)}|{body}"
+    total = sum(wire.replace("|", chr(1)).encode()) % 256
+    log = tmp_path / "client.log"
+    log.write_text(f"{wire}10={total:03}|\n")
+    async with desk(tmp_path / "engine", session("orders", port)):
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "bascule", "fix", "replay", str(log), "--side", "ORDERS",
+            "--to-port", str(port), "--json",
+            stdout=asyncio.subprocess.PIPE, env={**os.environ, "BASCULE_FIX_PASSWORD": PASSWORD},
+        )  # fmt: skip
+        out, _ = await process.communicate()
+    told = [json.loads(line) for line in out.splitlines()]
+    assert process.returncode == 0
+    assert [one["kind"] for one in told if one["order"] == "z1"] == ["A", "0", "F", "F"]

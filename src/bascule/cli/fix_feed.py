@@ -4,10 +4,13 @@ import asyncio
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import apsw
+
 from bascule.api.reading import events_after
 from bascule.engine.owner import Owner
 from bascule.journal.chain import decode
 from bascule.journal.follower import Follower
+from bascule.model.errors import JournalError
 from bascule.model.event import Event
 from bascule.signals.intake.fix_book import KINDS
 
@@ -44,6 +47,9 @@ class JournalFeed:
 
     def _read(self, after_seq: int, upto: int) -> tuple[Sequence[Event], int]:
         limit = min(BATCH, upto - after_seq) if upto else BATCH
-        with Follower(self._journal) as follower:
-            rows, reached = events_after(follower, after_seq, KINDS, limit)
+        try:
+            with Follower(self._journal) as follower:
+                rows, reached = events_after(follower, after_seq, KINDS, limit)
+        except apsw.Error as error:
+            raise JournalError(f"{self._journal} cannot be read now: {error}.") from error
         return [decode(row.seq, row.data) for row in rows], reached

@@ -358,6 +358,7 @@ class FixBook:
         change = self._changes.get(event.signal) if event.signal else None
         if line is None or (change is None and not line.single):
             return
+        self._open(line, event.at)
         first = line.pending != status
         line.pending = status
         if change is not None:
