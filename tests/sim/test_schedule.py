@@ -1,7 +1,6 @@
 """The crash schedule: every scenario is cut after every step, and nothing is lost or doubled."""
 
 import pytest
-import structlog
 
 from bascule.sim.shell.scenarios import BY_NAME, SCENARIOS
 from bascule.sim.shell.schedule import Bench, run_pairs, run_schedule, shortest
@@ -20,11 +19,6 @@ CAUGHT = {
     "timeout_is_refusal": "doubt_found",
 }
 """Planted bugs, and the scenario whose schedule must catch each."""
-
-
-@pytest.fixture(autouse=True)
-def _quiet() -> None:
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
 
 
 @pytest.mark.parametrize("script", SCENARIOS, ids=lambda script: script.name)

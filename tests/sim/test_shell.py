@@ -5,7 +5,6 @@ import subprocess
 import sys
 
 import pytest
-import structlog
 
 from bascule.sim.shell.campaign import Campaign, first_violation, run_seeds
 from bascule.sim.shell.run import run_seed
@@ -24,11 +23,6 @@ REGRESSIONS = {
     1856: "a first look that a report had overtaken was taken over",
 }
 """What each seed once found; they are run for ever."""
-
-
-@pytest.fixture(autouse=True)
-def _quiet() -> None:
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
 
 
 @pytest.mark.parametrize("batch", range(BATCHES))

@@ -50,7 +50,7 @@ def test_a_live_configuration_says_what_is_left_to_do(bascule: Bascule) -> None:
     done = bascule("check", "--config-only")
     assert done.code == 3
     assert "venues.my_venue.kind" in done.err
-    assert "allowed: paper" in done.err
+    assert "allowed: fix, paper" in done.err
 
 
 def test_a_missing_secret_is_a_problem_with_its_cure(bascule: Bascule) -> None:
