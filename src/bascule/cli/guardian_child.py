@@ -126,6 +126,12 @@ def _awaited(files: GuardianFiles, child: "subprocess.Popen[bytes]") -> Guardian
     return None
 
 
+KEPT = (
+    "a guardian of an earlier start runs on, with the configuration of then; after a change,"
+    " `bascule guardian end`: it is started anew with this one"
+)
+
+
 class GuardianBeside:
     """The guardian of an engine that is being run: started with it, ended with it in good order.
 
@@ -142,6 +148,8 @@ class GuardianBeside:
 
     async def keep(self) -> None:
         """Start it again when it has died; engine and guardian miss each other."""
+        if self._wanted and self._child is None:
+            log.warning("guardian_kept", text=KEPT)
         while self._wanted:
             await asyncio.sleep(LOOK_S)
             gone = self._child is None or self._child.poll() is not None
@@ -150,9 +158,12 @@ class GuardianBeside:
                 self._child = await asyncio.to_thread(self._spawn)
 
     def end(self) -> None:
-        """End it, if it was started here and nothing is stopped."""
+        """End it if nothing is stopped; also one of an earlier engine, which knows old settings."""
         child = self._child
-        if child is None or child.poll() is not None:
+        if child is None:
+            self._end_earlier()
+            return
+        if child.poll() is not None:
             return
         client = _awaited(self._files, child)
         with suppress(BasculeError):
@@ -165,6 +176,12 @@ class GuardianBeside:
         except subprocess.TimeoutExpired:
             child.terminate()
             child.wait(END_S)
+
+    def _end_earlier(self) -> None:
+        client = guardian_client(self._files) if self._wanted else None
+        with suppress(BasculeError):
+            if client is not None and (self._demo or not client.view().stops):
+                client.end()
 
 
 def _environment(config: "Config", secrets: Secrets) -> dict[str, str]:
