@@ -195,9 +195,7 @@ def _closed(door: Door) -> list[Finding]:
 def _forged(door: Door, sources: Sequence[Source], *, open_here: bool) -> list[Finding]:
     """Claim to be a sender that may, with headers that only the proxy may set."""
     found = []
-    tried = [
-        one for one in sources if one.over_http and (one.allow_from or one.client_certificate)
-    ]
+    tried = [one for one in sources if one.over_http and (one.allow_from or one.client_certificate)]
     for source in tried:
         what = f"forged headers, source {source.name}"
         if source.bearer:
