@@ -77,13 +77,16 @@ def check(
         if report:
             _print(report)
         good = not problems and (report is None or report.ok)
-        held = ", ".join(permit["account"] for permit in permitted if not permit["ok"])
-        word = f"In order, and {held} will open nothing." if held else "All of it is in order."
-        typer.echo(word if good else "Not ready.")
+        typer.echo(_closing(permitted) if good else "Not ready.")
     if problems:
         raise typer.Exit(Exit.CONFIGURATION)
     if report and not report.ok:
         raise typer.Exit(Exit.VENUE)
+
+
+def _closing(permitted: list[dict[str, Any]]) -> str:
+    held = ", ".join(permit["account"] for permit in permitted if not permit["ok"])
+    return f"In order, and {held} will open nothing." if held else "All of it is in order."
 
 
 def _print_what(settings: "Config") -> None:
