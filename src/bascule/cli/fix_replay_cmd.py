@@ -1,9 +1,6 @@
 """``bascule fix replay``: what a log's messages would be to Bascule, or send them once more."""
 
-import asyncio
 import os
-import tempfile
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -15,6 +12,8 @@ from bascule.cli.exits import Exit
 from bascule.model.errors import UsageError
 
 if TYPE_CHECKING:
+    import asyncio
+
     from bascule.fix.config import SessionConfig
     from bascule.fix.message import Message
     from bascule.fixwire.link import Application
@@ -50,6 +49,8 @@ def replay(
     password is asked for, or taken from BASCULE_FIX_PASSWORD. Ends with 1 when a message is not
     sound or would be refused.
     """
+    import asyncio
+
     from bascule.fix.names import find
 
     try:
@@ -123,6 +124,10 @@ async def _send(
     Raises:
         UsageError: nobody logged us on in time, or the version is unknown.
     """
+    import asyncio
+    import tempfile
+    from concurrent.futures import ThreadPoolExecutor
+
     from bascule.fix.session import Session
     from bascule.fix.validator import validator
     from bascule.fixwire.initiator import Address, Initiator
@@ -192,7 +197,7 @@ def _body(message: "Message") -> "Message":
     return Message(message.msg_type, own)
 
 
-def _listener(came: list[dict[str, Any]], up: asyncio.Event) -> "Application":
+def _listener(came: list[dict[str, Any]], up: "asyncio.Event") -> "Application":
     """Make what collects the answers into ``came`` and says when it is ``up``."""
     from bascule.fixwire.link import Application, Link
 

@@ -2,9 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-from msgspec import Struct
+from typing import TYPE_CHECKING, NamedTuple
 
 from bascule.model.errors import UsageError
 
@@ -12,7 +10,7 @@ if TYPE_CHECKING:
     from bascule.config.build import Config
 
 
-class ConfiguredSession(Struct, frozen=True):
+class ConfiguredSession(NamedTuple):
     """A session as people name it: a source's name, or ``VENUE-NAME`` for one of a venue."""
 
     name: str
