@@ -4,15 +4,22 @@ import asyncio
 import json
 import os
 import random
+import ssl
 import sys
 import time
 from collections import Counter
+from contextlib import suppress
 from decimal import Decimal
 from pathlib import Path
 
+from msgspec.structs import replace
+
+from bascule.fix.codec import encode
+from bascule.fix.message import Message
 from bascule.signals.intake.source import Source
 from tests.fix.desk import PASSWORD, WAIT_S, client, desk, session
 from tests.fix.relay import Relay
+from tests.integration.proxied import certificates
 from tests.ports import free_port
 
 
@@ -177,3 +184,32 @@ async def test_a_log_is_replayed_to_loopback(tmp_path: Path) -> None:
     told = [json.loads(line) for line in out.splitlines()]
     assert process.returncode == 0
     assert [one["kind"] for one in told if one["order"] == "z1"] == ["A", "0", "F", "F"]
+
+
+async def test_a_session_over_tls_takes_the_password_and_no_other(tmp_path: Path) -> None:
+    """The listener speaks TLS with the source's certificate, and a Logon proves itself inside."""
+    certificates(tmp_path)
+    port = free_port()
+    source = session("orders", port)
+    assert source.fix is not None
+    keys = {"certificate": tmp_path / "server.pem", "key": tmp_path / "server.key"}
+    source = replace(source, fix=replace(source.fix, **keys))
+    trusting = ssl.create_default_context(cafile=tmp_path / "ca.pem")
+    async with desk(tmp_path / "engine", source):
+        assert await _logon(port, trusting, "wrong-password") == b""
+        assert b"\x0135=A\x01" in await _logon(port, trusting, PASSWORD)
+
+
+async def _logon(port: int, trusting: ssl.SSLContext, password: str) -> bytes:
+    """Send a Logon over TLS; gives what comes back first, nothing where the door is shut."""
+    at = time.strftime("%Y%m%d-%H:%M:%S", time.gmtime()).encode()
+    fields = [(34, b"1"), (49, b"ORDERS"), (52, at), (56, b"BASCULE"), (98, b"0"), (108, b"30")]
+    reader, writer = await asyncio.open_connection("localhost", port, ssl=trusting)
+    writer.write(encode(b"FIX.4.4", Message(b"A", [*fields, (554, password.encode())])))
+    try:
+        async with asyncio.timeout(WAIT_S):
+            return await reader.read(4_096)
+    finally:
+        writer.close()
+        with suppress(OSError):
+            await writer.wait_closed()
