@@ -320,3 +320,14 @@ def test_reports_are_valid_in_every_version() -> None:
             made = message_of(one, version)
             whole = Message(made.msg_type, [*head, *made.fields], version.begin_string)
             assert validate(whole, session, app) is None, (name, whole)
+
+
+def test_a_cancel_that_is_asked_and_answered_at_once_is_told_once() -> None:
+    """Nothing was settled between the client's request and the venue's answer."""
+    story = Story()
+    story.order("one")
+    cancel = story.signal(2, "35=F|11=a2|41=a1|54=1|55=ES")
+    story.take(ev.CancelRequested, "one", request_id="one.c", reason="signal", signal=cancel)
+    story.take(ev.OrderEnded, "one", status=OrdStatus.CANCELED, reason="canceled")
+    assert [one[0] for one in story.reports()] == ["pending_new", "pending_cancel", "canceled"]
+    assert story.told() == []

@@ -121,7 +121,9 @@ class FixBook:
             if change := self._changes.get(signal):
                 self._settle_change(change, at)
                 continue
-            line = self._lines[signal]
+            line = self._lines.get(signal)
+            if line is None:  # a change that was answered already
+                continue
             if line.children:
                 self._open(line, at)
                 for said in line.refusals:
