@@ -12,10 +12,12 @@ from contextlib import suppress
 from decimal import Decimal
 from pathlib import Path
 
+import pytest
 from msgspec.structs import replace
 
 from bascule.fix.codec import encode
 from bascule.fix.message import Message
+from bascule.signals.intake.fix_book import FixBook
 from bascule.signals.intake.source import Source
 from tests.fix.desk import PASSWORD, WAIT_S, client, desk, session
 from tests.fix.relay import Relay
@@ -213,3 +215,32 @@ async def _logon(port: int, trusting: ssl.SSLContext, password: str) -> bytes:
         writer.close()
         with suppress(OSError):
             await writer.wait_closed()
+
+
+async def test_a_fault_in_one_session_ends_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The drop copy's book breaks; the client of orders is served on, and so is the engine."""
+    settle = FixBook.settle
+
+    def broken(book: FixBook) -> None:
+        if book._accounts is not None and book._lines:
+            raise RuntimeError("a fault of ours")
+        settle(book)
+
+    monkeypatch.setattr(FixBook, "settle", broken)
+    port = free_port()
+    sources = session("orders", port), session("risk", port, role="drop_copy")
+    async with (
+        desk(tmp_path / "engine", *sources),
+        client("orders", port, tmp_path / "orders") as orders,
+        client("risk", port, tmp_path / "risk") as risk,
+    ):
+        await orders.hears(event="logon")
+        await risk.hears(event="logon")
+        orders.say("buy EURUSD 0.1")
+        await orders.hears(order="a1", kind="F", status="2")
+        await risk.hears(event="session", text="Bascule cannot serve this session now")
+        orders.say("buy EURUSD 0.2")
+        await orders.hears(order="a2", kind="F", status="2")
+        assert len(risk.heard(event="logon")) == 1

@@ -61,6 +61,8 @@ WAITING_MAX = 10_000
 """Messages of one client that may wait for the engine; more are refused."""
 RETRY_S = 1.0
 """How long a journal that cannot be read is left alone."""
+FAILED = "fix_session_failed"
+"""Why a session is held whose client nobody serves any more."""
 BYE = "Bascule is stopping"
 
 _SUBMITTED = (ORDER, CANCEL, REPLACE)
@@ -129,6 +131,18 @@ class FixClient(Application):
         for one in self._arrived:
             self._waiting.put_nowait(one)
         self._arrived.clear()
+
+    async def run(self) -> None:
+        """Serve and tell until cancelled; a fault of ours ends this session and nothing else."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self.serve())
+                group.create_task(self.tell())
+        except* Exception as faults:  # a client's session must not end the engine
+            why = repr(faults.exceptions[0])
+            log.error(FAILED, source=self._client.source, why=why, exc_info=faults)
+            self.link.halt(FAILED, "A fault of Bascule ended this session; restart it, report it.")
+            self.link.logout("Bascule cannot serve this session now")
 
     # --- to the engine ----------------------------------------------------------------------------
 
@@ -361,8 +375,7 @@ class FixIntake:
         try:
             async with asyncio.TaskGroup() as group:
                 for client in self._clients:
-                    group.create_task(client.serve())
-                    group.create_task(client.tell())
+                    group.create_task(client.run())
                 await asyncio.Event().wait()
         finally:
             await self.stop()
@@ -471,6 +484,8 @@ class _Door:
         if allowed and not within(address, allowed):
             self._tell(source.name, address, "address")
             return "it does not come from an address that is allowed"
+        if link.halted is not None and link.halted.code == FAILED:
+            return "a fault of ours ended it, and nothing would be acted on"
         if self.closed(session):
             self._tell(source.name, address, "secret")
             return "it is closed after too many refused Logons"
