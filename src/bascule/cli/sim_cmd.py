@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from bascule.cli import sim_shell
 from bascule.cli.common import print_table
 from bascule.cli.exits import Exit
 from bascule.model.errors import UsageError
@@ -41,19 +42,28 @@ def sim(
         bool,
         typer.Option("--schedule", help="Crash the real runtime after every step of scenarios."),
     ] = False,
+    shell: Annotated[
+        bool,
+        typer.Option("--shell", help="The real runtime on a virtual machine, not the core alone."),
+    ] = False,
     scenario: Annotated[
         str, typer.Option("--scenario", help="Of the schedule, only this one.", show_default=False)
     ] = "",
 ) -> None:
     """Run the engine's decisions against a disk, a network and a venue that misbehave.
 
-    Nothing is connected and nothing is written. A seed decides everything, so what one run finds
-    another repeats. Ends with 1 when an invariant broke, or a planted bug was not caught.
+    With --shell it is the whole engine that runs, with its journal and the paper broker. Nothing
+    is connected and nothing is written. A seed decides everything, so what one run finds another
+    repeats. Ends with 1 when an invariant broke, or a planted bug was not caught.
     """
     if mutants:
         _hunt()
     elif schedule or scenario:
         _crash(scenario)
+    elif shell and replay is not None:
+        sim_shell.replay(replay)
+    elif shell:
+        sim_shell.run(first, seeds, cover)
     elif replay is not None:
         _replay(replay)
     else:
@@ -134,8 +144,6 @@ def _replay(seed: int) -> None:
 
 
 def _crash(name: str) -> None:
-    import structlog
-
     from bascule.sim.shell.scenarios import BY_NAME
     from bascule.sim.shell.schedule import run_schedule
 
@@ -145,8 +153,7 @@ def _crash(name: str) -> None:
             code="unknown_scenario",
             hint=f"There are: {', '.join(BY_NAME)}.",
         )
-    # What an engine says of its own crashes and refusals is not news here.
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
+    sim_shell.quiet()
     wanted = [BY_NAME[name]] if name else list(BY_NAME.values())
     rows = run_schedule(wanted, told=lambda row: typer.echo(row.scenario, err=True))
     print_table(
@@ -188,6 +195,9 @@ def _hunt() -> None:
         caught = "SURVIVED" if violation is None else violation.invariant
         rows.append((mutant.name, mutant.tier, f"{mutant.bound:,}", caught, f"{count:,}"))
         typer.echo(f"{mutant.name}: {caught}", err=True)
+    shell_rows = sim_shell.hunt(importlib.import_module("tests.sim.shell_mutants").MUTANTS)
+    survived += sum(row[3] == "SURVIVED" for row in shell_rows)
+    rows += shell_rows
     print_table(("planted bug", "tier", "bound", "caught by", "seeds needed"), rows)
     typer.echo(f"{len(rows) - survived} of {len(rows)} caught.")
     if survived:

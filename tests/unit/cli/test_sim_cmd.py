@@ -1,5 +1,9 @@
 """``bascule sim``: seeds that hold, a trace, and a planted bug that makes it end with 1."""
 
+from collections.abc import Iterator
+
+import pytest
+import structlog
 from typer.testing import CliRunner
 
 from bascule.cli.main import app
@@ -7,6 +11,14 @@ from tests.sim.mutants import MUTANTS
 from tests.sim.shell_mutants import MUTANTS as SHELL_MUTANTS
 
 RUN = CliRunner()
+
+
+@pytest.fixture(autouse=True)
+def log() -> Iterator[None]:
+    """Leave logging as it was: the command keeps an engine's own log back."""
+    before = structlog.get_config()
+    yield
+    structlog.configure(**before)
 
 
 def test_seeds_that_hold_end_well() -> None:
@@ -43,6 +55,28 @@ def test_coverage_is_a_table() -> None:
     done = RUN.invoke(app, ["sim", "--seeds", "20", "--coverage"])
     for word in ("order table", "checks that refused", "faults", "lose_reply", "Never reached"):
         assert word in done.output
+
+
+def test_the_whole_engine_runs_by_seeds_too() -> None:
+    """With ``--shell`` it is machines that are counted; a replay has its trace and its digest."""
+    done = RUN.invoke(app, ["sim", "--shell", "--seeds", "3", "--from", "7", "--coverage"])
+    assert done.exit_code == 0
+    assert "3 machines in" in done.output
+    assert "0 broken." in done.output
+    assert "step signal" in done.output
+    once = RUN.invoke(app, ["sim", "--shell", "--replay", "41"])
+    assert once.exit_code == 0
+    assert once.output.count("digest ") == 1
+    assert "heal" in once.output
+
+
+def test_a_machine_that_breaks_something_is_told() -> None:
+    """The seed and what broke; and the exit code is 1."""
+    mutant = next(one for one in SHELL_MUTANTS if one.name == "send_again")
+    with mutant.planted():
+        done = RUN.invoke(app, ["sim", "--shell", "--seeds", "3", "--from", "1"])
+    assert done.exit_code == 1
+    assert "I1 order" in done.output
 
 
 def test_a_scenario_is_crashed_after_every_step() -> None:
