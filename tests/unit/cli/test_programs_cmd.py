@@ -2,6 +2,7 @@
 
 import json
 import tomllib
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -157,15 +158,17 @@ def test_the_check_tells_how_each_account_stands_with_its_firm(bascule: Bascule)
     assert "May I use automated order execution through an API" in str(permit["to_do"])
     assert "verify with the firm" in told
     assert "Firm           a0: no live order goes" in bascule("check", "--config-only").out
+    today = datetime.now(UTC).date()
+    ends = today + timedelta(days=180)
     write(
         "live", "ftmo-1step",
-        more='[accounts.a0.permission]\npolicy = "yes"\nasked_on = 2099-01-01\n'
+        more=f'[accounts.a0.permission]\npolicy = "yes"\nasked_on = {today}\n'
         'evidence = "mail.txt"\n',
     )  # fmt: skip
     ((permit,), _) = notes(bascule)
     assert permit["ok"] is True
-    assert permit["ends"] == "2099-06-30"
-    assert "a0: permitted, until 2099-06-30" in bascule("check", "--config-only").out
+    assert permit["ends"] == str(ends)
+    assert f"a0: permitted, until {ends}" in bascule("check", "--config-only").out
     assert "evidence mail.txt is not there" in notes(bascule)[1]
     Path("mail.txt").write_text("Yes, you may.", encoding="utf-8")
     assert "is not there" not in notes(bascule)[1]
