@@ -11,6 +11,8 @@ import subprocess
 import sys
 
 PACKAGES = {
+    "curl": "curl",
+    "node": "nodejs",
     "nginx": "nginx-light",
     "openssl": "openssl",
     "chromium": "chromium",
