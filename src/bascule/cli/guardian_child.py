@@ -57,8 +57,12 @@ def end_hung_guardian(files: GuardianFiles) -> None:
     if beat is None or not is_running(files) or not process.kill(beat.pid, beat.started):
         return
     deadline = time.monotonic() + START_S
-    while process.runs(beat.pid, beat.started) and time.monotonic() < deadline:
+    # Its lock too: a process can be gone a moment before the system lets go of what it held.
+    while time.monotonic() < deadline:
+        if not process.runs(beat.pid, beat.started) and not is_running(files):
+            break
         time.sleep(0.02)
+    files.endpoint.unlink(missing_ok=True)
 
 
 def start_guardian(
