@@ -6,15 +6,14 @@ It answers each order with a fill, and counts what it gets by id. Commands come 
 one a line: ``send N`` orders, ``state``, ``logout``, ``stop``; ``state`` answers with JSON.
 """
 
-import json
-import sys
 import threading
 import time
 from collections import Counter
-from pathlib import Path
 from typing import Any
 
 import quickfix as fix
+
+from tests.fix.quickfix_process import serve
 
 
 class Side(fix.Application):  # type: ignore[misc]
@@ -94,53 +93,18 @@ class Side(fix.Application):  # type: ignore[misc]
         }
 
 
-def settings(role: str, port: int, directory: Path, further: dict[str, str]) -> Any:
-    """Write and read QuickFIX's own configuration."""
-    names = ("QF", "US")
-    lines = {
-        "ConnectionType": role,
-        "BeginString": "FIX.4.4",
-        "StartTime": "00:00:00",
-        "EndTime": "00:00:00",
-        "HeartBtInt": "30",
-        "ReconnectInterval": "1",
-        "SocketConnectHost": "127.0.0.1",
-        "SocketConnectPort": str(port),
-        "SocketAcceptPort": str(port),
-        "SocketReuseAddress": "Y",
-        "SocketNodelay": "Y",
-        "UseDataDictionary": "N",
-        "FileStorePath": str(directory / "store"),
-        **further,
-    }
-    begin = lines.pop("BeginString")
-    text = "[DEFAULT]\n" + "".join(f"{key}={value}\n" for key, value in lines.items())
-    text += f"[SESSION]\nBeginString={begin}\nSenderCompID={names[0]}\nTargetCompID={names[1]}\n"
-    path = directory / "quickfix.cfg"
-    path.write_text(text)
-    return fix.SessionSettings(str(path))
-
-
 def main() -> None:
     """Run until told to stop."""
-    role, port, directory = sys.argv[1], int(sys.argv[2]), Path(sys.argv[3])
     side = Side()
-    read = settings(role, port, directory, dict(word.split("=") for word in sys.argv[4:]))
-    kind = fix.SocketInitiator if role == "initiator" else fix.SocketAcceptor
-    engine = kind(side, fix.FileStoreFactory(read), read)
-    engine.start()
-    print("{}", flush=True)
-    for line in sys.stdin:
-        match line.split():
+
+    def act(words: list[str]) -> None:
+        match words:
             case ["send", count]:
                 threading.Thread(target=side.send, args=(int(count),), daemon=True).start()
-            case ["state"]:
-                print(json.dumps(side.state()), flush=True)
             case ["logout"]:
                 fix.Session.lookupSession(side.session).logout()
-            case ["stop"]:
-                break
-    engine.stop(True)
+
+    serve(side, side.state, act)
 
 
 if __name__ == "__main__":

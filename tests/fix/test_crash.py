@@ -6,7 +6,8 @@ import sys
 
 from bascule.fix.replay import stored
 from bascule.fixwire.store import FileStore
-from tests.fix.test_interop import ROOT, QuickFix, until
+from tests.fix.quickfix_process import ROOT, QuickFix
+from tests.fix.test_interop import until
 from tests.ports import free_port
 
 KILLS = 4

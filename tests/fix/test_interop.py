@@ -4,10 +4,8 @@ The full count is run by hand: ``FIX_INTEROP_ORDERS=10000``.
 """
 
 import asyncio
-import json
 import os
 import random
-import sys
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -29,12 +27,12 @@ from bascule.fixwire.link import Application, Link
 from bascule.fixwire.server import Server
 from bascule.fixwire.store import FileStore
 from bascule.model.values import Instant
+from tests.fix.quickfix_process import QuickFix
 from tests.fix.relay import Relay
 from tests.ports import free_port
 
 ORDERS = int(os.environ.get("FIX_INTEROP_ORDERS", "1000"))
 CUTS = 5
-ROOT = Path(__file__).parents[2]
 
 
 class Desk(Application):
@@ -78,45 +76,6 @@ class Desk(Application):
         now = write_time(Instant(time.time_ns()), 3)
         fields = [(11, b"u%d" % self.sent), (21, b"1"), (38, b"1"), (40, b"1"), (54, b"1")]
         link.send(Message(b"D", [*fields, (55, b"ES"), (60, now)]), hold=True)
-
-
-class QuickFix:
-    """The other side, in its own process."""
-
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
-        self._process = process
-
-    def tell(self, words: str) -> None:
-        assert self._process.stdin
-        self._process.stdin.write(words.encode() + b"\n")
-
-    async def state(self) -> dict[str, Any]:
-        self.tell("state")
-        assert self._process.stdout
-        async with asyncio.timeout(10):
-            answer: dict[str, Any] = json.loads(await self._process.stdout.readline())
-        return answer
-
-    @classmethod
-    @asynccontextmanager
-    async def run(cls, role: str, port: int, directory: Path, *further: str) -> AsyncIterator[Any]:
-        """Start it, and end it whatever happens."""
-        directory.mkdir(exist_ok=True)
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "tests.fix.quickfix_side", role, str(port), str(directory)),
-            *further,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            cwd=ROOT,
-        )
-        assert process.stdout
-        try:
-            async with asyncio.timeout(20):
-                await process.stdout.readline()
-            yield cls(process)
-        finally:
-            process.kill()
-            await process.wait()
 
 
 def make_link(

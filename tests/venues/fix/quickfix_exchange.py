@@ -1,19 +1,18 @@
 """A QuickFIX acceptor as an exchange that fills when it is told to, in a process of its own.
 
-    python -m tests.venues.fix.quickfix_exchange PORT DIRECTORY
+    python -m tests.venues.fix.quickfix_exchange acceptor PORT DIRECTORY
 
 Each order is remembered and answered with New and a fill of two, unless ``quiet`` was said before.
 Commands come on standard input: ``fill`` fills the rest of every order, ``tell`` answers those
 that were taken quietly, ``state`` says what was counted, ``stop`` ends it.
 """
 
-import json
-import sys
 from collections import Counter
-from pathlib import Path
 from typing import Any
 
 import quickfix as fix
+
+from tests.fix.quickfix_process import serve
 
 
 class Exchange(fix.Application):  # type: ignore[misc]
@@ -101,26 +100,10 @@ class Exchange(fix.Application):  # type: ignore[misc]
 
 def main() -> None:
     """Run until told to stop."""
-    port, directory = int(sys.argv[1]), Path(sys.argv[2])
-    lines = {
-        "ConnectionType": "acceptor",
-        "StartTime": "00:00:00",
-        "EndTime": "00:00:00",
-        "SocketAcceptPort": str(port),
-        "SocketReuseAddress": "Y",
-        "UseDataDictionary": "N",
-        "FileStorePath": str(directory / "store"),
-    }
-    text = "[DEFAULT]\n" + "".join(f"{key}={value}\n" for key, value in lines.items())
-    text += "[SESSION]\nBeginString=FIX.4.4\nSenderCompID=QF\nTargetCompID=US\n"
-    path = directory / "quickfix.cfg"
-    path.write_text(text)
-    settings, exchange = fix.SessionSettings(str(path)), Exchange()
-    acceptor = fix.SocketAcceptor(exchange, fix.FileStoreFactory(settings), settings)
-    acceptor.start()
-    print("{}", flush=True)
-    for line in sys.stdin:
-        match line.split():
+    exchange = Exchange()
+
+    def act(words: list[str]) -> None:
+        match words:
             case ["quiet"]:
                 exchange.quiet = True
             case ["tell"]:
@@ -129,11 +112,8 @@ def main() -> None:
             case ["fill"]:
                 for name in exchange.orders:
                     exchange.fill(name, 1000)
-            case ["state"]:
-                print(json.dumps(exchange.state()), flush=True)
-            case ["stop"]:
-                break
-    acceptor.stop(True)
+
+    serve(exchange, exchange.state, act)
 
 
 if __name__ == "__main__":

@@ -1,63 +1,18 @@
 """The venue against QuickFIX's acceptor: a real counterpart in a process of its own."""
 
 import asyncio
-import json
 import random
-import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from pathlib import Path
-from typing import Any
 
 from bascule.model.enums import ExecType, OrdStatus
 from bascule.model.order import Accepted, Unknown
+from tests.fix.quickfix_process import QuickFix
 from tests.fix.relay import Relay
 from tests.ports import free_port
 from tests.venues.fix.conftest import Floor
 from tests.venues.fix.desk import MAIN
 
-ROOT = Path(__file__).parents[3]
 NEW, TRADE = ExecType.NEW, ExecType.TRADE
-
-
-class Counterpart:
-    """The other process."""
-
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
-        self._process = process
-
-    def tell(self, words: str) -> None:
-        """Give a command."""
-        assert self._process.stdin
-        self._process.stdin.write(words.encode() + b"\n")
-
-    async def state(self) -> dict[str, Any]:
-        """Ask what was counted."""
-        self.tell("state")
-        assert self._process.stdout
-        async with asyncio.timeout(10):
-            answer: dict[str, Any] = json.loads(await self._process.stdout.readline())
-        return answer
-
-
-@asynccontextmanager
-async def quickfix(port: int, directory: Path) -> AsyncIterator[Counterpart]:
-    """Start QuickFIX, and end it whatever happens."""
-    directory.mkdir()
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "tests.venues.fix.quickfix_exchange", str(port), str(directory)),
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        cwd=ROOT,
-    )
-    assert process.stdout
-    try:
-        async with asyncio.timeout(20):
-            await process.stdout.readline()
-        yield Counterpart(process)
-    finally:
-        process.kill()
-        await process.wait()
+EXCHANGE = "tests.venues.fix.quickfix_exchange"
 
 
 async def test_order_across_lost_connections(floor: Floor) -> None:
@@ -66,7 +21,8 @@ async def test_order_across_lost_connections(floor: Floor) -> None:
     Every fill is told once, and no order reaches QuickFIX a second time.
     """
     port = free_port()
-    async with quickfix(port, floor.directory / "qf") as other:
+    store = floor.directory / "qf"
+    async with QuickFix.run("acceptor", port, store, module=EXCHANGE) as other:
         relay = Relay(port, random.Random(1))
         try:
             override = {"password_in": "none", "mass_status": "each", "positions": "fills"}
