@@ -7,12 +7,10 @@ requests, outcomes awaited for a while, the journal closed.
 import asyncio
 import errno
 import os
-import signal
 import socket
 import sys
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from types import FrameType
 
 import msgspec
 import uvicorn
@@ -28,6 +26,7 @@ from bascule.cli.watching import Watching
 from bascule.config.build import Config
 from bascule.config.private import write_private
 from bascule.config.secrets import Secrets
+from bascule.config.stopping import stop_signals
 from bascule.engine.clock import SystemClock
 from bascule.engine.runtime import Runtime
 from bascule.journal.wirelog import Direction, WireLog
@@ -287,23 +286,3 @@ class _Server(uvicorn.Server):
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
-
-
-@contextmanager
-def stop_signals() -> Iterator[asyncio.Event]:
-    """Turn Ctrl-C, SIGTERM and Ctrl-Break into an event; a second one ends the process at once."""
-    loop = asyncio.get_running_loop()
-    ended = asyncio.Event()
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        if ended.is_set():
-            os._exit(128 + number)
-        loop.call_soon_threadsafe(ended.set)
-
-    names = [name for name in ("SIGINT", "SIGTERM", "SIGBREAK") if hasattr(signal, name)]
-    before = {name: signal.signal(getattr(signal, name), stop) for name in names}
-    try:
-        yield ended
-    finally:
-        for name, handler in before.items():
-            signal.signal(getattr(signal, name), handler)

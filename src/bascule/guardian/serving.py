@@ -1,15 +1,12 @@
 """The guardian as a process, from its lock to its last line."""
 
 import asyncio
-import os
-import signal
-from collections.abc import Callable, Coroutine, Iterator, Sequence
-from contextlib import contextmanager
-from types import FrameType
+from collections.abc import Callable, Coroutine, Sequence
 
 from bascule.config.clock import SystemClock
 from bascule.config.handover import GuardianEndpoint, GuardianFiles
 from bascule.config.lockfile import LockFile
+from bascule.config.stopping import stop_signals
 from bascule.guardian.server import Extra, Server, bind, own_token
 from bascule.guardian.service import Guardian
 from bascule.guardian.setup import GuardianSetup
@@ -68,7 +65,7 @@ async def _serve(
     try:
         guardian = Guardian(setup, SystemClock())
         server = Server(guardian, own_token(guardian.files.token), extra)
-        with _told_to_end() as ended:
+        with stop_signals() as ended:
             endpoint = await server.start(listener)
             try:
                 if ready is not None:
@@ -121,23 +118,3 @@ async def _beside(guardian: Guardian, beside: Beside) -> None:
         words = f"{getattr(beside, '__qualname__', 'a helper')} failed: {error}. It stays off."
         guardian.log("fault", text=words)
         guardian.tell("warning", "guardian_helper", words)
-
-
-@contextmanager
-def _told_to_end() -> Iterator[asyncio.Event]:
-    """Turn Ctrl-C, SIGTERM and Ctrl-Break into an event; a second one ends the process at once."""
-    loop = asyncio.get_running_loop()
-    ended = asyncio.Event()
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        if ended.is_set():
-            os._exit(128 + number)
-        loop.call_soon_threadsafe(ended.set)
-
-    names = [name for name in ("SIGINT", "SIGTERM", "SIGBREAK") if hasattr(signal, name)]
-    before = {name: signal.signal(getattr(signal, name), stop) for name in names}
-    try:
-        yield ended
-    finally:
-        for name, handler in before.items():
-            signal.signal(getattr(signal, name), handler)
