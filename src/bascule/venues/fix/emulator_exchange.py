@@ -15,8 +15,6 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from bascule.fix.config import Credentials, SessionConfig, version_named
 from bascule.fix.message import Field, Message
 from bascule.fix.session import Session
@@ -33,8 +31,10 @@ from bascule.venues.fix import emulator_messages as say
 from bascule.venues.fix.emulator_requests import FAULTS as REQUEST_FAULTS
 from bascule.venues.fix.emulator_requests import Requests
 from bascule.venues.fix.emulator_settings import EmulatorSettings, SessionSettings, secret
+from bascule.venues.fix.signing import verifier
 from bascule.venues.kit.broker import FAULTS as BROKER_FAULTS
 from bascule.venues.kit.broker import Broker
+from bascule.venues.kit.emulating import keep_quotes, recall_quotes
 from bascule.venues.kit.faults import Faults
 from bascule.venues.kit.ledger_sqlite import SqliteLedger
 
@@ -129,7 +129,7 @@ class Exchange:
             item.venue_symbol: _fields(item.venue_symbol, settings.symbols)
             for item in settings.instruments
         }
-        self._remember_quotes(now)
+        recall_quotes(self.broker.floor, self.ledger, now)
         self.requests = Requests(self)
         self.desks = [Desk(self, session) for session in settings.sessions]
         self._passwords = passwords or {}
@@ -142,19 +142,6 @@ class Exchange:
     def now(self) -> Instant:
         """Give the time."""
         return Instant(self._machine())
-
-    def _remember_quotes(self, now: Instant) -> None:
-        floor = self.broker.floor
-        kept = self.ledger.meta("quotes")
-        quotes = msgspec.json.decode(kept, type=list[Quote]) if kept else []
-        for item in self.settings.instruments:
-            if item.start_price is not None:
-                ask = item.start_price + item.spread_ticks * item.tick_size
-                quotes.insert(0, Quote(item.venue_symbol, item.start_price, ask, now))
-        for quote in quotes:
-            if quote.venue_symbol in floor.markets:
-                floor.quotes[quote.venue_symbol] = quote
-                floor.markets[quote.venue_symbol].set_quote(quote)
 
     # --- the process ----------------------------------------------------------------------------
 
@@ -203,9 +190,12 @@ class Exchange:
         settings = desk.settings
         version = version_named(settings.version)
         password = self._passwords.get(settings.target) or secret(settings.password_env)
-        proof = Credentials(password=password)
+        proof = Credentials(username=settings.username, password=password)
         if settings.password_in == "96":
             proof = Credentials(raw_data=password.encode())
+        elif settings.password_in == "ed25519":
+            verify = verifier(settings.public_key)
+            proof = Credentials(username=settings.username, verify=verify)
         header = ((57, settings.sub_id.encode()),) if settings.sub_id else ()
         config = SessionConfig(
             version=version,
@@ -237,9 +227,7 @@ class Exchange:
         name = VenueSymbol(symbol)
         quote = Quote(name, Decimal(bid), Decimal(ask), self.now(), amount, amount)
         self.broker.quote(quote, self.now())
-        self.ledger.put_meta(
-            "quotes", msgspec.json.encode(list(self.broker.floor.quotes.values())).decode()
-        )
+        keep_quotes(self.broker.floor, self.ledger)
         self.tell()
         for desk in self.desks:
             asked = desk.quotes.get(name)

@@ -1,21 +1,16 @@
 """What the FIX emulator is started with: TOML or JSON, with no secret in it."""
 
 import os
-import tomllib
-from decimal import Decimal
-from ipaddress import ip_address
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-import msgspec
 from msgspec import Struct, field
 
 from bascule.fix.version import VERSIONS
 from bascule.model.errors import ConfigError, SecretError
 from bascule.model.ids import VenueSymbol
-from bascule.model.values import MILLISECOND, Duration
-from bascule.venues.kit.faults import Fault
-from bascule.venues.kit.terms import AccountTerms, BrokerTerms, InstrumentTerms
+from bascule.venues.kit import emulating
+from bascule.venues.kit.emulating import BrokerSettings
 
 
 class SessionSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -32,7 +27,16 @@ class SessionSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     role: Literal["trade", "drop_copy", "quotes"] = "trade"
     accounts: tuple[str, ...] = ()
     password_env: str = ""
-    password_in: Literal["554", "96"] = "554"
+    password_in: Literal["554", "96", "ed25519"] = "554"
+    public_key: str = ""
+    """With ``ed25519``: what the Logon's signature is held against, as PEM."""
+    username: str = ""
+    """What Username (553) must be, where it is looked at."""
+    id_marks: str = ""
+    """The marks that a ClOrdID may have besides letters and digits; empty: any."""
+    order_status: bool = True
+    """Answer questions about orders."""
+    mass_cancel: Literal["none", "all", "symbol"] = "all"
     pending: bool = False
     """Tell pending new, cancel and replace before what becomes of them."""
     news: bool = False
@@ -50,7 +54,7 @@ class SessionSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """The client's TargetSubID (57), where two sessions have the same CompIDs."""
 
 
-class EmulatorSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class EmulatorSettings(BrokerSettings, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The whole emulator. ``store`` is a directory: the ledger and every session's memory.
 
     ``symbols`` gives an instrument's tags on the wire where its name alone is not enough.
@@ -58,33 +62,11 @@ class EmulatorSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     store: str
     sessions: tuple[SessionSettings, ...]
-    accounts: tuple[AccountTerms, ...]
-    instruments: tuple[InstrumentTerms, ...]
     symbols: dict[VenueSymbol, dict[str, str]] = field(default_factory=dict)
-    host: str = "127.0.0.1"
-    port: int = 0
     quote_port: int = 0
     """Where the sessions that only give prices are."""
     admin_port: int = 0
-    admin_token_env: str = ""
-    seed: int = 1
     cl_ord_id_max: int = 0
-    fill_delay_ms: int = 0
-    cancel_delay_ms: int = 0
-    rollover: str = "22:00"
-    rates: dict[str, Decimal] = field(default_factory=dict)
-    faults: tuple[Fault, ...] = ()
-
-    def terms(self) -> BrokerTerms:
-        """Give what the broker itself needs."""
-        return BrokerTerms(
-            accounts=self.accounts,
-            instruments=self.instruments,
-            rates=self.rates,
-            rollover=self.rollover,
-            fill_delay_ns=Duration(self.fill_delay_ms * MILLISECOND),
-            cancel_delay_ns=Duration(self.cancel_delay_ms * MILLISECOND),
-        )
 
 
 def read_file(path: Path) -> EmulatorSettings:
@@ -93,32 +75,16 @@ def read_file(path: Path) -> EmulatorSettings:
     Raises:
         ConfigError: it is missing or wrong; the message names file and key.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-        if path.suffix == ".json":
-            return checked(msgspec.json.decode(text))
-        return checked(tomllib.loads(text, parse_float=Decimal))
-    except OSError as error:
-        raise ConfigError(f"{path} cannot be read: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, msgspec.DecodeError) as error:
-        raise ConfigError(f"{path}: {error}") from None
-    except ConfigError as error:
-        raise ConfigError(f"{path}: {error.message}") from None
+    return emulating.read_file(path, checked)
 
 
-def checked(raw: Any) -> EmulatorSettings:
+def checked(raw: object) -> EmulatorSettings:
     """Read settings from plain values.
 
     Raises:
         ConfigError: they are wrong; the message names the key.
     """
-    try:
-        settings = msgspec.convert(raw, EmulatorSettings)
-        loopback = ip_address(settings.host).is_loopback
-    except (msgspec.ValidationError, ValueError) as error:
-        raise ConfigError(str(error)) from None
-    if not loopback:
-        raise ConfigError(f"host {settings.host}: the emulator listens on loopback only")
+    settings = emulating.convert(raw, EmulatorSettings)
     logins = {account.login for account in settings.accounts}
     for session in settings.sessions:
         if session.version not in VERSIONS:
@@ -126,6 +92,8 @@ def checked(raw: Any) -> EmulatorSettings:
                 f"session {session.target}: version {session.version!r} is none of "
                 f"{', '.join(VERSIONS)}"
             )
+        if session.password_in == "ed25519" and not session.public_key:
+            raise ConfigError(f"session {session.target}: public_key is missing")
         if unknown := set(session.accounts) - logins:
             raise ConfigError(f"session {session.target}: there is no account {sorted(unknown)[0]}")
     return settings

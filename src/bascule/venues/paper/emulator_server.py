@@ -20,6 +20,7 @@ from bascule.model.order import AccountSnapshot
 from bascule.model.values import SECOND, Duration, Instant
 from bascule.venues.kit.broker import FAULTS as BROKER_FAULTS
 from bascule.venues.kit.broker import Broker
+from bascule.venues.kit.emulating import keep_quotes, recall_quotes
 from bascule.venues.kit.faults import Faults
 from bascule.venues.kit.ledger_sqlite import SqliteLedger
 from bascule.venues.kit.prices import Bar, Feed, Pushed, RandomWalk, Replay, read_rows
@@ -89,7 +90,7 @@ class Server:
             ledger=self.ledger,
             now=now,
         )
-        self._remember_quotes(now)
+        recall_quotes(self.broker.floor, self.ledger, now)
         self.feed = _feed(settings, now, self.broker.floor.quotes)
         self._admin = admin_handlers(self)
         self.links: dict[Link, None] = {}
@@ -106,19 +107,6 @@ class Server:
         self._timer: asyncio.TimerHandle | None = None
         self._timer_due: Instant | None = None
         self._client = client_handlers(self)
-
-    def _remember_quotes(self, now: Instant) -> None:
-        floor = self.broker.floor
-        kept = self.ledger.meta("quotes")
-        quotes = msgspec.json.decode(kept, type=list[Quote]) if kept else []
-        for item in self.settings.instruments:
-            if item.start_price is not None:
-                ask = item.start_price + item.spread_ticks * item.tick_size
-                quotes.insert(0, Quote(item.venue_symbol, item.start_price, ask, now))
-        for quote in quotes:
-            if quote.venue_symbol in floor.markets:
-                floor.quotes[quote.venue_symbol] = quote
-                floor.markets[quote.venue_symbol].set_quote(quote)
 
     def start(self) -> None:
         """Begin to move: first prices, first timer. The loop must be running."""
@@ -186,8 +174,7 @@ class Server:
         """Keep the newest prices, and a manual clock, for the next start."""
         if self._quotes_changed:
             self._quotes_changed = False
-            quotes = list(self.broker.floor.quotes.values())
-            self.ledger.put_meta("quotes", msgspec.json.encode(quotes).decode())
+            keep_quotes(self.broker.floor, self.ledger)
         if self.clock.manual:
             self.ledger.put_meta("now", str(self.clock.now()))
 
