@@ -17,6 +17,7 @@ from bascule.signals.numbers import has_placeholder, number, positive, shown
 from bascule.signals.positions import long_of, short_of
 
 NAME = "alertatron"
+JSON_MARKS = ()
 
 _BLOCK = re.compile(
     r"\s*(?P<keys>[A-Za-z0-9_. -]{1,64}?)\s*\(\s*(?P<symbol>[^(){}\s]+)\s*\)\s*\{(?P<body>[^{}]*)\}"

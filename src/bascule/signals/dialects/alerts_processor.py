@@ -24,6 +24,7 @@ from bascule.signals.positions import long_of, short_of
 from bascule.signals.words import fold
 
 NAME = "alerts_processor"
+JSON_MARKS = ("stub",)
 
 _FIELDS = ("stub", "direction", "symbol", "size", "mode", "max")
 _MARK = re.compile(r'"direction"\s*:')

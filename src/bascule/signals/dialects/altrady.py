@@ -31,6 +31,7 @@ from bascule.signals.members import (
 from bascule.signals.positions import long_of
 
 NAME = "altrady"
+JSON_MARKS = ("api_key",)
 
 _TYPES = {"market": OrdType.MARKET, "limit": OrdType.LIMIT}
 _ENTRIES: dict[str, IntentWord] = {"open": "open", "increase": "add", "reverse": "reverse"}

@@ -10,7 +10,7 @@ from bascule.signals.instruction import Hints, Parsed, Refuse
 from bascule.signals.members import is_json
 
 NAME = "autoview"
-TEXT_ONLY = True
+JSON_MARKS = ()
 
 _MARK = re.compile(
     r"(?:^|[\s|&])(?:b=(?:buy|sell|long|short)|c=(?:order|position))(?=$|[\s|&])", re.IGNORECASE

@@ -14,7 +14,7 @@ from bascule.signals.positions import long_of
 from bascule.signals.words import fold
 
 NAME = "bva"
-TEXT_ONLY = True
+JSON_MARKS = ()
 
 _SIDES = {"buy": Side.BUY, "long": Side.BUY, "sell": Side.SELL, "short": Side.SELL}
 _CLOSES = frozenset({"close", "exit", "flat"})

@@ -10,6 +10,7 @@ from bascule.signals.members import Members, is_json, noting, order_prices, read
 from bascule.signals.positions import long_of
 
 NAME = "copyfactory"
+JSON_MARKS = ("type",)
 
 _TYPES = {
     "positiontypebuy": (Side.BUY, OrdType.MARKET),

@@ -35,6 +35,7 @@ from bascule.signals.positions import long_of, read_fill
 from bascule.signals.words import POSITIONS
 
 NAME = "crosstrade"
+JSON_MARKS = ("command",)
 
 _TYPES = {
     "market": OrdType.MARKET,

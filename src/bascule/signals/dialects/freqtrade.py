@@ -23,6 +23,7 @@ from bascule.signals.members import (
 from bascule.signals.positions import long_of
 
 NAME = "freqtrade"
+JSON_MARKS = ("tradeid", "value1", "pair")
 
 _ENTER = ("pair", "side", "price", "ordertype", "stakeamount", "leverage", "entry_tag")
 _EXIT = ("tradeid", "ordertype", "amount", "price")

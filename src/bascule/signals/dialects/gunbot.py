@@ -12,7 +12,7 @@ from bascule.signals.numbers import has_placeholder, positive
 from bascule.signals.positions import long_of
 
 NAME = "gunbot"
-TEXT_ONLY = True
+JSON_MARKS = ()
 
 _MARK = re.compile(r"(?:BUY|SELL)_[^_\s]+_[^_\s]+-[^_\s]+(?:_\S*)?", re.IGNORECASE)
 _PAIR = re.compile(r"[A-Z0-9]{1,16}-[A-Z0-9.]{1,16}", re.IGNORECASE)

@@ -13,6 +13,7 @@ from bascule.signals.instruction import Hints, Instruction, Parsed, Refuse
 from bascule.signals.members import Members, mentions, noting, read_object
 
 NAME = "hummingbot"
+JSON_MARKS = ("skip_order_cancellation", "is_quickstart", "script")
 
 _TOPIC = re.compile(r"\s*hbot/(?P<bot>[^/\s{}]+)/(?P<command>[a-z_/]+)\s*(?P<rest>.*)\Z", re.DOTALL)
 _FIELDS = {

@@ -14,6 +14,7 @@ from bascule.signals.instruction import Hints, Instruction, Measure, Parsed, Ref
 from bascule.signals.numbers import number
 
 NAME = "lean"
+JSON_MARKS = ()
 
 _NUMBER = r"-?[0-9]+(?:\.[0-9]+)?"
 _SYMBOL = r"(?P<symbol>[A-Za-z0-9./:_^-]{1,40})"

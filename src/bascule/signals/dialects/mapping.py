@@ -48,6 +48,7 @@ from bascule.signals.strike import STRUCK
 from bascule.signals.words import fold
 
 NAME = "mapping"
+JSON_MARKS = ()
 
 _HELD: dict[str, Held] = {
     "close": "both", "close_long": "long", "close_short": "short",

@@ -33,6 +33,7 @@ from bascule.signals.instruction import Direct, Hints, Parsed, Refuse, Rejection
 from bascule.signals.numbers import has_placeholder, number, positive, shown
 
 NAME = "native"
+JSON_MARKS = ("intent", "intents")
 
 _INTENTS: dict[str, type[Struct]] = {
     str(struct.__struct_config__.tag): struct for struct in get_args(Intent)

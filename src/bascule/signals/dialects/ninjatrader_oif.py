@@ -11,7 +11,7 @@ from bascule.signals.members import MAX_LEGS, Members, order_prices
 from bascule.signals.positions import long_of
 
 NAME = "ninjatrader_oif"
-TEXT_ONLY = True
+JSON_MARKS = ()
 
 _FIELDS = (
     "command", "account", "instrument", "action", "qty", "order_type", "limit_price", "stop_price",

@@ -26,7 +26,7 @@ from bascule.signals.positions import long_of, short_of
 from bascule.signals.words import fold
 
 NAME = "octobot"
-TEXT_ONLY = True
+JSON_MARKS = ()
 
 _FIELDS = (
     "exchange", "symbol", "signal", "order_type", "volume", "price", "stop_price",

@@ -24,6 +24,7 @@ from bascule.signals.positions import long_of, short_of, side_closing, side_open
 from bascule.signals.words import fold
 
 NAME = "openalgo"
+JSON_MARKS = ("pricetype", "apikey", "action")
 
 _TYPES = {
     "market": OrdType.MARKET,

@@ -14,7 +14,7 @@ from bascule.signals.numbers import has_placeholder, shown
 from bascule.signals.words import fold
 
 NAME = "password_line"
-TEXT_ONLY = True
+JSON_MARKS = ()
 
 _KEYS: Keys = {
     "q": ("volume", "lots"),

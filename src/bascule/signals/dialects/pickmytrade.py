@@ -26,6 +26,7 @@ from bascule.signals.positions import long_of
 from bascule.signals.words import fold
 
 NAME = "pickmytrade"
+JSON_MARKS = ("data",)
 
 _MARK = re.compile(r'"data"\s*:\s*"(?:buy|sell|close|\{\{strategy\.order\.action\}\})"', re.I)
 _OWN = ("dollar_sl", "dollar_tp", "percentage_sl", "reverse_order_close", "risk_percentage")

@@ -34,6 +34,7 @@ from bascule.signals.positions import long_of
 from bascule.signals.words import boolean, fold
 
 NAME = "pinebridge"
+JSON_MARKS = ("signal",)
 
 _KEYS: Keys = {
     "signal": ("signal", ""),

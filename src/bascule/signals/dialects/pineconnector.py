@@ -15,7 +15,7 @@ from bascule.signals.instruction import Hints, Instruction, Parsed, Refuse, Reje
 from bascule.signals.numbers import shown
 
 NAME = "pineconnector"
-TEXT_ONLY = True
+JSON_MARKS = ()
 
 _MAX_LINES = 20
 _LICENCE = re.compile(r"[0-9]{5,24}|\*{3}", re.ASCII)

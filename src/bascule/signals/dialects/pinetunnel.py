@@ -24,6 +24,7 @@ from bascule.signals.numbers import shown
 from bascule.signals.words import fold
 
 NAME = "pinetunnel"
+JSON_MARKS = ("message",)
 
 _OWN_KEYS: Keys = {
     "lots": ("volume", "lots"),

@@ -11,7 +11,7 @@ from bascule.signals.instruction import Hints, Parsed, Refuse
 from bascule.signals.members import is_json
 
 NAME = "profitview"
-TEXT_ONLY = True
+JSON_MARKS = ()
 
 _LONG_NAMES = {
     "ex": "e", "exchange": "e", "sym": "s", "symbol": "s", "acc": "a", "account": "a",

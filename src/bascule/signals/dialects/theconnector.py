@@ -23,6 +23,7 @@ from bascule.signals.numbers import shown
 from bascule.signals.words import fold
 
 NAME = "theconnector"
+JSON_MARKS = ("action",)
 
 _KEYS: Keys = {
     **MT_KEYS,

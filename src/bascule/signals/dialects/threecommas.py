@@ -34,6 +34,7 @@ from bascule.signals.positions import long_of, read_fill, short_of, side_closing
 from bascule.signals.words import POSITIONS, fold
 
 NAME = "3commas"
+JSON_MARKS = ("bot_uuid", "tv_instrument", "message_type")
 
 _UNITS = {
     "base": "base",

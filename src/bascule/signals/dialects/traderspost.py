@@ -12,10 +12,13 @@ from bascule.signals.json_fields import collect
 from bascule.signals.traders_json import ACTIONS, CONTRACT, KEYS
 
 NAME = "traderspost"
+JSON_MARKS = ("ticker",)
 
 _COMMON = frozenset({"ticker", "action", "quantity", "price", "time", "interval"})
 """Keys of TradersPost's that free-form alerts use too."""
 _CAMEL = re.compile(r"[a-z]+(?:[A-Z][a-z]+)*(?:Price|Percent|Amount|Type|Loss|Profit|Force|Hours)")
+_OWN = KEYS - _COMMON
+_OWN_ACTIONS = ACTIONS - {"buy", "sell"}
 _FOREIGN_ROLES = frozenset(
     {
         "credential", "now", "now_size", "before", "before_size", "target", "qty", "volume",
@@ -40,8 +43,8 @@ def detect(text: str) -> int:
     action, ticker = message.get("action"), message.get("ticker")
     if not isinstance(action, str) or not isinstance(ticker, str):
         return 0
-    own = any(key in KEYS - _COMMON or _CAMEL.fullmatch(key) for key in message)
-    if not (own or action in ACTIONS - {"buy", "sell"} or CONTRACT.fullmatch(ticker)):
+    own = not _OWN.isdisjoint(message) or any(map(_CAMEL.fullmatch, message))
+    if not (own or action in _OWN_ACTIONS or CONTRACT.fullmatch(ticker)):
         return 0
     others = {key: value for key, value in message.items() if key not in KEYS}
     if _says_more(others):

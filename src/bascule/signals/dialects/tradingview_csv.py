@@ -18,7 +18,7 @@ from bascule.signals.instruction import Hints, Instruction, Measure, Parsed, Ref
 from bascule.signals.numbers import has_placeholder, is_unreadable, number, positive, shown
 
 NAME = "tradingview_csv"
-TEXT_ONLY = True
+JSON_MARKS = ()
 
 _ACTIONS: dict[str, Command] = {
     "buy": COMMANDS["buy"],

@@ -20,7 +20,7 @@ from bascule.signals.positions import read_fill, side_closing, signed
 from bascule.signals.words import ACTIONS, ORDER_TYPES, Word, fold
 
 NAME = "tradingview_text"
-TEXT_ONLY = True
+JSON_MARKS = ()
 
 _KEYS: Keys = {
     **MT_KEYS,

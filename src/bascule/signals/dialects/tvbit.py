@@ -12,6 +12,7 @@ from bascule.signals.members import Members, mentions, noting, order_prices, rea
 from bascule.signals.positions import long_of
 
 NAME = "tvbit"
+JSON_MARKS = ("api_secret_key",)
 
 _TYPES = {"market": OrdType.MARKET, "limit": OrdType.LIMIT}
 _FIELDS = ("symbol", "type", "price", "side", "qty", "tp", "sl")

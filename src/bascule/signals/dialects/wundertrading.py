@@ -19,6 +19,7 @@ from bascule.signals.positions import long_of, side_closing, side_opening
 from bascule.signals.words import fold
 
 NAME = "wundertrading"
+JSON_MARKS = ("code",)
 
 _CODE = re.compile(r"(?P<verb>ENTER|EXIT)-(?P<held>LONG|SHORT|ALL)(?:_(?P<rest>\S+))?")
 _JSON_CODE = re.compile(r'"code"\s*:\s*"(?P<code>[^"]*)"')
