@@ -1,5 +1,6 @@
 """What a session is told before it begins."""
 
+from collections.abc import Callable
 from typing import Literal
 
 from msgspec import Struct
@@ -14,12 +15,16 @@ class Credentials(Struct, frozen=True):
     """What a Logon proves who it is with. Never shown: ``repr`` says only that there are some.
 
     An acceptor compares username and password with those of the Logon when they are set.
-    ``raw_data`` goes into 95/96, where venues on FIX 4.2 want their password.
+    ``raw_data`` goes into 95/96, where venues on FIX 4.2 want their password. With ``sign`` that is
+    a signature over the Logon's own type, CompIDs, number and time instead; an acceptor with
+    ``verify`` (text, signature) holds it against them.
     """
 
     username: str = ""
     password: str = ""
     raw_data: bytes = b""
+    sign: Callable[[bytes], bytes] | None = None
+    verify: Callable[[bytes, bytes], bool] | None = None
 
     def __repr__(self) -> str:
         return "Credentials(***)"
@@ -39,6 +44,8 @@ class SessionConfig(Struct, frozen=True, kw_only=True):
     credentials: Credentials = Credentials()
     header: tuple[Field, ...] = ()
     """Further header fields of every message, such as SenderSubID (50)."""
+    logon: tuple[Field, ...] = ()
+    """Further body fields of an initiator's Logon."""
     schedule: Schedule | None = None
     """None: the session never ends by the clock."""
     reset_on_logon: bool = False

@@ -185,6 +185,8 @@ class Capabilities(Struct, frozen=True, kw_only=True):
     native_trailing: bool = False
     reduce_only: bool = False
     replace: bool = True
+    mass_cancel: Literal["none", "all", "symbol"] = "none"
+    """Whether one request takes every working order back, of an account or of a symbol in it."""
     client_order_id_max: int = 36
     absence_proof: Literal["snapshots", "never"] = "never"
     absence_snapshots: int = 2

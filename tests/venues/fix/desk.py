@@ -91,7 +91,13 @@ class Trader:
     """A venue, its sink, and its wire log."""
 
     def __init__(
-        self, directory: Path, port: int, *, secret: str = PASSWORD, **settings: Any
+        self,
+        directory: Path,
+        port: int,
+        *,
+        secret: str = PASSWORD,
+        secrets: dict[str, str] | None = None,
+        **settings: Any,
     ) -> None:
         self.messages: list[VenueMessage] = []
         self.wire: list[tuple[str, str, bytes]] = []
@@ -99,7 +105,10 @@ class Trader:
         self._prefix = f"t{time.monotonic_ns():x}"[-8:]
         self.venue: FixVenue = create(
             VenueContext(
-                **{**context(directory, port, **settings), "secrets": {"password": secret}},
+                **{
+                    **context(directory, port, **settings),
+                    "secrets": secrets or {"password": secret},
+                },
                 sink=self.messages.append,
                 wire_log=lambda way, subject, line: self.wire.append((way, subject, line)),
                 clock=time.time_ns,

@@ -139,16 +139,6 @@ async def test_cqg(floor: Floor) -> None:
     await trade_all(trader, house, VenueSymbol("GOLD"))
 
 
-async def test_mass_cancel(trader: Trader, house: Exchange) -> None:
-    """One message takes every working order back, and each tells it."""
-    orders = [trader.order(price=80 + number) for number in range(3)]
-    await trader.venue.submit_many(orders)
-    assert isinstance(await trader.venue.cancel_all("mass-1"), Accepted)
-    for order in orders:
-        await trader.told(order, NEW, CANCELED)
-    assert (await trader.venue.open_orders(MAIN)).orders == ()
-
-
 async def test_money_is_asked_for(floor: Floor, house: Exchange) -> None:
     """Where the counterparty tells the money, its word is taken."""
     trader = await floor.trader(house.port, override={"money": "collateral"})

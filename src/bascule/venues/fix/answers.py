@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, cast
 
 from bascule.fix.message import Fields, Message
 from bascule.model.enums import ENDED, ExecType, OrdStatus, OrdType, Side
-from bascule.model.errors import VenueTerminal, VenueTransient
+from bascule.model.errors import VenueTransient
 from bascule.model.ids import AccountId, ClOrdID, PositionId, VenueSymbol
 from bascule.model.order import AccountSnapshot, VenueOrder, VenuePosition
 from bascule.model.values import ZERO, Currency
@@ -43,6 +43,8 @@ class Answers:
         """
         venue = self._venue
         known = venue.orders.named(account, cl_ord_id)
+        if not venue.profile.order_status:
+            return self._recorded(account, cl_ord_id, known)
         recorded = known is not None
         if known is None:
             # Its record is lost, so what stands in the question besides the id is a guess.
@@ -72,8 +74,6 @@ class Answers:
     async def _ask_one(self, known: Known) -> Told | None:
         """Ask for one order; None when the counterparty has none."""
         venue = self._venue
-        if not venue.profile.order_status:
-            raise VenueTerminal("this counterparty answers no question about orders")
         if known.current in self._status:
             raise VenueTransient("this order is being asked for already")
         question = self.questions.ask()
@@ -86,6 +86,26 @@ class Answers:
             self._status.pop(known.current, None)
             self.questions.open.pop(question.id, None)
         return cast(Told, question.parts[0]) if question.parts else None
+
+    def _recorded(self, account: AccountId, name: ClOrdID, known: Known | None) -> VenueOrder:
+        """Give an order as it was told, where the counterparty cannot be asked.
+
+        Raises:
+            VenueTransient: nothing was told of it, or not all since the session began anew.
+        """
+        doubtful = known is not None and (account, known.cl_ord_id) in self._doubtful
+        if known is None or not known.order_id or doubtful:
+            raise VenueTransient(
+                f"this counterparty answers no question about orders, and what became of {name}"
+                " was not told since the session began; look there, and take it back"
+            )
+        return self._venue.intake.recorded(known, self._venue.now())
+
+    def settle(self, told: Told) -> None:
+        """End the doubt about an order whose report has the total that was counted."""
+        known = self._venue.intake.find(told)
+        if known is not None and told.cum_qty == known.cum_qty:
+            self._doubtful.pop((known.account, known.cl_ord_id), None)
 
     async def open_orders(self, account: AccountId) -> OrdersSnapshot:
         """Ask for all working orders; ``complete`` where the answer said how many they are."""
@@ -171,7 +191,7 @@ class Answers:
             VenueTransient: they could not be asked for.
         """
         for owner, name in list(self._doubtful):
-            if owner == account:
+            if owner == account and self._venue.profile.order_status:
                 self._doubtful.pop((owner, name), None)
                 try:
                     await self.order_status(owner, name)

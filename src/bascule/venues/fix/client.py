@@ -82,7 +82,7 @@ class FixVenue:
         self.writer = Writer(self.profile, self.names, further)
         self.notes: deque[tuple[str, str, str]] = deque(maxlen=200)
         """What the sessions had to say: (session, code, text), the newest last."""
-        self.capabilities: Capabilities = _capabilities(self.profile)
+        self.capabilities: Capabilities = _capabilities(self.profile, len(context.accounts))
         self._ready = False
         self._open = False
         self._broken = False
@@ -259,12 +259,16 @@ class FixVenue:
         if act is None:
             return
         try:
-            act(self, line, message)
+            act(self, line, self._with_dots(message))
         except (BadField, ValueError) as error:
             self.notes.append((line.name, "fix_unreadable", f"{message.msg_type!r}: {error}"))
             self.answers.doubt_totals()
         except VenueTerminal as error:
             self._break(error)
+
+    def _with_dots(self, message: Message) -> Message:
+        dot = self.profile.id_dot
+        return message if dot == "." else mapping.with_dots(message, dot.encode())
 
     def _break(self, error: VenueTerminal) -> None:
         """Stop: what is told from now on could not be written down, and so is not taken."""
@@ -280,6 +284,7 @@ class FixVenue:
                 continue
             if not told.answer:
                 self._hear(self.intake.take(told, line.name))
+                self.answers.settle(told)
 
     def _on_change_refused(self, line: Line, message: Message) -> None:
         self._hear(self.intake.refuse(mapping.change_refused(message), self.now()))
@@ -316,7 +321,7 @@ class FixVenue:
         kind = original.msg_type if original is not None else b""
         name = self._numbers.get(refused.number, "")
         if original is not None and kind in _COMMANDS:
-            name = original.get_text(11) or name
+            name = self._with_dots(original).get_text(11) or name
         code = f"3 {refused.reject.get_text(373) or ''}".strip()
         if kind in _COMMANDS or name in self._waiting:
             self._refused(kind, name, Refused("bad_request", code, said, self.now()))
@@ -405,16 +410,19 @@ class FixVenue:
         message = self.writer.cancel(known, request.request_id, login, self.now())
         return await self._change(known, request.request_id, None, message)
 
-    async def cancel_all(self, request_id: str) -> Outcome:
-        """Ask for every working order of the session back by one OrderMassCancelRequest.
+    async def mass_cancel(
+        self, account: AccountId, symbol: VenueSymbol | None, request_id: str
+    ) -> Outcome:
+        """Ask for every working order back by one OrderMassCancelRequest.
 
-        Accepted: the counterparty takes it; each order's own report tells what became of it. No
-        part of the contract: for those who know that their counterparty has it.
+        Accepted: the counterparty takes it; each order's own report tells what became of it.
         """
+        if self.capabilities.mass_cancel != ("all" if symbol is None else "symbol"):
+            return self._no("unsupported", "this session has no such mass cancel")
         why = self._cannot(request_id)
         if why is not None:
             return why
-        message = self.writer.mass_cancel(request_id, self.now())
+        message = self.writer.mass_cancel(request_id, symbol, self.now())
         return await self._send(message, request_id)
 
     def _on_mass_cancel(self, line: Line, message: Message) -> None:
@@ -654,14 +662,18 @@ def _at_once(outcome: Outcome) -> asyncio.Future[Outcome]:
     return answer
 
 
-def _capabilities(profile: Profile) -> Capabilities:
-    """Give the manifest's capabilities as the profile narrows them."""
+def _capabilities(profile: Profile, accounts: int) -> Capabilities:
+    """Give the manifest's capabilities as the profile narrows them.
+
+    A mass cancel names no account, so it is none of a session with several.
+    """
     native = manifest.load(__package__).capabilities_native()
     return msgspec.structs.replace(
         native,
         ord_types=tuple(kind for kind in native.ord_types if kind in profile.order_types),
         time_in_force=tuple(how for how in native.time_in_force if how in profile.time_in_force),
         replace=profile.replace,
+        mass_cancel=profile.mass_cancel if accounts == 1 else "none",
         client_order_id_max=profile.client_order_id_max,
         absence_proof=profile.absence_proof,
         absence_snapshots=profile.absence_snapshots,

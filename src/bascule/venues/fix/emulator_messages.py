@@ -118,7 +118,7 @@ def new_order(message: Message, login: str, name: VenueSymbol) -> NewOrder:
         quantity=quantity,
         ord_type=kind,
         price=message.get_decimal(44),
-        stop_price=message.get_decimal(99),
+        stop_price=message.get_decimal(99) or message.get_decimal(1102),
         time_in_force=how,
         expire_at=message.get_time(126),
     )

@@ -38,10 +38,13 @@ FAULTS = {
     "disconnect_after_submit": "takes and commits an order, then cuts instead of telling",
     "crash_before_commit": "ends the process before an order is durable",
     "crash_after_commit": "ends the process when an order is durable and nothing of it was told",
+    "mass_cancel_reject": "rejects a mass cancel",
+    "mass_cancel_partial": "leaves one order working that a mass cancel should have taken back",
     "silent_status": "does not answer a question about orders",
     "session_reject": "refuses an order with a session Reject (3), as if it were malformed",
     "business_reject": "refuses an order with a BusinessMessageReject (j), as over the limit",
 }
+_ASKED = (b"H", b"AF")
 _COMMANDS = {b"D": "submit", b"F": "cancel", b"G": "replace"}
 
 
@@ -60,7 +63,7 @@ class Requests:
         try:
             if desk.settings.role == "trade" and kind in _COMMANDS:
                 self._command(desk, message)
-            elif desk.settings.role == "trade" and kind in (b"H", b"AF"):
+            elif desk.settings.role == "trade" and desk.settings.order_status and kind in _ASKED:
                 self._orders(desk, message)
             elif desk.settings.role == "trade" and kind == b"AN":
                 self._positions(desk, message)
@@ -128,8 +131,11 @@ class Requests:
             return self._refuse(desk, message, Refused("unknown_account", "", "no account", now))
         longest = self._exchange.settings.cl_ord_id_max
         name = message.get_text(11) or ""
-        if longest and len(name) > longest:
-            return self._refuse(desk, message, Refused("bad_id", "", "ClOrdID too long", now))
+        marks = desk.settings.id_marks
+        bad = marks and not all(sign.isalnum() or sign in marks for sign in name)
+        if bad or (longest and len(name) > longest):
+            why = "of other letters" if bad else "too long"
+            return self._refuse(desk, message, Refused("bad_id", "", f"ClOrdID {why}", now))
         if (login, name) in self._chains:
             used = Refused("duplicate_cl_ord_id", "", f"{name} was used before", now)
             return self._refuse(desk, message, used)
@@ -241,19 +247,39 @@ class Requests:
         return ExecID(self._broker.floor.record.new_exec_id())
 
     def _mass_cancel(self, desk: Desk, message: Message) -> None:
-        for order in self._broker.floor.orders.working():
-            if desk.serves(order.login):
-                request = CancelOrder(
-                    account=AccountId(order.login),
-                    cl_ord_id=ClOrdID(order.cl_ord_id),
-                    venue_order_id=VenueOrderId(order.venue_order_id),
-                    venue_symbol=order.venue_symbol,
-                    request_id="",
-                )
-                self._broker.cancel(request, self._exchange.now())
-        name = message.get(11) or b""
-        desk.send(Message(b"r", [(11, name), (37, b"mass"), (530, b"7"), (531, b"7")]))
-        self._exchange.tell()
+        """Take every working order back, of the session's accounts or of a symbol on them."""
+        exchange, takes = self._exchange, desk.settings.mass_cancel
+        asked, name = message.get(530) or b"", message.get(11) or b""
+        if takes == "none":
+            desk.link.refuse(message)
+            return
+        symbol = say.symbol_of(message, exchange.instruments) if asked == b"1" else None
+        wanted = b"7" if takes == "all" else b"1"
+        strange = asked != wanted or (asked == b"1" and symbol is None)
+        if strange or exchange.faults.fires("mass_cancel_reject"):
+            why = [(532, b"0" if strange else b"99"), (58, b"no such mass cancel here")]
+            desk.send(Message(b"r", [(11, name), (37, b"mass"), (530, asked), (531, b"0"), *why]))
+            return
+        standing = [
+            order
+            for order in self._broker.floor.orders.working()
+            if desk.serves(order.login) and symbol in (None, order.venue_symbol)
+        ]
+        if standing and exchange.faults.fires("mass_cancel_partial"):
+            standing.pop()
+        for order in standing:
+            request = CancelOrder(
+                account=AccountId(order.login),
+                cl_ord_id=ClOrdID(order.cl_ord_id),
+                venue_order_id=VenueOrderId(order.venue_order_id),
+                venue_symbol=order.venue_symbol,
+                request_id="",
+            )
+            self._broker.cancel(request, exchange.now())
+        count = b"%d" % len(standing)
+        fields = [(11, name), (37, b"mass"), (530, asked), (531, asked), (533, count)]
+        desk.send(Message(b"r", fields))
+        exchange.tell()
 
     # --- questions ------------------------------------------------------------------------------
 

@@ -319,6 +319,28 @@ class Intake:
             reason=told.reason or told.text,
         )
 
+    def recorded(self, known: Known, now: Instant) -> VenueOrder:
+        """Give an order as all that was told of it leaves it."""
+        if known.ended:
+            filled = known.cum_qty >= known.quantity
+            status = OrdStatus.FILLED if filled else OrdStatus.CANCELED
+        else:
+            status = OrdStatus.PARTIALLY_FILLED if known.cum_qty else OrdStatus.WORKING
+        return VenueOrder(
+            account=known.account,
+            venue_order_id=VenueOrderId(known.order_id),
+            venue_symbol=known.venue_symbol,
+            side=known.side,
+            ord_type=known.ord_type,
+            ord_status=status,
+            quantity=known.quantity,
+            cum_qty=known.cum_qty,
+            at=now,
+            cl_ord_id=self._name(known),
+            price=known.price,
+            stop_price=known.stop_price,
+        )
+
     def fills(self, account: AccountId, since: Instant) -> tuple[ExecutionReport, ...]:
         """Give the fills of an account at or after an instant, oldest first."""
         found = []

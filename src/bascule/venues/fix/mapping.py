@@ -18,7 +18,7 @@ from bascule.model.instrument import Quote
 from bascule.model.values import ZERO, Instant
 from bascule.venues.fix.instruments import Names
 from bascule.venues.fix.profile import Profile
-from bascule.venues.fix.requests import ORD_TYPES, TIMES_IN_FORCE
+from bascule.venues.fix.requests import IDS, ORD_TYPES, TIMES_IN_FORCE
 
 INFO = ExecType.ORDER_STATUS
 EXEC_TYPES: Mapping[bytes, ExecType] = {
@@ -158,6 +158,12 @@ class Told(Struct, frozen=True, kw_only=True):
     restated: bool = False
 
 
+def with_dots(message: Message, mark: bytes) -> Message:
+    """Give a message with our own ids in it, where the counterparty takes no dots."""
+    fields = [(tag, v.replace(mark, b".") if tag in IDS else v) for tag, v in message.fields]
+    return message.with_fields(fields)
+
+
 class ChangeRefused(Struct, frozen=True):
     """An OrderCancelReject, read. ``replace`` tells which of the two was refused."""
 
@@ -215,7 +221,7 @@ def execution_reports(message: Message, profile: Profile, names: Names, now: Ins
         leaves_qty=message.get_decimal(151),
         avg_price=message.get_decimal(6),
         price=message.get_decimal(44) or None,
-        stop_price=message.get_decimal(99) or None,
+        stop_price=message.get_decimal(99) or message.get_decimal(1102) or None,
         ord_type=_ORD_TYPES.get(message.get(40) or b"", OrdType.MARKET),
         time_in_force=how,
         position_id=(get(profile.position_tag) or "") if profile.position_tag else "",

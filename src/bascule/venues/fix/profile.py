@@ -38,8 +38,13 @@ class Profile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     target_comp_id: str = ""
     """What the counterparty is called, where all call it the same."""
     heartbeat_s: int = 30
-    password_in: Literal["554", "96", "none"] = "554"
-    """Where the Logon has the password: 554, or the raw data of 95/96."""
+    password_in: Literal["554", "96", "ed25519", "none"] = "554"
+    """Where the Logon has the password: 554, or the raw data of 95/96; or that the raw data is a
+    signature with an Ed25519 key instead."""
+    logon_fields: dict[str, str] = field(default_factory=dict)
+    """Further fields of each Logon."""
+    drop_copy_logon: dict[str, str] = field(default_factory=dict)
+    """Further fields of a drop copy's Logon."""
     username: Literal["", "login", "last_part"] = ""
     """Where the Logon has no name of its own: none, the account's login, or what follows the last
     dot of the SenderCompID."""
@@ -53,6 +58,8 @@ class Profile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     quote_header: dict[str, str] = field(default_factory=dict)
 
     client_order_id_max: int = 36
+    id_dot: str = "."
+    """What stands for the dot of our ids, where the counterparty takes none."""
     send_account: bool = True
     """Orders name the account (1); not where the session is the account."""
     order_fields: dict[str, str] = field(default_factory=dict)
@@ -69,9 +76,16 @@ class Profile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         OrdType.STOP_LIMIT,
     )
     time_in_force: tuple[TimeInForce, ...] = tuple(TimeInForce)
+    market_life: bool = True
+    """Market and stop orders say how long they live (59), as all others do."""
+    triggers: bool = False
+    """Stops have a trigger (1100 to 1109, the price in 1102) instead of a StopPx (99)."""
     position_tag: int = 0
     """The tag that makes an order act on one position, 0 for none."""
     replace: bool = True
+    mass_cancel: Literal["none", "all", "symbol"] = "none"
+    """Whether OrderMassCancelRequest (q) is taken, for all orders (530=7) or those of a symbol
+    (530=1)."""
 
     exec_key: tuple[int, ...] = (17,)
     """Which tag names a fill within its order; the first that is there. Empty: none does, and a
@@ -80,6 +94,8 @@ class Profile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What an order's total that exceeds its known fills means: that their reports are still to
     come, or that they never will and are made up from total and average."""
     order_status: bool = True
+    """Orders can be asked for. If not, what was told is all there is, and a connection that was
+    lost puts every order that was working in doubt."""
     mass_status: Literal["request", "book", "each"] = "request"
     """How open orders are asked for: by OrderMassStatusRequest (AF), by an OrderStatusRequest
     that names no order, or one by one for those that we know of."""
@@ -116,6 +132,8 @@ def load(name: str, changes: Mapping[str, Any] | None = None) -> Profile:
     except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
         raise ConfigError(f"FIX profile {name}: {error}") from None
     check_fields(profile.order_fields)
+    if len(profile.id_dot) != 1 or not profile.id_dot.isascii():
+        raise ConfigError(f"FIX profile {name}: id_dot is one ASCII character")
     if profile.version not in VERSIONS:
         raise ConfigError(
             f"FIX profile {name}: version {profile.version!r} is none of {', '.join(VERSIONS)}"

@@ -18,6 +18,9 @@ MASS_CANCEL, POSITIONS, SECURITIES, MARKET_DATA, MONEY = b"q", b"AN", b"x", b"V"
 ORDERS = frozenset({NEW_ORDER, CANCEL, REPLACE, MASS_CANCEL})
 """Messages that are never sent a second time, whatever the peer asks for."""
 
+IDS = frozenset({11, 41})
+"""The fields that hold our ids."""
+
 SIDES: Mapping[Side, bytes] = {Side.BUY: b"1", Side.SELL: b"2"}
 ORD_TYPES: Mapping[OrdType, bytes] = {
     OrdType.MARKET: b"1",
@@ -50,6 +53,7 @@ class Writer:
         self._order = [(int(tag), value.encode()) for tag, value in order.items()]
         self._cancel = [(int(tag), value.encode()) for tag, value in profile.cancel_fields.items()]
         self._early = profile.version < "FIX.4.3"
+        self._dot = profile.id_dot.encode()
         self._only = {kind.encode(): frozenset(tags) for kind, tags in profile.only.items()}
 
     def new_order(self, order: NewOrder, login: str, now: Instant) -> Message:
@@ -62,8 +66,8 @@ class Writer:
             self._account(login),
             self._names.fields(order.venue_symbol),
             [(38, _number(order.quantity)), (54, SIDES[order.side]), _time(now)],
-            _terms(order.ord_type, order.price, order.stop_price),
-            _life(order.time_in_force, order.expire_at),
+            self._terms(order.ord_type, order.side, order.price, order.stop_price),
+            self._life(order.ord_type, order.time_in_force, order.expire_at),
             position,
             self._order,
         )
@@ -90,8 +94,8 @@ class Writer:
             self._account(login),
             self._names.fields(known.venue_symbol),
             [(38, _number(quantity)), (54, SIDES[known.side]), _time(now)],
-            _terms(known.ord_type, price, stop),
-            _life(known.time_in_force, known.expire_at),
+            self._terms(known.ord_type, known.side, price, stop),
+            self._life(known.ord_type, known.time_in_force, known.expire_at),
             self._order,
         )
 
@@ -118,9 +122,15 @@ class Writer:
             MASS_STATUS, [(584, question.encode()), (585, b"7")], self._account(login)
         )
 
-    def mass_cancel(self, request_id: str, now: Instant) -> Message:
-        """Ask for all working orders of the session back; the message has no account."""
-        return self._message(MASS_CANCEL, [(11, request_id.encode()), (530, b"7"), _time(now)])
+    def mass_cancel(self, request_id: str, symbol: VenueSymbol | None, now: Instant) -> Message:
+        """Ask for all working orders of the session back, or for those of a symbol.
+
+        The message has no account.
+        """
+        which = self._names.fields(symbol) if symbol is not None else []
+        kind = b"7" if symbol is None else b"1"
+        named = [(11, request_id.encode()), (530, kind), _time(now)]
+        return self._message(MASS_CANCEL, named, which)
 
     def positions(self, question: str, login: str, now: Instant) -> Message:
         """Ask for the positions of an account."""
@@ -163,7 +173,37 @@ class Writer:
             for tag, value in part:
                 if only is None or tag in only:
                     fields.setdefault(tag, value)
+        if self._dot != b".":
+            for tag in IDS & fields.keys():
+                fields[tag] = fields[tag].replace(b".", self._dot)
         return Message(kind, sorted(fields.items()))
+
+    def _terms(
+        self, kind: OrdType, side: Side, price: Decimal | None, stop: Decimal | None
+    ) -> list[Field]:
+        fields = [(40, ORD_TYPES[kind])]
+        if kind in (OrdType.LIMIT, OrdType.STOP_LIMIT) and price is not None:
+            fields.append((44, _number(price)))
+        if kind in (OrdType.STOP, OrdType.STOP_LIMIT) and stop is not None:
+            if not self._profile.triggers:
+                return [*fields, (99, _number(stop))]
+            goes = b"U" if side is Side.BUY else b"D"
+            fields += [
+                (1100, b"4"),
+                (1101, b"1"),
+                (1102, _number(stop)),
+                (1107, b"2"),
+                (1109, goes),
+            ]
+        return fields
+
+    def _life(self, kind: OrdType, how: TimeInForce, until: Instant | None) -> list[Field]:
+        if kind in (OrdType.MARKET, OrdType.STOP) and not self._profile.market_life:
+            return []
+        fields = [(59, TIMES_IN_FORCE[how])]
+        if how is TimeInForce.GTD and until is not None:
+            fields.append((126, write_time(until, 3)))
+        return fields
 
     def _account(self, login: str) -> list[Field]:
         return [(1, login.encode())] if self._profile.send_account else []
@@ -172,22 +212,6 @@ class Writer:
 def _chain(known: Known, request_id: str) -> list[Field]:
     order_id = [(37, known.order_id.encode())] if known.order_id else []
     return [(11, request_id.encode()), *order_id, (41, known.current.encode())]
-
-
-def _terms(kind: OrdType, price: Decimal | None, stop: Decimal | None) -> list[Field]:
-    fields = [(40, ORD_TYPES[kind])]
-    if kind in (OrdType.LIMIT, OrdType.STOP_LIMIT) and price is not None:
-        fields.append((44, _number(price)))
-    if kind in (OrdType.STOP, OrdType.STOP_LIMIT) and stop is not None:
-        fields.append((99, _number(stop)))
-    return fields
-
-
-def _life(how: TimeInForce, until: Instant | None) -> list[Field]:
-    fields = [(59, TIMES_IN_FORCE[how])]
-    if how is TimeInForce.GTD and until is not None:
-        fields.append((126, write_time(until, 3)))
-    return fields
 
 
 def _time(now: Instant) -> Field:

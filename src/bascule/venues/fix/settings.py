@@ -17,6 +17,7 @@ from bascule.fixwire.initiator import Address
 from bascule.model.errors import ConfigError, SecretError
 from bascule.venues.fix.instruments import InstrumentSettings
 from bascule.venues.fix.profile import Profile, check_fields, load
+from bascule.venues.fix.signing import signer
 from bascule.venues.kit.contract import VenueContext
 
 _T = TypeVar("_T")
@@ -64,6 +65,7 @@ class FixSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     begin_string: str = ""
     username: str = ""
     password: str = "password"
+    private_key: str = "private_key"
     heartbeat_s: int = 0
     tls: bool = True
     tls_ca_file: str = ""
@@ -170,8 +172,9 @@ def _session(
     version = version_named(profile.version)
     sender = own.sender_comp_id or settings.sender_comp_id
     header = profile.quote_header if name == "quote" else profile.header
+    logon = profile.logon_fields
     if name == "drop_copy":
-        header = {}
+        header, logon = {}, logon | profile.drop_copy_logon
     fields = {**header, **(settings.header if name == "trade" else {}), **own.header}
     if bad := [tag for tag in fields if not tag.isdigit()]:
         raise ConfigError(f"{where}: header key {bad[0]!r} is no tag number")
@@ -184,6 +187,7 @@ def _session(
         credentials=_credentials(context, settings, profile, own, sender),
         schedule=_schedule(settings.schedule, where),
         header=tuple((int(tag), value.encode()) for tag, value in sorted(fields.items())),
+        logon=tuple((int(tag), value.encode()) for tag, value in logon.items()),
         reset_on_logon=profile.reset_on_logon or name == "quote",
         keep_incoming=name != "quote",
     )
@@ -225,21 +229,36 @@ def _credentials(
 ) -> Credentials:
     if profile.password_in == "none":
         return Credentials()
-    wanted = own.password or settings.password
+    signs = profile.password_in == "ed25519"
+    wanted = settings.private_key if signs else own.password or settings.password
     password = context.secrets.get(wanted, "")
     if not password:
+        what = "private key" if signs else "password"
         raise SecretError(
-            f"venue {context.venue_id}: there is no password; name its secret in "
+            f"venue {context.venue_id}: there is no {what}; name its secret in "
             f"[venues.{context.venue_id}.secrets] as {wanted}"
         )
     if profile.password_in == "96":
         return Credentials(raw_data=password.encode())
     username = own.username or settings.username
+    if signs:
+        return _signing(context.venue_id, username, password)
     if not username and profile.username == "last_part":
         username = sender.rpartition(".")[2]
     elif not username and profile.username == "login" and context.accounts:
         username = context.accounts[0].login
     return Credentials(username=username, password=password)
+
+
+def _signing(venue: str, username: str, pem: str) -> Credentials:
+    where = f"venue {venue}"
+    if not username:
+        raise ConfigError(f"{where}: username is missing: the name of the key, Username (553)")
+    try:
+        return Credentials(username=username, sign=signer(pem))
+    except (ConfigError, SecretError) as error:
+        text = f"{where}: {error.message}"
+        raise type(error)(text, code=error.code, hint=error.hint) from None
 
 
 def _tls(settings: FixSettings, where: str) -> ssl.SSLContext | None:

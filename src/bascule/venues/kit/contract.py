@@ -158,6 +158,33 @@ class HasCountdown(Protocol):
         """
 
 
+@runtime_checkable
+class HasMassCancel(Protocol):
+    """What a link also has where its capabilities name a ``mass_cancel``."""
+
+    async def mass_cancel(
+        self, account: AccountId, symbol: VenueSymbol | None, request_id: str
+    ) -> Outcome:
+        """Ask for every working order of an account back by one request, stops and targets too.
+
+        ``symbol`` is None where the capability is ``all``, and named where it is ``symbol``.
+        Accepted says that the venue took the request; what became of each order is told by the
+        order's own report, and an order may be left working.
+        """
+
+
+@runtime_checkable
+class CanHalt(Protocol):
+    """What a link also has that stops trying by itself and asks for a person."""
+
+    @property
+    def halted(self) -> Mapping[str, tuple[str, str]]:
+        """What waits for a person: by session, a stable code and a sentence."""
+
+    def resume(self) -> None:
+        """Try again, with everything that waits."""
+
+
 class VenueContext(Struct, frozen=True, kw_only=True):
     """What a venue's factory is given. ``secrets`` holds values by the names the config gave."""
 

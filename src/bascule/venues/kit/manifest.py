@@ -111,12 +111,19 @@ class Manifest(_Table, frozen=True):
             native_trailing=_has(found.protection, "trailing_stop"),
             reduce_only=_has(found.safety, "reduce_only"),
             replace=_has(found.safety, "replace"),
+            mass_cancel=_mass_cancel(found.safety),
             client_order_id_max=found.client_order_id.max_length,
             absence_proof=proof.by,
             absence_snapshots=proof.snapshots,
             absence_after_ns=seconds(proof.apart_s),
             submit_timeout_ns=seconds(self.limits.submit_timeout_s),
         )
+
+
+def _mass_cancel(safety: dict[str, Feature]) -> Literal["none", "all", "symbol"]:
+    if _has(safety, "mass_cancel"):
+        return "all"
+    return "symbol" if _has(safety, "mass_cancel_by_symbol") else "none"
 
 
 def _native(feature: Feature) -> bool:
