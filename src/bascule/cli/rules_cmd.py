@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from bascule.risk.programmes.backtest import Backtest
 
 _HINT = "docs/rules.md shows a scenario."
+_UNREAD = "unknown_scenario_field"
 _LISTS = ("ledger", "rules")
 """The lists of a whole file of scenarios."""
 
@@ -50,8 +51,9 @@ def replay(
     to one rule (kind, input); docs/rules.md describes both. Prints the fields that the scenario's
     "expected" would have. A whole file, an object with lists "ledger" and "rules", is answered
     list by list. With --jsonl or a file each answer bears its id, a scenario that cannot be read
-    is answered with an error, and the command ends with 0. What no rule reads is named on standard
-    error.
+    is answered with an error, and the command ends with 0. A field that no rule reads is an error
+    on standard error (unknown_scenario_field): the answer is that of the scenario without it, and
+    a single scenario then ends with 2.
     """
     if jsonl:
         for line in read_stdin().splitlines():
@@ -62,7 +64,10 @@ def replay(
     if any(isinstance(given.get(name), list) for name in _LISTS):
         print_json({name: [_one(item) for item in given.get(name, ())] for name in _LISTS})
     else:
-        print_json(_answer(given))
+        unread: list[str] = []
+        print_json(_answer(given, unread))
+        if unread:
+            raise typer.Exit(Exit.USAGE)
 
 
 def _line(line: str) -> dict[str, object]:
@@ -78,7 +83,7 @@ def _one(scenario: object) -> dict[str, object]:
         return _error(UsageError("A scenario is an object with named fields."))
     named = {"id": scenario["id"]} if "id" in scenario else {}
     try:
-        return named | _answer(scenario)
+        return named | _answer(scenario, [])
     except UsageError as error:
         return named | _error(error)
 
@@ -87,14 +92,14 @@ def _error(error: UsageError) -> dict[str, object]:
     return {"error": error.code, "why": error.message}
 
 
-def _answer(scenario: Mapping[str, Any]) -> dict[str, object]:
+def _answer(scenario: Mapping[str, Any], unread: list[str]) -> dict[str, object]:
+    from bascule.cli.exits import explain
     from bascule.risk.programmes.replay import answer_scenario
 
-    unread: list[str] = []
     answer = answer_scenario(scenario, unread)
     if unread:
-        name = scenario.get("id", "the scenario")
-        typer.echo(f"No rule reads this of {name}: {', '.join(unread)}", err=True)
+        told = f"No rule reads this of {scenario.get('id', 'the scenario')}: {', '.join(unread)}."
+        explain(UsageError(told, code=_UNREAD, hint=f"Correct the name, or leave it out; {_HINT}"))
     return answer
 
 

@@ -42,6 +42,16 @@ def test_a_whole_file_is_answered_list_by_list(bascule: Bascule) -> None:
     }
 
 
+def test_a_field_that_no_rule_reads_is_an_error(bascule: Bascule) -> None:
+    """The answer is told and so is the field, with a code, and the command does not end well."""
+    scenario = {**WRITTEN["rules"][0]}
+    scenario["input"] = {**scenario["input"], "tollerance": 1}
+    done = bascule("rules", "replay", stdin=json.dumps(scenario))
+    assert (done.code, json.loads(done.out)) == (2, scenario["expected"])
+    assert "input.tollerance" in done.err
+    assert "Code:  unknown_scenario_field" in done.err
+
+
 def test_a_malformed_scenario_ends_with_a_code_and_no_traceback(bascule: Bascule) -> None:
     """The sentence names what is wrong, and the exit code is that of wrong use."""
     done = bascule("rules", "replay", stdin='{"events": [], "start": "yesterday"}')

@@ -469,7 +469,9 @@ def _raise_floor(rule: MaxLoss, state: LedgerState) -> LedgerState:
         return state
     floor, locked = state.high - limit, state.locked
     if rule.lock is not None:
-        stops = state.initial + rule.lock.initial_plus + state.shifted
+        # Cash that left before the lock was reached does not lower it: that is the stricter.
+        moved = state.shifted if state.locked else max(state.shifted, ZERO)
+        stops = state.initial + rule.lock.initial_plus + moved
         locked = locked or floor >= stops
         floor = min(floor, stops)
     if state.floor is not None:

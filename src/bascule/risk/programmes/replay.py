@@ -29,7 +29,8 @@ def answer_scenario(scenario: Mapping[str, object], unread: list[str] | None = N
     Args:
         scenario: as JSON reads it, numbers as text or decimals. ``kind`` names what it is; one
             with ``events`` is a ledger.
-        unread: takes the names of fields that no rule reads.
+        unread: takes the names of fields that no rule reads: the answer is then of a scenario
+            without them, and nobody should go by it unseen.
 
     Raises:
         UsageError: the kind is unknown, or a field is missing or cannot be read.

@@ -38,6 +38,7 @@ from bascule.risk.programmes.written import (
     checked,
     money,
     number,
+    one_of,
     part,
     stamp,
     when,
@@ -48,9 +49,20 @@ _PERCENT = "_at_used_pct"
 _SPAN_MAX = 20 * 366 * DAY
 """Each day between two events is a reset to process."""
 _OF = {"initial": "initial", "start": "initial", "reference": "reference", "balance": "reference",
-       "high": "reference"}  # fmt: skip
+       "high": "reference", "unknown": "unknown"}  # fmt: skip
+_TYPES = ("mark", "open", "close", "fill", "commission", "swap", "cashflow", "snapshot", "restart")
+_BOOKED = ("floating", "balance")
+_FLOWS = ("deposit", "withdrawal", "payout", "fee", "refund")
 _EVENT = {"floating": "float", "currency": "ccy", "rate": "fx", "profit": "gross"}
-_ACCOUNT = {"high_water_mark": "high", "peak": "high", "reference": "daily_reference"}
+_ABOUT = frozenset({"symbol", "side", "lots", "qty", "quantity", "price", "ticket", "position"})
+"""What an event may say of its trade; the account's money is told by the other fields."""
+_ACCOUNT = {
+    "high_water_mark": "high",
+    "high_water": "high",
+    "hwm": "high",
+    "peak": "high",
+    "reference": "daily_reference",
+}
 
 
 class _Account(Struct, frozen=True):
@@ -119,7 +131,8 @@ def answer_ledger(scenario: Mapping[str, object], unread: list[str]) -> Answer:
     )
     replayed = _Replay(rules, levels, state)
     for index, written in enumerate(asked.events):
-        event = part(written, _Event, f"events[{index}]", unread, _EVENT)
+        told = {key: value for key, value in written.items() if key not in _ABOUT}
+        event = part(told, _Event, f"events[{index}]", unread, _EVENT)
         if not replayed.take(index, event, account.currency, unread):
             break
     out: Answer = {
@@ -172,10 +185,7 @@ def _max(written: Mapping[str, object] | str | None, unread: list[str]) -> MaxLo
     if not isinstance(written, Mapping):
         _no_rule(written, "max_loss")
         return None
-    lock = written.get("lock")
-    level = lock.get("initial_plus", ZERO) if isinstance(lock, Mapping) else None
-    # A lock that nobody found is none: the floor goes on rising, which is the stricter reading.
-    known = None if level in (None, "unknown") else {"initial_plus": level}
+    known = _lock(written.get("lock"))
     rule = part({**_limited(written), "lock": known}, MaxLoss, "rules.max_loss", unread)
     _stated(rule.limit.pct, rule.limit.amount, "max_loss")
     if rule.trail is not None and rule.trail.eod is not None:
@@ -183,13 +193,28 @@ def _max(written: Mapping[str, object] | str | None, unread: list[str]) -> MaxLo
     return rule
 
 
+def _lock(written: object) -> object:
+    """Give a lock in our words.
+
+    One that nobody found is none: the floor goes on rising, which is the stricter reading.
+    """
+    if not isinstance(written, Mapping):
+        if written in (*_NO_RULE, "unknown"):
+            return None
+        raise UsageError(
+            f'rules.max_loss.lock: {written!r} is neither {{"initial_plus": ...}} nor none.',
+            code=MALFORMED,
+        )
+    return None if written.get("initial_plus") in (None, "unknown") else written
+
+
 def _limited(written: Mapping[str, object]) -> Mapping[str, object]:
-    """Give a rule whose limit says what it is a percent of in our words; unknown stays unknown."""
+    """Give a rule whose limit says what it is a percent of in our words."""
     limit = written.get("limit")
     if not isinstance(limit, Mapping):
         return written
-    of = _OF.get(str(limit.get("of")), "unknown")
-    return {**written, "limit": {**limit, "of": of}}
+    of = one_of(str(limit.get("of") or "unknown"), _OF, "limit.of")
+    return {**written, "limit": {**limit, "of": _OF[of]}}
 
 
 def _no_rule(written: object, name: str) -> None:
@@ -271,9 +296,15 @@ class _Replay:
 def _moved(
     index: int, event: _Event, at: Instant, state: LedgerState, currency: str, unread: list[str]
 ) -> LedgerEvent:
+    where = f"events[{index}]"
+    one_of(event.type, _TYPES, f"{where}.type")
+    if event.type == "cashflow":
+        one_of(event.kind, _FLOWS, f"{where}.kind")
+    if event.type == "swap":
+        one_of(event.booked, _BOOKED, f"{where}.booked")
     after = None
     if event.state_after is not None:
-        after = part(event.state_after, _After, f"events[{index}].state_after", unread)
+        after = part(event.state_after, _After, f"{where}.state_after", unread)
     try:
         balance, equity = _added_up(index, event, state, currency)
     except UsageError:
@@ -320,8 +351,7 @@ def _added_up(
         return event.balance, event.equity
     elif event.type != "restart":
         raise UsageError(
-            f"events[{index}]: there is no event {event.type!r} with these fields; there are "
-            "mark, open, close, swap, cashflow, commission, snapshot and restart.",
+            f"events[{index}]: a snapshot needs its balance and its equity.",
             code=MALFORMED,
         )
     return balance, balance + floating

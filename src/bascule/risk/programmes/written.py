@@ -1,6 +1,6 @@
 """Written scenarios: times and clocks as text, and reading the parts of a rule that vary."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import TypeVar
@@ -25,7 +25,10 @@ MALFORMED = "malformed_scenario"
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
-_REMARKS = frozenset({"note"})
+_REMARKS = frozenset(
+    {"id", "title", "name", "note", "why", "comment", "source", "firm", "program", "phase"}
+)
+"""Words about a part of a scenario, which no rule turns on."""
 
 
 def when(moment: datetime) -> Instant:
@@ -117,8 +120,36 @@ def part(
         UsageError: ``malformed_scenario``, with the field that is missing or wrong.
     """
     if isinstance(data, Mapping):
-        data = {key: value for key, value in data.items() if key not in _REMARKS}
+        read_here = {*form.__struct_fields__, *(spellings or ())}
+        data = {k: value for k, value in data.items() if k in read_here or k not in _REMARKS}
     try:
-        return read(data, form, where, unread, spellings)
+        made = read(data, form, where, unread, spellings)
     except UsageError as error:
         raise UsageError(error.message, code=MALFORMED) from error
+    _look_inside(data, made, where, unread)
+    return made
+
+
+def one_of(word: str, words: Collection[str], where: str) -> str:
+    """Give a word back that is one of those known.
+
+    Raises:
+        UsageError: ``malformed_scenario``: a word that no rule knows never passes for another.
+    """
+    if word not in words:
+        listed = ", ".join(sorted(name for name in words if name))
+        raise UsageError(f"{where}: {word!r} is none of {listed}.", code=MALFORMED)
+    return word
+
+
+def _look_inside(data: object, made: Struct, where: str, unread: list[str]) -> None:
+    """Name what no rule reads in the parts within a part."""
+    if not isinstance(data, Mapping):
+        return
+    for key, value in data.items():
+        inner = getattr(made, key, None)
+        if isinstance(inner, Struct) and isinstance(value, Mapping):
+            path = f"{where}.{key}" if where else str(key)
+            known = {*inner.__struct_fields__, *_REMARKS}
+            unread.extend(f"{path}.{name}" for name in value if name not in known)
+            _look_inside(value, inner, path, unread)

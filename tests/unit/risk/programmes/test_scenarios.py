@@ -64,7 +64,97 @@ MALFORMED: list[tuple[dict[str, Any], str]] = [
     ({"kind": "size", "input": {"max_contracts": "NaN"}}, "no number"),
     ({"kind": "target", "input": {"initial": "1", "states": []}}, "target_pct"),
     ({"kind": "consistency", "input": {"rule": {"of": "hope"}}}, "hope"),
+    (
+        {"kind": "news", "input": {"rule": {"before_s": 1, "after_s": 1}, "action": "scalp"}},
+        "scalp",
+    ),
+    (
+        {
+            "kind": "news",
+            "input": {"rule": {"before_s": 1, "after_s": 1, "effect": "fine"}, "action": "open"},
+        },
+        "fine",
+    ),
+    ({"kind": "size", "input": {"max_contracts": 1, "tiers_on": "moon"}}, "moon"),
+    (
+        {
+            "kind": "requests",
+            "input": {"cap": 9, "sends": [{"t": "2026-01-12T10:00:00Z", "kind": "dance"}]},
+        },
+        "dance",
+    ),
 ]
+
+
+def changed(scenario: dict[str, Any], path: str, value: object) -> dict[str, Any]:
+    """Copy a scenario with one value replaced or added, by its dotted path."""
+    copied: Any = json.loads(json.dumps(scenario, default=str))
+    place = copied
+    *ways, last = path.split(".")
+    for way in ways:
+        place = place[int(way) if way.isdigit() else way]
+    place[last] = value
+    return dict(copied)
+
+
+BY_ID = {scenario["id"]: scenario for scenario in EVERY}
+UNKNOWN_WORDS = [
+    ("L016", "rules.daily_loss.limit.of", "equity_peak"),
+    ("L016", "rules.daily_loss.reference", "mood"),
+    ("L016", "rules.daily_loss.trigger", "near"),
+    ("L016", "rules.daily_loss.on_breach", "warn"),
+    ("L016", "rules.daily_loss", "some"),
+    ("L060", "rules.max_loss.kind", "sliding"),
+    ("L060", "rules.max_loss.trail.on", "margin"),
+    ("L060", "rules.max_loss.lock", "later"),
+    ("L051", "rules.cashflow.max_loss_floor", "drop"),
+    ("L047", "events.1.kind", "gift"),
+    ("L041", "events.1.booked", "elsewhere"),
+    ("L016", "events.0.type", "marc"),
+    ("R013", "input.rule.counts", "full_moon"),
+    ("R055", "input.policy.cross_account_hedge", "perhaps"),
+]
+
+
+@pytest.mark.parametrize(("name", "path", "word"), UNKNOWN_WORDS)
+def test_a_word_that_no_rule_knows_never_passes_for_another(
+    name: str, path: str, word: str
+) -> None:
+    """Whatever word of a rule or an event is misspelt, the scenario is refused and names it."""
+    with pytest.raises(UsageError) as refused:
+        answer_scenario(changed(BY_ID[name], path, word))
+    assert refused.value.code == "malformed_scenario"
+    assert word in refused.value.message
+
+
+UNREAD = [
+    ("L016", "rules.daily_loss.limit.cap", "rules.daily_loss.limit.cap"),
+    ("L016", "rules.daily_loss.reset.zone", "rules.daily_loss.reset.zone"),
+    ("L060", "rules.max_loss.lock.plus", "rules.max_loss.lock.plus"),
+    ("L060", "rules.max_loss.trail.of", "rules.max_loss.trail.of"),
+    ("L082", "rules.guard.flatten", "rules.guard.flatten"),
+    ("L016", "rules.weekly_loss", "rules.weekly_loss"),
+    ("L016", "events.0.flaot", "events[0].flaot"),
+    ("R047", "input.reset.zone", "input.reset.zone"),
+]
+
+
+@pytest.mark.parametrize(("name", "path", "told"), UNREAD)
+def test_a_field_within_a_rule_that_nobody_reads_is_named(name: str, path: str, told: str) -> None:
+    """However deep a misspelt field lies, it is told by its path."""
+    unread: list[str] = []
+    answer_scenario(changed(BY_ID[name], path, "7"), unread)
+    assert unread == [told]
+
+
+def test_remarks_may_stand_anywhere() -> None:
+    """A note in a rule, or what an event says of its trade, is no misspelt field."""
+    scenario = changed(BY_ID["L016"], "rules.daily_loss.note", "as the firm said")
+    scenario = changed(scenario, "rules.daily_loss.limit.source", "page 3")
+    scenario = changed(scenario, "events.0.symbol", "EURUSD")
+    unread: list[str] = []
+    assert answer_scenario(scenario, unread) == BY_ID["L016"]["expected"]
+    assert unread == []
 
 
 @pytest.mark.parametrize(("scenario", "said"), MALFORMED)

@@ -24,11 +24,12 @@ class Found(Struct, frozen=True):
     short: int
 
 
-def held(rule: HoldTime, durations: Sequence[Decimal]) -> Found:
+def held(rule: HoldTime, durations: Sequence[Decimal], *, under_may_equal: bool = False) -> Found:
     """Hold durations in seconds against the rule; without trades there is nothing to break it.
 
     ``over`` means more than so many seconds and ``under`` less. A share over must be more than
-    its percent (``gt``) or may equal it; a share under breaks the rule from its percent on.
+    its percent (``gt``) or may equal it (``ge``); so must each trade's seconds where no share is
+    asked for. A share under breaks the rule from its percent on, or above it where it may equal.
     """
     least = rule.over_s if rule.over_s is not None else rule.min_hold_s or ZERO
     count = len(durations)
@@ -37,10 +38,13 @@ def held(rule: HoldTime, durations: Sequence[Decimal]) -> Found:
     if rule.max_share_under_pct is not None:
         short = sum(1 for seconds in durations if seconds < least)
         share = Decimal(short) * _HUNDRED / count
-        return Found(short * _HUNDRED < rule.max_share_under_pct * count, share, short)
-    long = sum(1 for seconds in durations if seconds > least)
-    share = Decimal(long) * _HUNDRED / count
+        most = rule.max_share_under_pct * count
+        ok = short * _HUNDRED < most or (under_may_equal and short * _HUNDRED == most)
+        return Found(ok, share, short)
     wanted = rule.min_share_over_pct
+    may_equal = wanted is None and rule.compare == "ge"
+    long = sum(1 for seconds in durations if seconds > least or (may_equal and seconds == least))
+    share = Decimal(long) * _HUNDRED / count
     if wanted is None:
         return Found(long == count, share, count - long)
     reached = long * _HUNDRED
@@ -64,7 +68,7 @@ class _Rule(Struct, frozen=True):
     min_share_over_pct: Decimal | None = None
     max_share_under_pct: Decimal | None = None
     over_s: Decimal | None = None
-    compare: Literal["gt", "ge", "unknown"] = "gt"
+    compare: Literal["gt", "ge", "lt", "le", "unknown"] = "unknown"
     avg_duration_over_s: Decimal | None = None
     profit_share_over_s: Decimal | None = None
     min_profit_share_pct: Decimal | None = None
@@ -107,7 +111,8 @@ def answer(given: Mapping[str, object], unread: list[str]) -> Answer:
     durations = (*asked.durations, *(trade.duration for trade in trades))
     if written.avg_duration_over_s is not None or written.profit_share_over_s is not None:
         return _by_weight(written, durations, trades)
-    found = held(rule, durations)
+    # What breaks a share under is written as "more than" or as what it must stay: "at most".
+    found = held(rule, durations, under_may_equal=written.compare in ("gt", "le"))
     out: Answer = {"ok": found.ok}
     if rule.min_share_over_pct is None and rule.max_share_under_pct is None:
         out["violations"] = found.short

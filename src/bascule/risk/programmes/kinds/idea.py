@@ -67,7 +67,14 @@ class _Question(Struct, frozen=True):
     concurrent: bool = False
 
 
-_NAMES = {"merge_window_s": "merge_s", "window_s": "merge_s", "within_s": "merge_s"}
+_NAMES = {
+    "merge_window_s": "merge_s",
+    "window_s": "merge_s",
+    "within_s": "merge_s",
+    "reentry_s": "merge_s",
+    "reentry_within_s": "merge_s",
+    "reentry_window_s": "merge_s",
+}
 _LEG = {"open": "opened", "close": "closed", "pnl": "net"}
 _MERGE_S = 300
 

@@ -17,7 +17,7 @@ from bascule.model.programme import NewsRule, NewsScope
 from bascule.model.values import SECOND, Instant
 from bascule.reference.contracts import MONTH_LETTERS, products
 from bascule.reference.instruments import aliases, instruments
-from bascule.risk.programmes.written import MALFORMED, Answer, part, stamp, when
+from bascule.risk.programmes.written import MALFORMED, Answer, one_of, part, stamp, when
 
 _FUTURE = re.compile(rf"(?P<root>[A-Z0-9]{{1,4}}?)(?:[{MONTH_LETTERS}]\d{{1,4}}|\d!)")
 _PAIR = re.compile(r"([A-Z]{3})/?([A-Z]{3})")
@@ -52,6 +52,9 @@ _FILLS = frozenset({"fill", "filled", "fills", "triggered", "hit", "executed"})
 _WAITS = frozenset({"pending", "limit"})
 _CHANGES = frozenset({"hold", "modify", "move", "change", "set", "cancel"})
 _BRACKETS = frozenset({"bracket", "brackets", "straddle", "oco"})
+_SENDS = frozenset({"place", "order", "trade", "send", "market", "new"})
+_PROTECTS = frozenset({"stop", "target", "take", "profit", "protective"})
+_KNOWN = _OPENS | _CLOSES | _FILLS | _WAITS | _CHANGES | _BRACKETS | _SENDS | _PROTECTS
 _EVERYTHING = frozenset({"all", "any", "*", "listed_instruments"})
 
 
@@ -110,7 +113,7 @@ def forbids(rule: NewsRule, action: str) -> bool:
     An action is named by its words: ``open``, ``close``, ``stop_fill``, ``hold``,
     ``place_bracket``. A stop or target that fills closes a position.
     """
-    words = set(re.split(r"[_\s-]+", action.lower()))
+    words = words_of(action)
     if rule.scope == "flat":
         return True
     if rule.scope == "no_bracket_orders":
@@ -118,8 +121,14 @@ def forbids(rule: NewsRule, action: str) -> bool:
     if words & _CHANGES:
         return False
     fills = bool(words & _FILLS)
-    opens = bool(words & _OPENS) or (fills and bool(words & _WAITS))
+    sends = bool(words & _SENDS) and not words & (_WAITS | _BRACKETS | _CLOSES | _PROTECTS)
+    opens = bool(words & _OPENS) or sends or (fills and bool(words & _WAITS))
     return opens or (rule.scope != "open" and (fills or bool(words & _CLOSES)))
+
+
+def words_of(action: str) -> set[str]:
+    """Split the name of an action into its words."""
+    return set(re.split(r"[_\s-]+", action.lower()))
 
 
 class _Rule(Struct, frozen=True):
@@ -159,6 +168,8 @@ def answer(given: Mapping[str, object], unread: list[str]) -> Answer:
         given = {**given, "release": None, "releases": given["release"]}
     asked = part(given, _Question, "input", unread)
     rule = _rule(part(asked.rule, _Rule, "input.rule", unread))
+    if not words_of(asked.action) & _KNOWN:
+        one_of(asked.action, _KNOWN, "input.action")
     releases = [
         when(release.t)
         for release in _releases(asked, unread)
@@ -190,9 +201,8 @@ def _rule(written: _Rule) -> NewsRule:
             f"input.rule.scope: {written.scope!r} is none of {', '.join(scopes)}.", code=MALFORMED
         )
     targets = (written.targets,) if isinstance(written.targets, str) else written.targets
-    effect: Literal["", "profit_removed"] = (
-        "profit_removed" if written.effect == "profit_removed" else ""
-    )
+    one_of(written.effect, ("", "profit_removed"), "input.rule.effect")
+    effect: Literal["", "profit_removed"] = "profit_removed" if written.effect else ""
     return NewsRule(written.before_s, written.after_s, found, targets, effect)
 
 

@@ -13,7 +13,7 @@ from bascule.model.values import ONE, ZERO
 from bascule.risk.programmes.written import MALFORMED, Answer, money, number, part
 
 _HUNDRED = Decimal(100)
-_UNBOUNDED = ("unbounded", "unknown")
+_UNBOUNDED = ("unbounded", "unknown", "infinite", "no_stop")
 
 
 class Verdict(Struct, frozen=True):

@@ -8,11 +8,14 @@ from msgspec import Struct
 from bascule.model.programme import Clock
 from bascule.model.values import Instant
 from bascule.risk.programmes.clock import candidates, next_instant
-from bascule.risk.programmes.written import Answer, checked, part, when
+from bascule.risk.programmes.written import Answer, checked, one_of, part, when
 
 KEPT = 100
 """Requests that ordinary traffic leaves for closing and stops, unless the owner says otherwise."""
 _PROTECTS = frozenset({"close", "exit", "stop", "cancel", "flatten", "reduce", "protect", "sl"})
+_ORDINARY = frozenset(
+    {"", "open", "entry", "new", "order", "place", "submit", "modify", "replace", "change", "query"}
+)
 
 
 class Count(Struct, frozen=True):
@@ -81,9 +84,12 @@ def answer(given: Mapping[str, object], unread: list[str]) -> Answer:
     verdicts = []
     for one in asked.sends:
         send = part(one, _Send, "input.sends", unread, _SEND)
+        words = set(send.kind.lower().replace("-", "_").split("_"))
+        if not words & (_PROTECTS | _ORDINARY):
+            one_of(send.kind, _PROTECTS | _ORDINARY, "input.sends.kind")
         after = counted(count, reset, when(send.t), send.n)
         if kept is not None:
-            protects = bool(_PROTECTS & set(send.kind.lower().replace("-", "_").split("_")))
+            protects = bool(_PROTECTS & words)
             fits = allowed(after.used - send.n, asked.cap, send.n, protects=protects, kept=kept)
             verdicts.append(fits)
             after = after if fits else Count(after.used - send.n, after.due)

@@ -13,10 +13,12 @@ from bascule.model.enums import Side
 from bascule.model.errors import UsageError
 from bascule.model.programme import MaxSize, SizeTier
 from bascule.model.values import ZERO
-from bascule.risk.programmes.written import MALFORMED, Answer, money, number, part
+from bascule.risk.programmes.written import MALFORMED, Answer, money, number, one_of, part
 
 _TWO = Decimal(2)
 _NO_FLOOR = ("-inf", "-Infinity", "")
+_ON_BALANCE = ("last_eod_balance", "eod_balance", "balance")
+_ON_PROFIT = ("last_eod_profit", "eod_profit", "profit", "")
 
 
 def cap(rule: MaxSize, *, eod_profit: Decimal, eod_balance: Decimal) -> Decimal | None:
@@ -167,7 +169,8 @@ def _limit(asked: _Question, unread: list[str]) -> Decimal:
         balance = initial + (profit or ZERO)
     if profit is None:
         profit = balance - initial
-    on_balance = "balance" in asked.tiers_on
+    one_of(asked.tiers_on, (*_ON_BALANCE, *_ON_PROFIT), "input.tiers_on")
+    on_balance = asked.tiers_on in _ON_BALANCE
     rule = MaxSize(
         contracts=asked.max_contracts if asked.max_lots is None else asked.max_lots,
         tiers_on="last_eod_balance" if on_balance else "last_eod_profit",

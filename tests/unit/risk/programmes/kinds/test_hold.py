@@ -18,6 +18,11 @@ CASES = [
     (UNDER, [59, 60], False),
     (UNDER, [59, 60, 61], True),
     (OVER, [], True),
+    ({**MINIMUM, "compare": "ge"}, [120, 500], True),
+    ({**UNDER, "compare": "ge"}, [59, 60], False),
+    ({**UNDER, "compare": "lt"}, [59, 60], False),
+    ({**UNDER, "compare": "gt"}, [59, 60], True),
+    ({**UNDER, "compare": "le"}, [59, 60], True),
 ]
 
 
