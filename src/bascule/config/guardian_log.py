@@ -5,16 +5,16 @@ and journals what is new, so that one journal tells the whole story. A last line
 tore is set aside at the next start; any other line that is not what was written is told as broken.
 """
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from hashlib import sha256
+from io import BytesIO
 from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
 from msgspec import Struct
 
-from bascule.config.private import make_private_directory
+from bascule.config.files import FILES, Files
 from bascule.model.errors import JournalCorrupt
 from bascule.model.values import Instant
 
@@ -53,32 +53,33 @@ class Head(NamedTuple):
     size: int
 
 
-def read_log(path: Path, after: int = 0, offset: int = 0) -> Iterator[tuple[Line, int]]:
+def read_log(
+    path: Path, after: int = 0, offset: int = 0, files: Files = FILES
+) -> Iterator[tuple[Line, int]]:
     """Give whole lines with a number above ``after``, and where each ends in the file.
 
     Args:
         path: the log; one that is not there has no lines.
         after: the last line that is known already.
         offset: where to begin; what a line's end was given as.
+        files: where the log lies.
 
     Raises:
         JournalCorrupt: a line is not what was written.
     """
     try:
-        file = path.open("rb")
+        content = files.read(path, offset)
     except FileNotFoundError:
         return
-    with file:
-        file.seek(offset)
-        prev = ""
-        for raw in file:
-            if not raw.endswith(b"\n"):
-                return  # it is being written, or was torn
-            offset += len(raw)
-            line = _read(path, raw, prev)
-            prev = line.hash
-            if line.seq > after:
-                yield line, offset
+    prev = ""
+    for raw in BytesIO(content):
+        if not raw.endswith(b"\n"):
+            return  # it is being written, or was torn
+        offset += len(raw)
+        line = _read(path, raw, prev)
+        prev = line.hash
+        if line.seq > after:
+            yield line, offset
 
 
 def _read(path: Path, raw: bytes, prev: str) -> Line:
@@ -107,22 +108,20 @@ class GuardianLog:
         OSError: it cannot be opened.
     """
 
-    def __init__(self, path: Path) -> None:
-        make_private_directory(path.parent)
+    def __init__(self, path: Path, files: Files = FILES) -> None:
+        files.make_folder(path.parent)
         self._path = path
+        self._files = files
         self.lines: list[Line] = []
         """What it held when it was opened."""
         end = 0
-        for line, stop in read_log(path):
+        for line, stop in read_log(path, files=files):
             self.lines.append(line)
             end = stop
         last = self.lines[-1] if self.lines else None
         self.head = Head(last.seq if last else 0, last.hash if last else GENESIS, end)
-        self._handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-        torn = os.path.getsize(path) - end
-        if torn:
-            os.ftruncate(self._handle, end)
-        os.lseek(self._handle, end, os.SEEK_SET)
+        files.write(path, b"", at=end)  # what a power cut tore is cut off
+        files.sync_folder(path.parent)
 
     def append(self, at: Instant, entries: Sequence[tuple[str, Mapping[str, Fact]]]) -> None:
         """Append lines with one fsync.
@@ -137,13 +136,6 @@ class GuardianLog:
             line = Line(seq=seq, at=at, kind=kind, facts=dict(facts), prev=prev).sealed()
             prev = line.hash
             out += msgspec.json.encode(line) + b"\n"
-        os.lseek(self._handle, self.head.size, os.SEEK_SET)  # a torn attempt is written over
-        written = os.write(self._handle, out)
-        if written < len(out):
-            raise OSError(f"{written} of {len(out)} bytes were written")
-        os.fsync(self._handle)
+        # A torn attempt is written over.
+        self._files.write(self._path, bytes(out), at=self.head.size)
         self.head = Head(seq, prev, self.head.size + len(out))
-
-    def close(self) -> None:
-        """Let go of the file."""
-        os.close(self._handle)

@@ -14,7 +14,6 @@ for the guardian's log, which only grows (``guardian_log``).
     books.json      engine     which strategy owns which order and position
 """
 
-import os
 from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
@@ -23,7 +22,7 @@ from typing import TypeVar
 import msgspec
 from msgspec import Struct
 
-from bascule.config.private import make_private_directory
+from bascule.config.files import FILES, Files
 from bascule.model.values import Instant
 
 _T = TypeVar("_T")
@@ -158,40 +157,33 @@ class Books(Struct, frozen=True, kw_only=True):
     accounts: dict[str, Ownership]
 
 
-def write_floors(path: Path, floors: Mapping[str, Floor]) -> None:
+def write_floors(path: Path, floors: Mapping[str, Floor], files: Files = FILES) -> None:
     """Keep the loss line of each account for the guardian, by account.
 
     Raises:
         OSError: the disk did not take it; the old lines stand.
     """
-    replace_file(path, msgspec.json.encode(dict(floors)))
+    replace_file(path, msgspec.json.encode(dict(floors)), files=files)
 
 
-def read_floors(path: Path) -> dict[str, Floor]:
+def read_floors(path: Path, files: Files = FILES) -> dict[str, Floor]:
     """Give the loss line of each account; none where there is no file that can be read."""
-    return read_file(path, dict[str, Floor]) or {}
+    return read_file(path, dict[str, Floor], files) or {}
 
 
-def replace_file(path: Path, content: bytes, *, durable: bool = True) -> None:
+def replace_file(path: Path, content: bytes, *, durable: bool = True, files: Files = FILES) -> None:
     """Replace a file as a whole, for its owner only.
 
     Raises:
         OSError: the disk did not take it; the old file stands.
     """
-    make_private_directory(path.parent)
-    fresh = path.with_name(f"{path.name}.new")
-    handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(handle, "wb") as file:
-        file.write(content)
-        if durable:
-            file.flush()
-            os.fsync(file.fileno())
-    os.replace(fresh, path)
+    files.make_folder(path.parent)
+    files.replace(path, content, durable=durable)
 
 
-def read_file(path: Path, kind: type[_T]) -> _T | None:
+def read_file(path: Path, kind: type[_T], files: Files = FILES) -> _T | None:
     """Read what the other process wrote; None where there is nothing of that kind."""
     try:
-        return msgspec.json.decode(path.read_bytes(), type=kind)
+        return msgspec.json.decode(files.read(path), type=kind)
     except (OSError, msgspec.DecodeError):
         return None

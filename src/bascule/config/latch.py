@@ -16,6 +16,8 @@ from collections.abc import Container
 from typing import Literal, NamedTuple
 from urllib.parse import quote, unquote
 
+from bascule.config.files import FILES, Files
+
 TYPE_CHECKING = False  # typing's own would cost the key's program an import
 if TYPE_CHECKING:
     from bascule.model.account import AccountSpec
@@ -53,13 +55,14 @@ class Latch:
     and one that cannot be listed: when in doubt the gate is shut.
     """
 
-    def __init__(self, path: "str | os.PathLike[str]") -> None:
+    def __init__(self, path: "str | os.PathLike[str]", files: Files = FILES) -> None:
         self.path = os.fspath(path)
+        self._files = files
 
     def mode(self, spec: "AccountSpec", strategy: str = "") -> LatchMode | None:
         """Say what the latch forbids an order; None when it forbids nothing."""
         try:
-            names = os.listdir(self.path)
+            names = self._files.names(self.path)
         except FileNotFoundError:
             return None
         except OSError:
@@ -82,7 +85,7 @@ class Latch:
     def entries(self) -> tuple[Entry, ...]:
         """Give every file as it counts."""
         try:
-            names = sorted(os.listdir(self.path))
+            names = sorted(self._files.names(self.path))
         except FileNotFoundError:
             return ()
         except OSError:
@@ -123,7 +126,6 @@ class Latch:
             except FileNotFoundError:
                 if not tries_left:  # else whoever cleared the last file took the directory along
                     raise
-        self._sync()
         other: LatchMode = "freeze" if mode == "halt" else "halt"
         self._remove(Entry(other, keeper, scope))
 
@@ -142,21 +144,16 @@ class Latch:
         self._end_when_empty()
 
     def _write(self, entry: Entry, said: str) -> None:
-        os.makedirs(self.path, mode=0o700, exist_ok=True)
+        self._files.make_folder(self.path)
         # It begins with a dot, and such names count for nothing until the rename.
         fresh = os.path.join(self.path, f".{os.getpid()}.{entry.keeper}")
-        handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(said)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(fresh, self._file(entry))
+        self._files.replace(self._file(entry), said.encode(), fresh=fresh)
 
     def _said(self, entry: Entry) -> dict[str, object]:
+        file = self._file(entry)
         try:
-            with open(self._file(entry), encoding="utf-8") as file:
-                written: dict[str, object] = {"at": os.fstat(file.fileno()).st_mtime_ns}
-                said = json.load(file)
+            written: dict[str, object] = {"at": self._files.changed_at(file)}
+            said = json.loads(self._files.read(file))
         except (OSError, ValueError):
             return {}
         return {**written, **said} if isinstance(said, dict) else written
@@ -166,26 +163,15 @@ class Latch:
 
     def _remove(self, entry: Entry) -> None:
         try:
-            os.unlink(self._file(entry))
+            self._files.remove(self._file(entry))
         except FileNotFoundError:
             return
 
     def _end_when_empty(self) -> None:
         try:
-            os.rmdir(self.path)
+            self._files.remove_folder(self.path)
         except OSError:
             return  # somebody else's file stands in it, or it is gone
-
-    def _sync(self) -> None:
-        """Make the new name durable too, where directories can be synced."""
-        try:
-            handle = os.open(self.path, os.O_RDONLY)
-        except OSError:
-            return
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
 
 
 def read_name(name: str) -> Entry | None:

@@ -6,9 +6,40 @@ import subprocess
 import sys
 from contextlib import suppress
 from pathlib import Path
+from typing import NamedTuple, Protocol
 
 _PS_S = 5.0
 _SYSTEM: str = sys.platform  # a plain string, so that every branch is type-checked everywhere
+
+
+class Own(NamedTuple):
+    """Which process one is: its id, and its start as ``started`` tells it."""
+
+    pid: int
+    started: str
+
+
+class Processes(Protocol):
+    """What is asked of the system about processes: this module, or a double of it."""
+
+    def own(self) -> Own:
+        """Which process asks."""
+
+    def runs(self, pid: int, start: str) -> bool:
+        """Whether this very process still runs."""
+
+    def kill(self, pid: int, start: str) -> bool:
+        """End it at once; False when it no longer runs.
+
+        Raises:
+            PermissionError: it is another user's.
+        """
+
+
+def own() -> Own:
+    """Give which process this is."""
+    pid = os.getpid()
+    return Own(pid, started(pid))
 
 
 def started(pid: int) -> str:

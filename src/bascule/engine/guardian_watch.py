@@ -4,7 +4,6 @@ Each second: what the guardian did is taken into the journal; who owns what is l
 where it must be there and is not, entries are held back by the latch until it is.
 """
 
-import os
 from contextlib import suppress
 from decimal import Decimal
 from typing import TYPE_CHECKING
@@ -12,7 +11,6 @@ from typing import TYPE_CHECKING
 import msgspec
 import structlog
 
-from bascule.config import process
 from bascule.config.guardian_log import Line, read_log
 from bascule.config.handover import (
     Books,
@@ -55,6 +53,8 @@ class GuardianWatch:
     def __init__(self, runtime: "Runtime", *, needed: bool) -> None:
         self._runtime = runtime
         self._files = GuardianFiles(runtime.setup.data_dir)
+        self._disk = runtime.setup.files
+        self._processes = runtime.setup.processes
         self._needed = needed
         self._offset = 0
         self._broken = ""
@@ -68,7 +68,7 @@ class GuardianWatch:
         while True:
             self.take_in()
             self.look()
-            if self._files.path.is_dir():  # else there was never a guardian here
+            if self._disk.is_folder(self._files.path):  # else there was never a guardian here
                 self._hand_over_books()
                 self._hand_over_floors()
             await self._runtime.clock.sleep(EVERY_NS)
@@ -76,7 +76,7 @@ class GuardianWatch:
     def take_in(self) -> None:
         """Journal what the guardian's log has that the journal does not have yet."""
         try:
-            for line, end in read_log(self._files.log, offset=self._start()):
+            for line, end in read_log(self._files.log, offset=self._start(), files=self._disk):
                 self._runtime.owner.feed(_told(line, self._runtime.clock.now()))
                 self._offset = end
         except (JournalCorrupt, OSError) as error:
@@ -87,7 +87,7 @@ class GuardianWatch:
     def _start(self) -> int:
         """Give where to read on; a log that is shorter than it was is another one."""
         try:
-            size = self._files.log.stat().st_size
+            size = self._disk.size(self._files.log)
         except OSError:
             size = 0
         if size < self._offset:
@@ -96,12 +96,14 @@ class GuardianWatch:
 
     def farewell(self) -> None:
         """Say that the engine was told to end, so that its end is not taken for its death."""
-        if not self._files.path.is_dir():
+        if not self._disk.is_folder(self._files.path):
             return
-        pid = os.getpid()
-        last = Heartbeat(at=self._runtime.clock.now(), pid=pid, started=process.started(pid))
+        pid, started = self._processes.own()
+        last = msgspec.json.encode(
+            Heartbeat(at=self._runtime.clock.now(), pid=pid, started=started)
+        )
         with suppress(OSError):  # the guardian then says that it died, which costs an alert
-            replace_file(self._files.engine_ended, msgspec.json.encode(last))
+            replace_file(self._files.engine_ended, last, files=self._disk)
 
     def look(self) -> None:
         """Look for the guardian, and hold entries back while it must be there and is not."""
@@ -122,10 +124,10 @@ class GuardianWatch:
         log.error("guardian_gone", text=reason)
 
     def _is_present(self, now: Instant) -> bool:
-        beat = read_file(self._files.progress, Heartbeat)
+        beat = read_file(self._files.progress, Heartbeat, self._disk)
         if beat is None or now - beat.at > GONE_NS:
             return False
-        return not beat.started or process.runs(beat.pid, beat.started)
+        return not beat.started or self._processes.runs(beat.pid, beat.started)
 
     def _hand_over_books(self) -> None:
         """Leave who owns what, so that one strategy can be closed without the engine."""
@@ -137,9 +139,9 @@ class GuardianWatch:
         content = msgspec.json.encode(accounts)
         if content == self._books:
             return
-        books = Books(at=self._runtime.clock.now(), accounts=accounts)
+        books = msgspec.json.encode(Books(at=self._runtime.clock.now(), accounts=accounts))
         try:
-            replace_file(self._files.books, msgspec.json.encode(books), durable=False)
+            replace_file(self._files.books, books, durable=False, files=self._disk)
         except OSError as error:
             log.warning("books_not_handed_over", text=str(error))
             return
@@ -160,7 +162,7 @@ class GuardianWatch:
         if floors == self._floors:
             return
         try:
-            write_floors(self._files.floors, floors)
+            write_floors(self._files.floors, floors, self._disk)
         except OSError as error:
             log.warning("floors_not_handed_over", text=str(error))
             return

@@ -6,7 +6,6 @@ await runtime.stop("asked to")           # the same path as a crash, with a snap
 """
 
 import asyncio
-import os
 import secrets
 import string
 from collections.abc import Callable, Coroutine, Mapping
@@ -19,9 +18,11 @@ from msgspec import Struct, field
 
 from bascule import __version__
 from bascule.config import process
+from bascule.config.files import FILES, Files
 from bascule.config.firm import NewsSettings
 from bascule.config.latch import DIRECTORY as LATCH
 from bascule.config.latch import GUARDIAN_KEEPERS, Latch, LatchMode
+from bascule.config.process import Processes
 from bascule.engine.clock import Clock, SystemClock
 from bascule.engine.dispatcher import Dispatcher
 from bascule.engine.guardian_watch import GuardianWatch
@@ -100,6 +101,10 @@ class Setup(Struct, frozen=True, kw_only=True):
     """Takes the journal; a simulator stands it on a disk of its own."""
     draw_epoch: Callable[[], str] = _draw_epoch
     """Names a new epoch; a simulator's is repeatable."""
+    files: Files = FILES
+    """Where latch and handover lie; a simulator stands them on a disk of its own."""
+    processes: Processes = process
+    """Who is who on this machine."""
 
 
 def _no_wire_log(direction: str, subject: str, payload: bytes) -> None:
@@ -112,7 +117,7 @@ class Runtime:
     def __init__(self, setup: Setup, clock: Clock) -> None:
         self.setup = setup
         self.clock = clock
-        self.latch = Latch(setup.data_dir / LATCH)
+        self.latch = Latch(setup.data_dir / LATCH, setup.files)
         self.links: dict[VenueId, Venue] = {}
         self.restart: RestartReport
         self.owner: Owner
@@ -126,8 +131,9 @@ class Runtime:
         self._sessions: dict[VenueId, int] = {}
         """How often each venue's link came up or went down: tells one connection from the next."""
         self._quote_followers: list[Callable[[AccountId, Quote], None]] = []
+        self._pid, started = setup.processes.own()
         # By which another process tells this one from a later one with the same id.
-        self._started = process.started(os.getpid()) or str(clock.now())
+        self._started = started or str(clock.now())
         self.limits_changed: list[LimitsChanged] = []
         """What this start changed of the limits in force."""
 
@@ -227,7 +233,7 @@ class Runtime:
         events = self.owner.feed(
             inp.EngineBegan(
                 at=self.clock.now(),
-                pid=os.getpid(),
+                pid=self._pid,
                 version=__version__,
                 config_hash=self.setup.config_hash,
                 config=self.setup.config_text,
@@ -535,6 +541,6 @@ class Runtime:
             ):
                 self.owner.feed(inp.Ticked(now))
             if now >= due:
-                self._journal.progress(pid=os.getpid(), started=self._started)
+                self._journal.progress(pid=self._pid, started=self._started)
                 due = Instant(now + PROGRESS_NS)
             await self.clock.sleep(TICK_NS)

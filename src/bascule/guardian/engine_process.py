@@ -5,10 +5,11 @@ machine that slept stalls nobody.
 """
 
 from pathlib import Path
-from typing import Protocol
 
 from bascule.config import process
+from bascule.config.files import FILES, Files
 from bascule.config.handover import Heartbeat, read_file
+from bascule.config.process import Processes
 from bascule.guardian.words import EngineState
 from bascule.model.values import SECOND, Instant
 
@@ -16,27 +17,23 @@ AWAKE_NS = 2 * SECOND
 """A longer pause between two looks was this process's own, and is not counted."""
 
 
-class Processes(Protocol):
-    """What is asked of the system about processes; tests give their own."""
-
-    def runs(self, pid: int, start: str) -> bool:
-        """Whether this very process still runs."""
-
-    def kill(self, pid: int, start: str) -> bool:
-        """End it at once; False when it no longer runs."""
-
-
 class EngineProcess:
     """The engine, as seen from outside."""
 
     def __init__(
-        self, record: Path, farewell: Path, stalled_ns: int, processes: Processes = process
+        self,
+        record: Path,
+        farewell: Path,
+        stalled_ns: int,
+        processes: Processes = process,
+        files: Files = FILES,
     ) -> None:
         """Hold what is looked at: the engine's progress record, and its farewell if it left one."""
         self._record = record
         self._farewell = farewell
         self._stalled_ns = stalled_ns
         self._processes = processes
+        self._files = files
         self._last: Heartbeat | None = None
         self._still_ns = 0
         self._looked_at: Instant | None = None
@@ -50,7 +47,7 @@ class EngineProcess:
 
     def look(self, now: Instant) -> EngineState:
         """Look again."""
-        found = read_file(self._record, Heartbeat)
+        found = read_file(self._record, Heartbeat, self._files)
         gap = now - self._looked_at if self._looked_at is not None else 0
         self._looked_at = now
         if found is None and self._last is None:
@@ -70,7 +67,7 @@ class EngineProcess:
         if last is None:
             return "unknown"
         if not self._processes.runs(last.pid, last.started):
-            said = read_file(self._farewell, Heartbeat)
+            said = read_file(self._farewell, Heartbeat, self._files)
             told = said is not None and (said.pid, said.started) == (last.pid, last.started)
             return "ended" if told else "dead"
         return "stalled" if self._still_ns >= self._stalled_ns else "alive"

@@ -12,7 +12,6 @@ a few files; sweeping goes on in ``run`` and ``view`` tells how far it is.
 """
 
 import asyncio
-import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
@@ -21,6 +20,7 @@ import msgspec
 from bascule import __version__
 from bascule.config import process
 from bascule.config.clock import Clock
+from bascule.config.files import FILES, Files
 from bascule.config.guardian_log import Fact, GuardianLog
 from bascule.config.handover import (
     Books,
@@ -33,10 +33,11 @@ from bascule.config.handover import (
 )
 from bascule.config.latch import CONDITIONS, Latch
 from bascule.config.latch import DIRECTORY as LATCH
+from bascule.config.process import Processes
 from bascule.guardian import intake
 from bascule.guardian.arming import arm_refusal, wants_code
 from bascule.guardian.connection import Connection
-from bascule.guardian.engine_process import EngineProcess, Processes
+from bascule.guardian.engine_process import EngineProcess
 from bascule.guardian.keeper import Keeper
 from bascule.guardian.setup import GuardedVenue, GuardianSetup, OnTrip
 from bascule.guardian.stops import Goal, Stop, Stops, merged
@@ -77,20 +78,29 @@ class Guardian:
         OSError: its directory cannot be used.
     """
 
-    def __init__(self, setup: GuardianSetup, clock: Clock, processes: Processes = process) -> None:
+    def __init__(
+        self,
+        setup: GuardianSetup,
+        clock: Clock,
+        processes: Processes = process,
+        disk: Files = FILES,
+    ) -> None:
         self.setup = setup
         self.files = GuardianFiles(setup.mode_dir)
         self.events: list[AlertSink] = []
         self._clock = clock
         self._started_at = clock.now()
-        self._latch = Latch(setup.mode_dir / LATCH)
-        self._stops = Stops(self.files.stops)
-        self._log = GuardianLog(self.files.log)
+        self._me = processes.own()
+        self._disk = disk
+        self._latch = Latch(setup.mode_dir / LATCH, disk)
+        self._stops = Stops(self.files.stops, disk)
+        self._log = GuardianLog(self.files.log, disk)
         self._engine = EngineProcess(
             self.files.engine_progress,
             self.files.engine_ended,
             setup.options.stalled_ns,
             processes,
+            disk,
         )
         self._floors: dict[str, Floor] = {}
         self._ids = Ids(self._started_at)
@@ -102,7 +112,7 @@ class Guardian:
         for venue in setup.venues:
             if any(spec.venue == venue.id for spec in setup.accounts):
                 self._connect(venue)
-        self._log_lines([("started", {"pid": os.getpid(), "version": __version__})])
+        self._log_lines([("started", {"pid": self._me.pid, "version": __version__})])
 
     def _connect(self, venue: GuardedVenue) -> None:
         connection = Connection(venue, self.setup, self._clock, self._heard)
@@ -150,7 +160,7 @@ class Guardian:
         return GuardianView(
             mode=self.setup.mode.value,
             version=__version__,
-            pid=os.getpid(),
+            pid=self._me.pid,
             at=self._clock.now(),
             started_at=self._started_at,
             engine=self._engine.state,
@@ -172,7 +182,7 @@ class Guardian:
 
     async def run(self) -> None:
         """Watch, and sweep what is stopped, until cancelled."""
-        self._floors = read_floors(self.files.floors)
+        self._floors = read_floors(self.files.floors, self._disk)
         self._release_conditions()  # what an earlier guardian held is looked at anew
         for stop in self._stops:
             self._shut(stop)
@@ -189,8 +199,7 @@ class Guardian:
         for connection in self._connections.values():
             await connection.link.disconnect()
         self._release_conditions()
-        self._log_lines([("ended", {"pid": os.getpid()})])
-        self._log.close()
+        self._log_lines([("ended", {"pid": self._me.pid})])
 
     # --- what keepers use -----------------------------------------------------------------------
 
@@ -220,7 +229,7 @@ class Guardian:
         """Give who owns what, once the engine does nothing about it itself; else None."""
         if self._engine.state == "alive":
             return None
-        return read_file(self.files.books, Books) or Books(at=Instant(0), accounts={})
+        return read_file(self.files.books, Books, self._disk) or Books(at=Instant(0), accounts={})
 
     def tell(self, severity: Severity, code: str, words: str, dedupe: str = "") -> None:
         """Alert everybody who listens."""
@@ -262,7 +271,7 @@ class Guardian:
         stop = merged(self._stops.get(command.scope), command, now)
         self._shut(stop)
         gate_ns = self._clock.now() - now
-        with self._disk("the stop could not be kept: it would be lost by a restart"):
+        with self._kept("the stop could not be kept: it would be lost by a restart"):
             self._stops.put(stop)
         self._log_lines([("command", _facts(command))])
         self._rouse()
@@ -275,7 +284,7 @@ class Guardian:
         self._condition(f"account:{account}", LINK, held, reason)
 
     def _condition(self, scope: str, keeper: str, held: bool, reason: str) -> None:
-        with self._disk("the latch could not be changed"):
+        with self._kept("the latch could not be changed"):
             if held:
                 now = self._clock.now()
                 self._latch.set(scope, by="guardian", reason=reason, at=now, keeper=keeper)
@@ -284,7 +293,7 @@ class Guardian:
         self.log("held" if held else "released", scope=scope, by=keeper, reason=reason)
 
     def _release_conditions(self) -> None:
-        with self._disk("the latch could not be changed"):
+        with self._kept("the latch could not be changed"):
             for entry in self._latch.entries():
                 if entry.keeper in (LINK, STALL):
                     self._latch.release(entry.scope, entry.keeper)
@@ -380,7 +389,7 @@ class Guardian:
         else:
             self._log_failed = False
 
-    def _disk(self, words: str) -> "_DiskGuard":
+    def _kept(self, words: str) -> "_DiskGuard":
         return _DiskGuard(self, words)
 
     # --- tasks ----------------------------------------------------------------------------------
@@ -399,12 +408,11 @@ class Guardian:
 
     async def _beat(self) -> None:
         """Say each second that it is there."""
-        pid = os.getpid()
-        start = process.started(pid)
+        pid, start = self._me
         while True:
-            beat = Heartbeat(at=self._clock.now(), pid=pid, started=start)
+            beat = intake.encoded(Heartbeat(at=self._clock.now(), pid=pid, started=start))
             with suppress(OSError):  # an engine that sees none halts its live entries by itself
-                replace_file(self.files.progress, intake.encoded(beat), durable=False)
+                replace_file(self.files.progress, beat, durable=False, files=self._disk)
             await self._clock.sleep(PROGRESS_NS)
 
     async def _tick(self) -> None:
@@ -418,7 +426,7 @@ class Guardian:
                 keeper.tick(now)
             if now - slow >= SECOND:
                 slow = now
-                self._floors = read_floors(self.files.floors) or self._floors
+                self._floors = read_floors(self.files.floors, self._disk) or self._floors
                 self._restore_latch()
             await self._clock.sleep(TICK_NS)
 

@@ -7,6 +7,7 @@ from typing import Literal, NamedTuple
 import msgspec
 from msgspec import Struct
 
+from bascule.config.files import FILES, Files
 from bascule.config.handover import replace_file
 from bascule.config.latch import LatchMode
 from bascule.guardian.words import Command, StopView, scopes_of
@@ -94,11 +95,12 @@ class Stops:
         ConfigError: the file is there and cannot be read: what was stopped is not known.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, files: Files = FILES) -> None:
         self._path = path
+        self._files = files
         self._held: dict[str, Stop] = {}
         try:
-            kept = msgspec.json.decode(path.read_bytes(), type=list[Stop])
+            kept = msgspec.json.decode(files.read(path), type=list[Stop])
         except FileNotFoundError:
             return
         except (OSError, msgspec.DecodeError) as error:
@@ -137,7 +139,8 @@ class Stops:
         self._save()
 
     def _save(self) -> None:
-        replace_file(self._path, msgspec.json.encode(list(self._held.values())))
+        content = msgspec.json.encode(list(self._held.values()))
+        replace_file(self._path, content, files=self._files)
 
     def goal(self, spec: AccountSpec) -> Goal:
         """Say what is to be done on an account."""

@@ -13,7 +13,6 @@ def write(path: Path, *kinds: str) -> None:
     """Append lines, one fsync for all of them."""
     log = GuardianLog(path)
     log.append(Instant(5), [(kind, {"n": number}) for number, kind in enumerate(kinds)])
-    log.close()
 
 
 def kinds(path: Path, **words: int) -> list[str]:

@@ -40,7 +40,6 @@ def did(place: Installation, kind: str, at: Instant = AT, **facts: Fact) -> None
     """Have the guardian's log tell of something."""
     log = GuardianLog(GuardianFiles(place.directory).log)
     log.append(at, [(kind, facts)])
-    log.close()
 
 
 def command(place: Installation, action: str, scope: str = "all", at: Instant = AT) -> None:

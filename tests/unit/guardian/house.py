@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from bascule.config.handover import GuardianFiles, Heartbeat, replace_file
+from bascule.config.process import Own, own
 from bascule.guardian.service import Guardian
 from bascule.guardian.setup import GuardedVenue, GuardianSetup, Options
 from bascule.guardian.words import Alert, Command, CommandResult
@@ -338,6 +339,10 @@ class FakeProcesses:
     def __init__(self) -> None:
         self.running: dict[int, str] = {}
         self.killed: list[int] = []
+
+    def own(self) -> Own:
+        """The process of the test."""
+        return own()
 
     def runs(self, pid: int, start: str) -> bool:
         """Whether it runs."""
