@@ -4,8 +4,9 @@ Entries go at once, positions are closed once each for a state that is proven, a
 the position that they guard is gone.
 """
 
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Collection, Container, Iterable, Mapping
 from decimal import Decimal
+from typing import Literal
 
 from msgspec import Struct
 
@@ -125,6 +126,27 @@ def _stays(
         if order.side is closing_side(position) and (not close or order.ord_type in _STOPS):
             return True
     return False
+
+
+def en_bloc(
+    seen: Seen, cancels: Collection[VenueOrder], scope: Literal["all", "symbol"], *, close: bool
+) -> tuple[VenueSymbol | None, ...]:
+    """Say what one request each may take back whole: None for the account, else symbols.
+
+    Such a request takes stops too, and what came since the look. So it is for where every order
+    that works is to go, more than one of them, and no position is to be kept.
+    """
+    if not seen.complete:
+        return ()
+    wanted = {order.venue_order_id for order in cancels}
+    places = (None,) if scope == "all" else dict.fromkeys(order.venue_symbol for order in cancels)
+    out: list[VenueSymbol | None] = []
+    for place in places:
+        working = [one for one in seen.working if place in (None, one.venue_symbol)]
+        kept = not close and any(place in (None, one.venue_symbol) for one in seen.held)
+        if len(working) > 1 and not kept and all(o.venue_order_id in wanted for o in working):
+            out.append(place)
+    return tuple(out)
 
 
 def _shares(held: Iterable[VenuePosition], only: Owned) -> tuple[VenuePosition, ...]:

@@ -30,7 +30,7 @@ from bascule.model.order import (
     VenuePosition,
 )
 from bascule.model.values import MILLISECOND, SECOND, ZERO, Instant, text
-from bascule.venues.kit.contract import Venue
+from bascule.venues.kit.contract import HasMassCancel, Venue
 
 CANCEL_AGAIN_NS = 1 * SECOND
 """How long after a cancel an order that still works is asked back once more."""
@@ -86,6 +86,8 @@ class Sweeper:
         self._flights: dict[ClOrdID, Flight] = {}
         self._own: set[str] = set()
         self._asked_back: dict[str, Instant] = {}
+        self._in_a_bloc: set[str] = set()
+        """Orders that a mass cancel should have taken back; what it left goes one by one."""
         self._refusals: dict[Key, _Refusals] = {}
         self._filled: dict[Key, Decimal] = {}
         self._most: dict[VenueSymbol, Decimal] = {}
@@ -170,11 +172,12 @@ class Sweeper:
         self.acted = bool(found.cancels or found.closes)
         if rules.can_flip(self._spec.position_mode, self._link.capabilities):
             # Here a close and an exit that races it could both fill: one after the other.
-            await self._take_back(cancels)
+            await self._take_back(cancels, seen, close=close)
             fresh = {order.venue_symbol for order in cancels}
             await self._close([p for p in closes if p.venue_symbol not in fresh])
         else:
-            await asyncio.gather(self._take_back(cancels), self._close(closes))
+            # What takes all back leaves first, so that no close of ours is among it.
+            await asyncio.gather(self._take_back(cancels, seen, close=close), self._close(closes))
         return seen
 
     def _left_of(self, owned: Owned | None) -> Owned | None:
@@ -202,6 +205,7 @@ class Sweeper:
                 del known[key]
         working = {order.venue_order_id for order in seen.working}
         self._asked_back = {k: v for k, v in self._asked_back.items() if k in working}
+        self._in_a_bloc &= working
         return seen
 
     def heard(self, report: ExecutionReport) -> None:
@@ -328,15 +332,41 @@ class Sweeper:
         asked = self._asked_back.get(order.venue_order_id)
         return asked is None or now - asked >= CANCEL_AGAIN_NS
 
-    async def _take_back(self, orders: Sequence[VenueOrder]) -> None:
+    async def _take_back(self, orders: Sequence[VenueOrder], seen: Seen, *, close: bool) -> None:
         if not orders:
             return
         self._record([("cancel_sent", _taken_back(order)) for order in orders])
-        for part in _parts(orders, self._pace.most):
+        left = await self._take_back_en_bloc(orders, seen, close=close)
+        for part in _parts(left, self._pace.most):
             await self._pace.turn(len(part))
             outcomes = await asyncio.gather(*map(self._cancel, part))
             for order, outcome in zip(part, outcomes, strict=True):
                 self._cancel_answered(order, outcome)
+
+    async def _take_back_en_bloc(
+        self, orders: Sequence[VenueOrder], seen: Seen, *, close: bool
+    ) -> Sequence[VenueOrder]:
+        """Take back by mass cancel what can be, once an order; gives what is left to ask for.
+
+        What the venue says to it proves nothing: the next look does.
+        """
+        link, scope = self._link, self._link.capabilities.mass_cancel
+        if scope == "none" or not isinstance(link, HasMassCancel):
+            return orders
+        left = {order.venue_order_id: order for order in orders}
+        fresh = [order for order in orders if order.venue_order_id not in self._in_a_bloc]
+        for symbol in rules.en_bloc(seen, fresh, scope, close=close):
+            bloc = [order for order in fresh if symbol in (None, order.venue_symbol)]
+            self._in_a_bloc.update(order.venue_order_id for order in bloc)
+            await self._pace.turn(1)
+            outcome = await link.mass_cancel(self._spec.id, symbol, self._ids.next())
+            if isinstance(outcome, Refused):
+                continue  # one by one, in this very pass
+            for order in bloc:
+                self._asked_back[order.venue_order_id] = self._clock.now()
+                self._cancel_answered(order, outcome)
+                del left[order.venue_order_id]
+        return tuple(left.values())
 
     def _cancel(self, order: VenueOrder) -> Awaitable[Outcome]:
         self._asked_back[order.venue_order_id] = self._clock.now()
