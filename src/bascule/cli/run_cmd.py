@@ -46,14 +46,14 @@ def report_lines(running: "Running", *, reveal: bool) -> list[str]:
     """
     from bascule import __version__
     from bascule.cli.addresses import source_lines
+    from bascule.cli.telling import latch_line
 
     data = running.config.data
     runtime = running.runtime
     lines = [f"Bascule {__version__}, mode {runtime.setup.mode.value}, data in {_short(data.path)}"]
     lines += [f"  {line}" for line in runtime.restart.lines()]
-    latched = runtime.latch.scopes()
-    if latched:
-        lines.append(f"  latched: {', '.join(latched)}; no entry leaves there until it is armed")
+    latched = runtime.latch.scopes().items()
+    lines += [f"  latched: {latch_line(scope, said)}" for scope, said in latched]
     if runtime.state.reduce_only:
         lines.append("  reduce-only: a restored journal holds entries back; `bascule arm` lifts it")
     lines += [f"  limits of {one}" for one in limit_lines(running)]

@@ -34,7 +34,7 @@ def status(config: ConfigOption = None, as_json: JsonOption = False) -> None:
 
 
 def _print(found: "StatusView") -> None:
-    from bascule.cli.telling import date_time, numbers
+    from bascule.cli.telling import date_time, latch_line, numbers
     from bascule.execution.story.words import span
 
     typer.secho(
@@ -50,8 +50,16 @@ def _print(found: "StatusView") -> None:
         until = f", not before {date_time(stop.until)} UTC" if stop.until else ""
         words = f"{stop.mode} on {stop.scope} by {stop.by}: {stop.reason}{until}"
         typer.secho(f"stopped   {words}", fg="yellow")
-    for scope in found.latch:
-        typer.secho(f"latched   {scope}: no entry leaves until it is armed", fg="yellow")
+    for scope, said in found.latch.items():
+        typer.secho(f"latched   {latch_line(scope, said)}", fg="yellow")
+    for one in found.halted:
+        what = f"{one.venue}, session {one.session}" if one.session else one.venue
+        typer.secho(f"halted    {what}: {one.code}: {one.text}", fg="red")
+        typer.secho(
+            f"          it is not tried again; once that is settled: bascule fix session {one.venue}"
+            " --resume",
+            fg="yellow",
+        )
     if found.reduce_only:
         typer.secho("stopped   a restored journal only reduces until `bascule arm`", fg="yellow")
     typer.echo("")

@@ -1,10 +1,11 @@
 """How commands put engine facts into lines: times, numbers, one line an event."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
+from bascule.config.latch import CONDITIONS
 from bascule.execution.story.words import ROLES, number
 from bascule.model import event as ev
 from bascule.model.enums import OrdStatus
@@ -30,6 +31,12 @@ def _number(value: Decimal | None, places: int | None) -> str:
     if value is None:
         return ""
     return number(value) if places is None else f"{value:,.{places}f}"
+
+
+def latch_line(scope: str, said: Mapping[str, object]) -> str:
+    """Say what the latch holds back on a scope, why, and what ends it."""
+    ends = "that is over" if said.get("keeper") in CONDITIONS else "it is armed"
+    return f"{scope}: {said.get('reason') or 'no reason given'}; no entry leaves until {ends}"
 
 
 def event_line(event: ev.Event) -> str:
