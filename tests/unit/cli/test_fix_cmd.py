@@ -5,6 +5,7 @@ from pathlib import Path
 
 from bascule.fixwire.store import FileStore
 from tests.unit.cli.conftest import Bascule
+from tests.unit.config.samples import FIX_SOURCE
 
 HEARTBEAT = "8=FIX.4.4|9=55|35=0|34=2|49=A|52=20260520-13:30:00|56=B|112=T1|10=187|"
 
@@ -56,27 +57,6 @@ def test_nothing_found_and_nothing_readable_are_told(bascule: Bascule, tmp_path:
     assert (unknown.code != 0, "no FIX version" in unknown.err) == (True, True)
 
 
-CONFIG = """
-mode = "paper"
-[venues.paper]
-kind = "paper"
-[accounts.one]
-venue = "paper"
-login = "one"
-currency = "USD"
-[sources.desk]
-kind = "fix"
-strategy = "es"
-[sources.desk.fix]
-begin_string = "FIX.4.4"
-port = 9878
-sender = "BASCULE"
-target = "DESK"
-password_secret = "desk_password"
-[routes.es]
-strategy = "es"
-accounts = [{ account = "one", sizing = { method = "signal" } }]
-"""
 ORDER = "8=FIX.4.4|9=0|35=D|34=2|49=DESK|52=20261121-13:30:00|56=BASCULE|11=a1|38=1|40=1|54=1|"
 ORDER += "55=ES|60=20261121-13:30:00|"
 
@@ -100,7 +80,7 @@ def test_session_shows_numbers_and_sets_them_after_the_name_is_typed(
     bascule: Bascule, tmp_path: Path
 ) -> None:
     """Numbers go forward only, under the typed name, and while nobody uses the session."""
-    (tmp_path / "bascule.toml").write_text(CONFIG)
+    (tmp_path / "bascule.toml").write_text(FIX_SOURCE)
     (never,) = json.loads(bascule("fix", "session", "--json").out)
     assert (never["next_in"], never["next_out"], never["state"]) == (1, 1, "never used")
     _used(_store(tmp_path))
@@ -120,7 +100,7 @@ def test_session_shows_numbers_and_sets_them_after_the_name_is_typed(
 
 def test_tail_shows_what_a_store_holds_with_names(bascule: Bascule, tmp_path: Path) -> None:
     """Way, number and fields; administrative messages are only counted."""
-    (tmp_path / "bascule.toml").write_text(CONFIG)
+    (tmp_path / "bascule.toml").write_text(FIX_SOURCE)
     _used(_store(tmp_path))
     done = bascule("fix", "tail", "desk", "--no-follow")
     assert done.out.startswith("> 2  FIX.4.4 NewOrderSingle (D)")

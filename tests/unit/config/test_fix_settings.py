@@ -10,28 +10,8 @@ from bascule.config.load import load
 from bascule.config.problems import ConfigProblems
 from bascule.model.errors import ConfigError
 from bascule.signals.intake.source import Source
+from tests.unit.config.samples import FIX_SOURCE
 
-GOOD = """
-mode = "paper"
-[venues.paper]
-kind = "paper"
-[accounts.one]
-venue = "paper"
-login = "one"
-currency = "USD"
-[sources.desk]
-kind = "fix"
-strategy = "es"
-[sources.desk.fix]
-begin_string = "FIX.4.4"
-port = 9878
-sender = "BASCULE"
-target = "DESK"
-password_secret = "desk_password"
-[routes.es]
-strategy = "es"
-accounts = [{ account = "one", sizing = { method = "signal" } }]
-"""
 PASSWORD = "a-password-of-a-test"
 
 
@@ -43,7 +23,7 @@ class Files:
 
     def config(self, *changes: tuple[str, str]) -> Config:
         """Load the good one with texts replaced."""
-        text = GOOD
+        text = FIX_SOURCE
         for old, new in changes:
             assert old in text
             text = text.replace(old, new)
