@@ -5,6 +5,10 @@
 
 Where the venue's own equity was lower at its snapshot than ours at that moment, the difference is
 kept: of two sources the stricter one counts. A price or rate that is missing is never made up.
+
+A snapshot may overtake the report of a fill that is in it. Such a fill bears a time that is not
+after the snapshot's: its gain is not counted again, and its loss only as far as the venue's balance
+did not show it. So the room is never told larger than it is, nor a loss counted twice.
 """
 
 from decimal import Decimal
@@ -19,7 +23,7 @@ from bascule.execution.state import AccountState, Book, Order
 from bascule.execution.turn import Turn
 from bascule.model.account import AccountSpec, RiskLimits
 from bascule.model.enums import Side
-from bascule.model.event import Bracket
+from bascule.model.event import Bracket, ForeignFill, OrderFilled
 from bascule.model.instrument import Listing
 from bascule.model.order import AccountSnapshot
 from bascule.model.programme import Clock, DailyLoss, Limit, MaxLoss, Programme, Trail
@@ -63,6 +67,7 @@ def watch_of(turn: Turn, account: AccountState, spec: AccountSpec) -> Watch | No
     else:
         fresh.ledger, fresh.snapshot, fresh.offset = known.ledger, known.snapshot, known.offset
         fresh.gained, fresh.counted, fresh.told = known.gained, known.counted, known.told
+        fresh.before, fresh.unheard = known.before, known.unheard
     turn.market.watches[account.id] = fresh
     return fresh
 
@@ -133,6 +138,12 @@ def take_snapshot(
     known = watch.snapshot
     if snapshot.at < account.last_fill_at or (known is not None and snapshot.at < known.at):
         return
+    watch.unheard = ZERO
+    if known is not None:
+        expected = _by_prices(turn, account, watch, known)
+        if not expected.unknown:
+            watch.unheard = snapshot.balance - expected.balance
+    watch.before = min(watch.offset, ZERO)
     watch.snapshot = snapshot
     watch.gained = watch.offset = ZERO
     watch.told = {
@@ -141,7 +152,8 @@ def take_snapshot(
     watch.counted = dict(watch.told)
     ours = _by_prices(turn, account, watch, snapshot)
     if not ours.unknown:
-        watch.offset = min(snapshot.equity - ours.equity, ZERO)
+        # A loss in its balance may be that of a position which to us is still open: not twice.
+        watch.offset = min(snapshot.equity - ours.equity, max(-watch.unheard, ZERO))
 
 
 def mark(turn: Turn, account: AccountState, watch: Watch) -> Marked | None:
@@ -160,12 +172,13 @@ def mark(turn: Turn, account: AccountState, watch: Watch) -> Marked | None:
 
 def _by_prices(turn: Turn, account: AccountState, watch: Watch, told: AccountSnapshot) -> Marked:
     floating, oldest, newest = ZERO, None, None
+    late: list[Decimal] = []
     for name, book in account.books.items():
         before = watch.counted.get(name, _NOTHING)
         moved = book.realized != before.realized
         if not book.quantity and not moved:
             if book.commission != before.commission:
-                _count(watch, name, book, ZERO, before)
+                late += _count(turn, watch, name, book, ZERO)
             continue
         listing = turn.listing(account.id, book.symbol)
         unit = _unit(turn, watch.spec, listing)
@@ -175,7 +188,7 @@ def _by_prices(turn: Turn, account: AccountState, watch: Watch, told: AccountSna
             why = f"{book.symbol} cannot be valued: a price or a rate is missing or old"
             return Marked(told.balance + watch.gained, told.equity + watch.gained, unknown=why)
         if moved or book.commission != before.commission:
-            _count(watch, name, book, (book.realized - before.realized) * unit, before)
+            late += _count(turn, watch, name, book, (book.realized - before.realized) * unit)
         if book.quantity and quote is not None:
             price = quote.bid if book.quantity > 0 else quote.ask
             floating += (price - book.avg_price) * book.quantity * unit
@@ -183,14 +196,46 @@ def _by_prices(turn: Turn, account: AccountState, watch: Watch, told: AccountSna
             is_open = sessions.state(listing.session or "always", turn.at).is_open
             if is_open and (oldest is None or quote.at < oldest):
                 oldest = quote.at
+    if late:
+        # The difference at the snapshot was reckoned with what these fills have changed.
+        apart = min(told.equity - told.balance - sum(late) - floating, ZERO)
+        watch.offset = apart if newest is None else min(apart, watch.before)
     balance = told.balance + watch.gained
     return Marked(balance, balance + floating + watch.offset, oldest, newest)
 
 
-def _count(watch: Watch, name: str, book: Book, made: Decimal, before: Booked) -> None:
-    """Count what a book has realised and paid since, once, at the rate of this moment."""
-    watch.gained += made - (book.commission - before.commission)
-    watch.counted[name] = Booked(book.realized, book.commission)
+def _count(turn: Turn, watch: Watch, name: str, book: Book, made: Decimal) -> list[Decimal]:
+    """Count what a book has realised and paid since, once, at the rate of this moment.
+
+    Gives what was counted of it where the venue's snapshot had overtaken its fill.
+    """
+    before = watch.counted.get(name, _NOTHING)
+    net = made - (book.commission - before.commission)
+    now = watch.counted[name] = Booked(book.realized, book.commission)
+    if not _overtaken(turn, watch):
+        watch.gained += net
+        return []
+    if net > 0:
+        watch.unheard -= min(net, max(watch.unheard, ZERO))
+        net = ZERO
+    else:
+        shown = min(-net, max(-watch.unheard, ZERO))
+        watch.unheard += shown
+        net += shown
+    watch.gained += net
+    if not net:
+        watch.told[name] = now
+    return [net]
+
+
+def _overtaken(turn: Turn, watch: Watch) -> bool:
+    """Whether a fill that this decision heard of was made by the time of the snapshot."""
+    told = watch.snapshot
+    return told is not None and any(
+        event.traded_at <= told.at
+        for event in turn.events
+        if isinstance(event, OrderFilled | ForeignFill) and event.account == watch.spec.id
+    )
 
 
 def _unit(turn: Turn, spec: AccountSpec, listing: Listing | None) -> Decimal | None:

@@ -25,11 +25,11 @@ class Watch(Struct):
     ``ledger`` runs ahead of the journaled one by marks alone. ``snapshot`` is the venue's last
     word since the start, ``gained`` what was realised since, in account currency, at the rates of
     the moment; ``told`` is where each book stood at the snapshot, ``counted`` up to where its
-    results are in ``gained``. ``offset`` (never positive) is how much
-    lower the venue's equity was than ours at the snapshot. Equity within ``calm`` changes nothing
-    else. ``spec`` and ``limits`` are what the
-    rules were made from. ``swept_at`` is when it was last closed by the watch, ``sweeps`` how
-    often in a row since.
+    results are in ``gained``. ``offset`` is how much lower the venue's equity was than ours at the
+    snapshot, and ``before`` at the one before it. ``unheard`` is what the venue's balance then held
+    beyond ours: results whose fills we had not heard of. Equity within ``calm`` changes nothing
+    else. ``spec`` and ``limits`` are what the rules were made from. ``swept_at`` is when it was
+    last closed by the watch, ``sweeps`` how often in a row since.
     """
 
     rules: Programme
@@ -43,6 +43,8 @@ class Watch(Struct):
     told: dict[str, Booked] = field(default_factory=dict)
     counted: dict[str, Booked] = field(default_factory=dict)
     offset: Decimal = ZERO
+    before: Decimal = ZERO
+    unheard: Decimal = ZERO
     calm: tuple[Decimal, Decimal] | None = None
     swept_at: Instant = Instant(0)
     sweeps: int = 0

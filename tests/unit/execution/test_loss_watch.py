@@ -110,6 +110,60 @@ def test_a_closed_loss_counts_before_the_venue_tells_it() -> None:
     assert (loss(made).equity, ledger(made).balance) == (99_000, 99_000)
 
 
+def overtaken(price: str, balance: int, equity: Any = None) -> Bench:
+    """Close ten lots at a price; the venue's money is heard before the report of the fill."""
+    made = bench()
+    made.at += SECOND
+    made.venue.at = Instant(made.at)
+    made.quote(price)
+    made.venue.price = D(price)
+    made.say(ClosePosition(symbol=EURUSD))
+    made.carry()
+    late = [one for one in made.post if isinstance(one, inp.ReportReceived)]
+    made.post = [one for one in made.post if one not in late]
+    made.settle()
+    made.at += 50 * MILLISECOND
+    made.money(balance, equity=equity)
+    made.post = list(late)
+    return made
+
+
+def test_a_loss_that_the_venues_money_shows_is_not_counted_again_with_its_fill() -> None:
+    """Neither while the report is under way, prices going on, nor once it is there."""
+    made = overtaken("1.0970", 97_000)
+    made.at += 10 * MILLISECOND
+    made.quote("1.0970")
+    assert loss(made).equity == 97_000
+    made.settle()
+    assert (made.net(), loss(made).equity, ledger(made).balance) == (0, 97_000, 97_000)
+    assert not every(made.events, LedgerBreached)
+    made.money(97_000)
+    assert loss(made).equity == 97_000
+
+
+def test_a_gain_that_the_venues_money_shows_is_not_counted_again_with_its_fill() -> None:
+    """The balance is not told higher than the venue's, nor the equity lower."""
+    made = overtaken("1.1030", 103_000)
+    made.settle()
+    assert (made.net(), loss(made).equity, ledger(made).balance) == (0, 103_000, 103_000)
+
+
+def test_a_loss_that_the_venues_money_does_not_show_counts_whatever_its_time() -> None:
+    """A fill of an older time than the money, which the money knows nothing of, is a loss still."""
+    made = overtaken("1.0970", 100_000, 97_000)
+    made.settle()
+    assert (made.net(), loss(made).equity) == (0, 97_000)
+
+
+def test_a_gain_of_an_older_time_waits_for_the_venues_money() -> None:
+    """What may be in it already makes no room; the venue's next word does."""
+    made = overtaken("1.1030", 100_000, 103_000)
+    made.settle()
+    assert loss(made).equity == 100_000
+    made.money(103_000)
+    assert loss(made).equity == 103_000
+
+
 def test_of_two_sources_the_stricter_counts() -> None:
     """A venue whose equity is lower than ours (a swap) lowers ours; a higher one does not."""
     made = bench()
@@ -478,6 +532,7 @@ def test_local_equity_is_what_every_price_has_made(
     price, true = D("1.1000"), D(100_000)
     for kind, pips, quantity in steps:
         made.at += SECOND
+        made.venue.at = Instant(made.at)
         if kind == "p":
             moved = pips * D("0.0001")
             true += made.net() * moved * 100_000
