@@ -86,7 +86,10 @@ class Owner:
             return reply
         events = self.feed(SignalReceived(self.clock.now(), signal))
         self._replies.append((reply, receipt_of(events)))
-        self._schedule(urgent=True)
+        if self._undurable:
+            self._schedule(urgent=True)  # shares the next commit with whatever comes meanwhile
+        else:
+            self.flush()
         return reply
 
     def durable(self) -> asyncio.Future[None]:

@@ -446,6 +446,8 @@ class Surroundings:
     @lazy
     def crosses(self) -> str:
         """A resting order of another account that this one could trade with."""
+        if len(self._turn.settings.accounts) == 1:
+            return ""
         total = self._sums.get(self._listing.symbol)
         if total is None:
             return ""
