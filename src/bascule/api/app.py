@@ -20,7 +20,7 @@ from litestar.params import FromPath, FromQuery, HeaderParameter, JSONBody, Quer
 from litestar.response import ServerSentEvent
 
 from bascule import __version__
-from bascule.api import actions, limiting, losing, reading, reconciling
+from bascule.api import actions, limiting, losing, reading, reconciling, resuming
 from bascule.api.actions import (
     ArmRequest,
     Done,
@@ -36,6 +36,7 @@ from bascule.api.metrics import TEXT, exposition
 from bascule.api.pricing import Pricing
 from bascule.api.quoted import Bar, Interval, Samples
 from bascule.api.reading import SignalView
+from bascule.api.resuming import ResumeRequest
 from bascule.api.served import Served
 from bascule.api.status import AccountView, StatusView, account_view
 from bascule.api.stream import STREAMED
@@ -311,6 +312,12 @@ async def reconcile(
     return await reconciling.reconcile(runtime, account)
 
 
+@post("/v1/venues/{venue:str}/resume", status_code=200, summary="Try a halted venue again")
+async def resume(state: AppState, venue: FromPath[str], data: JSONBody[ResumeRequest]) -> Done:
+    """Try again what stopped and waits for a person, such as a Logon that was refused."""
+    return await resuming.resume(_served(state).runtime, venue, data)
+
+
 @get("/v1/events", summary="Events as they become durable (server-sent events)")
 async def events(
     state: AppState,
@@ -370,7 +377,7 @@ def build_app(served: Served) -> Litestar:
         route_handlers=[
             status, orders, positions, signals, explain, one_account, quotes, listings, bars, halt,
             freeze, arm, cancel, flatten, resolve, reconcile, limits, accept_limits, record_cash,
-            record_phase, record_scale, approve,
+            record_phase, record_scale, approve, resume,
             events, metrics, healthz, readyz,
         ],
         state=AppState({"served": served}),

@@ -75,6 +75,15 @@ class AccountView(Struct, frozen=True, kw_only=True, omit_defaults=True):
         return self.link_up and self.reconciled and not self.drift
 
 
+class HaltedView(Struct, frozen=True):
+    """A venue, or a ``session`` of it, that is not tried again before a person says so."""
+
+    venue: str
+    session: str
+    code: str
+    text: str
+
+
 class StatusView(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The whole engine. ``head`` is the last durable event, ``uptime`` in nanoseconds.
 
@@ -100,6 +109,7 @@ class StatusView(Struct, frozen=True, kw_only=True, omit_defaults=True):
     data_dir: str = ""
     guardian: bool = False
     drill: DrillView | None = None
+    halted: list[HaltedView] = []
 
 
 def status_view(
@@ -139,6 +149,11 @@ def status_view(
         data_dir=str(runtime.setup.data_dir),
         guardian=bool(runtime.guardian.present),
         drill=drill,
+        halted=[
+            HaltedView(venue.id, session, code, text)
+            for venue in runtime.setup.venues
+            for session, (code, text) in runtime.halted(venue.id).items()
+        ],
     )
 
 

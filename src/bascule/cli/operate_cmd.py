@@ -1,4 +1,4 @@
-"""``halt``, ``freeze``, ``arm``, ``cancel``, ``flatten``, ``resolve``, ``reconcile``."""
+"""``halt``, ``freeze``, ``arm``, ``cancel``, ``flatten``, ``resolve``, ``resume`` and the like."""
 
 import getpass
 import sys
@@ -26,7 +26,7 @@ YesOption = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    for command in (halt, freeze, arm, cancel, flatten, resolve, reconcile):
+    for command in (halt, freeze, arm, cancel, flatten, resolve, resume, reconcile):
         app.command(command.__name__)(command)
 
 
@@ -205,6 +205,27 @@ def resolve(
     """
     body = {"order": order, "outcome": outcome, "evidence": evidence, "by": by or user()}
     _do("/v1/resolve", body, config, as_json)
+
+
+def resume(
+    venue: Annotated[str, typer.Argument(help="The venue; `bascule status` names it.")],
+    reason: Annotated[
+        str, typer.Option("--reason", help="What was settled; it goes to the log.")
+    ] = "by hand",
+    by: ByOption = "",
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Try a venue again that stopped trying and waits for you.
+
+    So it is after a Logon was refused, or when sequence numbers differ: settle that first, since
+    some venues lock accounts after a few tries. Ends with 1 unless it is connected then.
+    """
+    from bascule.cli.remote import quoted
+
+    body = {"by": by or user(), "reason": reason}
+    if _do(f"/v1/venues/{quoted(venue)}/resume", body, config, as_json) != "resumed":
+        raise typer.Exit(Exit.NO)
 
 
 def reconcile(

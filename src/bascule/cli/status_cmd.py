@@ -55,11 +55,8 @@ def _print(found: "StatusView") -> None:
     for one in found.halted:
         what = f"{one.venue}, session {one.session}" if one.session else one.venue
         typer.secho(f"halted    {what}: {one.code}: {one.text}", fg="red")
-        typer.secho(
-            f"          it is not tried again; once that is settled: bascule fix session {one.venue}"
-            " --resume",
-            fg="yellow",
-        )
+        words = f"it is not tried again; once that is settled: bascule resume {one.venue}"
+        typer.secho(f"          {words}", fg="yellow")
     if found.reduce_only:
         typer.secho("stopped   a restored journal only reduces until `bascule arm`", fg="yellow")
     typer.echo("")

@@ -48,6 +48,7 @@ from bascule.model.intent import Receipt, Signal
 from bascule.model.order import AccountSnapshot, ExecutionReport
 from bascule.model.values import MILLISECOND, SECOND, Currency, Instant
 from bascule.venues.kit.contract import (
+    CanHalt,
     LinkState,
     Venue,
     VenueContext,
@@ -130,6 +131,8 @@ class Runtime:
         self._tasks: set[asyncio.Task[None]] = set()
         self._sessions: dict[VenueId, int] = {}
         """How often each venue's link came up or went down: tells one connection from the next."""
+        self._refused: dict[VenueId, tuple[str, str]] = {}
+        """Venues that were not connected to and are not tried again: a code and a sentence."""
         self._quote_followers: list[Callable[[AccountId, Quote], None]] = []
         self._pid, started = setup.processes.own()
         # By which another process tells this one from a later one with the same id.
@@ -333,6 +336,21 @@ class Runtime:
         await self.owner.durable()
         return events
 
+    def halted(self, venue: VenueId) -> dict[str, tuple[str, str]]:
+        """Say what of a venue waits for a person: by session, a stable code and a sentence."""
+        link, refused = self.links[venue], self._refused.get(venue)
+        if refused is not None:
+            return {"": refused}
+        return dict(link.halted) if isinstance(link, CanHalt) else {}
+
+    def resume(self, venue: VenueId) -> None:
+        """Try again what waits for a person at a venue, on that person's word."""
+        link = self.links[venue]
+        if self._refused.pop(venue, None) is not None:
+            self._spawn(self._keep_connected(venue))
+        elif isinstance(link, CanHalt):
+            link.resume()
+
     async def accept_limits(self, *, by: str, why: str) -> list[LimitsChanged]:
         """Take the looser limits that the configuration proposes, durably; gives the changes."""
         events = self.owner.feed(inp.LimitsAccepted(self.clock.now(), by, why))
@@ -473,6 +491,7 @@ class Runtime:
                 log.warning("venue_unreachable", venue=venue, text=error.message)
             except VenueError as error:
                 log.error("venue_refused", venue=venue, code=error.code, text=error.message)
+                self._refused[venue] = error.code, error.message
                 return
             await self.clock.sleep(pause * SECOND)
             pause = min(pause * 2, 30)

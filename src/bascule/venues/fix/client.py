@@ -171,6 +171,17 @@ class FixVenue:
         if was_open:
             self.blotter.close()
 
+    @property
+    def halted(self) -> dict[str, tuple[str, str]]:
+        """What waits for a person: by session, a code and a sentence."""
+        lines = self._lines.values()
+        return {line.name: line.why_halted for line in lines if line.why_halted is not None}
+
+    def resume(self) -> None:
+        """Have every session that waits for a person try again."""
+        for line in self._lines.values():
+            line.resume()
+
     def line_up(self, line: Line, reset: bool) -> None:
         """Take in that a session is up; orders go out once everything missed has been told."""
         self._settled.set()

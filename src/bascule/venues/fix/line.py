@@ -131,6 +131,12 @@ class Line(Application):
         self._initiator = self._task = self._link = self._worker = None
         self.up = False
 
+    def resume(self) -> None:
+        """Try again, on a person's word, if the session waits for one."""
+        if self._initiator is not None and self.why_halted is not None:
+            self.why_halted = None
+            self._initiator.go_on()
+
     def send(self, message: Message, subject: str) -> None:
         """Send a message; it leaves with the next commit.
 

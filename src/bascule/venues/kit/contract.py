@@ -182,7 +182,7 @@ class CanHalt(Protocol):
         """What waits for a person: by session, a stable code and a sentence."""
 
     def resume(self) -> None:
-        """Try again, with everything that waits."""
+        """Try again with everything that waits."""
 
 
 class VenueContext(Struct, frozen=True, kw_only=True):
