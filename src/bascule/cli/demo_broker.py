@@ -1,12 +1,15 @@
-"""A paper broker as a child: a process of its own that ends with this one, however it ends.
+"""A broker of ours as a child: a process of its own that ends when this one ends in good order.
 
-Its standard input is a pipe from here, so that even a killed parent leaves none behind.
+Where this one is killed the broker goes on, as a real one would, so that the guardian can still
+flatten. It ends when nobody is connected any more, or when the next start takes its place.
 """
 
+import json
 import os
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -18,7 +21,7 @@ from bascule.model.errors import VenueTransient
 START_S = 15.0
 STOP_S = 10.0
 TRIES = 3
-"""The broker of a demonstration that was just killed may need a moment to let go of its port."""
+"""The broker of a demonstration that was killed needs a moment to let go of its port."""
 
 _OWN_GROUP = 0
 if sys.platform == "win32":
@@ -60,7 +63,7 @@ class Broker:
             if left:
                 time.sleep(0.5)
         raise VenueTransient(
-            f"The paper broker did not start: {words}",
+            f"The broker did not start: {words}",
             code="paper_broker",
             hint="If its port is taken, choose another: the venue's `port`, or --broker-port for"
             " the demonstration.",
@@ -69,10 +72,10 @@ class Broker:
     def _start(self, config: Path) -> str:
         """Start it; give what it said when it did not come up, else ''."""
         ready = self._directory / "ready"
-        ready.unlink(missing_ok=True)
+        ready.unlink(missing_ok=True)  # by which one that was left behind knows that it is to end
         command = [
-            sys.executable, "-m", "bascule.venues.paper.emulator", "--config", str(config),
-            "--ready-file", str(ready), "--with-parent",
+            sys.executable, "-m", self._launch.module, "--config", str(config), "--ready-file",
+            str(ready), "--with-parent",
         ]  # fmt: skip
         with (self._directory / "broker.log").open("wb") as log:
             self._process = process = subprocess.Popen(
@@ -91,7 +94,8 @@ class Broker:
                 self._end()
                 return self.words
             time.sleep(0.02)
-        self.port = int(ready.read_text(encoding="ascii"))
+        found = json.loads(ready.read_text(encoding="ascii"))
+        self.port = found["port"] if isinstance(found, dict) else found
         return ""
 
     def __exit__(
@@ -107,7 +111,9 @@ class Broker:
         if process is None:
             return
         if process.stdin is not None:
-            process.stdin.close()  # by which it knows that it is to end
+            with suppress(OSError):  # it may have ended by itself
+                process.stdin.write(b"end\n")
+                process.stdin.close()
         try:
             process.wait(STOP_S)
         except subprocess.TimeoutExpired:

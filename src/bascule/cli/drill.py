@@ -1,4 +1,4 @@
-"""A drill: a paper broker, an engine and a guardian of its own, and the key pressed under them.
+"""A drill: a broker, an engine and a guardian of its own, and the key pressed under them.
 
 It holds positions and working orders, freezes the engine in one run and kills it in another, and
 asks the broker's own ledger, read by nobody's client, whether everything is closed. Nothing of the
@@ -8,7 +8,6 @@ user's accounts is touched: it has its own directory, ports and secrets.
 import os
 import shutil
 import signal
-import socket
 import sqlite3
 import subprocess
 import sys
@@ -23,17 +22,13 @@ import msgspec
 from msgspec import Struct
 
 from bascule.cli.demo_broker import Broker
+from bascule.cli.drill_house import HOUSES, House
 from bascule.cli.guardian_remote import guardian_client
 from bascule.cli.remote import request
 from bascule.config.build import Config
 from bascule.config.clock import SystemClock
-from bascule.config.demo import paper_broker, provide_secrets, written
 from bascule.config.handover import GuardianFiles
 from bascule.config.home import HOME
-from bascule.config.load import read
-from bascule.config.private import make_private_directory
-from bascule.config.secret_file import SecretFile
-from bascule.config.secrets import Secrets
 from bascule.guardian.press import press
 from bascule.guardian.words import DrillView
 from bascule.model.errors import BasculeError
@@ -48,23 +43,8 @@ START_S = 30.0
 OPEN_S = 20.0
 FLAT_S = 60.0
 POLL_S = 0.02
-POSITIONS, ORDERS = 3, 2
-"""What must be open at the venue before the key is pressed."""
-
-_INTENTS: tuple[dict[str, object], ...] = (
-    {"strategy": "fx", "intent": "place_order", "symbol": "EURUSD", "side": "buy"},
-    {"strategy": "index", "intent": "place_order", "symbol": "US500", "side": "sell"},
-    {"strategy": "futures", "intent": "place_order", "symbol": "MNQ1!", "side": "buy"},
-    {
-        "strategy": "fx",
-        "intent": "place_order",
-        "symbol": "GBPUSD",
-        "side": "buy",
-        "ord_type": "limit",
-        "price": "1.31000",
-    },
-)
-
+POSITIONS = 3
+"""How many must be open at the venue before the key is pressed."""
 
 _WORKING = "status in ('working', 'partially_filled')"
 _STOP = {"protection": {"stop_loss": {"value": "1", "unit": "percent"}}}
@@ -110,12 +90,13 @@ class Run(Struct, frozen=True, kw_only=True):
         )
 
 
-def hold_drill(data: Path, say: Callable[[str], None]) -> DrillView:
+def hold_drill(data: Path, say: Callable[[str], None], on: str = "paper") -> DrillView:
     """Hold a drill and record it.
 
     Args:
         data: the mode's own data directory; the drill's lies inside and is made anew each time.
         say: told what is being done.
+        on: one of ``HOUSES``.
 
     Raises:
         DrillFailed: it could not be held; nothing is recorded.
@@ -125,8 +106,8 @@ def hold_drill(data: Path, say: Callable[[str], None]) -> DrillView:
     for how in WAYS:
         directory = files.path / "drill"
         shutil.rmtree(directory, ignore_errors=True)
-        say(f"engine {how}: starting a broker, an engine and a guardian of its own")
-        runs.append(_hold(directory, how))
+        say(f"engine {how}: starting a broker ({on}), an engine and a guardian of its own")
+        runs.append(_hold(HOUSES[on](directory), directory, how))
         say(runs[-1].words)
     by = {run.how: run.flat_ns for run in runs}
     view = DrillView(
@@ -147,25 +128,16 @@ def _record(path: Path, view: DrillView) -> None:
         os.fsync(file.fileno())
 
 
-def _hold(directory: Path, how: How) -> Run:
-    make_private_directory(directory)
-    file = directory / "bascule.toml"
-    file.write_text(written(_free_port(), _free_port()), encoding="utf-8", newline="\n")
-    config = read(file.read_text(encoding="utf-8"), file, {HOME: str(directory)})
-    config.data.prepare()
-    store = SecretFile(config.data.secrets, config.data.identity, config.mode)
-    secrets = Secrets(config.mode, store, {})
-    provide_secrets(config, secrets)
-    launch = paper_broker(config, config.venues[0], secrets, SystemClock().now())
-    ledger = config.data.path / "broker" / f"{config.venues[0].id}.db"
-    with Broker(launch, config.data.path / "broker"), _engine(config, directory) as engine:
-        _open_something(config, secrets, ledger)
-        positions, orders = _standing(ledger)
+def _hold(house: House, directory: Path, how: How) -> Run:
+    data = house.config.data.path
+    with Broker(house.launch, data / "broker"), _engine(house, directory) as engine:
+        _open_something(house)
+        positions, orders = _standing(house.ledger)
         if how == "killed":
             engine.kill()
         else:
             engine.send_signal(signal.SIGSTOP)
-        return _press(config, how, ledger, positions, orders)
+        return _press(house.config, how, house.ledger, positions, orders)
 
 
 def _environment(environ: Mapping[str, str], directory: Path) -> dict[str, str]:
@@ -175,12 +147,16 @@ def _environment(environ: Mapping[str, str], directory: Path) -> dict[str, str]:
 
 
 @contextmanager
-def _engine(config: Config, directory: Path) -> Iterator["subprocess.Popen[bytes]"]:
+def _engine(house: House, directory: Path) -> Iterator["subprocess.Popen[bytes]"]:
     """Run an engine, which starts its guardian, and end both at the end."""
-    files = GuardianFiles(config.data.path)
+    files = GuardianFiles(house.config.data.path)
+
+    def started() -> bool:
+        return engine.poll() is None and _guarded(files, waits=house.waits)
+
     with (directory / "engine.log").open("wb") as log:
         engine = subprocess.Popen(
-            [sys.executable, "-m", "bascule", "run", "--config", str(config.file)],
+            [sys.executable, "-m", "bascule", "run", "--config", str(house.config.file)],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
@@ -189,7 +165,7 @@ def _engine(config: Config, directory: Path) -> Iterator["subprocess.Popen[bytes
             start_new_session=True,
         )
     try:
-        _until(lambda: engine.poll() is None and _guarded(files), START_S, "the guardian's start")
+        _until(started, START_S, "the guardian's start")
         yield engine
     finally:
         with suppress(OSError):
@@ -198,12 +174,13 @@ def _engine(config: Config, directory: Path) -> Iterator["subprocess.Popen[bytes
         _end_guardian(files)
 
 
-def _guarded(files: GuardianFiles) -> bool:
+def _guarded(files: GuardianFiles, *, waits: bool) -> bool:
+    """Whether the guardian is there, and logged on unless it ``waits`` with that."""
     client = guardian_client(files)
     if client is None:
         return False
     try:
-        return all(account.link_up for account in client.view().accounts)
+        return all(account.link_up or waits for account in client.view().accounts)
     except BasculeError:
         return False
 
@@ -216,15 +193,17 @@ def _end_guardian(files: GuardianFiles) -> None:
             _until(lambda: not client.answers(), START_S, "the guardian's end")
 
 
-def _open_something(config: Config, secrets: Secrets, ledger: Path) -> None:
+def _open_something(house: House) -> None:
     """Post entries until positions stand open and orders with them."""
-    source = next(spec for spec in config.sources if spec.kind == "intents").source(secrets.get)
+    config, ledger = house.config, house.ledger
+    sender = next(spec for spec in config.sources if spec.kind == "intents")
+    source = sender.source(house.secrets.get)
     headers = {"authorization": f"Bearer {source.bearer}", "content-type": "application/json"}
     number = 0
 
     def post() -> bool:
         nonlocal number
-        for intent in _INTENTS:
+        for intent in house.intents:
             number += 1
             body = msgspec.json.encode({**intent, **_STOP})
             with suppress(BasculeError):
@@ -232,7 +211,7 @@ def _open_something(config: Config, secrets: Secrets, ledger: Path) -> None:
                         {**headers, "idempotency-key": f"drill-{number}"})  # fmt: skip
         time.sleep(0.5)
         positions, orders = _standing(ledger)
-        return positions >= POSITIONS and orders >= ORDERS and _entries(ledger) > 0
+        return positions >= POSITIONS and orders >= house.orders and _entries(ledger) > 0
 
     _until(post, OPEN_S, "positions and orders at the venue")
 
@@ -291,10 +270,3 @@ def _until(condition: Callable[[], bool], patience_s: float, what: str) -> None:
                 hint="What its processes wrote is in guardian/drill in the data directory.",
             )
         time.sleep(POLL_S)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

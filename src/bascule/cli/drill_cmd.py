@@ -1,6 +1,6 @@
 """``bascule drill``: does the kill switch work? On paper, with an engine that is made to fail."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -16,10 +16,16 @@ def register(app: typer.Typer) -> None:
     app.command("drill")(drill)
 
 
-def drill(config: ConfigOption = None, as_json: JsonOption = False) -> None:
-    """Hold a drill of the kill switch on paper accounts of its own.
+def drill(
+    on: Annotated[
+        Literal["paper", "fix"], typer.Option("--on", help="The paper broker, or a FIX exchange.")
+    ] = "paper",
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Hold a drill of the kill switch on accounts of its own that are not real.
 
-    It opens positions and orders at a paper broker, freezes the engine in one run and kills it in
+    It opens positions and orders at a broker of ours, freezes the engine in one run and kills it in
     another, presses the key, and looks into the broker's ledger. `bascule status` shows when the
     last one was and what came of it. Ends with 1 when it was not passed.
     """
@@ -30,7 +36,8 @@ def drill(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     settings = configured(config)
     settings.data.prepare()
     make_private_directory(settings.data.path / "guardian")
-    found = hold_drill(settings.data.path, typer.echo if not as_json else lambda words: None)
+    say = typer.echo if not as_json else lambda words: None
+    found = hold_drill(settings.data.path, say, on)
     if as_json:
         import msgspec
 

@@ -73,10 +73,11 @@ MARKETS = (
 
 
 class BrokerLaunch(Struct, frozen=True):
-    """What the paper broker's process is started with: settings as JSON, tokens as environment."""
+    """What a broker's process is started with: settings as JSON, tokens as environment."""
 
     settings: str
     environ: dict[str, str]
+    module: str = "bascule.venues.paper.emulator"
 
     def __repr__(self) -> str:
         return f"BrokerLaunch(settings={self.settings!r}, environ=...)"

@@ -11,6 +11,7 @@ import json
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable
 from decimal import Decimal
 from hmac import compare_digest
@@ -105,6 +106,9 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="bascule.venues.fix.emulator", description=__doc__)
     parser.add_argument("--config", type=Path, required=True, help="settings as TOML or JSON")
     parser.add_argument("--ready-file", type=Path, help="gets the ports once they are open")
+    parser.add_argument(
+        "--with-parent", action="store_true", help="end at a word on standard input, or its end"
+    )
     given = parser.parse_args(argv)
     try:
         settings = read_file(given.config)
@@ -113,13 +117,17 @@ def main(argv: list[str] | None = None) -> int:
     except BasculeError as error:
         sys.stderr.write(f"FIX emulator: {error.message}\n")
         return 2
-    return asyncio.run(_serve(exchange, token, given.ready_file))
+    return asyncio.run(_serve(exchange, token, given.ready_file, given.with_parent))
 
 
-async def _serve(exchange: Exchange, token: str, ready_file: Path | None) -> int:
+async def _serve(exchange: Exchange, token: str, ready_file: Path | None, with_parent: bool) -> int:
     loop, ended = asyncio.get_running_loop(), asyncio.Event()
 
     def stop(number: int, frame: FrameType | None) -> None:
+        loop.call_soon_threadsafe(ended.set)
+
+    def follow_parent() -> None:
+        os.read(sys.stdin.fileno(), 1)
         loop.call_soon_threadsafe(ended.set)
 
     for name in ("SIGINT", "SIGTERM", "SIGBREAK"):
@@ -137,6 +145,8 @@ async def _serve(exchange: Exchange, token: str, ready_file: Path | None) -> int
     except (OSError, BasculeError) as error:
         sys.stderr.write(f"FIX emulator: it cannot listen: {error}\n")
         return 2
+    if with_parent:
+        threading.Thread(target=follow_parent, name="parent", daemon=True).start()
     if ready_file is not None:
         fresh = ready_file.with_name(f"{ready_file.name}.new")
         fresh.write_text(json.dumps(ports), encoding="ascii")
