@@ -14,9 +14,9 @@ from bascule.alerts.kinds import alert, key_of
 from bascule.alerts.masking import masked
 from bascule.model import event as ev
 from bascule.model.enums import OrdStatus, Side, StopMode
-from bascule.model.ids import AccountId, ClOrdID
+from bascule.model.ids import AccountId, ClOrdID, of_guardian
 from bascule.model.programme import SOURCE
-from bascule.model.values import SECOND, Instant, text
+from bascule.model.values import DAY, SECOND, Instant, text
 
 _LEGS = {"e": "entry", "x": "exit", "s": "stop loss", "t": "take profit"}
 _PROTECTION = ("s", "t")
@@ -172,7 +172,9 @@ class Rules:
         said = f"The venue {did} a fill of {what}. Look at the position."
         return alert("fill_busted", event.account, said, key=f"fill_busted|{event.exec_id}")
 
-    def _foreign(self, event: ev.ForeignFill) -> Alert:
+    def _foreign(self, event: ev.ForeignFill) -> Alert | None:
+        if of_guardian(event.client_id):
+            return None  # the guardian tells of what it closes
         did = "bought" if event.side is Side.BUY else "sold"
         size = f"{text(event.quantity)} " if self._full else ""
         said = f"Somebody else {did} {size}{event.symbol}. It is in the manual book."
@@ -211,6 +213,12 @@ class Rules:
         severity = Severity.CRITICAL if event.action == "flatten" else None
         key = f"loss_level|{event.account}|{event.rule}|{event.action}"
         return alert("loss_level", event.account, said, key=key, severity=severity)
+
+    def _idle(self, event: ev.AccountIdle) -> Alert:
+        said = f"{event.text[0].upper()}{event.text[1:]}. Bascule trades nothing by itself."
+        severity = Severity.CRITICAL if event.at >= event.closes_at else None
+        key = f"account_idle|{event.account}|{event.at // DAY}"
+        return alert("account_idle", event.account, said, key=key, severity=severity)
 
     def _breached(self, event: ev.LedgerBreached) -> Alert:
         rules = ", ".join(one.replace("_", " ") for one in event.rules)
@@ -296,6 +304,7 @@ TABLE: dict[type, Callable[[Rules, Any], Alert | None]] = {
     ev.StopCleared: Rules._armed,
     ev.ArmRefused: Rules._arm_refused,
     ev.GuardTripped: Rules._tripped,
+    ev.AccountIdle: Rules._idle,
     ev.LedgerBreached: Rules._breached,
     ev.LimitsChanged: Rules._limits,
     ev.DriftFound: Rules._drift,

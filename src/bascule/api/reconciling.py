@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from bascule.api.actions import Done
 from bascule.model import event as ev
 from bascule.model.errors import UsageError
-from bascule.model.ids import AccountId
+from bascule.model.ids import AccountId, of_guardian
 from bascule.model.values import text
 
 if TYPE_CHECKING:
@@ -111,8 +111,9 @@ def _said(event: ev.Event) -> str:
                 "nobody heard of it"
             )
         case ev.ForeignFill():
+            whose = "the guardian's" if of_guardian(event.client_id) else "a hand's"
             return (
-                f"a hand's {event.side.value} of {text(event.quantity)} {event.symbol} at "
+                f"{whose} {event.side.value} of {text(event.quantity)} {event.symbol} at "
                 f"{text(event.price)}"
             )
         case ev.FillCorrected() | ev.FillBusted():

@@ -9,6 +9,7 @@ from bascule.config.latch import CONDITIONS
 from bascule.execution.story.words import ROLES, number
 from bascule.model import event as ev
 from bascule.model.enums import OrdStatus
+from bascule.model.ids import of_guardian
 from bascule.risk.limits import differences
 
 
@@ -130,6 +131,8 @@ def _approved(event: ev.StrategyApproved) -> str:
 
 def _foreign(event: ev.ForeignFill) -> str:
     what = f"{event.side.value} {number(event.quantity)} {event.symbol} at {number(event.price)}"
+    if of_guardian(event.client_id):
+        return _line("guardian", event.account, what)
     return _line("by hand", event.account, f"{what}, not sent by Bascule")
 
 
@@ -139,6 +142,10 @@ def _breach(event: ev.LedgerBreached) -> str:
 
 def _guard(event: ev.GuardTripped) -> str:
     return _line(f"loss {event.action}", event.account, event.text)
+
+
+def _idle_account(event: ev.AccountIdle) -> str:
+    return _line("idle", event.account, event.text)
 
 
 def _cash(event: ev.CashFlowRecorded) -> str:
@@ -173,6 +180,7 @@ _LINES: dict[type, Callable[[Any], str]] = {
     ev.StrategyApproved: _approved,
     ev.LedgerBreached: _breach,
     ev.GuardTripped: _guard,
+    ev.AccountIdle: _idle_account,
     ev.CashFlowRecorded: _cash,
     ev.PhaseRecorded: _phase,
     ev.ScaleRecorded: _scale,

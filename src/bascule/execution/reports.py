@@ -256,6 +256,7 @@ def _foreign_trade(turn: Turn, account: AccountState, report: ExecutionReport) -
             traded_at=report.at,
             position_id=report.position_id,
             commission=report.commission,
+            client_id=report.cl_ord_id or "",
         )
     )
     for guard in list(account.guards.values()):

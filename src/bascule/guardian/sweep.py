@@ -18,7 +18,7 @@ from bascule.guardian.rules import Flight, Key, Owned, Seen
 from bascule.guardian.words import LineState, OrderLine
 from bascule.model.account import AccountSpec
 from bascule.model.enums import ENDED, ExecType, OrdStatus, OrdType, Side
-from bascule.model.ids import ClOrdID, PositionId, VenueSymbol, base36
+from bascule.model.ids import ClOrdID, PositionId, VenueSymbol, base36, guardian_epoch
 from bascule.model.order import (
     Accepted,
     CancelOrder,
@@ -55,14 +55,10 @@ class _Refusals(NamedTuple):
 
 
 class Ids:
-    """Names of the guardian's own orders: ``g<epoch>-<n>``.
-
-    An engine's epoch has four characters and so never begins like this one, which is drawn from the
-    time of the guardian's start.
-    """
+    """Names of the guardian's own orders: its epoch and a number."""
 
     def __init__(self, started_at: Instant) -> None:
-        self._epoch = f"g{base36(started_at // MILLISECOND)}"
+        self._epoch = guardian_epoch(started_at // MILLISECOND)
         self._count = 0
 
     def next(self) -> ClOrdID:

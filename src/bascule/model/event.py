@@ -436,7 +436,11 @@ class ForeignOrderSeen(_Event, frozen=True, tag="foreign_order_seen"):
 
 
 class ForeignFill(_Event, frozen=True, tag="foreign_fill"):
-    """A fill of no order of ours (a hand's trade, a swap close): goes to the manual book."""
+    """A fill of no order of the engine's: a hand's trade, a swap close, what the guardian closed.
+
+    It goes to the manual book. ``client_id`` is the name that its sender gave the order; empty
+    where the venue tells none.
+    """
 
     account: AccountId
     exec_id: ExecID
@@ -448,6 +452,7 @@ class ForeignFill(_Event, frozen=True, tag="foreign_fill"):
     traded_at: Instant
     position_id: PositionId | None = None
     commission: Decimal = ZERO
+    client_id: str = ""
 
 
 class BookClosing(_Event, frozen=True, tag="book_closing"):

@@ -45,6 +45,20 @@ def signal_id(epoch: str, number: int) -> SignalId:
     return SignalId(f"{epoch}-{base36(number)}")
 
 
+def guardian_epoch(started_ms: int) -> str:
+    """Begin the names of the orders of a guardian that started at that millisecond.
+
+    An engine's epoch has four characters and so never begins like this one.
+    """
+    return f"g{base36(started_ms)}"
+
+
+def of_guardian(client_id: str) -> bool:
+    """Tell whether an order is a guardian's own, by its name."""
+    epoch, _, number = client_id.partition("-")
+    return epoch[:1] == "g" and len(epoch) > 4 and bool(number)
+
+
 def cl_ord_id(signal: SignalId, intent: int, account: int, leg: str, attempt: int = 0) -> ClOrdID:
     """Name an order by its cause.
 

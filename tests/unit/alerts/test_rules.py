@@ -10,8 +10,17 @@ from bascule.alerts.kinds import KINDS
 from bascule.alerts.rules import TABLE, OrderFacts, Rules, subject_of
 from bascule.model import event as ev
 from bascule.model.enums import OrdStatus, Side, StopMode
-from bascule.model.ids import AccountId, ClOrdID, ExecID, SignalId, StrategyId, Symbol
-from bascule.model.values import SECOND, Instant
+from bascule.model.ids import (
+    AccountId,
+    ClOrdID,
+    ExecID,
+    SignalId,
+    StrategyId,
+    Symbol,
+    VenueOrderId,
+    guardian_epoch,
+)
+from bascule.model.values import MILLISECOND, SECOND, Instant
 
 MAIN = AccountId("main")
 ORDER = ClOrdID("bayx-1-1e")
@@ -243,6 +252,21 @@ def test_what_the_engine_does_for_a_firms_rule_is_told() -> None:
     assert found and found.name == "firm_rule" and found.severity is Severity.WARNING
     assert found.title == "Firm on main: firm rule"
     assert found.text == "flat by 15:10; EURUSD is cleared."
+
+
+def test_a_strangers_fill_is_told_and_the_guardians_own_is_not() -> None:
+    """The guardian reports what it closes itself; nobody else did it."""
+
+    def closed(client_id: str) -> ev.ForeignFill:
+        return ev.ForeignFill(
+            at=T0, account=MAIN, exec_id=ExecID("x"), venue_order_id=VenueOrderId("7"),
+            symbol=Symbol("EURUSD"), side=Side.SELL, quantity=Decimal(1), price=Decimal("1.16"),
+            traded_at=T0, client_id=client_id,
+        )  # fmt: skip
+
+    somebody = told(closed("9911"))
+    assert somebody is not None and somebody.name == "foreign_trade"
+    assert told(closed(f"{guardian_epoch(T0 // MILLISECOND)}-1")) is None
 
 
 def test_every_alert_has_a_kind_with_words() -> None:

@@ -1,9 +1,16 @@
 """Facts of the engine, as commands say them in a line."""
 
+from decimal import Decimal
 from pathlib import Path
 
-from bascule.cli.telling import latch_line
+import pytest
+
+from bascule.cli.telling import event_line, latch_line
 from bascule.config.latch import Latch
+from bascule.model.enums import Side
+from bascule.model.event import ForeignFill
+from bascule.model.ids import AccountId, ExecID, Symbol, VenueOrderId, guardian_epoch
+from bascule.model.values import Instant
 
 
 def test_what_the_latch_holds_is_told_with_what_ends_it(tmp_path: Path) -> None:
@@ -15,3 +22,20 @@ def test_what_the_latch_holds_is_told_with_what_ends_it(tmp_path: Path) -> None:
         "account:a: lunch; no entry leaves until it is armed",
         "venue:v: the connection is down; no entry leaves until that is over",
     ]
+
+
+@pytest.mark.parametrize(
+    ("client_id", "who"),
+    [("", "by hand"), ("7a80-1-1e", "by hand"), (f"{guardian_epoch(1795280267867)}-2", "guardian")],
+)
+def test_a_fill_that_the_engine_did_not_ask_for_names_who_did(client_id: str, who: str) -> None:
+    """What the guardian closed is not put on the person."""
+    line = event_line(
+        ForeignFill(
+            at=Instant(1), account=AccountId("a"), exec_id=ExecID("x"),
+            venue_order_id=VenueOrderId("7"), symbol=Symbol("EURUSD"), side=Side.SELL,
+            quantity=Decimal(2), price=Decimal("1.16"), traded_at=Instant(1), client_id=client_id,
+        )
+    )  # fmt: skip
+    assert who in line
+    assert ("not sent by Bascule" in line) is (who == "by hand")

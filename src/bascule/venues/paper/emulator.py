@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 import threading
+import time
 import traceback
 from pathlib import Path
 from types import FrameType
@@ -22,6 +23,9 @@ from bascule.venues.paper.emulator_settings import PaperSettings, read_file, rea
 
 BROKEN = 71
 """Exit code when the broker met its own bug, or its ledger could not be written."""
+LINGER_S = 60.0
+"""How long a broker whose parent died stays without anybody connected."""
+LOOK_S = 0.1
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -33,7 +37,10 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--port", type=int, help="instead of the settings' port; 0 for any free")
     parser.add_argument("--ready-file", type=Path, help="gets the port once the broker listens")
     parser.add_argument(
-        "--with-parent", action="store_true", help="end when standard input is closed"
+        "--with-parent",
+        action="store_true",
+        help="end at a word on standard input; where that closes without one, end once nobody is"
+        " connected, or once the ready file is taken away",
     )
     given = parser.parse_args(argv)
     try:
@@ -60,9 +67,9 @@ async def _serve(
     def stop(number: int, frame: FrameType | None) -> None:
         loop.call_soon_threadsafe(ended.set)
 
-    def stop_with_parent() -> None:
-        while os.read(sys.stdin.fileno(), 4096):
-            pass
+    def follow_parent() -> None:
+        if not os.read(sys.stdin.fileno(), 4096):
+            _linger(server, ready_file)
         loop.call_soon_threadsafe(ended.set)
 
     for name in ("SIGINT", "SIGTERM", "SIGBREAK"):
@@ -79,8 +86,9 @@ async def _serve(
         return 2
     server.start()
     if with_parent:
-        # The pipe closes however the parent ends: no broker is left behind by a kill.
-        threading.Thread(target=stop_with_parent, name="parent", daemon=True).start()
+        # The pipe closes however the parent ends. A parent that was killed leaves its guardian,
+        # and that one still needs the broker, as it would a real one.
+        threading.Thread(target=follow_parent, name="parent", daemon=True).start()
     bound = listener.sockets[0].getsockname()[1]
     if ready_file is not None:
         fresh = ready_file.with_name(f"{ready_file.name}.new")
@@ -92,6 +100,14 @@ async def _serve(
     listener.close()
     server.stop()
     return 0
+
+
+def _linger(server: Server, ready_file: Path | None) -> None:
+    """Wait as long as somebody is connected and no other broker is to take this one's place."""
+    left = LINGER_S
+    while left > 0 and (ready_file is None or ready_file.exists()):
+        time.sleep(LOOK_S)
+        left = LINGER_S if server.links else left - LOOK_S
 
 
 def _fail(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
