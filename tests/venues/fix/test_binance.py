@@ -18,8 +18,9 @@ from bascule.venues.fix import create
 from bascule.venues.fix.emulator_exchange import Exchange
 from bascule.venues.fix.signing import signer, verifier
 from bascule.venues.kit.contract import VenueContext
+from tests.venues.client import INSTRUMENT, MAIN
 from tests.venues.fix.conftest import Floor
-from tests.venues.fix.desk import INSTRUMENT, LOGIN, MAIN, Trader, context
+from tests.venues.fix.desk import LOGIN, Trader, context
 
 NEW, TRADE, CANCELED = ExecType.NEW, ExecType.TRADE, ExecType.CANCELED
 BTC = VenueSymbol("BTCUSDT")

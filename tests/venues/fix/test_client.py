@@ -13,8 +13,9 @@ from bascule.model.order import Accepted, Refused, Unknown
 from bascule.model.values import Instant
 from bascule.venues.fix.emulator_exchange import Exchange, hang_up
 from bascule.venues.kit.faults import Fault
+from tests.venues.client import GOLD, MAIN
 from tests.venues.fix.conftest import Floor
-from tests.venues.fix.desk import GOLD, MAIN, PASSWORD, Trader
+from tests.venues.fix.desk import PASSWORD, Trader
 
 NEW, TRADE, CANCELED, REPLACED = (
     ExecType.NEW,

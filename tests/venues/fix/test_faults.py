@@ -13,8 +13,9 @@ from bascule.model.order import Accepted, Refused, Unknown
 from bascule.venues.fix import client
 from bascule.venues.fix.emulator_exchange import FAULTS, Exchange, hang_up
 from bascule.venues.kit.faults import Fault
+from tests.venues.client import GOLD, MAIN
 from tests.venues.fix.conftest import Floor
-from tests.venues.fix.desk import GOLD, LOGIN, MAIN, Trader
+from tests.venues.fix.desk import LOGIN, Trader
 
 NEW, TRADE, CANCELED = ExecType.NEW, ExecType.TRADE, ExecType.CANCELED
 TESTED: set[str] = set()

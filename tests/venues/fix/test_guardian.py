@@ -20,8 +20,9 @@ from bascule.venues.fix import create
 from bascule.venues.fix.emulator_exchange import Exchange
 from bascule.venues.kit.contract import VenueContext
 from bascule.venues.kit.faults import Fault
+from tests.venues.client import GOLD, MAIN
 from tests.venues.fix.conftest import Floor
-from tests.venues.fix.desk import GOLD, MAIN, PASSWORD, Trader, context, held, spec, until
+from tests.venues.fix.desk import PASSWORD, Trader, context, held, spec, until
 
 
 def guardian_of(directory: Path, store: Path, port: int, **more: Any) -> Guardian:

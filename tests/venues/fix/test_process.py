@@ -14,8 +14,9 @@ import pytest
 from bascule.model.enums import OrdStatus
 from bascule.model.order import Unknown
 from bascule.venues.fix.emulator_exchange import CRASHED
+from tests.venues.client import INSTRUMENT, MAIN
 from tests.venues.fix.conftest import Floor
-from tests.venues.fix.desk import INSTRUMENT, LOGIN, MAIN, PASSWORD, until
+from tests.venues.fix.desk import LOGIN, PASSWORD, until
 
 
 class Process:

@@ -7,8 +7,9 @@ from bascule.model.ids import VenueSymbol
 from bascule.model.order import Accepted, NewOrder
 from bascule.model.values import Instant
 from bascule.venues.fix.emulator_exchange import Exchange
+from tests.venues.client import INSTRUMENT, MAIN
 from tests.venues.fix.conftest import Floor
-from tests.venues.fix.desk import INSTRUMENT, LOGIN, MAIN, Trader
+from tests.venues.fix.desk import LOGIN, Trader
 
 NEW, TRADE, REPLACED, CANCELED = (
     ExecType.NEW,

@@ -8,8 +8,8 @@ from bascule.model.order import Accepted, Unknown
 from tests.fix.quickfix_process import QuickFix
 from tests.fix.relay import Relay
 from tests.ports import free_port
+from tests.venues.client import MAIN
 from tests.venues.fix.conftest import Floor
-from tests.venues.fix.desk import MAIN
 
 NEW, TRADE = ExecType.NEW, ExecType.TRADE
 EXCHANGE = "tests.venues.fix.quickfix_exchange"

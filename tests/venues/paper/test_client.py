@@ -17,7 +17,8 @@ from bascule.venues.kit.registry import factory
 from bascule.venues.paper import create
 from bascule.venues.paper.control import Control, PaperProcess
 from bascule.venues.paper.protocol import FILLS_MAX
-from tests.venues.paper.desk import GOLD, HEDGED, MAIN, Trader, rows
+from tests.venues.client import GOLD, MAIN
+from tests.venues.paper.desk import HEDGED, Trader, rows
 
 NEW, TRADE, REPLACED, CANCELED = (
     ExecType.NEW, ExecType.TRADE, ExecType.REPLACED, ExecType.CANCELED
@@ -34,7 +35,7 @@ async def test_market_order_is_acknowledged_filled_and_found(trader: Trader) -> 
     assert (fill.account, fill.last_qty, fill.last_price) == (MAIN, 3, 102)
     positions = await trader.venue.positions(MAIN)
     assert [(held.account, held.quantity) for held in positions.positions] == [(MAIN, 3)]
-    found = [f for f in await trader.fills() if f.cl_ord_id == order.cl_ord_id]
+    found = [f for f in await trader.asked_fills() if f.cl_ord_id == order.cl_ord_id]
     assert [f.exec_id for f in found] == [fill.exec_id]
     shown = await trader.venue.order_status(MAIN, order.cl_ord_id)
     assert shown is not None
@@ -75,8 +76,8 @@ async def test_resting_order_is_shown_replaced_and_canceled(trader: Trader) -> N
     assert isinstance(await trader.venue.replace(trader.replace_of(order, price=91)), Accepted)
     assert isinstance(await trader.venue.cancel(trader.cancel_of(order)), Accepted)
     reports = await trader.told(order, NEW, REPLACED, CANCELED)
-    assert reports[1].request_id == f"replace-{order.cl_ord_id}"
-    assert (reports[1].price, reports[2].request_id) == (91, f"cancel-{order.cl_ord_id}")
+    assert reports[1].request_id == f"{order.cl_ord_id}.r1"
+    assert (reports[1].price, reports[2].request_id) == (91, f"{order.cl_ord_id}.c1")
     assert (await trader.venue.open_orders(MAIN)).orders == ()
 
 
@@ -179,12 +180,12 @@ async def test_busts_and_corrections_are_told(trader: Trader, control: Control) 
     fill = (await trader.told(order, NEW, TRADE))[1]
     control.correct("P1", fill.exec_id, "3", "101")
     await trader.told(order, NEW, TRADE, ExecType.TRADE_CORRECT)
-    seen = {f.exec_id: f for f in await trader.fills()}
+    seen = {f.exec_id: f for f in await trader.asked_fills()}
     assert (seen[fill.exec_id].last_qty, seen[fill.exec_id].last_price) == (3, 101)
     control.bust("P1", fill.exec_id)
     reports = await trader.told(order, NEW, TRADE, ExecType.TRADE_CORRECT, ExecType.TRADE_CANCEL)
     assert reports[-1].ref_exec_id == fill.exec_id
-    assert fill.exec_id not in {f.exec_id for f in await trader.fills()}
+    assert fill.exec_id not in {f.exec_id for f in await trader.asked_fills()}
 
 
 async def test_duplicates_are_refused_and_counted(trader: Trader, broker: PaperProcess) -> None:

@@ -16,7 +16,8 @@ from bascule.model.enums import ExecType, OrdStatus, Side
 from bascule.model.errors import UsageError, VenueTransient
 from bascule.model.order import Accepted
 from bascule.venues.paper.control import Control, PaperProcess
-from tests.venues.paper.desk import GOLD, MAIN, SETTINGS, Trader, rows
+from tests.venues.client import GOLD, MAIN
+from tests.venues.paper.desk import SETTINGS, Trader, rows
 
 NEW, TRADE = ExecType.NEW, ExecType.TRADE
 
@@ -31,7 +32,7 @@ async def test_killed_broker_keeps_everything(own: PaperProcess) -> None:
         (await trader.venue.open_orders(MAIN)).orders,
         (await trader.venue.positions(MAIN)).positions,
         (await trader.venue.account(MAIN)).balance,
-        await trader.fills(),
+        await trader.asked_fills(),
     ]
     own.kill()
     own.start()
@@ -40,7 +41,7 @@ async def test_killed_broker_keeps_everything(own: PaperProcess) -> None:
         (await trader.venue.open_orders(MAIN)).orders,
         (await trader.venue.positions(MAIN)).positions,
         (await trader.venue.account(MAIN)).balance,
-        await trader.fills(),
+        await trader.asked_fills(),
     ]
     assert after == before
     control = own.control()
@@ -63,7 +64,7 @@ async def test_fills_while_the_client_was_away_are_found_by_asking(
     control.quote("GOLD", "90", "92")
     back = Trader(broker)
     await back.venue.connect()
-    assert order.cl_ord_id in [fill.cl_ord_id for fill in await back.fills()]
+    assert order.cl_ord_id in [fill.cl_ord_id for fill in await back.asked_fills()]
     assert back.reports() == []
     await back.venue.disconnect()
     await trader.venue.connect()

@@ -12,7 +12,8 @@ from bascule.model.order import Accepted, Refused, Unknown
 from bascule.venues.paper.control import Control, PaperProcess
 from bascule.venues.paper.emulator_outbox import CRASHED
 from bascule.venues.paper.emulator_server import FAULTS
-from tests.venues.paper.desk import HEDGED, MAIN, SETTINGS, Trader, rows
+from tests.venues.client import MAIN
+from tests.venues.paper.desk import HEDGED, SETTINGS, Trader, rows
 
 NEW, TRADE, CANCELED = ExecType.NEW, ExecType.TRADE, ExecType.CANCELED
 TESTED: set[str] = set()
@@ -110,7 +111,7 @@ async def test_disconnect_after_submit(trader: Trader, control: Control) -> None
     assert isinstance(await trader.venue.submit(order), Unknown)
     await trader.until(lambda: trader.links() == [True, False, True])
     assert trader.reports(order) == []
-    assert order.cl_ord_id in [fill.cl_ord_id for fill in await trader.fills()]
+    assert order.cl_ord_id in [fill.cl_ord_id for fill in await trader.asked_fills()]
 
 
 @of("reports_before_reply")
@@ -129,7 +130,7 @@ async def test_drop_report(trader: Trader, control: Control) -> None:
     control.arm("drop_report", nth=2)
     order = trader.order()
     await trader.venue.submit(order)
-    assert order.cl_ord_id in [fill.cl_ord_id for fill in await trader.fills()]
+    assert order.cl_ord_id in [fill.cl_ord_id for fill in await trader.asked_fills()]
     assert trader.kinds(order) == [NEW]
 
 
@@ -222,7 +223,7 @@ async def test_fill_during_cancel(trader: Trader, control: Control) -> None:
     await trader.venue.submit(order)
     assert isinstance(await trader.venue.cancel(trader.cancel_of(order)), Accepted)
     reports = await trader.told(order, NEW, TRADE, ExecType.CANCEL_REJECTED)
-    assert reports[2].request_id == f"cancel-{order.cl_ord_id}"
+    assert reports[2].request_id == f"{order.cl_ord_id}.c1"
     assert reports[1].last_price == 90
 
 
@@ -344,7 +345,7 @@ async def test_crash_after_commit(own: PaperProcess) -> None:
     assert request_row(own, order.cl_ord_id) == ("accepted", "", "crash_after_commit")
     own.start()
     await trader.until(lambda: trader.links() == [True, False, True])
-    assert [fill.cl_ord_id for fill in await trader.fills()] == [order.cl_ord_id]
+    assert [fill.cl_ord_id for fill in await trader.asked_fills()] == [order.cl_ord_id]
     assert [order.leg for order in (await trader.venue.open_orders(MAIN)).orders] == ["s"]
     again = await trader.venue.submit(order)
     assert isinstance(again, Refused)
