@@ -7,7 +7,6 @@ needs no engine, so whatever it gives can also be had while none runs.
 from pathlib import Path
 from typing import Literal
 
-import msgspec
 from msgspec import Struct
 
 from bascule.execution.evolve import evolve
@@ -184,9 +183,3 @@ def folded_state(journal: Path) -> State:
                 evolve(state, event)
                 reached = seq
     return state
-
-
-def data_of(row: Row) -> dict[str, object]:
-    """Give a stored event as a JSON object."""
-    found: dict[str, object] = msgspec.json.decode(row.data)
-    return found

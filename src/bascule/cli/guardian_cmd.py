@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bascule.cli.common import ConfigOption, JsonOption, configured, print_table, secrets_of
-from bascule.cli.exits import Exit
 from bascule.cli.faces_cmd import register_in_group
 
 if TYPE_CHECKING:
@@ -190,9 +189,3 @@ def drill_words(drill: "DrillView | None", now: int) -> str:
     if drill is None:
         return "none yet, `bascule drill` holds one"
     return f"{'passed' if drill.passed else 'FAILED'} {span(now - drill.at)} ago; {drill.text}"
-
-
-def exit_when_not_flat(flat: bool) -> None:
-    """End with 1 unless everything is flat."""
-    if not flat:
-        raise typer.Exit(Exit.NO)

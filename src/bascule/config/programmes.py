@@ -22,7 +22,6 @@ from bascule.config.toml_lines import key_lines
 from bascule.model.errors import ConfigError
 from bascule.model.programme import Programme
 
-PRESETS_SCHEMA = "bascule-programmes/1"
 SCHEMA = "bascule-programme/1"
 FILE = "file:"
 VERIFY = "VERIFY WITH THE FIRM"

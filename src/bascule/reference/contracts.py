@@ -94,7 +94,6 @@ class Product(Struct, frozen=True, dict=True):
     days: BusinessDays
     notice_rule: str
     roll_days: int
-    cash_settled: bool
     session: str
     prefix: str
     source: str
@@ -227,7 +226,6 @@ def _product(
         days=business_days(rule["calendar"] or exchange.calendar),
         notice_rule=rule["first_notice"],
         roll_days=int(roll["roll_days"]),
-        cash_settled=roll["delivery"] == "cash",
         session=roll["session"],
         prefix=row["tradingview_prefix"],
         source=row["source"],
