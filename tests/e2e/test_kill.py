@@ -15,7 +15,8 @@ import pytest
 from bascule.model.enums import Side
 from bascule.venues.paper.control import Control, PaperProcess
 from tests.crash.storm import broker_settings
-from tests.e2e.commands import environ_of
+from tests.e2e.commands import Demo, bascule, environ_of, until
+from tests.ports import free_port
 
 CONFIG = """
 mode = "paper"
@@ -124,6 +125,22 @@ def test_a_guardian_that_hangs_is_replaced(house: House) -> None:
         ("account:alpha", "halt"),
         ("account:beta", "flatten"),
     }
+
+
+def test_one_command_arms_whoever_holds_the_stop(tmp_path: Path) -> None:
+    """Beside a running engine `bascule arm` lifts what the guardian holds, once it is confirmed."""
+    with Demo(tmp_path, free_port(), free_port()) as demo:
+        assert bascule(tmp_path, "kill", "halt").code == 0
+        until(lambda: _stops(tmp_path), "the engine to take the stop over")
+        refused = bascule(tmp_path, "arm", "--typed", "everything")
+        assert refused.code == 1 and "arm_not_confirmed" in refused.err
+        assert bascule(tmp_path, "arm", "--typed", "all").code == 0
+        until(lambda: not _stops(tmp_path), "the engine to hear that it is armed")
+        assert demo.interrupt() == 0
+
+
+def _stops(home: Path) -> list[str]:
+    return [stop["scope"] for stop in bascule(home, "status", "--json").json()["stops"]]
 
 
 def test_a_scope_that_does_not_exist_shuts_nothing(house: House) -> None:

@@ -11,6 +11,8 @@ from bascule.cli.exits import Exit
 from bascule.model.errors import BasculeError, UsageError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from bascule.api.actions import Swept
 
 ScopeOption = Annotated[
@@ -93,7 +95,10 @@ def arm(
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Lift a stop. The scope's name must be typed, and the second factor's code if one is set."""
+    """Lift a stop, the engine's or the guardian's.
+
+    The scope's name must be typed, and the second factor's code if one is set.
+    """
     name = scope.split(":", 1)[-1]
     if not typed:
         if not sys.stdin.isatty():
@@ -103,7 +108,22 @@ def arm(
                 hint=f"Give it by --typed: `bascule arm --scope {scope} --typed {name}`.",
             )
         typed = typer.prompt(f"Type {name!r} to arm {scope}", err=True)
-    body = {"scope": scope, "reason": reason, "by": by or user(), "typed": typed.strip()}
+    typed = typed.strip()
+    try:
+        _lift(scope, reason, by, typed, code, config, as_json)
+    except BasculeError as error:
+        if error.code != "guardian_holds":
+            raise
+        from bascule.cli.kill_cmd import kill
+
+        kill("arm", scope, reason, by, "", typed, code, False, config, as_json)
+
+
+def _lift(
+    scope: str, reason: str, by: str, typed: str, code: str, config: "Path | None", as_json: bool
+) -> None:
+    """Lift a stop of the engine's; where a code is wanted and somebody can be asked, ask."""
+    body = {"scope": scope, "reason": reason, "by": by or user(), "typed": typed}
     try:
         _do("/v1/arm", {**body, "code": code}, config, as_json)
     except BasculeError as error:
