@@ -31,10 +31,12 @@ def plan_cancel(plan: Plan, intent: CancelOrders) -> None:
         symbol=symbol,
         side=intent.side,
         label=intent.label,
+        exits=intent.exits,
         signal=plan.signal,
     )
     if not count:
-        plan.idle("no working entry matches", intent.symbol)
+        what = "order" if intent.exits else "entry"
+        plan.idle(f"no working {what} matches", intent.symbol)
 
 
 def plan_modify(plan: Plan, intent: ModifyOrder) -> None:

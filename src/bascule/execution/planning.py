@@ -168,12 +168,17 @@ def cancel_entries(
     symbol: Symbol | None = None,
     side: Side | None = None,
     label: str = "",
+    exits: bool = False,
     signal: SignalId | None = None,
 ) -> int:
-    """Ask for working entries back; None or empty means any. Returns how many were asked for."""
+    """Ask for working entries back; None or empty means any. Returns how many were asked for.
+
+    ``exits``: and for exits that were asked for under the label.
+    """
     count = 0
+    legs = ("e", "x") if exits and label else ("e",)
     for order in list(account.orders.values()):
-        if order.leg != "e" or (strategy is not None and order.strategy != strategy):
+        if order.leg not in legs or (strategy is not None and order.strategy != strategy):
             continue
         if (symbol is not None and order.symbol != symbol) or (side and order.side is not side):
             continue

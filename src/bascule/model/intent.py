@@ -110,9 +110,13 @@ class ClosePosition(_Intent, frozen=True, tag="close_position"):
 
 
 class CancelOrders(_Intent, frozen=True, tag="cancel_orders"):
-    """Cancel the strategy's working orders: of a symbol (or all), of a side, or one by label."""
+    """Cancel the strategy's working entries: of a symbol (or all), of a side, or one by label.
+
+    With ``exits`` an exit that was asked for under the label is taken back too.
+    """
 
     side: Side | None = None
+    exits: bool = False
 
 
 class ModifyOrder(_Intent, frozen=True, tag="modify_order"):

@@ -430,6 +430,27 @@ def test_a_cancel_takes_back_the_strategys_entries(intent: CancelOrders, gone: s
     assert len(bench.working("s")) == 1
 
 
+@pytest.mark.parametrize("sent", [False, True])
+def test_an_exit_is_taken_back_by_its_label_where_that_is_asked(sent: bool) -> None:
+    """Held back for its stop, or working at the venue: it ends, and the stop guards all again."""
+    bench = Bench(reduce_only=False)
+    guarded(bench, 5)
+    bench.venue.fills_markets = False
+    leave = ClosePosition(symbol=EURUSD, label="out", quantity=Amount(D(2)))
+    name = only(bench.say(leave), OrderRequested).cl_ord_id
+    if sent:
+        bench.settle()
+        assert not bench.order(name).waiting
+    assert only(bench.say(CancelOrders(label="out")), IntentIdle), "entries only"
+    assert only(bench.say(CancelOrders(exits=True)), IntentIdle), "not without a label"
+    bench.say(CancelOrders(label="out", exits=True))
+    bench.settle()
+    assert bench.orders("x") == []
+    assert name in bench.venue.orders or not sent
+    assert bench.book().quantity == 5
+    assert [order.leaves for order in bench.working("s")] == [5]
+
+
 def test_a_cancel_of_nothing_is_idle() -> None:
     """And one already under way is not asked for twice."""
     bench = Bench()

@@ -160,7 +160,7 @@ def test_cancel_and_replace_name_the_first_cl_ord_id() -> None:
     named = [(11, b"a3"), (38, b"2"), (41, b"a2"), (54, b"1"), (55, b"EURUSD"), (60, AT)]
     cancel = read(Message(b"F", list(named)))
     change = read(Message(b"G", [*named, (40, b"2"), (44, b"1.3")]))
-    assert cancel.intents == (CancelOrders(label="desk/a1"),)
+    assert cancel.intents == (CancelOrders(label="desk/a1", exits=True),)
     assert cancel.fired_at is None
     (modify,) = change.intents
     assert isinstance(modify, ModifyOrder)

@@ -212,7 +212,7 @@ def _missing(
 def _cancel(message: Message, label: str) -> Intent | Rejection:
     if not label:
         return Rejection("missing_field", "OrigClOrdID (41) names no order")
-    return CancelOrders(label=label)
+    return CancelOrders(label=label, exits=True)
 
 
 def _replace(message: Message, label: str) -> Intent | Rejection:
