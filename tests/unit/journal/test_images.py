@@ -1,6 +1,5 @@
 """What a loss of power and a rotten bit leave of a journal: every image of a small one."""
 
-import os
 import random
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -254,5 +253,4 @@ def test_a_rotten_bit_in_what_is_not_written_back_yet(tmp_path: Path) -> None:
         assert len(found) >= 12, "events of the progress record went missing without a word"
         lengths.add(len(found))
     assert refused
-    assert 18 in lengths or len(lengths) > 1
-    assert os.listdir(place)
+    assert {12, 15} <= lengths, "what is lost is the last commits, one or two of them"
