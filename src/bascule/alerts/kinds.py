@@ -35,6 +35,7 @@ KINDS = {
     "locked": Kind(_C, "a lock came into force: a halt that nobody can lift before its hour"),
     "armed": Kind(_W, "a stop was lifted"),
     "arm_refused": Kind(_W, "somebody asked to lift a stop and may not"),
+    "account_idle": Kind(_W, "the firm is about to close an account that does not trade"),
     "loss_level": Kind(_W, "an account lost so much that new risk is blocked, or more"),
     "limits_changed": Kind(_W, "somebody changed the limits of a scope"),
     "drift": Kind(_C, "our position and the venue's differ"),

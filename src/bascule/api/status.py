@@ -10,6 +10,7 @@ from bascule import __version__
 from bascule.api.losing import LossView, loss_view
 from bascule.api.pricing import Pricing
 from bascule.api.views import in_doubt
+from bascule.execution.idle import idle_of
 from bascule.execution.state import AccountState
 from bascule.guardian.words import DrillView
 from bascule.model.account import AccountSpec
@@ -68,6 +69,8 @@ class AccountView(Struct, frozen=True, kw_only=True, omit_defaults=True):
     loss: LossView | None = None
     firm: str = ""
     owner: str = ""
+    idle: str = ""
+    closes_idle_at: Instant | None = None
 
     @property
     def ready(self) -> bool:
@@ -179,6 +182,7 @@ def account_view(
     open_pnl = sum(gains, ZERO) if gains or not books else None
     live = None if unpriced else _live_equity(known, open_pnl)
     scopes = scopes_of(spec)
+    idle, now = idle_of(known, spec), runtime.clock.now()
     return AccountView(
         id=spec.id,
         venue=spec.venue,
@@ -206,6 +210,8 @@ def account_view(
         loss=loss_view(runtime, known, spec),
         firm=spec.firm,
         owner=spec.owner,
+        idle=idle.text(now) if idle is not None and now >= idle.warns_at else "",
+        closes_idle_at=idle.closes_at if idle is not None else None,
     )
 
 

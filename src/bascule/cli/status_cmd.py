@@ -132,6 +132,8 @@ def _notes(account: "AccountView") -> str:
         notes.append(f"{account.foreign_orders} orders that Bascule did not send")
     if account.latched:
         notes.append("latched")
+    if account.idle:
+        notes.append(account.idle)
     if account.equity is not None and not account.valued and account.positions:
         from bascule.cli.telling import date_time
 

@@ -134,6 +134,7 @@ class SourceSpec(Struct, frozen=True, kw_only=True):
             password=value(own.password_secret),
             accounts=own.accounts,
             reset_on_logon=own.reset_on_logon,
+            schedule=own.schedule.schedule() if own.schedule is not None else None,
             certificate=self.beside / own.certificate if own.certificate else None,
             key=self.beside / own.key if own.key else None,
         )
@@ -198,8 +199,7 @@ def build(settings: Settings, file: Path | None, environ: Mapping[str, str]) -> 
     settings = _with_common_limits(settings)
     beside = _beside(file, "")
     accounts = tuple(
-        _account(name, account, settings.mode, beside)
-        for name, account in settings.accounts.items()
+        _account(name, account, settings, beside) for name, account in settings.accounts.items()
     )
     text = canonical(settings, accounts)
     return Config(
@@ -292,13 +292,14 @@ def _venue(name: str, settings: Settings) -> VenueSpec:
     )
 
 
-def _account(name: str, account: AccountSettings, mode: AccountMode, beside: Path) -> AccountSpec:
+def _account(name: str, account: AccountSettings, settings: Settings, beside: Path) -> AccountSpec:
     programme = programme_of(account, beside)
+    owners = {source: told.owner for source, told in settings.sources.items()}
     return AccountSpec(
         id=AccountId(name),
         venue=VenueId(account.venue),
         login=account.login,
-        mode=mode,
+        mode=settings.mode,
         currency=Currency(account.currency),
         position_mode=account.position_mode,
         firm=account.firm or (programme.firm if programme is not None else ""),
@@ -316,6 +317,7 @@ def _account(name: str, account: AccountSettings, mode: AccountMode, beside: Pat
         hosting=account.hosting,
         attended=account.attended,
         comment=account.comment,
+        others={one: whose for one, whose in owners.items() if whose not in ("", account.owner)},
     )
 
 

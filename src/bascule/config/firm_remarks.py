@@ -61,6 +61,8 @@ def firm_remarks(config: Config, at: Instant) -> list[str]:
     by_id = {spec.id: spec for spec in config.accounts}
     for strategy, accounts in _followers(config.routes, by_id).items():
         told += list(_of_strategy(strategy, accounts))
+    for route in config.routes:
+        told += [one for leg in route.legs for one in _of_others(route, by_id[leg.account])]
     if not config.news.source and any(_needs_calendar(spec) for spec in config.accounts):
         told.append(
             "[news] names no source: accounts whose firm restricts trading round releases open"
@@ -125,6 +127,21 @@ def _of_strategy(strategy: str, accounts: list[AccountSpec]) -> Iterator[str]:
         here = [spec for spec in accounts if spec.firm == firm]
         if len(here) > 1:
             yield from _on_many(strategy, firm, programme, here)
+
+
+def _of_others(route: Route, spec: AccountSpec) -> Iterator[str]:
+    """Tell where a route carries another owner's signals to an account under a firm."""
+    if spec.programme is None:
+        return
+    word = spec.programme.conduct.copying_others
+    for source, owner in spec.others.items():
+        if "*" not in route.sources and source not in route.sources:
+            continue
+        fate = "" if word == "allowed" else "; no live entry passes (copies_others)"
+        yield (
+            f"Route {route.id} carries the signals of {source}, which are {owner}'s, to account"
+            f' {spec.id}; {spec.programme.firm}\'s word on copying others is "{word}"{fate}.'
+        )
 
 
 def _on_many(

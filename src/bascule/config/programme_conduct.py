@@ -160,10 +160,11 @@ def conduct(top: Fields) -> Conduct:
         cross_account_hedge=fields.word("cross_account_hedge", _HEDGES),
         same_strategy_many_accounts=many,
         copying=copying,
+        copying_others=fields.word("copy_others", _HEDGES),
         max_allocation=fields.number("max_allocation_per_strategy"),
     )
     fields.skip(
-        "gap_trading_min_before_long_close", "third_party_access", "copy_others",
+        "gap_trading_min_before_long_close", "third_party_access",
         "keep_same_method_manual_or_ea", "violation_if_share_under_s", "share_pct",
         "max_positions_in_drawdown_same_symbol", "same_ip_expected", "avg_duration_over_s",
         "profit_share_over_s", "min_profit_share_pct", "group_hedge", "reverse_hedge",

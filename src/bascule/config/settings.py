@@ -179,6 +179,7 @@ class SourceSettings(Table):
     allow_from: tuple[AllowedFrom, ...] = ()
     client_certificate: ClientCertificate = ""
     strategy: Strategy | None = None
+    owner: str = ""
     max_age: DurationNs = 0
     rate: RateSettings = RateSettings()
     profile: ProfileSettings = ProfileSettings()

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Generic, TypeVar, overload
 from bascule.execution.firm import FirmSurroundings, opposed
 from bascule.execution.fold_counts import repeat_key
 from bascule.execution.limits import ALL, account_limits, in_force
-from bascule.execution.loss import limits_loss, loss_of, open_risk
+from bascule.execution.loss import limits_loss, loss_of
+from bascule.execution.open_risk import open_risk
 from bascule.execution.state import AccountState, Exposure, Order
 from bascule.execution.totals import Resting, Share, Sum
 from bascule.execution.turn import Turn
@@ -191,7 +192,9 @@ class Surroundings:
         programme = self._spec.programme
         if programme is None:
             raise LookupError(f"account {self._spec.id} has no programme")
-        return FirmSurroundings(self._turn, self._draft, programme, lambda: self._sums)
+        return FirmSurroundings(
+            self._turn, self._draft, programme, lambda: self._sums, self._replacing
+        )
 
     @lazy
     def loss(self) -> Loss | None:

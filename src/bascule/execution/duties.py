@@ -2,11 +2,13 @@
 
 Looked at as time passes, on every account with a programme. Nothing is done on an account before
 it agrees with its venue, and nothing that is under way is done twice. A protective stop is never
-taken away to obey a rule: the position that it protects is closed.
+taken away to obey a rule: the position that it protects is closed. An account that its firm is
+about to close since nothing trades there is told of, and no more.
 """
 
 from msgspec import Struct
 
+from bascule.execution.idle import warn
 from bascule.execution.plan_exit import on_both_sides
 from bascule.execution.planning import remaining
 from bascule.execution.state import AccountState
@@ -38,7 +40,8 @@ class Duty(Struct, frozen=True):
 def has_duties(settings: Settings) -> bool:
     """Whether any account is under rules that time alone brings to bear."""
     return any(
-        spec.programme is not None and (spec.programme.flat or spec.programme.news)
+        spec.programme is not None
+        and (spec.programme.flat or spec.programme.news or spec.programme.inactivity)
         for spec in settings.accounts.values()
     )
 
@@ -51,6 +54,8 @@ def fulfil(turn: Turn) -> None:
         if programme is None or turn.at < turn.market.duties.get(account.id, 0):
             continue
         turn.market.duties[account.id] = Instant(turn.at + LOOK_NS)
+        if programme.inactivity is not None:
+            warn(turn, account, spec)
         if spec.mode is AccountMode.SHADOW or not account.reconciled:
             continue
         if not is_frozen(turn.state, spec, ""):

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from bascule.execution import fold_counts as counts
 from bascule.execution import fold_orders as orders
+from bascule.execution.fold_ideas import stretched
 from bascule.execution.positions import adopt, foreign_fill
 from bascule.execution.state import (
     RESULTS_MAX,
@@ -20,6 +21,7 @@ from bascule.execution.state import (
 )
 from bascule.model import event as ev
 from bascule.model.ledger import DayResult, Scale
+from bascule.model.values import ZERO
 
 _Fold = Callable[[State, ev.Event], None]
 
@@ -61,6 +63,7 @@ def _account_opened(state: State, event: ev.AccountOpened) -> None:
         venue=event.venue,
         login=event.login,
         mode=event.mode,
+        opened_at=event.at,
     )
 
 
@@ -124,7 +127,9 @@ def _drift_found(state: State, event: ev.DriftFound) -> None:
 
 
 def _position_adopted(state: State, event: ev.PositionAdopted) -> None:
-    adopt(state.accounts[event.account], event)
+    account = state.accounts[event.account]
+    adopt(account, event)
+    stretched(account, event.symbol, event.at, None, ZERO)
 
 
 def _foreign_order(state: State, event: ev.ForeignOrderSeen) -> None:
@@ -141,6 +146,10 @@ def _ledger_moved(state: State, event: ev.LedgerMoved) -> None:
         account.results[ledger.day] = DayResult(ledger.profit, ledger.traded)
         if len(account.results) > RESULTS_MAX:
             del account.results[next(iter(account.results))]
+
+
+def _idle(state: State, event: ev.AccountIdle) -> None:
+    state.accounts[event.account].idle_told = event.at
 
 
 def _phase_recorded(state: State, event: ev.PhaseRecorded) -> None:
@@ -258,6 +267,7 @@ _FOLDS: dict[type, object] = {
     ev.LedgerMoved: _ledger_moved,
     ev.LedgerBreached: _nothing,
     ev.GuardTripped: _nothing,
+    ev.AccountIdle: _idle,
     ev.CashFlowRecorded: _nothing,
     ev.PhaseRecorded: _phase_recorded,
     ev.ScaleRecorded: _scale_recorded,

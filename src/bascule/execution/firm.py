@@ -4,14 +4,16 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from bascule.execution.state import Exposure
+from bascule.execution.open_risk import idea_of
+from bascule.execution.state import Exposure, Order
 from bascule.execution.totals import Sum
 from bascule.execution.turn import Turn
 from bascule.model.enums import InstrumentKind, Side
+from bascule.model.event import SignalAccepted
 from bascule.model.ids import AccountId, Symbol
 from bascule.model.programme import Clock, NewsRule, Programme
 from bascule.model.values import DAY, HOUR, ONE, ZERO, Instant, text
-from bascule.risk.firm import FlatSpan, Holding, NewsStanding, Profits, Size
+from bascule.risk.firm import FlatSpan, Holding, Idea, NewsStanding, Profits, Size
 from bascule.risk.programmes.clock import candidates, day_of, next_instant
 from bascule.risk.programmes.ledger import day_clock
 from bascule.risk.programmes.spans import flat_span
@@ -29,7 +31,8 @@ _NONE = Exposure()
 class FirmSurroundings:
     """One order's surroundings by its firm's rules, read off the state as it stands.
 
-    ``sums`` gives every contract over all accounts.
+    ``sums`` gives every contract over all accounts; ``replacing`` is the order whose new terms
+    these would be.
     """
 
     def __init__(
@@ -38,11 +41,13 @@ class FirmSurroundings:
         draft: "Draft",
         programme: Programme,
         sums: Callable[[], Mapping[Symbol, Sum]],
+        replacing: Order | None = None,
     ) -> None:
         self._turn = turn
         self._draft = draft
         self._programme = programme
         self._sums = sums
+        self._replacing = replacing
         self._news: NewsStanding | None = None
 
     def news(self) -> NewsStanding:
@@ -131,6 +136,31 @@ class FirmSurroundings:
         symbol = self._draft.listing.symbol
         entered = held.entered.get(symbol) if self._draft.leg == "x" else None
         return Holding(entered, held.durations)
+
+    def idea(self) -> Idea:
+        """What is lost of the idea, and what its open parts lose at their stops."""
+        draft, rule = self._draft, self._programme.idea
+        merge_s = rule.merge_s if rule is not None else 0
+        return idea_of(
+            self._turn,
+            draft.account,
+            draft.spec,
+            draft.listing,
+            draft.side,
+            merge_s,
+            self._replacing,
+        )
+
+    def copied_from(self) -> str:
+        """The owner of the signal's source, where it is another than the account's."""
+        others = self._draft.spec.others
+        if not others:
+            return ""
+        for event in self._turn.events:
+            if isinstance(event, SignalAccepted) and event.signal == self._draft.signal:
+                owner = others.get(event.source, "")
+                return f"source {event.source}, whose signals are {owner}'s" if owner else ""
+        return ""
 
     def allocated(self) -> Decimal:
         """The initial balances of the accounts of the firm that follow the strategy."""

@@ -5,6 +5,7 @@ read by the risk layer, and counts at the request: what was asked for counts tho
 leave.
 """
 
+from bascule.execution.fold_ideas import stretched
 from bascule.execution.state import (
     HOLDS_MAX,
     REPEATS_MAX,
@@ -125,6 +126,7 @@ def filled(account: AccountState, event: ev.OrderFilled) -> None:
         at = min(event.traded_at, event.at)
         account.prices[order.symbol] = LastPrice(event.price, at)
         _held(account, order, at)
+        stretched(account, order.symbol, at, event.side, event.commission)
 
 
 def _held(account: AccountState, order: Order, at: Instant) -> None:
@@ -145,7 +147,9 @@ def _held(account: AccountState, order: Order, at: Instant) -> None:
 
 def foreign_filled(account: AccountState, event: ev.ForeignFill) -> None:
     """A fill of no order of ours tells a price too."""
-    account.prices[event.symbol] = LastPrice(event.price, min(event.traded_at, event.at))
+    at = min(event.traded_at, event.at)
+    account.prices[event.symbol] = LastPrice(event.price, at)
+    stretched(account, event.symbol, at, event.side, event.commission)
 
 
 def ended(account: AccountState, event: ev.OrderEnded) -> None:

@@ -19,24 +19,24 @@ from msgspec import Struct
 
 from bascule.execution.limits import account_limits
 from bascule.execution.loss_state import Booked, Watch
-from bascule.execution.state import AccountState, Book, Order
+from bascule.execution.state import AccountState, Book
 from bascule.execution.turn import Turn
 from bascule.model.account import AccountSpec, RiskLimits
-from bascule.model.enums import Side
-from bascule.model.event import Bracket, ForeignFill, OrderFilled
+from bascule.model.event import ForeignFill, OrderFilled
 from bascule.model.instrument import Listing
 from bascule.model.order import AccountSnapshot
 from bascule.model.programme import Clock, DailyLoss, Limit, MaxLoss, Programme, Trail
 from bascule.model.values import MINUTE, ONE, ZERO, Instant
 from bascule.reference import sessions
 from bascule.reference.currency import NoRate, rate
-from bascule.risk.loss import STALE_AFTER, Loss, OpenRisk
+from bascule.risk.loss import STALE_AFTER, Loss
 from bascule.risk.programmes.clock import UNKNOWN
 from bascule.risk.programmes.ledger import Caps, Levels, next_reset, rooms
 
 _RATE_MAX_AGE = 5 * MINUTE
 _OWN = "own limits"
 _NOTHING = Booked(ZERO, ZERO)
+_BOTH = 2
 
 
 class Marked(Struct, frozen=True):
@@ -165,7 +165,9 @@ def mark(turn: Turn, account: AccountState, watch: Watch) -> Marked | None:
     newest = ours.newest
     if newest is None or newest >= told.at or watch.counted != watch.told:
         return ours
-    # Nothing has closed since, and the venue valued it later than any price that we have.
+    if account.last_fill_at > told.at:
+        return ours  # an opening realises nothing, and yet it costs the spread
+    # Nothing has traded since, and the venue valued it later than any price that we have.
     oldest = told.at if ours.oldest is not None else None
     return Marked(ours.balance, told.equity, oldest)
 
@@ -176,22 +178,24 @@ def _by_prices(turn: Turn, account: AccountState, watch: Watch, told: AccountSna
     for name, book in account.books.items():
         before = watch.counted.get(name, _NOTHING)
         moved = book.realized != before.realized
-        if not book.quantity and not moved:
+        holds = bool(book.quantity or book.lots)
+        if not holds and not moved:
             if book.commission != before.commission:
                 late += _count(turn, watch, name, book, ZERO)
             continue
         listing = turn.listing(account.id, book.symbol)
-        unit = _unit(turn, watch.spec, listing)
+        unit = unit_of(turn, watch.spec, listing)
         quote = turn.market.quote(account.id, listing.venue_symbol) if listing else None
-        if listing is None or unit is None or (book.quantity and quote is None):
+        if listing is None or unit is None or (holds and quote is None):
             # The venue's own equity is what is left to go by; no entry passes meanwhile.
             why = f"{book.symbol} cannot be valued: a price or a rate is missing or old"
             return Marked(told.balance + watch.gained, told.equity + watch.gained, unknown=why)
         if moved or book.commission != before.commission:
             late += _count(turn, watch, name, book, (book.realized - before.realized) * unit)
-        if book.quantity and quote is not None:
+        if holds and quote is not None:
             price = quote.bid if book.quantity > 0 else quote.ask
             floating += (price - book.avg_price) * book.quantity * unit
+            floating -= (quote.ask - quote.bid) * _hedged(book) * unit
             newest = quote.at if newest is None else max(newest, quote.at)
             is_open = sessions.state(listing.session or "always", turn.at).is_open
             if is_open and (oldest is None or quote.at < oldest):
@@ -202,6 +206,15 @@ def _by_prices(turn: Turn, account: AccountState, watch: Watch, told: AccountSna
         watch.offset = apart if newest is None else min(apart, watch.before)
     balance = told.balance + watch.gained
     return Marked(balance, balance + floating + watch.offset, oldest, newest)
+
+
+def _hedged(book: Book) -> Decimal:
+    """Give how much of a book stands on both sides: closing that costs its spread."""
+    if len(book.lots) < _BOTH:
+        return ZERO
+    long = sum((lot for lot in book.lots.values() if lot > 0), ZERO)
+    short = sum((-lot for lot in book.lots.values() if lot < 0), ZERO)
+    return min(long, short)
 
 
 def _count(turn: Turn, watch: Watch, name: str, book: Book, made: Decimal) -> list[Decimal]:
@@ -238,15 +251,16 @@ def _overtaken(turn: Turn, watch: Watch) -> bool:
     )
 
 
-def _unit(turn: Turn, spec: AccountSpec, listing: Listing | None) -> Decimal | None:
+def unit_of(turn: Turn, spec: AccountSpec, listing: Listing | None) -> Decimal | None:
     """Give the account currency that a move of 1.0 in price is worth, for one unit of quantity."""
     if listing is None:
         return None
-    factor = _rate(turn, listing.quote, spec.currency)
+    factor = rate_of(turn, listing.quote, spec.currency)
     return None if factor is None else listing.multiplier * factor
 
 
-def _rate(turn: Turn, source: str, target: str) -> Decimal | None:
+def rate_of(turn: Turn, source: str, target: str) -> Decimal | None:
+    """Give account currency for one unit of another; None where no fresh quote says it."""
     if source == target:
         return ONE
     found = rate(source, target, turn.market.pool, turn.at, _RATE_MAX_AGE)
@@ -283,76 +297,3 @@ def loss_of(turn: Turn, account: AccountState, spec: AccountSpec) -> Loss | None
         unknown=unknown,
         reset=next_reset(watch.rules, turn.at),
     )
-
-
-def open_risk(
-    turn: Turn, account: AccountState, spec: AccountSpec, replacing: Order | None = None
-) -> OpenRisk:
-    """Give what is lost from the present prices if every open stop is hit.
-
-    A stop on the winning side of the price loses nothing. What stands or waits without a stop has
-    no bound; an entry in doubt counts in full. One that is being replaced counts no more.
-    """
-    total = ZERO
-    for book in account.books.values():
-        if not book.quantity:
-            continue
-        found = _book_risk(turn, account, spec, book)
-        if isinstance(found, str):
-            return OpenRisk(None, found)
-        total += found
-    for order in account.orders.values():
-        if order.leg != "e" or not order.leaves or order is replacing:
-            continue
-        waiting = _entry_risk(turn, spec, order)
-        if isinstance(waiting, str):
-            return OpenRisk(None, waiting)
-        total += waiting
-    return OpenRisk(total)
-
-
-def _book_risk(turn: Turn, account: AccountState, spec: AccountSpec, book: Book) -> Decimal | str:
-    listing = turn.listing(account.id, book.symbol)
-    quote = turn.market.quote(account.id, listing.venue_symbol) if listing is not None else None
-    factor = _rate(turn, listing.quote, spec.currency) if listing is not None else None
-    if listing is None or quote is None or factor is None:
-        return f"the position in {book.symbol} cannot be valued"
-    side = Side.BUY if book.quantity > 0 else Side.SELL
-    price = quote.bid if side is Side.BUY else quote.ask
-    left, total = abs(book.quantity), ZERO
-    for guard in account.guards.values():
-        if (guard.strategy, guard.symbol, guard.side) != (book.strategy, book.symbol, side):
-            continue
-        distance = _distance(guard.bracket, price, side)
-        if distance is None or guard.held <= 0:
-            continue
-        covered = min(guard.held, left)
-        left -= covered
-        total += distance * covered
-    if left > 0:
-        return f"{left} {book.symbol} of {book.strategy} are held without a stop"
-    return total * listing.multiplier * factor
-
-
-def _entry_risk(turn: Turn, spec: AccountSpec, order: Order) -> Decimal | str:
-    listing = turn.listing(order.account, order.symbol)
-    factor = _rate(turn, listing.quote, spec.currency) if listing is not None else None
-    entry = order.price if order.price is not None else order.stop_price
-    if entry is None and listing is not None:
-        quote = turn.market.quote(order.account, listing.venue_symbol)
-        if quote is not None:
-            entry = quote.ask if order.side is Side.BUY else quote.bid
-    if listing is None or factor is None or entry is None:
-        return f"the open entry {order.cl_ord_id} cannot be valued"
-    bracket = order.bracket
-    distance = None if bracket is None else _distance(bracket, entry, order.side)
-    if distance is None:
-        return f"the open entry {order.cl_ord_id} has no stop"
-    return distance * order.leaves * listing.multiplier * factor
-
-
-def _distance(bracket: Bracket, price: Decimal, side: Side) -> Decimal | None:
-    """Give how far a price is from the stop; for a bare trail its distance, None without either."""
-    if bracket.stop_loss is not None:
-        return max((price - bracket.stop_loss) * side.sign, ZERO)
-    return bracket.trail_distance if bracket.trail_trigger is None else None

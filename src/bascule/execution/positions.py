@@ -11,6 +11,7 @@ from bascule.execution.fold_guards import (
     slot_of,
     trim_guards,
 )
+from bascule.execution.fold_ideas import earned
 from bascule.execution.state import AccountState, Book, Exposure, Order
 from bascule.model.enums import Side
 from bascule.model.event import ForeignFill, PositionAdopted
@@ -75,9 +76,13 @@ def move(
 ) -> None:
     """Move a book, and the account's exposure with it."""
     exposure = exposure_of(account, book.symbol)
+    realized = book.realized
     _weigh_book(exposure, book, -1)
     move_book(book, signed, price, position_id)
     _weigh_book(exposure, book, 1)
+    if book.realized != realized:
+        side = Side.BUY if signed < 0 else Side.SELL
+        earned(account, book.symbol, side, book.realized - realized)
     if not book.quantity:
         book.entries = open_entries(account, book)
 

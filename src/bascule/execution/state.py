@@ -40,6 +40,7 @@ REPEATS_MAX = 1_000
 SUBMITS_MAX = 1_000
 STRATEGIES_MAX = 10_000
 HOLDS_MAX = 100
+RUNS_MAX = 20
 """Exits and contracts remembered of a strategy, to tell how long it holds."""
 
 
@@ -252,6 +253,19 @@ class Holds(Struct, array_like=True):
     durations: list[int] = field(default_factory=list)
 
 
+class Run(Struct, array_like=True):
+    """One stretch in which an account held a contract on one side: an idea, or a part of one.
+
+    ``closed`` is None while it is held. ``made`` is realised, in price units times quantity, and
+    ``paid`` what it cost in commission.
+    """
+
+    opened: Instant
+    closed: Instant | None = None
+    made: Decimal = ZERO
+    paid: Decimal = ZERO
+
+
 class Repeats(Struct, array_like=True):
     """When a strategy entered one contract on one side, once a signal; since it was last armed."""
 
@@ -302,7 +316,9 @@ class AccountState(Struct, kw_only=True):
     first reconciliation, which takes over whatever the account held before; ``agreed_at`` is when
     it last agreed with its venue after something had changed. ``rates`` and ``values`` count
     entries, ``messages`` what was asked of the venue, ``fills`` what traded, at ``prices``;
-    ``holds`` says how long each strategy held. ``ledger`` is what its money rules remember, and
+    ``holds`` says how long each strategy held, ``ideas`` by contract and side what was held in one
+    stretch; ``opened_at`` is when the account was first seen, ``idle_told`` when it was last said
+    that nothing trades here. ``ledger`` is what its money rules remember, and
     ``results`` its results by the firm's days (ISO dates); ``scale`` multiplies its sizes.
     """
 
@@ -341,6 +357,9 @@ class AccountState(Struct, kw_only=True):
     results: dict[str, DayResult] = field(default_factory=dict)
     scale: Scale | None = None
     agreed_at: Instant = Instant(0)
+    ideas: dict[str, list[Run]] = field(default_factory=dict)
+    opened_at: Instant = Instant(0)
+    idle_told: Instant = Instant(0)
 
     def order(self, cl_ord_id: ClOrdID) -> Order | None:
         """Find an order, live or ended."""

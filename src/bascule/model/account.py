@@ -100,7 +100,8 @@ class AccountSpec(Struct, frozen=True, kw_only=True):
     """One account at one venue. ``login`` is the venue's own name of it.
 
     ``hosting`` says on what this installation runs, '' where the owner has not said; ``attended``
-    that somebody watches it while it trades.
+    that somebody watches it while it trades. ``others`` names the sources whose signals are another
+    owner's, and whose.
     """
 
     id: AccountId
@@ -120,6 +121,7 @@ class AccountSpec(Struct, frozen=True, kw_only=True):
     hosting: Literal["own", "vps", ""] = ""
     attended: bool = False
     comment: str = "bascule"
+    others: dict[str, str] = {}
 
 
 class SizingRule(Struct, frozen=True, kw_only=True):

@@ -24,6 +24,7 @@ from bascule.model.ids import (
     VenueSymbol,
 )
 from bascule.model.intent import Intent
+from bascule.model.ledger_event import AccountIdle as AccountIdle
 from bascule.model.ledger_event import CashFlowRecorded as CashFlowRecorded
 from bascule.model.ledger_event import GuardTripped as GuardTripped
 from bascule.model.ledger_event import LedgerBreached as LedgerBreached
@@ -640,6 +641,7 @@ Event = (
     | LedgerMoved
     | LedgerBreached
     | GuardTripped
+    | AccountIdle
     | CashFlowRecorded
     | PhaseRecorded
     | ScaleRecorded

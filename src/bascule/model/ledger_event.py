@@ -50,6 +50,19 @@ class GuardTripped(Fact, frozen=True, tag="guard_tripped"):
     text: str
 
 
+class AccountIdle(Fact, frozen=True, tag="account_idle"):
+    """Nothing has traded on an account for so long that its firm will close it soon, or has.
+
+    ``last_trade`` is the last fill, or when the account was first seen; ``closes_at`` is when the
+    firm's days without a trade are over.
+    """
+
+    account: AccountId
+    last_trade: Instant
+    closes_at: Instant
+    text: str
+
+
 class CashFlowRecorded(Fact, frozen=True, tag="cash_flow_recorded"):
     """A person recorded cash that came in (positive) or went out, which is no trading result.
 

@@ -226,7 +226,8 @@ class Conduct(Struct, frozen=True):
     """Counts, hedges and copies. A day's counts start again at ``reset`` (else the daily loss's).
 
     ``same_strategy_many_accounts`` and ``copying`` speak of the owner's own accounts at this firm,
-    in the firm's words. ``max_allocation`` sums their initial balances under one strategy.
+    in the firm's words; ``copying_others`` of signals that are somebody else's. ``max_allocation``
+    sums the initial balances under one strategy.
     """
 
     max_requests_per_day: int | None = None
@@ -236,6 +237,7 @@ class Conduct(Struct, frozen=True):
     cross_account_hedge: Literal["allowed", "prohibited", "unknown"] = "unknown"
     same_strategy_many_accounts: str = "unknown"
     copying: str = "unknown"
+    copying_others: Literal["allowed", "prohibited", "unknown"] = "unknown"
     max_allocation: Decimal | None = None
 
 

@@ -63,6 +63,17 @@ class Holding(Struct, frozen=True):
     durations: Sequence[int]
 
 
+class Idea(Struct, frozen=True):
+    """What the idea that an order belongs to may lose without it, in account currency, unsigned.
+
+    ``amount`` is None with the reason it has no bound; ``lost`` is the part that is gone already.
+    """
+
+    amount: Decimal | None
+    lost: Decimal = ZERO
+    why: str = ""
+
+
 class FirmAround(Protocol):
     """What stands around an order of an account with a programme; each found when asked for."""
 
@@ -95,6 +106,12 @@ class FirmAround(Protocol):
 
     def holding(self) -> Holding:
         """How long the order's strategy holds."""
+
+    def idea(self) -> Idea:
+        """What the idea that the order belongs to may lose without it."""
+
+    def copied_from(self) -> str:
+        """Whose signal the order follows where that is another owner's, in words; else empty."""
 
     def allocated(self) -> Decimal:
         """The initial balances of all own accounts at the firm that follow the strategy."""

@@ -4,6 +4,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from bascule.alerts.alert import Alert, AlertPlan, Severity, Shown
 from bascule.alerts.kinds import KINDS
@@ -20,7 +21,7 @@ from bascule.model.ids import (
     VenueOrderId,
     guardian_epoch,
 )
-from bascule.model.values import MILLISECOND, SECOND, Instant
+from bascule.model.values import DAY, MILLISECOND, SECOND, Instant
 
 MAIN = AccountId("main")
 ORDER = ClOrdID("bayx-1-1e")
@@ -172,6 +173,21 @@ def test_drift_is_told_with_its_end() -> None:
     assert found and "ours" not in found.text and over and over.name == "drift_over"
     full = told(drift, rules(FULL))
     assert full and "ours 1, theirs 2" in full.text
+
+
+def test_an_account_that_does_not_trade_is_told_of_each_day() -> None:
+    """A warning before the firm's days are over, critical after them."""
+    event = ev.AccountIdle(
+        at=T0, account=MAIN, last_trade=Instant(T0 - 25 * DAY), closes_at=Instant(T0 + 5 * DAY),
+        text="nothing has traded since 2026-01-05",
+    )  # fmt: skip
+    found = told(event)
+    assert found and (found.name, found.severity) == ("account_idle", Severity.WARNING)
+    assert found.text == "Nothing has traded since 2026-01-05. Bascule trades nothing by itself."
+    tomorrow = told(replace(event, at=Instant(T0 + DAY)))
+    assert tomorrow and tomorrow.key != found.key
+    over = told(replace(event, at=event.closes_at))
+    assert over and over.severity is Severity.CRITICAL
 
 
 def test_a_loss_level_is_told_in_percent_of_the_account() -> None:

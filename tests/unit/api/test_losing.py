@@ -12,11 +12,13 @@ from bascule.model.programme import (
     CashFlow,
     Clock,
     DailyLoss,
+    Inactivity,
     Limit,
     MaxLoss,
     Programme,
     Scaling,
 )
+from bascule.model.values import DAY
 
 from .house import House
 
@@ -58,6 +60,24 @@ async def test_the_status_shows_each_floor_and_what_is_left(api: House) -> None:
     )  # fmt: skip
     assert shown["next_reset"] > api.runtime.clock.now()
     assert shown["tomorrow"] == "9500.00"
+
+
+async def test_the_status_says_when_a_firm_closes_an_account_that_does_not_trade(
+    api: House,
+) -> None:
+    """Always when it would, and in words once that is near."""
+    account = AccountId("one")
+    settings, known = api.runtime.settings, api.runtime.state.accounts[account]
+    for days, near in ((30, False), (5, True)):
+        rules = replace(RULES, inactivity=Inactivity(days))
+        settings.accounts[account] = spec = replace(settings.accounts[account], programme=rules)
+        accounts = tuple(spec if old.id == account else old for old in api.runtime.setup.accounts)
+        api.runtime.setup = replace(api.runtime.setup, accounts=accounts)
+        one, two = (await api.get("/v1/status"))["accounts"]
+        last = max(known.last_fill_at, known.opened_at)
+        assert one["closes_idle_at"] == last + days * DAY
+        assert ("the firm closes the account on" in one.get("idle", "")) is near
+        assert "closes_idle_at" not in two
 
 
 async def test_a_payout_is_told_before_and_recorded_once_typed(api: House) -> None:

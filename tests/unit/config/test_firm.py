@@ -5,8 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from bascule.config.build import Config
+from bascule.config.firm_remarks import firm_remarks
 from bascule.config.load import read
 from bascule.config.problems import ConfigProblems
 from bascule.model.programme import Guard
@@ -148,3 +150,50 @@ def test_the_file_of_a_calendar_is_found_beside_the_configuration(tmp_path: Path
     assert near.news.source == str(tmp_path / "c.csv")
     far = config(f'{TEXT}[news]\nsource = "https://x.example/c.ics"\n')
     assert far.news.source == "https://x.example/c.ics"
+
+
+SOURCES = """
+[sources.mine]
+kind = "intents"
+bearer_secret = "mine"
+[sources.tips]
+kind = "intents"
+bearer_secret = "tips"
+owner = "Bob"
+[routes.r]
+strategy = "s"
+sources = ["tips"]
+[[routes.r.accounts]]
+account = "a"
+sizing = { method = "fixed", quantity = 1 }
+"""
+
+
+def copying(word: str, sources: str) -> Config:
+    """Read the text above with sources, under a firm that permits, forbids or says nothing."""
+    made = config(TEXT + SOURCES.replace('["tips"]', sources))
+    spec = made.accounts[0]
+    assert spec.programme is not None
+    conduct = replace(spec.programme.conduct, copying_others=word)
+    spec = replace(spec, programme=replace(spec.programme, conduct=conduct))
+    return replace(made, accounts=(spec,))
+
+
+def test_a_source_of_another_owner_is_known_to_each_account() -> None:
+    """By its name; one that is the account owner's own, or names nobody, is not."""
+    assert config(TEXT + SOURCES).accounts[0].others == {"tips": "Bob"}
+    assert config(TEXT + SOURCES, owner='owner = "Bob"').accounts[0].others == {}
+
+
+@pytest.mark.parametrize("sources", ['["tips"]', '["*"]'])
+def test_a_route_that_carries_another_owners_signals_is_told_of(sources: str) -> None:
+    """With the firm's own word, and that nothing passes where it is no permission."""
+    at = Instant(1_780_000_000 * SECOND)
+    told = [one for one in firm_remarks(copying("prohibited", sources), at) if "Bob" in one]
+    assert told == [
+        "Route r carries the signals of tips, which are Bob's, to account a; FTMO's word on"
+        ' copying others is "prohibited"; no live entry passes (copies_others).'
+    ]
+    (allowed,) = [one for one in firm_remarks(copying("allowed", sources), at) if "Bob" in one]
+    assert allowed.endswith('"allowed".')
+    assert not [one for one in firm_remarks(copying("unknown", '["mine"]'), at) if "Bob" in one]

@@ -11,7 +11,7 @@ from bascule.model.enums import AccountMode, InstrumentKind, OrdType, Side
 from bascule.model.instrument import Listing
 from bascule.model.programme import Programme
 from bascule.model.values import DAY, HOUR, Instant
-from bascule.risk.firm import FlatSpan, Holding, NewsStanding, Profits, Size
+from bascule.risk.firm import FlatSpan, Holding, Idea, NewsStanding, Profits, Size
 from bascule.risk.proposal import Proposal
 from bascule.risk.rates import RateWindow
 
@@ -33,6 +33,8 @@ class Firm(Struct, kw_only=True):
     entered: Instant | None = None
     durations: Sequence[int] = ()
     capital: D = D(0)
+    thought: Idea = Idea(D(0))
+    copied: str = ""
 
     def news(self) -> NewsStanding:
         return self.standing
@@ -63,6 +65,12 @@ class Firm(Struct, kw_only=True):
 
     def holding(self) -> Holding:
         return Holding(self.entered, self.durations)
+
+    def idea(self) -> Idea:
+        return self.thought
+
+    def copied_from(self) -> str:
+        return self.copied
 
     def allocated(self) -> D:
         return self.capital

@@ -5,13 +5,14 @@ from typing import Any
 
 import pytest
 
-from bascule.model.enums import OrdType
+from bascule.model.enums import AccountMode, OrdType
 from bascule.model.programme import (
     Conduct,
     Consistency,
     FlatRule,
     Guard,
     HoldTime,
+    IdeaRule,
     MaxSize,
     NewsRule,
     Programme,
@@ -23,6 +24,7 @@ from bascule.risk.chain import CHECKS, judge
 from bascule.risk.checks import (
     allocation,
     consistency,
+    copying,
     fills_per_day,
     flat_window,
     hedging,
@@ -31,14 +33,15 @@ from bascule.risk.checks import (
     news_straddle,
     programme_size,
     requests_per_day,
+    risk_per_idea,
     stop_attached,
 )
 from bascule.risk.firm import FlatSpan, NewsStanding, Profits, Size
-from tests.unit.risk.firm_bench import NOON, proposal
+from tests.unit.risk.firm_bench import NOON, proposal, spec
 
 FIRM_CHECKS = (
-    allocation, consistency, fills_per_day, flat_window, hedging, min_hold, news, news_straddle,
-    programme_size, requests_per_day, stop_attached,
+    allocation, consistency, copying, fills_per_day, flat_window, hedging, min_hold, news,
+    news_straddle, programme_size, requests_per_day, risk_per_idea, stop_attached,
 )  # fmt: skip
 INSIDE = NewsStanding("inside", "CPI (USD) at 12:00", Instant(NOON + MINUTE), ("USD",))
 UNKNOWN = NewsStanding("unknown", "the calendar of releases is stale, read 72 hours ago")
@@ -76,7 +79,7 @@ def test_a_programme_without_a_rule_is_not_held_to_it() -> None:
 EVERYTHING = firm(
     news=NewsRule(60, 60, "flat"), flat=FlatRule(), stop_loss=StopLossRule(max_risk_pct=D(0)),
     max_size=MaxSize(contracts=D(1)), hold_time=HoldTime(min_hold_s=D(600)),
-    consistency=Consistency(max_best_day_pct=D(10)),
+    consistency=Consistency(max_best_day_pct=D(10)), idea=IdeaRule(D("0.1")),
     conduct=Conduct(max_requests_per_day=1, max_executions_per_day=1,
                     same_account_hedge="prohibited", max_allocation=D(1)),
     guard=Guard(refuse_past_useful=True),
@@ -84,18 +87,22 @@ EVERYTHING = firm(
 AGAINST: dict[str, Any] = {
     "standing": INSIDE, "straddle": "x", "span": SPAN, "other": "x", "here": "x", "sent": 99,
     "filled": 99, "sized": Size(D(99), D(1), True), "days": Profits(D(9), D(1)), "entered": NOON,
-    "durations": [SECOND] * 10, "capital": D(9),
+    "durations": [SECOND] * 10, "capital": D(9), "copied": "source x, whose signals are y's",
 }  # fmt: skip
 
 
 def test_an_order_that_is_proven_to_reduce_is_refused_by_none() -> None:
     """Whatever the firm's rules say, and with all of them broken at once."""
-    exit_ = proposal(EVERYTHING, firm=AGAINST, reducing=True, closing=True, has_stop_loss=False)
+    account = spec(EVERYTHING, others={"x": "y"})
+    exit_ = proposal(
+        account=account, firm=AGAINST, reducing=True, closing=True, has_stop_loss=False
+    )
     verdicts = {verdict.code: verdict for verdict in judge(exit_)}
     codes = {check.CODE for check in FIRM_CHECKS}
     assert all(verdicts[code].ok for code in codes & set(verdicts))
     assert "min_hold" in verdicts
-    refused = [c for c in FIRM_CHECKS if not (c.run(proposal(EVERYTHING, firm=AGAINST)) or _OK).ok]
+    added = proposal(account=account, firm=AGAINST)
+    refused = [c for c in FIRM_CHECKS if not (c.run(added) or _OK).ok]
     assert len(refused) == len(FIRM_CHECKS) - 2, "an entry is refused by all but what only tells"
 
 
@@ -175,6 +182,37 @@ def test_nothing_is_opened_in_a_flat_span() -> None:
     free = flat_window.run(proposal(firm(flat=FlatRule())))
     assert free is not None
     assert free.ok
+
+
+# --- whose signals ------------------------------------------------------------------------------
+
+COPIED = {"copied": "source tips, whose signals are Bob's"}
+
+
+@pytest.mark.parametrize(
+    ("word", "mode", "others", "ok"),
+    [
+        ("prohibited", AccountMode.LIVE, True, False),
+        ("unknown", AccountMode.LIVE, True, False),
+        ("allowed", AccountMode.LIVE, True, True),
+        ("prohibited", AccountMode.PAPER, True, None),
+        ("prohibited", AccountMode.SHADOW, True, None),
+        ("prohibited", AccountMode.LIVE, False, None),
+    ],
+)
+def test_another_owners_signals_open_nothing_live(
+    word: Any, mode: AccountMode, others: bool, ok: bool | None
+) -> None:
+    """Unless the firm permits it; what nobody knows is no permission, and paper is free."""
+    programme = firm(conduct=Conduct(copying_others=word))
+    account = spec(programme, mode=mode, others={"tips": "Bob"} if others else {})
+    verdict = copying.run(proposal(account=account, firm=COPIED))
+    assert (verdict and verdict.ok) is ok
+    if ok is False:
+        assert verdict is not None and "source tips, whose signals are Bob's" in verdict.text
+        assert f'"{word}"' in verdict.text
+    own = copying.run(proposal(account=account))
+    assert own is None or own.ok
 
 
 # --- stops and sizes ----------------------------------------------------------------------------

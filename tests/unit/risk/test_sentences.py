@@ -505,7 +505,8 @@ CASES: list[Case] = [
 OF_THE_FIRM = {
     "firm_policy", "flat_window", "news_blackout", "news_straddle", "stop_attached",
     "programme_size", "worst_loss", "daily_loss", "max_drawdown", "requests_per_day",
-    "fills_per_day", "hedging", "min_hold", "consistency", "allocation",
+    "fills_per_day", "hedging", "min_hold", "consistency", "allocation", "risk_per_idea",
+    "copies_others",
 }  # fmt: skip
 """Checks of a programme, whose words are held with the programmes."""
 
