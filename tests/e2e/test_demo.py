@@ -132,12 +132,21 @@ def test_a_written_configuration_runs_at_a_broker_of_its_own(tmp_path: Path) -> 
         assert broker.interrupt() == 0
 
 
-def test_the_paper_broker_ends_with_the_demonstration(tmp_path: Path) -> None:
-    """A killed demonstration leaves no broker behind: its port is free again."""
-    broker_port = free_port()
-    with Demo(tmp_path, free_port(), broker_port) as demo:
+def test_a_killed_demonstration_can_still_be_flattened(tmp_path: Path) -> None:
+    """Its broker stays for the guardian, as a real one would, and makes room for the next start."""
+    ports = free_port(), free_port()
+    with Demo(tmp_path, *ports) as demo:
+        body = {"strategy": "index", "ticker": "US500", "action": "buy", "stop_loss_percent": 0.3}
+        assert post(demo.webhook, body)[0] == 200
+        until(lambda: bascule(tmp_path, "positions", "--json").json()["nets"], "a position")
         demo.kill()
-    probe = f"import socket; socket.create_connection(('127.0.0.1', {broker_port}), 1)"
+    killed = bascule(tmp_path, "kill")
+    assert killed.code == 0 and killed.out.count("is flat by its venue's word") == 3
+    with Demo(tmp_path, *ports) as again:
+        assert bascule(tmp_path, "arm", "--typed", "all").code == 0
+        assert bascule(tmp_path, "positions", "--json").json()["nets"] == []
+        assert again.interrupt() == 0
+    probe = f"import socket; socket.create_connection(('127.0.0.1', {ports[1]}), 1)"
 
     def gone() -> bool:
         done = subprocess.run([sys.executable, "-c", probe], capture_output=True, check=False)

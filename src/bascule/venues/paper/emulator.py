@@ -23,8 +23,8 @@ from bascule.venues.paper.emulator_settings import PaperSettings, read_file, rea
 
 BROKEN = 71
 """Exit code when the broker met its own bug, or its ledger could not be written."""
-LINGER_S = 60.0
-"""How long a broker whose parent died stays without anybody connected."""
+LINGER_S, LINGER_ALONE_S = 600.0, 10.0
+"""How long a broker whose parent died stays, and without anybody connected."""
 LOOK_S = 0.1
 
 
@@ -103,11 +103,16 @@ async def _serve(
 
 
 def _linger(server: Server, ready_file: Path | None) -> None:
-    """Wait as long as somebody is connected and no other broker is to take this one's place."""
-    left = LINGER_S
-    while left > 0 and (ready_file is None or ready_file.exists()):
+    """Wait a while for who is connected, until another broker is to take this one's place."""
+    ends = time.monotonic() + LINGER_S
+    leaves = 0.0
+    while ready_file is None or ready_file.exists():
+        now = time.monotonic()
+        if server.links or not leaves:
+            leaves = now + LINGER_ALONE_S
+        if now >= min(ends, leaves):
+            return
         time.sleep(LOOK_S)
-        left = LINGER_S if server.links else left - LOOK_S
 
 
 def _fail(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
