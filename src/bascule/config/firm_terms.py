@@ -118,6 +118,18 @@ def _firm(name: str, account: Mapping[str, Any], reading: Reading) -> Iterator[P
             what=f'"{firm}" is another firm than that of the programme',
             allowed=f'"{reading.programme.firm}", or leave it out',
         )
+    cap = reading.programme.conduct.max_requests_per_day
+    buffers = account.get("buffers")
+    kept = buffers.get("request_reserve") if isinstance(buffers, Mapping) else None
+    reserve = kept if isinstance(kept, int) else BufferSettings().request_reserve
+    if cap is not None and reserve >= cap:
+        yield Problem(
+            code="bad_value",
+            key=("accounts", name, "buffers", "request_reserve"),
+            what=f"{reserve} requests are kept of the {cap} that the firm permits a day, so no"
+            " entry could ever leave",
+            allowed=f"a number below {cap}",
+        )
 
 
 def _number(value: object) -> Decimal | None:

@@ -19,6 +19,7 @@ def references(table: Plain) -> Iterator[Problem]:
     """Find names that stand for nothing, and tables that contradict each other."""
     yield from _venues(table)
     yield from _accounts(table)
+    yield from _reserves(table)
     yield from _sources(table)
     yield from _routes(table)
     yield from _guardian(table)
@@ -75,6 +76,33 @@ def _accounts(table: Plain) -> Iterator[Problem]:
                     what=f'"{owner}" is another owner than "{first_owner}" of account'
                     f" {owners[first_owner]}: one installation serves one owner",
                 )
+
+
+def _reserves(table: Plain) -> Iterator[Problem]:
+    """Find budgets of messages of which a reserve that stands in another table leaves nothing."""
+    common = table.get("risk")
+    shared = common if isinstance(common, Mapping) else {}
+    for name, account in _tables(table, "accounts"):
+        own = account.get("limits")
+        if not isinstance(own, Mapping):
+            continue
+        of_both = {**shared, **own}
+        budget, reserve = of_both.get("messages_per_day"), of_both.get("message_reserve")
+        here = [key for key in ("message_reserve", "messages_per_day") if key in own]
+        if (
+            len(here) == 1
+            and isinstance(budget, int)
+            and isinstance(reserve, int)
+            and (reserve >= budget)
+        ):
+            key = here[0]
+            yield Problem(
+                code="bad_value",
+                key=("accounts", name, "limits", key),
+                what=f"{reserve} messages are kept of {budget} a day, so no entry could ever leave;"
+                " what an account does not set is taken from [risk]",
+                allowed=f"a reserve below {budget}",
+            )
 
 
 def _sources(table: Plain) -> Iterator[Problem]:

@@ -106,6 +106,8 @@ WRONG: list[tuple[dict[str, str], str, str]] = [
     ({"policy": 'policy = "maybe"'}, "accounts.a.permission.policy", "silent"),
     ({"policy": 'policy = "no"\n[accounts.a.buffers]\nblock_at = 95\n[accounts.a.x]'},
      "buffers.block_at", "above flatten_at"),
+    ({"policy": 'policy = "no"\n[accounts.a.buffers]\nrequest_reserve = 2000\n[accounts.a.x]'},
+     "accounts.a.buffers.request_reserve", "no entry could ever leave"),
 ]  # fmt: skip
 
 

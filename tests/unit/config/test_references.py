@@ -109,3 +109,22 @@ def test_a_client_certificate_needs_a_proxy_that_verifies_it(trusted: list[str] 
     server = {} if trusted is None else {"server": {"trusted_proxies": trusted}}
     expected = [] if trusted else ["no_trusted_proxy"]
     assert codes(table(sources={"s": source, "t": {"kind": "webhook"}}, **server)) == expected
+
+
+RESERVES = [
+    ({"messages_per_day": 300}, {"message_reserve": 300}, ["bad_value"]),
+    ({"messages_per_day": 300}, {"message_reserve": 299}, []),
+    ({"message_reserve": 500}, {"messages_per_day": 400}, ["bad_value"]),
+    ({"message_reserve": 500}, {"messages_per_day": 600}, []),
+    ({"message_reserve": 500}, {}, []),
+    ({}, {"message_reserve": 500}, []),
+]
+
+
+@pytest.mark.parametrize(("common", "own", "found"), RESERVES)
+def test_a_reserve_of_one_table_leaves_room_in_the_budget_of_another(
+    common: Table, own: Table, found: list[str]
+) -> None:
+    """An account's limits are its own where it sets them and those of [risk] elsewhere."""
+    account = {"venue": "v", "login": "1", "limits": own}
+    assert codes(table(risk=common, accounts={"a": account})) == found
