@@ -46,18 +46,18 @@ class Floor(Market):
                 venue_order_id=request.venue_order_id or VenueOrderId(""),
                 venue_symbol=order.venue_symbol,
                 side=order.side,
-                at=self._now(),
+                at=self.now(),
                 cl_ord_id=order.cl_ord_id,
                 request_id=request.request_id,
                 order_qty=quantity,
                 price=price,
             )
         )
-        return Accepted(request.venue_order_id, self._now())
+        return Accepted(request.venue_order_id, self.now())
 
     def go_on_from(self, before: "Floor") -> None:
         """Be the venue that an earlier engine traded at."""
-        self._held, self._fills, self._count = before._held, before._fills, before._count
+        self.held, self.fills, self._count = before.held, before.fills, before._count
 
     def fill(self) -> None:
         """Fill everything that rests."""
@@ -88,10 +88,16 @@ def desk_setup(directory: Path, floors: list[Floor], most: str, before: Floor | 
 
 
 def session(
-    name: str, port: int, *, role: FixRole = "orders", version: FixVersion = "FIX.4.4", **more: Any
+    name: str,
+    port: int,
+    *,
+    role: FixRole = "orders",
+    version: FixVersion = "FIX.4.4",
+    terms: dict[str, Any] | None = None,
+    **more: Any,
 ) -> Source:
     """A source of kind fix whose client is called as it is, in capitals."""
-    terms = FixTerms(
+    made = FixTerms(
         version=version,
         host="127.0.0.1",
         port=port,
@@ -101,9 +107,10 @@ def session(
         username="",
         password=PASSWORD,
         accounts=("one", "two") if role == "drop_copy" else (),
+        **(terms or {}),
     )
     strategy = "fx" if role == "orders" else ""
-    return Source(name=name, fix=terms, strategy=strategy, rate=Rate(6_000, 500), **more)
+    return Source(name=name, fix=made, strategy=strategy, rate=Rate(6_000, 500), **more)
 
 
 class Desk:

@@ -25,8 +25,6 @@ from bascule.model.enums import (
     AccountMode,
     ExecType,
     InstrumentKind,
-    OrdStatus,
-    PositionMode,
     Side,
 )
 from bascule.model.ids import (
@@ -44,7 +42,6 @@ from bascule.model.instrument import Listing, Quote
 from bascule.model.intent import ClosePosition, Intent, PlaceOrder, Receipt, Signal
 from bascule.model.order import (
     Accepted,
-    AccountSnapshot,
     CancelOrder,
     ExecutionReport,
     NewOrder,
@@ -53,54 +50,53 @@ from bascule.model.order import (
     ReplaceOrder,
     Unknown,
     VenueOrder,
-    VenuePosition,
 )
-from bascule.model.values import Currency, Instant
-from bascule.venues.kit.contract import (
-    FillsSnapshot,
-    KeyScope,
-    LinkState,
-    OrdersSnapshot,
-    PositionsSnapshot,
-    VenueAccount,
-    VenueContext,
-)
+from bascule.model.values import Currency
+from bascule.venues.kit.contract import OrdersSnapshot, VenueContext
+from tests.unit.memory_venue import MemoryVenue
 
 TOKEN = "operator-token-of-the-test"
 ACCOUNTS = ("one", "two")
 STRATEGIES = ("fx", "swing")
 PRICE = Decimal("1.16000")
 ANSWER_S = 5.0
+LISTING = Listing(
+    symbol=Symbol("EURUSD"),
+    venue_symbol=VenueSymbol("EURUSD"),
+    kind=InstrumentKind.FX,
+    quote=Currency("USD"),
+    tick_size=Decimal("0.00001"),
+    multiplier=Decimal(100_000),
+    lot_step=Decimal("0.01"),
+    min_qty=Decimal("0.01"),
+    max_qty=Decimal(100),
+    session="simulated",
+)
 
 
-class Market:
+class Market(MemoryVenue):
     """A venue that fills at once, rests limits, and loses what it is told to lose."""
 
+    listing = LISTING
+    price = PRICE
+
     def __init__(self, context: VenueContext) -> None:
-        self.capabilities = Capabilities(reduce_only=True, absence_proof="never")
-        self.context = context
+        super().__init__(context, Capabilities(reduce_only=True, absence_proof="never"))
         self.lose = False
         self.deny = ""
         self.foreign = Decimal(0)
         self._working: dict[ClOrdID, NewOrder] = {}
-        self._held: dict[AccountId, Decimal] = {}
-        self._fills: list[ExecutionReport] = []
         self._count = 0
 
-    def _now(self) -> Instant:
-        return Instant(self.context.clock())
-
-    async def connect(self) -> None:
-        self.context.sink(LinkState(True, "connected", self._now()))
-
-    async def disconnect(self) -> None:
-        pass
+    def net(self, account: AccountId) -> Decimal:
+        """What fills added up to, and what somebody else holds there."""
+        return super().net(account) + self.foreign
 
     async def submit(self, order: NewOrder) -> Outcome:
         if self.deny:
-            return Refused("denied", "E7", self.deny, self._now())
+            return Refused("denied", "E7", self.deny, self.now())
         if self.lose:
-            return Unknown("timeout", self._now())
+            return Unknown("timeout", self.now())
         self._count += 1
         number = VenueOrderId(f"V{self._count}")
         self._tell(order, number, ExecType.NEW)
@@ -108,76 +104,28 @@ class Market:
             self._working[order.cl_ord_id] = order
         else:
             self._fill(order, number)
-        return Accepted(number, self._now())
-
-    async def submit_many(self, orders: Sequence[NewOrder]) -> Sequence[Outcome]:
-        return [await self.submit(order) for order in orders]
+        return Accepted(number, self.now())
 
     async def replace(self, request: ReplaceOrder) -> Outcome:
-        return Refused("unsupported", "", "no replace here", self._now())
+        return Refused("unsupported", "", "no replace here", self.now())
 
     async def cancel(self, request: CancelOrder) -> Outcome:
         order = self._working.pop(request.cl_ord_id, None)
         if order is None:
-            return Refused("unknown_order", "", "there is no such order", self._now())
+            return Refused("unknown_order", "", "there is no such order", self.now())
         self._tell(order, request.venue_order_id or VenueOrderId(""), ExecType.CANCELED)
-        return Accepted(request.venue_order_id, self._now())
+        return Accepted(request.venue_order_id, self.now())
 
     async def order_status(self, account: AccountId, cl_ord_id: ClOrdID) -> VenueOrder | None:
         return None
 
     async def open_orders(self, account: AccountId) -> OrdersSnapshot:
-        return OrdersSnapshot((), True, self._now())
-
-    async def positions(self, account: AccountId) -> PositionsSnapshot:
-        net = self._held.get(account, Decimal(0)) + self.foreign
-        held = VenuePosition(
-            account=account, venue_symbol=VenueSymbol("EURUSD"), quantity=net, avg_price=PRICE
-        )
-        return PositionsSnapshot((held,) if net else (), True, self._now())
-
-    async def fills_since(self, account: AccountId, since: Instant) -> FillsSnapshot:
-        own = tuple(fill for fill in self._fills if fill.account == account)
-        return FillsSnapshot(own, True, self._now())
-
-    async def account(self, account: AccountId) -> AccountSnapshot:
-        money = Decimal(10_000)
-        return AccountSnapshot(
-            account=account,
-            currency=Currency("USD"),
-            balance=money,
-            equity=money,
-            margin_used=Decimal(0),
-            free_margin=money,
-            at=self._now(),
-        )
-
-    async def identity(self, account: AccountId) -> VenueAccount:
-        return VenueAccount(account, "USD", PositionMode.NETTING, False)
-
-    async def instruments(self, account: AccountId) -> tuple[Listing, ...]:
-        return (
-            Listing(
-                symbol=Symbol("EURUSD"),
-                venue_symbol=VenueSymbol("EURUSD"),
-                kind=InstrumentKind.FX,
-                quote=Currency("USD"),
-                tick_size=Decimal("0.00001"),
-                multiplier=Decimal(100_000),
-                lot_step=Decimal("0.01"),
-                min_qty=Decimal("0.01"),
-                max_qty=Decimal(100),
-                session="simulated",
-            ),
-        )
+        return OrdersSnapshot((), True, self.now())
 
     async def subscribe(self, account: AccountId, symbols: Sequence[VenueSymbol]) -> None:
         self.context.sink(
-            Quote(VenueSymbol("EURUSD"), PRICE, PRICE + Decimal("0.0001"), self._now())
+            Quote(VenueSymbol("EURUSD"), PRICE, PRICE + Decimal("0.0001"), self.now())
         )
-
-    async def key_scope(self) -> KeyScope:
-        return KeyScope(trade=True, withdraw=False)
 
     def _tell(self, order: NewOrder, number: VenueOrderId, kind: ExecType) -> None:
         self._count += 1
@@ -189,30 +137,14 @@ class Market:
                 venue_order_id=number,
                 venue_symbol=order.venue_symbol,
                 side=order.side,
-                at=self._now(),
+                at=self.now(),
                 cl_ord_id=order.cl_ord_id,
             )
         )
 
     def _fill(self, order: NewOrder, number: VenueOrderId) -> None:
         self._count += 1
-        signed = order.quantity * order.side.sign
-        self._held[order.account] = self._held.get(order.account, Decimal(0)) + signed
-        fill = ExecutionReport(
-            account=order.account,
-            exec_id=ExecID(f"F{self._count}"),
-            exec_type=ExecType.TRADE,
-            venue_order_id=number,
-            venue_symbol=order.venue_symbol,
-            side=order.side,
-            at=self._now(),
-            cl_ord_id=order.cl_ord_id,
-            ord_status=OrdStatus.FILLED,
-            last_qty=order.quantity,
-            last_price=PRICE,
-        )
-        self._fills.append(fill)
-        self.context.sink(fill)
+        self.context.sink(self.filled(order, number, f"F{self._count}"))
 
 
 def setup_of(directory: Path, markets: list[Market]) -> Setup:

@@ -19,11 +19,10 @@ from bascule.model.account import (
     RouteLeg,
     SizingRule,
 )
-from bascule.model.enums import AccountMode, ExecType, InstrumentKind, OrdStatus, PositionMode, Side
+from bascule.model.enums import AccountMode, InstrumentKind, OrdStatus, Side
 from bascule.model.ids import (
     AccountId,
     ClOrdID,
-    ExecID,
     RouteId,
     StrategyId,
     Symbol,
@@ -35,26 +34,16 @@ from bascule.model.instrument import Listing
 from bascule.model.intent import Intent, PlaceOrder, Signal
 from bascule.model.order import (
     Accepted,
-    AccountSnapshot,
     CancelOrder,
-    ExecutionReport,
     NewOrder,
     Outcome,
     ReplaceOrder,
     Unknown,
     VenueOrder,
-    VenuePosition,
 )
 from bascule.model.values import SECOND, Currency, Instant
-from bascule.venues.kit.contract import (
-    FillsSnapshot,
-    KeyScope,
-    LinkState,
-    OrdersSnapshot,
-    PositionsSnapshot,
-    VenueAccount,
-    VenueContext,
-)
+from bascule.venues.kit.contract import OrdersSnapshot, VenueContext
+from tests.unit.memory_venue import MemoryVenue
 
 USD = Currency("USD")
 LISTING = Listing(
@@ -71,43 +60,32 @@ LISTING = Listing(
 )
 
 
-class FakeVenue:
+class FakeVenue(MemoryVenue):
     """Takes every order and fills nothing, unless told otherwise.
 
     ``answer`` is called with each new order and gives its outcome; ``book`` is what the venue
     shows under each id. ``seen`` has every order in the order of arrival.
     """
 
+    listing = LISTING
+    price = Decimal(100)
+
     def __init__(self, context: VenueContext) -> None:
-        self.context = context
-        self.capabilities = Capabilities(
-            reduce_only=True,
-            absence_proof="snapshots",
-            absence_snapshots=2,
-            absence_after_ns=SECOND // 20,
+        super().__init__(
+            context,
+            Capabilities(
+                reduce_only=True,
+                absence_proof="snapshots",
+                absence_snapshots=2,
+                absence_after_ns=SECOND // 20,
+            ),
         )
         self.seen: list[NewOrder] = []
         self.cancels: list[CancelOrder] = []
         self.replaces: list[ReplaceOrder] = []
         self.book: dict[ClOrdID, VenueOrder] = {}
-        self.fills: list[ExecutionReport] = []
-        self.held: dict[AccountId, Decimal] = {}
-        self.mode = PositionMode.NETTING
-        self.scope = KeyScope(True, False)
-        self.live = False
         self.answer: Any = None
         self.on_submit: Any = None
-
-    def now(self) -> Instant:
-        """The engine's clock."""
-        return Instant(self.context.clock())
-
-    async def connect(self) -> None:
-        """Come up at once."""
-        self.context.sink(LinkState(True, "logged on", self.now()))
-
-    async def disconnect(self) -> None:
-        """Go quietly."""
 
     async def submit(self, order: NewOrder) -> Outcome:
         """Note the order and answer as told."""
@@ -122,10 +100,6 @@ class FakeVenue:
         if isinstance(outcome, Accepted):
             self.show(order)
         return outcome
-
-    async def submit_many(self, orders: Sequence[NewOrder]) -> Sequence[Outcome]:
-        """The same for several."""
-        return [await self.submit(order) for order in orders]
 
     def show(self, order: NewOrder, status: OrdStatus = OrdStatus.WORKING) -> None:
         """Have the venue show an order from now on."""
@@ -144,21 +118,7 @@ class FakeVenue:
 
     def fill(self, order: NewOrder, exec_id: str, *, tell: bool = True) -> None:
         """Fill an order whole; ``tell`` False leaves the engine to find out."""
-        report = ExecutionReport(
-            account=order.account,
-            exec_id=ExecID(exec_id),
-            exec_type=ExecType.TRADE,
-            venue_order_id=VenueOrderId(f"v-{order.cl_ord_id}"),
-            venue_symbol=order.venue_symbol,
-            side=order.side,
-            at=self.now(),
-            cl_ord_id=order.cl_ord_id,
-            last_qty=order.quantity,
-            last_price=Decimal(100),
-        )
-        self.fills.append(report)
-        held = self.held.get(order.account, Decimal(0))
-        self.held[order.account] = held + order.quantity * order.side.sign
+        report = self.filled(order, VenueOrderId(f"v-{order.cl_ord_id}"), exec_id)
         self.show(order, OrdStatus.FILLED)
         if tell:
             self.context.sink(report)
@@ -186,51 +146,8 @@ class FakeVenue:
         )
         return OrdersSnapshot(shown, True, self.now())
 
-    async def positions(self, account: AccountId) -> PositionsSnapshot:
-        """Show what fills added up to."""
-        held = self.held.get(account)
-        shown = (
-            VenuePosition(
-                account=account,
-                venue_symbol=LISTING.venue_symbol,
-                quantity=held,
-                avg_price=Decimal(100),
-            ),
-        )
-        return PositionsSnapshot(shown if held else (), True, self.now())
-
-    async def fills_since(self, account: AccountId, since: Instant) -> FillsSnapshot:
-        """Show fills."""
-        found = tuple(f for f in self.fills if f.account == account and f.at >= since)
-        return FillsSnapshot(found, True, self.now())
-
-    async def account(self, account: AccountId) -> AccountSnapshot:
-        """A fixed purse."""
-        purse = Decimal(10_000)
-        return AccountSnapshot(
-            account=account,
-            currency=USD,
-            balance=purse,
-            equity=purse,
-            margin_used=Decimal(0),
-            free_margin=purse,
-            at=self.now(),
-        )
-
-    async def identity(self, account: AccountId) -> VenueAccount:
-        """Say who it is."""
-        return VenueAccount(account, "USD", self.mode, self.live)
-
-    async def instruments(self, account: AccountId) -> tuple[Listing, ...]:
-        """One contract."""
-        return (LISTING,)
-
     async def subscribe(self, account: AccountId, symbols: Sequence[VenueSymbol]) -> None:
         """No quotes."""
-
-    async def key_scope(self) -> KeyScope:
-        """As told."""
-        return self.scope
 
 
 def unknown(order: NewOrder) -> Outcome:
