@@ -48,8 +48,6 @@ def decide(state: State, settings: Settings, market: Market, given: inp.Input) -
 
 
 def _signal(turn: Turn, given: inp.SignalReceived) -> None:
-    if turn.market.watches:
-        loss_watch.before_signal(turn)
     plan_signal(turn, given.signal)
 
 

@@ -29,7 +29,7 @@ from bascule.execution.state import (
 )
 from bascule.model import event as ev
 from bascule.model.enums import ENDED, ExecType, OrdStatus, OrdType, Side
-from bascule.model.ids import ClOrdID, ExecID
+from bascule.model.ids import MANUAL_BOOK, ClOrdID, ExecID, VenueSymbol
 from bascule.model.values import MINUTE, text
 
 NEVER_THERE = ("absent", "resolved_by_hand")
@@ -276,10 +276,15 @@ def _counted(account: AccountState, exec_id: ExecID, cl_ord_id: ClOrdID) -> None
 def uncounted(account: AccountState, event: ev.ReportIgnored | ev.ForeignFill) -> None:
     """Know the exec ids of a fill of no order of ours, or of one that is not to be counted.
 
-    A bust may overtake its fill, which then never was.
+    A bust may overtake its fill, which then never was. What a hand's trade cost is the manual
+    book's, whatever book it closed.
     """
     if isinstance(event, ev.ForeignFill):
         _counted(account, event.exec_id, ClOrdID(""))
+        if event.commission:
+            venue_symbol = VenueSymbol(event.symbol)
+            manual = book_of(account, MANUAL_BOOK, event.symbol, venue_symbol)
+            manual.commission += event.commission
         return
     report = event.report
     if report.exec_type is ExecType.TRADE or report.exec_type is ExecType.TRADE_CANCEL:

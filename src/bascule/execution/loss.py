@@ -17,12 +17,14 @@ from hashlib import sha256
 import msgspec
 from msgspec import Struct
 
+from bascule.execution.inputs import Looked
 from bascule.execution.limits import account_limits
 from bascule.execution.loss_state import Booked, Watch
 from bascule.execution.state import AccountState, Book
 from bascule.execution.turn import Turn
 from bascule.model.account import AccountSpec, RiskLimits
 from bascule.model.event import ForeignFill, OrderFilled
+from bascule.model.ids import Symbol
 from bascule.model.instrument import Listing
 from bascule.model.order import AccountSnapshot
 from bascule.model.programme import Clock, DailyLoss, Limit, MaxLoss, Programme, Trail
@@ -31,7 +33,7 @@ from bascule.reference import sessions
 from bascule.reference.currency import NoRate, rate
 from bascule.risk.loss import STALE_AFTER, Loss
 from bascule.risk.programmes.clock import UNKNOWN
-from bascule.risk.programmes.ledger import Caps, Levels, next_reset, rooms
+from bascule.risk.programmes.ledger import Caps, Levels, Room, next_reset, rooms
 
 _RATE_MAX_AGE = 5 * MINUTE
 _OWN = "own limits"
@@ -68,6 +70,7 @@ def watch_of(turn: Turn, account: AccountState, spec: AccountSpec) -> Watch | No
         fresh.ledger, fresh.snapshot, fresh.offset = known.ledger, known.snapshot, known.offset
         fresh.gained, fresh.counted, fresh.told = known.gained, known.counted, known.told
         fresh.before, fresh.unheard = known.before, known.unheard
+        fresh.basis, fresh.apart = known.basis, known.apart
     turn.market.watches[account.id] = fresh
     return fresh
 
@@ -132,17 +135,31 @@ def _key(rules: Programme) -> str:
 
 
 def take_snapshot(
-    turn: Turn, account: AccountState, watch: Watch, snapshot: AccountSnapshot
+    turn: Turn,
+    account: AccountState,
+    watch: Watch,
+    snapshot: AccountSnapshot,
+    look: Looked | None = None,
 ) -> None:
-    """Start anew from the venue's word, unless a fill that we have counted is younger."""
+    """Start anew from the venue's word, unless a fill that we have counted is younger.
+
+    A ``look`` has told every fill and position along with it; a word by itself may have overtaken
+    a fill. A balance that no fill explains is asked after.
+    """
     known = watch.snapshot
     if snapshot.at < account.last_fill_at or (known is not None and snapshot.at < known.at):
         return
     watch.unheard = ZERO
-    if known is not None:
+    if known is not None and (look is None or not look.complete):
         expected = _by_prices(turn, account, watch, known)
         if not expected.unknown:
             watch.unheard = snapshot.balance - expected.balance
+    if watch.unheard:
+        turn.market.looks.setdefault(account.id, "the venue's balance is not what fills make it")
+        if watch.basis or _shared(account):
+            return  # it reckons results of a shared position in its own way: the look will tell
+    if look is not None:
+        _compare_costs(turn, account, watch, look)
     watch.before = min(watch.offset, ZERO)
     watch.snapshot = snapshot
     watch.gained = watch.offset = ZERO
@@ -152,8 +169,60 @@ def take_snapshot(
     watch.counted = dict(watch.told)
     ours = _by_prices(turn, account, watch, snapshot)
     if not ours.unknown:
-        # A loss in its balance may be that of a position which to us is still open: not twice.
-        watch.offset = min(snapshot.equity - ours.equity, max(-watch.unheard, ZERO))
+        watch.offset = _apart(watch, snapshot, ours)
+
+
+def _apart(watch: Watch, snapshot: AccountSnapshot, ours: Marked) -> Decimal:
+    """Give what to add to our equity for what the venue knows beyond our prices.
+
+    A result in its balance may be that of a position which to us is still open: not twice. Else it
+    counts only as far as it is lower than ours, by prices of one instant or twice in a row: once
+    it may just have heard of a price before us, and that move is not to be counted twice.
+    """
+    difference, before = snapshot.equity - ours.equity, watch.apart
+    watch.apart = difference
+    if watch.unheard:
+        return min(max(difference, min(-watch.unheard, ZERO)), max(-watch.unheard, ZERO))
+    if ours.newest is not None and ours.newest != snapshot.at:
+        difference = max(difference, before)
+    return min(difference, ZERO)
+
+
+def _shared(account: AccountState) -> bool:
+    """Whether more than one book, or position, holds one contract."""
+    held = [book.symbol for book in account.books.values() if book.quantity or book.lots]
+    return len(set(held)) < len(held) or any(
+        len(book.lots) >= _BOTH for book in account.books.values()
+    )
+
+
+def _compare_costs(turn: Turn, account: AccountState, watch: Watch, look: Looked) -> None:
+    """Learn by how much the venue's costs of what is held differ from those of our books.
+
+    Books of one contract have prices of their own, of which the venue that nets them makes one; so
+    what is open to one is realised to the other. Their sum is the same, whatever the price.
+    """
+    names = turn.settings.symbols.get(account.id, {})
+    costs: dict[Symbol, Decimal] = {}
+    held: dict[Symbol, Decimal] = {}
+    for one in look.positions:
+        symbol = names.get(one.venue_symbol)
+        if symbol is None or not one.avg_price:
+            return
+        costs[symbol] = costs.get(symbol, ZERO) - one.avg_price * one.quantity
+        held[symbol] = held.get(symbol, ZERO) - one.quantity
+    for book in account.books.values():
+        costs[book.symbol] = costs.get(book.symbol, ZERO) + book.avg_price * book.quantity
+        held[book.symbol] = held.get(book.symbol, ZERO) + book.quantity
+    if any(held.values()):
+        return  # something has traded between its answers
+    basis = ZERO
+    for name, cost in costs.items():
+        unit = unit_of(turn, watch.spec, turn.listing(account.id, name)) if cost else ZERO
+        if unit is None:
+            return
+        basis += cost * unit
+    watch.basis = basis
 
 
 def mark(turn: Turn, account: AccountState, watch: Watch) -> Marked | None:
@@ -202,10 +271,10 @@ def _by_prices(turn: Turn, account: AccountState, watch: Watch, told: AccountSna
                 oldest = quote.at
     if late:
         # The difference at the snapshot was reckoned with what these fills have changed.
-        apart = min(told.equity - told.balance - sum(late) - floating, ZERO)
+        apart = min(told.equity - told.balance - sum(late) - floating - watch.basis, ZERO)
         watch.offset = apart if newest is None else min(apart, watch.before)
     balance = told.balance + watch.gained
-    return Marked(balance, balance + floating + watch.offset, oldest, newest)
+    return Marked(balance, balance + floating + watch.basis + watch.offset, oldest, newest)
 
 
 def _hedged(book: Book) -> Decimal:
@@ -285,10 +354,14 @@ def loss_of(turn: Turn, account: AccountState, spec: AccountSpec) -> Loss | None
     unknown = marked.unknown
     if age > STALE_AFTER:
         unknown = f"the last price of what is held is {age // 1_000_000_000} s old"
-    now = msgspec.structs.replace(ledger, equity=marked.equity)
+    if watch.floors is None or watch.floors[0] is not ledger:
+        watch.floors = (ledger, rooms(watch.rules, ledger, watch.levels.caps))
+    equity = marked.equity
     return Loss(
-        equity=marked.equity,
-        rooms=rooms(watch.rules, now, watch.levels.caps),
+        equity=equity,
+        rooms=tuple(
+            Room(one.rule, one.floor, one.allowance, equity - one.floor) for one in watch.floors[1]
+        ),
         block_percent=shares["block"],
         flatten_percent=shares["flatten"],
         failed=ledger.failed if spec.programme is not None else (),

@@ -27,9 +27,11 @@ class Watch(Struct):
     the moment; ``told`` is where each book stood at the snapshot, ``counted`` up to where its
     results are in ``gained``. ``offset`` is how much lower the venue's equity was than ours at the
     snapshot, and ``before`` at the one before it. ``unheard`` is what the venue's balance then held
-    beyond ours: results whose fills we had not heard of. Equity within ``calm`` changes nothing
-    else. ``spec`` and ``limits`` are what the rules were made from. ``swept_at`` is when it was
-    last closed by the watch, ``sweeps`` how often in a row since.
+    beyond ours: results whose fills we had not heard of. ``basis`` is what the venue has realised
+    of what to our books is open, since books of one contract have prices of their own, and
+    ``apart`` how the venue's equity differed from ours at the snapshot. Equity within ``calm``
+    changes nothing else. ``spec`` and ``limits`` are what the rules were made from. ``swept_at`` is
+    when it was last closed by the watch, ``sweeps`` how often in a row since.
     """
 
     rules: Programme
@@ -45,6 +47,8 @@ class Watch(Struct):
     offset: Decimal = ZERO
     before: Decimal = ZERO
     unheard: Decimal = ZERO
+    basis: Decimal = ZERO
+    apart: Decimal = ZERO
     calm: tuple[Decimal, Decimal] | None = None
     swept_at: Instant = Instant(0)
     sweeps: int = 0

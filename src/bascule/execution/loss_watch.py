@@ -75,7 +75,7 @@ def after(turn: Turn, given: inp.Input) -> None:
     elif isinstance(given, inp.MoneyReceived):
         _on_account(turn, given.snapshot.account, given.snapshot)
     elif isinstance(given, inp.Looked):
-        _on_account(turn, given.account, given.money)
+        _on_account(turn, given.account, given.money, given)
     elif isinstance(given, inp.ReportReceived):
         _on_account(turn, given.report.account)
 
@@ -182,7 +182,12 @@ def _on_quote(turn: Turn, name: AccountId, venue_symbol: VenueSymbol) -> None:
         _look(turn, account, watch, by_price=True)
 
 
-def _on_account(turn: Turn, name: AccountId, money: AccountSnapshot | None = None) -> None:
+def _on_account(
+    turn: Turn,
+    name: AccountId,
+    money: AccountSnapshot | None = None,
+    look: inp.Looked | None = None,
+) -> None:
     account, spec = turn.state.accounts.get(name), turn.settings.accounts.get(name)
     if account is None or spec is None:
         return
@@ -190,7 +195,7 @@ def _on_account(turn: Turn, name: AccountId, money: AccountSnapshot | None = Non
     if watch is None:
         return
     if money is not None:
-        take_snapshot(turn, account, watch, money)
+        take_snapshot(turn, account, watch, money, look)
     _look(turn, account, watch)
 
 

@@ -128,6 +128,20 @@ def _in_doubt(draft: Draft) -> Decimal:
     )
 
 
+def _flattens(draft: Draft) -> bool:
+    """Whether the draft is part of a sweep that closes books which stand against each other."""
+    return (
+        draft.leg == "x"
+        and _stood_against(draft)
+        and not _in_doubt(draft)
+        and all(
+            book.closing == draft.signal
+            for book in draft.account.books.values()
+            if book.symbol == draft.listing.symbol and book.quantity
+        )
+    )
+
+
 def _stood_against(draft: Draft) -> bool:
     """Whether another book of the contract stands against the one that the draft closes."""
     return draft.position_id is None and any(
@@ -213,6 +227,7 @@ def propose(turn: Turn, draft: Draft, *, replacing: Order | None = None) -> Prop
         stop_price=draft.stop_price,
         has_stop_loss=draft.bracket is not None and draft.bracket.stop_loss is not None,
         reconciled=account.reconciled,
+        flattening=not reducing and _flattens(draft),
         drift=account.drift.get(listing.symbol) or next(iter(account.drift.values()), ""),
         last_same_signal=last.signal if last is not None else "",
         last_same_at=last.at if last is not None else Instant(0),

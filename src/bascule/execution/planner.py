@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+from bascule.execution.loss_watch import before_signal
 from bascule.execution.plan_change import plan_cancel, plan_modify, plan_protection
 from bascule.execution.plan_entry import plan_place
 from bascule.execution.plan_exit import plan_close, plan_flatten
@@ -75,6 +76,9 @@ def plan_signal(turn: Turn, signal: Signal) -> None:
         _refuse(turn, name, signal, *refusal)
         return
     _accept(turn, name, signal, strategy)
+    if turn.market.watches:
+        # After the answer, which is the first event of a signal's decision.
+        before_signal(turn)
     deadline = Instant(max(fired + max_age, turn.at))
     for index, intent in enumerate(signal.intents):
         if isinstance(intent, StopTrading):

@@ -68,26 +68,33 @@ def clear(
                 )
     if not close:
         return
-    for book in list(account.books.values()):
-        if strategy is not None and book.strategy != strategy:
-            continue
-        if symbols is None or symbols(book.symbol):
-            _close(turn, account, book, signal, sizing)
+    closing = [
+        book
+        for book in account.books.values()
+        if (strategy is None or book.strategy == strategy)
+        and (symbols is None or symbols(book.symbol))
+        and (book.quantity or book.lots or book.open_buy or book.open_sell)
+        and turn.listing(account.id, book.symbol) is not None
+    ]
+    # All are marked before any is closed: books that stand against each other go together.
+    for book in closing:
+        turn.emit(
+            BookClosing(
+                at=turn.at,
+                account=account.id,
+                strategy=book.strategy,
+                symbol=book.symbol,
+                signal=signal,
+            )
+        )
+    for book in closing:
+        _close(turn, account, book, signal, sizing)
 
 
 def _close(turn: Turn, account: AccountState, book: Book, signal: SignalId, sizing: str) -> None:
     listing = turn.listing(account.id, book.symbol)
-    if listing is None or not (book.quantity or book.lots or book.open_buy or book.open_sell):
+    if listing is None:
         return
-    turn.emit(
-        BookClosing(
-            at=turn.at,
-            account=account.id,
-            strategy=book.strategy,
-            symbol=book.symbol,
-            signal=signal,
-        )
-    )
     spec = turn.settings.accounts[account.id]
     if on_both_sides(book):
         close_positions(turn, account, spec, book, listing, signal=signal)

@@ -200,7 +200,8 @@ class Proposal(Struct, kw_only=True):
     ``long`` and ``short`` (unsigned) what its books hold on either side; ``book`` is the
     strategy's own. ``open_buy`` and ``open_sell`` sum what working, in-flight and in-doubt entries
     can still fill, a replace at the larger of old and new. ``reducing`` is True only when the
-    order is proven to reduce the account, ``closing`` when it closes (or protects) its own book.
+    order is proven to reduce the account, ``closing`` when it closes (or protects) its own book,
+    ``flattening`` when it is part of what closes every book of the contract.
     ``limits`` are the account's as tightened by the strategy's. ``around`` is read by the checks
     that need more; it is None only where no such check is asked.
     """
@@ -223,6 +224,7 @@ class Proposal(Struct, kw_only=True):
     around: Around
     strategy: StrategyId = StrategyId("")
     closing: bool = False
+    flattening: bool = False
     long: Decimal = ZERO
     short: Decimal = ZERO
     stop: StopInForce | None = None

@@ -1,4 +1,4 @@
-"""A stop in force: halt and lock refuse what is not proven to reduce, freeze refuses everything."""
+"""A stop in force: halt and lock let out what reduces or flattens, freeze lets out nothing."""
 
 from bascule.model.enums import StopMode
 from bascule.model.event import Verdict
@@ -9,9 +9,15 @@ _PASS = Verdict(CODE, True)
 
 
 def run(proposal: Proposal) -> Verdict:
-    """Refuse when a stop covers the account, strategy, firm or venue."""
+    """Refuse when a stop covers the account, strategy, firm or venue.
+
+    Under a halt or a lock passes what is proven to reduce, and what closes every book of the
+    contract at once: of two books that stand against each other, no close reduces by itself.
+    """
     stop = proposal.stop
-    if stop is None or (proposal.reducing and stop.mode is not StopMode.FREEZE):
+    if stop is None:
+        return _PASS
+    if (proposal.reducing or proposal.flattening) and stop.mode is not StopMode.FREEZE:
         return _PASS
     return Verdict(
         CODE,

@@ -1,0 +1,201 @@
+"""Bugs in how money is reckoned that the simulator found, each in its smallest form."""
+
+from decimal import Decimal as D
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from bascule.engine.owner import receipt_of
+from bascule.execution import inputs as inp
+from bascule.execution.state import dump
+from bascule.model.enums import PositionMode, Side, StopMode
+from bascule.model.event import LedgerMoved, OrderRefused, OrderRequested, SignalAccepted, StopSet
+from bascule.model.ids import MANUAL_BOOK
+from bascule.model.intent import ClosePosition
+from bascule.model.order import AccountSnapshot
+from bascule.model.values import MINUTE, SECOND, Instant
+from tests.unit.execution.harness import EURUSD, Bench, every
+from tests.unit.execution.test_loss_watch import MIDNIGHT, ROOMY_RULES, bench, buy, loss
+
+
+def looked(made: Bench, balance: Any, equity: Any, cost: str = "") -> None:
+    """Look at the venue, which tells its money too, and at what cost it holds what it nets."""
+    money = AccountSnapshot(
+        account="a",
+        currency="USD",
+        balance=D(str(balance)),
+        equity=D(str(equity)),
+        margin_used=D(0),
+        free_margin=D(str(equity)),
+        at=Instant(made.at),
+    )
+    more = {}
+    if cost:
+        shown = made.venue.positions("a")
+        more["positions"] = tuple(replace(one, avg_price=D(cost)) for one in shown)
+    made.look(money=money, **more)
+
+
+def test_a_signal_that_a_reset_comes_before_is_answered_as_what_it_is() -> None:
+    """The day's reset is made up for in the same decision.
+
+    Before, the sender was told that the engine was stopping, and the signal was acted on.
+    """
+    made = bench(held=0)
+    made.at = MIDNIGHT + SECOND
+    events = made.say(buy(stop="1.0990"))
+    assert every(events, LedgerMoved)
+    assert isinstance(events[0], SignalAccepted)
+    assert receipt_of(events).status == "accepted"
+
+
+def test_what_a_hands_trade_cost_is_lost_too() -> None:
+    """The commission of a fill of no order of ours. Before, no reckoning knew of it."""
+    made = bench(ROOMY_RULES, held=0)
+    report = made.venue.by_hand("a", Side.BUY, 1, told=False)
+    made.feed(inp.ReportReceived(Instant(made.at), replace(report, commission=D(7))))
+    made.quote("1.1000")
+    assert loss(made).equity == 99_993
+    assert made.state.accounts["a"].books[f"{MANUAL_BOOK}|{EURUSD}"].commission == 7
+    assert made.replay() == dump(made.state)
+
+
+def test_an_opening_costs_the_spread_before_the_next_price() -> None:
+    """The venue's money is younger than any price, and the fill younger than that.
+
+    Before, an opening without a commission left the account at what it had been worth.
+    """
+    made = bench(ROOMY_RULES, held=0)
+    made.quote("1.0999", "1.1000")
+    made.at += SECOND
+    made.money(100_000)
+    made.at += SECOND
+    made.venue.at = Instant(made.at)
+    made.say(buy(2))
+    made.settle()
+    assert loss(made).equity == 99_980
+
+
+def test_what_stands_on_both_sides_costs_its_spread() -> None:
+    """A long and a short of one book on a hedging account can be closed at the spread alone."""
+    made = bench(ROOMY_RULES, held=0, position_mode=PositionMode.HEDGING)
+    made.venue.hedges = True
+    for side in (Side.BUY, Side.SELL):
+        made.venue.by_hand("a", side, 1)
+        made.settle()
+    made.quote("1.0999", "1.1001")
+    assert loss(made).equity == 99_980
+
+
+def enter(made: Bench, strategy: str, side: Side, quantity: int, price: str = "1.1000") -> None:
+    """Have a strategy enter at a price, with a stop that is far away."""
+    made.at += SECOND
+    made.venue.at = Instant(made.at)
+    made.venue.price = D(price)
+    made.quote(price)
+    stop = "1.0500" if side is Side.BUY else "1.2500"
+    assert every(made.say(buy(quantity, stop, side=side), strategy=strategy), OrderRequested)
+    made.settle()
+
+
+def against(made: Bench) -> None:
+    """Have two strategies hold against each other on one account that nets them: 3 and -1."""
+    enter(made, "s", Side.BUY, 3)
+    enter(made, "t", Side.SELL, 1)
+    assert made.net() == 2
+
+
+@pytest.mark.parametrize("mode", (StopMode.HALT, StopMode.LOCK))
+def test_a_stop_lets_all_books_be_closed_together(mode: StopMode) -> None:
+    """No close of two books that stand against each other reduces by itself.
+
+    Before, a halt or the lock of the loss watch kept both open: the losing position stayed.
+    """
+    made = Bench(route={"pyramiding": 9})
+    made.quote("1.1000")
+    against(made)
+    now = Instant(made.at)
+    made.feed(inp.StopAsked(now, "account:a", mode, "ada", "enough"))
+    alone = made.say(ClosePosition(symbol=EURUSD), strategy="s")
+    assert every(alone, OrderRefused), "alone it would leave the other book's position"
+    made.feed(inp.SweepAsked(now, "account:a", True, "ada", "out"))
+    made.settle()
+    assert made.net() == 0
+    assert not any(book.quantity for book in made.state.accounts["a"].books.values())
+
+
+def test_a_freeze_keeps_even_that() -> None:
+    """Nothing at all leaves under a freeze."""
+    made = Bench(route={"pyramiding": 9})
+    made.quote("1.1000")
+    against(made)
+    made.feed(inp.StopAsked(Instant(made.at), "account:a", StopMode.FREEZE, "ada", "wait"))
+    assert not every(
+        made.feed(inp.SweepAsked(Instant(made.at), "account:a", True, "ada", "out")), OrderRequested
+    )
+
+
+def test_a_fee_gives_no_room() -> None:
+    """A look shows a fee and a price that has not been heard yet.
+
+    Before, the fee was taken for the loss of a fill on its way, and the move counted twice.
+    """
+    made = bench(ROOMY_RULES)
+    made.at += SECOND
+    looked(made, 99_900, 100_900)
+    made.at += SECOND
+    made.quote("1.1010")
+    assert loss(made).equity == 100_900
+
+
+def test_a_move_while_nobody_listened_is_lost_once() -> None:
+    """The venue's word comes before the price that it was reckoned by, after a link was down.
+
+    Before, the move counted again with the price, and locked accounts that had lost half as much.
+    """
+    made = bench()
+    made.at += 10 * SECOND
+    looked(made, 100_000, 97_500)
+    assert loss(made).equity == 97_500
+    made.at += SECOND
+    made.quote("1.0975")
+    assert loss(made).equity == 97_500
+    assert not every(made.events, StopSet)
+
+
+def test_what_the_venue_nets_is_not_lost_twice() -> None:
+    """Two books hold against each other, and the venue has realised what they have lost.
+
+    Before, the loss of the venue's balance was open in the books as well.
+    """
+    made = bench(ROOMY_RULES, held=0)
+    enter(made, "s", Side.BUY, 1, "1.1000")
+    enter(made, "t", Side.SELL, 1, "1.0900")
+    assert made.net() == 0
+    made.at += MINUTE
+    made.quote("1.0900")
+    looked(made, 99_000, 99_000)
+    assert loss(made).equity == 99_000
+    made.at += SECOND
+    made.quote("1.0950")
+    assert loss(made).equity == 99_000
+
+
+def test_what_is_held_at_another_cost_is_worth_the_same() -> None:
+    """The venue averages two books, and one of them has closed: the rest has another cost there."""
+    made = bench(ROOMY_RULES, held=0)
+    enter(made, "s", Side.BUY, 1, "1.1000")
+    enter(made, "t", Side.BUY, 1, "1.1100")
+    made.at += MINUTE
+    made.venue.at = Instant(made.at)
+    made.venue.price = D("1.1200")
+    made.quote("1.1200")
+    made.say(ClosePosition(symbol=EURUSD), strategy="s")
+    made.settle()
+    assert loss(made).equity == 103_000
+    made.at += SECOND
+    looked(made, 101_500, 103_000, cost="1.1050")
+    made.at += SECOND
+    made.quote("1.1190")
+    assert loss(made).equity == 102_900
