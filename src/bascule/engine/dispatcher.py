@@ -5,7 +5,7 @@ What becomes of it is the venue's outcome, fed back as an input; nothing here re
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from bascule.config.latch import Latch
 from bascule.engine.clock import Clock
@@ -20,6 +20,7 @@ from bascule.model.values import SECOND
 from bascule.venues.kit.contract import Venue
 
 BATCH_MAX = 500
+_Told = TypeVar("_Told")
 
 
 class Dispatcher:
@@ -45,7 +46,7 @@ class Dispatcher:
         self._timers: dict[AccountId, asyncio.TimerHandle] = {}
         self._scheduled = False
         self._tasks: set[asyncio.Task[None]] = set()
-        self._futures: set[asyncio.Future[Outcome]] = set()
+        self._futures: set[asyncio.Future[Any]] = set()
         self.stopped = False
 
     def enqueue(self, effects: Sequence[Effect]) -> None:
@@ -78,7 +79,7 @@ class Dispatcher:
             for start in range(0, len(orders), BATCH_MAX):
                 self._submit(self._links[venue], orders[start : start + BATCH_MAX])
         for request in out.changes:
-            self._spawn(self._change(request))
+            self._change(request)
 
     def _wake(self, account: AccountId) -> None:
         del self._timers[account]
@@ -101,25 +102,33 @@ class Dispatcher:
 
     def _submit(self, link: Venue, orders: list[NewOrder]) -> None:
         self._loop.call_soon(self._written, orders)
+        # Written in this very step where the venue can: the latch was looked at in it.
         if len(orders) > 1:
-            self._spawn(self._submit_many(link, orders))
+            answers = link.submit_many(orders)
+            if isinstance(answers, asyncio.Future):
+                self._await(answers, lambda outcomes: self._outcomes(orders, outcomes))
+            else:
+                self._spawn(self._submit_many(orders, answers))
             return
         order = orders[0]
         answer = link.submit(order)
         if isinstance(answer, asyncio.Future):
-            self._futures.add(answer)
-            answer.add_done_callback(lambda done: self._answered(order, done))
+            self._await(answer, lambda outcome: self._outcome(order, outcome))
         else:
             self._spawn(self._submit_one(order, answer))
 
-    def _answered(self, order: NewOrder, answer: asyncio.Future[Outcome]) -> None:
-        self._futures.discard(answer)
-        if answer.cancelled():
-            return
-        if (error := answer.exception()) is not None:
-            self._on_broken(error)
-            return
-        self._outcome(order, answer.result())
+    def _await(self, answer: asyncio.Future[_Told], then: Callable[[_Told], None]) -> None:
+        def answered(answer: asyncio.Future[_Told]) -> None:
+            self._futures.discard(answer)
+            if answer.cancelled():
+                return
+            if (error := answer.exception()) is not None:
+                self._on_broken(error)
+                return
+            then(answer.result())
+
+        self._futures.add(answer)
+        answer.add_done_callback(answered)
 
     def _outcome(self, order: NewOrder, outcome: Outcome) -> None:
         self._feed(SubmitAnswered(self._clock.now(), order.account, order.cl_ord_id, outcome))
@@ -127,8 +136,13 @@ class Dispatcher:
     async def _submit_one(self, order: NewOrder, answer: Awaitable[Outcome]) -> None:
         self._outcome(order, await answer)
 
-    async def _submit_many(self, link: Venue, orders: list[NewOrder]) -> None:
-        for order, outcome in zip(orders, await link.submit_many(orders), strict=True):
+    async def _submit_many(
+        self, orders: list[NewOrder], answers: Awaitable[Sequence[Outcome]]
+    ) -> None:
+        self._outcomes(orders, await answers)
+
+    def _outcomes(self, orders: list[NewOrder], outcomes: Sequence[Outcome]) -> None:
+        for order, outcome in zip(orders, outcomes, strict=True):
             self._outcome(order, outcome)
 
     def _written(self, orders: list[NewOrder]) -> None:
@@ -140,12 +154,23 @@ class Dispatcher:
             )
         )
 
-    async def _change(self, request: CancelOrder | ReplaceOrder) -> None:
+    def _change(self, request: CancelOrder | ReplaceOrder) -> None:
         link = self._links[self._settings.accounts[request.account].venue]
         if isinstance(request, CancelOrder):
-            outcome = await link.cancel(request)
+            answer = link.cancel(request)
         else:
-            outcome = await link.replace(request)
+            answer = link.replace(request)
+        if isinstance(answer, asyncio.Future):
+            self._await(answer, lambda outcome: self._changed(request, outcome))
+        else:
+            self._spawn(self._change_one(request, answer))
+
+    async def _change_one(
+        self, request: CancelOrder | ReplaceOrder, answer: Awaitable[Outcome]
+    ) -> None:
+        self._changed(request, await answer)
+
+    def _changed(self, request: CancelOrder | ReplaceOrder, outcome: Outcome) -> None:
         self._feed(
             ChangeAnswered(
                 self._clock.now(), request.account, request.cl_ord_id, request.request_id, outcome

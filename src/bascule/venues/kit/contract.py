@@ -103,13 +103,16 @@ class Venue(Protocol):
         this returns; any other is a coroutine function.
         """
 
-    async def submit_many(self, orders: Sequence[NewOrder]) -> Sequence[Outcome]:
-        """Send several orders in their order over one link; one outcome each, same order."""
+    def submit_many(self, orders: Sequence[NewOrder]) -> Awaitable[Sequence[Outcome]]:
+        """Send several orders in their order over one link; one outcome each, same order.
 
-    async def replace(self, request: ReplaceOrder) -> Outcome:
+        This and what follows return a future, as ``submit`` does, where nothing is waited for.
+        """
+
+    def replace(self, request: ReplaceOrder) -> Awaitable[Outcome]:
         """Ask for new terms of a working order (or of a position's native stop and target)."""
 
-    async def cancel(self, request: CancelOrder) -> Outcome:
+    def cancel(self, request: CancelOrder) -> Awaitable[Outcome]:
         """Ask for a working order back."""
 
     async def order_status(self, account: AccountId, cl_ord_id: ClOrdID) -> VenueOrder | None:

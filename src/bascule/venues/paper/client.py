@@ -314,23 +314,23 @@ class PaperVenue:
         asked = wire.Submit(self._requests + 1, renamed(order, self._logins))
         return self._command([(order.cl_ord_id, asked)])[0]
 
-    async def submit_many(self, orders: Sequence[NewOrder]) -> Sequence[Outcome]:
-        """Send several orders in one write; one outcome each, same order."""
+    def submit_many(self, orders: Sequence[NewOrder]) -> asyncio.Future[list[Outcome]]:
+        """Send several orders in one write, under way when this returns; one outcome each."""
         asked = [
             (order.cl_ord_id, wire.Submit(number, renamed(order, self._logins)))
             for number, order in enumerate(orders, self._requests + 1)
         ]
-        return [await answer for answer in self._command(asked)]
+        return asyncio.gather(*self._command(asked))
 
-    async def replace(self, request: ReplaceOrder) -> Outcome:
+    def replace(self, request: ReplaceOrder) -> asyncio.Future[Outcome]:
         """Ask for new terms of a working order, or of a position's stop and target."""
         asked = wire.Replace(self._requests + 1, renamed(request, self._logins))
-        return await self._command([(request.cl_ord_id, asked)])[0]
+        return self._command([(request.cl_ord_id, asked)])[0]
 
-    async def cancel(self, request: CancelOrder) -> Outcome:
+    def cancel(self, request: CancelOrder) -> asyncio.Future[Outcome]:
         """Ask for a working order back."""
         asked = wire.Cancel(self._requests + 1, renamed(request, self._logins))
-        return await self._command([(request.cl_ord_id, asked)])[0]
+        return self._command([(request.cl_ord_id, asked)])[0]
 
     def _command(self, asked: Sequence[tuple[str, Any]]) -> list[asyncio.Future[Outcome]]:
         loop, link = asyncio.get_running_loop(), self._link
