@@ -75,8 +75,9 @@ class EngineProcess:
     def past(self, instant: Instant) -> bool:
         """Whether nothing that it decided before ``instant`` can still be on its way out.
 
-        Its loop checks the latch and writes to the wire in one step, so a record of a later time
-        proves that the step is over; and so does its end.
+        Its loop looks at the latch and begins to write in one step where the venue can, and
+        everywhere gives up a send after its time-out, so a record that is later than both proves
+        that every send is over; and so does its end.
         """
         if self.state in ("dead", "ended", "unknown"):
             return True

@@ -236,8 +236,14 @@ class Keeper:
             if owned is None:
                 self.state, self.note = "idle", "the engine does it, which is alive"
                 return self._options.sweep_ns
-        seen = await self.sweeper.step(close=goal.action == "flatten", only=owned)
+        seen = await self.sweeper.step(
+            close=goal.action == "flatten",
+            only=owned,
+            asked=lambda: self._office.goal(self.spec).action == goal.action,
+        )
         self._seen = seen
+        if self._office.goal(self.spec) != goal:
+            return RETRY_NS  # something else was asked for meanwhile: no word on this any more
         return self._judge(goal, goal.stop.at, seen)
 
     async def _arm_countdown(self) -> None:

@@ -65,6 +65,8 @@ LINK, STALL = "link", "stall"
 """Who keeps the latch while a connection is down, and while the engine is."""
 TICK_NS = 100 * MILLISECOND
 PROGRESS_NS = 1 * SECOND
+UNLOGGED_MAX = 10_000
+"""So many of the last writes of the log wait for a disk that fails."""
 
 
 class Guardian:
@@ -105,7 +107,7 @@ class Guardian:
         self._floors: dict[str, Floor] = {}
         self._ids = Ids(self._started_at)
         self._tripped: dict[tuple[str, str], Instant] = {}
-        self._log_failed = False
+        self._unlogged: list[tuple[Instant, Sequence[tuple[str, Mapping[str, Fact]]]]] = []
         self._engine_told = ""
         self._connections: dict[VenueId, Connection] = {}
         self._keepers: dict[AccountId, Keeper] = {}
@@ -180,12 +182,16 @@ class Guardian:
         """Give the last drill that was recorded."""
         return intake.last_drill(self.files.drills)
 
+    @property
+    def unsaved(self) -> bool:
+        """Whether the disk refused something that it has not taken since; it is tried again."""
+        return bool(self._unlogged) or self._stops.unsaved
+
     async def run(self) -> None:
         """Watch, and sweep what is stopped, until cancelled."""
         self._floors = read_floors(self.files.floors, self._disk)
         self._release_conditions()  # what an earlier guardian held is looked at anew
-        for stop in self._stops:
-            self._shut(stop)
+        self._resume()
         async with asyncio.TaskGroup() as group:
             for connection in self._connections.values():
                 group.create_task(connection.keep(self))
@@ -193,6 +199,24 @@ class Guardian:
                 group.create_task(self._keep(keeper))
             group.create_task(self._beat())
             await self._tick()
+
+    def _resume(self) -> None:
+        """Put in force what an earlier guardian held, whatever it was cut short in.
+
+        A latch without a stop is a stop, or an arming, that was not finished: it holds until it is
+        armed. Every stop is told anew, since its line may be the one that was never written.
+        """
+        for mode, keeper, scope in self._latch.entries():
+            if keeper == "guardian" and self._stops.get(scope) is None:
+                reason = "an earlier guardian latched it and was cut short"
+                now = self._clock.now()
+                with self._kept("the stop could not be kept: it would be lost by a restart"):
+                    self._stops.put(
+                        Stop(scope=scope, action=mode, by="guardian", reason=reason, at=now)
+                    )
+        for stop in self._stops:
+            self._shut(stop)
+            self._log_lines([("command", _held(stop))])
 
     async def close(self) -> None:
         """Let go of venues and files; stops and latch stay as they are."""
@@ -209,10 +233,10 @@ class Guardian:
 
     def flat_from(self, stop_at: Instant) -> Instant | None:
         """Give the time from which a clean snapshot means flat; None while the engine may send."""
-        if not self._engine.past(stop_at):
-            return None
         links = [connection.link for connection in self._connections.values()]
         longest = max(link.capabilities.submit_timeout_ns for link in links)
+        if not self._engine.past(Instant(stop_at + longest)):
+            return None
         return Instant(max(stop_at, self._engine.killed_at or 0) + longest)
 
     def floor(self, account: AccountId) -> Floor | None:
@@ -336,10 +360,14 @@ class Guardian:
         if refused is not None:
             self._note_refused(command, refused)
             return refused
+        # Told first: cut short from here on, the stop is in force at the next start, and told anew.
+        self._log_lines([("armed", _facts(command))])
         try:
             self._stops.drop(command.scope)
             self._latch.clear(command.scope, keep=CONDITIONS)
         except OSError as error:
+            if known is not None:
+                self._hold_on(known)
             return CommandResult(
                 status="refused",
                 code="guardian_disk",
@@ -348,7 +376,6 @@ class Guardian:
             )
         for stop in self._stops:
             self._shut(stop)  # another scope's stop stands, and so does its latch
-        self._log_lines([("armed", _facts(command))])
         self._rouse()
         self.tell("info", "armed", f"{command.scope} was armed by {command.by or 'somebody'}")
         return CommandResult(
@@ -357,6 +384,13 @@ class Guardian:
             accounts=self._covered(command.scope),
             at=now,
         )
+
+    def _hold_on(self, stop: Stop) -> None:
+        """Leave a stop in force whose arming the disk refused."""
+        with self._kept("the stop could not be kept: it would be lost by a restart"):
+            self._stops.put(stop)
+        self._shut(stop)
+        self._log_lines([("command", _held(stop))])
 
     def _note_refused(self, command: Command, refused: CommandResult) -> None:
         self._log_lines([("refused", {**_facts(command), "code": refused.code})])
@@ -378,16 +412,18 @@ class Guardian:
             self._keepers[message.account].paid(message)
 
     def _log_lines(self, lines: Sequence[tuple[str, Mapping[str, Fact]]]) -> None:
-        """Put lines into the log. A disk that fails is told and stops no sweep."""
+        """Put lines into the log. A disk that fails is told, stops no sweep, and is tried again."""
+        failing = bool(self._unlogged)
+        self._unlogged.append((self._clock.now(), lines))
         try:
-            self._log.append(self._clock.now(), lines)
+            while self._unlogged:
+                self._log.append(*self._unlogged[0])
+                del self._unlogged[0]
         except OSError as error:
-            if not self._log_failed:
-                self._log_failed = True
+            del self._unlogged[:-UNLOGGED_MAX]
+            if not failing:
                 words = f"The guardian's log could not be written ({error.strerror}); it acts on."
                 self.tell("critical", "guardian_log", words)
-        else:
-            self._log_failed = False
 
     def _kept(self, words: str) -> "_DiskGuard":
         return _DiskGuard(self, words)
@@ -428,6 +464,7 @@ class Guardian:
                 slow = now
                 self._floors = read_floors(self.files.floors, self._disk) or self._floors
                 self._restore_latch()
+                self._keep_again()
             await self._clock.sleep(TICK_NS)
 
     def _mind_engine(self, now: Instant) -> None:
@@ -492,6 +529,14 @@ class Guardian:
                 self._shut(stop)
                 self.log("latch_restored", scope=stop.scope)
 
+    def _keep_again(self) -> None:
+        """Keep what the disk refused before."""
+        if self._unlogged:
+            self._log_lines([])
+        if self._stops.unsaved:
+            with suppress(OSError):  # it was told when it failed first
+                self._stops.save()
+
 
 class _DiskGuard:
     """Turns a disk's refusal into an alert, since no sweep may wait for it."""
@@ -519,6 +564,20 @@ def _facts(command: Command) -> dict[str, Fact]:
         "until": command.until,
         "via": command.via,
     }
+
+
+def _held(stop: Stop) -> dict[str, Fact]:
+    """Give a stop as the command that it goes back to."""
+    return _facts(
+        Command(
+            action=stop.action,
+            scope=stop.scope,
+            by=stop.by,
+            reason=stop.reason,
+            until=stop.until,
+            via="auto",
+        )
+    )
 
 
 def _told(stop: Stop) -> str:

@@ -98,6 +98,8 @@ class Stops:
     def __init__(self, path: Path, files: Files = FILES) -> None:
         self._path = path
         self._files = files
+        self.unsaved = False
+        """Whether the disk refused what is in force; ``save`` tries again."""
         self._held: dict[str, Stop] = {}
         try:
             kept = msgspec.json.decode(files.read(path), type=list[Stop])
@@ -127,7 +129,7 @@ class Stops:
             OSError: the disk did not take it; it holds all the same until this process ends.
         """
         self._held[stop.scope] = stop
-        self._save()
+        self.save()
 
     def drop(self, scope: str) -> None:
         """Forget a scope's stop.
@@ -136,11 +138,18 @@ class Stops:
             OSError: the disk did not take it; it would be back after a restart.
         """
         self._held.pop(scope, None)
-        self._save()
+        self.save()
 
-    def _save(self) -> None:
+    def save(self) -> None:
+        """Keep what is in force.
+
+        Raises:
+            OSError: the disk did not take it.
+        """
+        self.unsaved = True
         content = msgspec.json.encode(list(self._held.values()))
         replace_file(self._path, content, files=self._files)
+        self.unsaved = False
 
     def goal(self, spec: AccountSpec) -> Goal:
         """Say what is to be done on an account."""

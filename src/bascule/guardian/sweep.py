@@ -46,6 +46,10 @@ Record = Callable[[Sequence[tuple[str, Mapping[str, Fact]]]], None]
 """Puts lines into the guardian's log, durable when it returns; never raises."""
 
 
+def _always() -> bool:
+    return True
+
+
 class _Refusals(NamedTuple):
     """How often in a row closes of a position were refused, when the next may go, and why."""
 
@@ -89,6 +93,7 @@ class Sweeper:
         self._most: dict[VenueSymbol, Decimal] = {}
         self.lines: list[OrderLine] = []
         """What was asked of the venue since ``begin``, order by order."""
+        self._asked: Callable[[], bool] = _always
         self.acted = False
         """Whether the last pass found anything to ask the venue for."""
         self._closed: dict[Key, Decimal] = {}
@@ -144,12 +149,18 @@ class Sweeper:
 
     # --- one pass -------------------------------------------------------------------------------
 
-    async def step(self, *, close: bool, only: Owned | None = None) -> Seen:
+    async def step(
+        self, *, close: bool, only: Owned | None = None, asked: Callable[[], bool] = _always
+    ) -> Seen:
         """Make one pass; gives what the venue showed before it acted.
+
+        ``asked`` tells whether the sweep is still asked for. It is looked at before each send: a
+        person may have armed, or frozen everything, while the venue was asked.
 
         Raises:
             VenueError: the venue could not be asked; what was sent stands as it is.
         """
+        self._asked = asked
         await self._settle()
         busy = {flight.key for flight in self._flights.values()}
         seen = await self.look()
@@ -262,17 +273,19 @@ class Sweeper:
         if not positions:
             return
         await self._learn_sizes()
-        flights = [self._flight(position) for position in positions]
-        # Durable before they leave: a guardian that starts after this one must look them up.
-        self._record([("close_sent", _sent(flight, self._spec)) for flight in flights])
-        for flight in flights:
-            self._flights[flight.cl_ord_id] = flight
-            self._own.add(flight.cl_ord_id)
-            self._note(flight, "sent")
-        for part in _parts(flights, self._pace.most):
+        for part in _parts(positions, self._pace.most):
             await self._pace.turn(len(part))
-            outcomes = await self._submit([self._order(flight) for flight in part])
-            for flight, outcome in zip(part, outcomes, strict=True):
+            if not self._asked():
+                return
+            flights = [self._flight(position) for position in part]
+            # Durable before they leave: a guardian that starts after this one must look them up.
+            self._record([("close_sent", _sent(flight, self._spec)) for flight in flights])
+            for flight in flights:
+                self._flights[flight.cl_ord_id] = flight
+                self._own.add(flight.cl_ord_id)
+                self._note(flight, "sent")
+            outcomes = await self._submit([self._order(flight) for flight in flights])
+            for flight, outcome in zip(flights, outcomes, strict=True):
                 self._answered(flight, outcome)
 
     async def _submit(self, orders: list[NewOrder]) -> Sequence[Outcome]:
@@ -335,6 +348,8 @@ class Sweeper:
         left = await self._take_back_en_bloc(orders, seen, close=close)
         for part in _parts(left, self._pace.most):
             await self._pace.turn(len(part))
+            if not self._asked():
+                return
             outcomes = await asyncio.gather(*map(self._cancel, part))
             for order, outcome in zip(part, outcomes, strict=True):
                 self._cancel_answered(order, outcome)
@@ -355,6 +370,8 @@ class Sweeper:
             bloc = [order for order in fresh if symbol in (None, order.venue_symbol)]
             self._in_a_bloc.update(order.venue_order_id for order in bloc)
             await self._pace.turn(1)
+            if not self._asked():
+                return ()
             outcome = await link.mass_cancel(self._spec.id, symbol, self._ids.next())
             if isinstance(outcome, Refused):
                 continue  # one by one, in this very pass
