@@ -9,7 +9,7 @@ from bascule.model.ledger import LedgerState
 from bascule.model.order import AccountSnapshot
 from bascule.model.programme import Programme
 from bascule.model.values import ZERO, Instant
-from bascule.risk.programmes.ledger import Levels
+from bascule.risk.programmes.ledger import Levels, Room
 
 
 class Booked(Struct, array_like=True, frozen=True):
@@ -29,8 +29,8 @@ class Watch(Struct):
     snapshot, and ``before`` at the one before it. ``unheard`` is what the venue's balance then held
     beyond ours: results whose fills we had not heard of. ``basis`` is what the venue has realised
     of what to our books is open, since books of one contract have prices of their own, and
-    ``apart`` how the venue's equity differed from ours at the snapshot. Equity within ``calm``
-    changes nothing else. ``spec`` and ``limits`` are what the rules were made from. ``swept_at`` is
+    ``apart`` how the venue's equity differed from ours at the snapshot. ``floors`` are the rooms of
+    a ledger, kept while it is the same. Equity within ``calm`` changes nothing else. ``spec`` and ``limits`` are what the rules were made from. ``swept_at`` is
     when it was last closed by the watch, ``sweeps`` how often in a row since.
     """
 
@@ -49,6 +49,7 @@ class Watch(Struct):
     unheard: Decimal = ZERO
     basis: Decimal = ZERO
     apart: Decimal = ZERO
+    floors: tuple[LedgerState, tuple[Room, ...]] | None = None
     calm: tuple[Decimal, Decimal] | None = None
     swept_at: Instant = Instant(0)
     sweeps: int = 0
