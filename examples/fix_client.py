@@ -46,6 +46,7 @@ class Client(fix.Application):  # type: ignore[misc]
         self._password = password
         self._begin_string = begin_string
         self._session: Any = None
+        self._seen: set[str] = set()
 
     def onCreate(self, session: Any) -> None:
         """Take the session."""
@@ -85,7 +86,12 @@ class Client(fix.Application):  # type: ignore[misc]
             name: message.getField(tag) for tag, name in NAMES.items() if message.isSetField(tag)
         }
         header = message.getHeader()
-        again = header.isSetField(43) and header.getField(43) == "Y"
+        again = any(header.isSetField(tag) and header.getField(tag) == "Y" for tag in (43, 97))
+        exec_id = told.get("exec_id", "0")
+        if again and exec_id in self._seen:
+            return  # a report may come twice: after a reset, marked as a possible resend
+        if exec_id != "0":
+            self._seen.add(exec_id)
         say(event=header.getField(35), again=again, **told)
 
     def send(self, kind: str, fields: dict[int, str]) -> None:
@@ -123,6 +129,7 @@ def main() -> None:
     parser.add_argument("--begin-string", default="FIX.4.4", choices=("FIX.4.2", "FIX.4.4"))
     parser.add_argument("--username", default="")
     parser.add_argument("--prefix", default="a", help="what our ClOrdIDs begin with")
+    parser.add_argument("--reset", action="store_true", help="begin at 1 with each Logon")
     parser.add_argument("--store", type=Path, default=Path(tempfile.gettempdir()) / "fix-client")
     args = parser.parse_args()
 
@@ -134,7 +141,7 @@ def main() -> None:
         f"HeartBtInt=10\nReconnectInterval=1\nSocketConnectHost=127.0.0.1\n"
         f"SocketConnectPort={args.port}\nUseDataDictionary=N\nFileStorePath={args.store}\n"
         f"[SESSION]\nBeginString={args.begin_string}\nSenderCompID={args.sender}\n"
-        f"TargetCompID={args.target}\n"
+        f"TargetCompID={args.target}\nResetOnLogon={'Y' if args.reset else 'N'}\n"
     )
     settings = fix.SessionSettings(str(config))
     engine = fix.SocketInitiator(client, fix.FileStoreFactory(settings), settings)

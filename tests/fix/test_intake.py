@@ -17,6 +17,8 @@ from msgspec.structs import replace
 
 from bascule.fix.codec import encode
 from bascule.fix.message import Message
+from bascule.fix.schedule import Schedule
+from bascule.signals.intake.fix import BAD_LOGONS_MAX
 from bascule.signals.intake.fix_book import FixBook
 from bascule.signals.intake.source import Source
 from tests.fix.desk import PASSWORD, WAIT_S, client, desk, session
@@ -138,6 +140,64 @@ async def _break_twice(tmp_path: Path, source: Source, there: int, relay: Relay)
     assert total == Decimal("1.8")
 
 
+async def test_a_reset_loses_nothing(tmp_path: Path) -> None:
+    """A client that resets with each Logon is told what filled while it was away, marked, once."""
+    port = free_port()
+    relay = Relay(port, random.Random(7))
+    there = await relay.start()
+    source = session("orders", port)
+    try:
+        async with client("orders", there, tmp_path / "orders", "--reset") as orders:
+            async with desk(tmp_path / "engine", source) as first:
+                await orders.hears(event="logon")
+                orders.say("buy EURUSD 0.1 1.1000")
+                await orders.hears(order="a1", kind="0")
+                relay.cut()
+                first.floor.fill()
+                done = await orders.hears(order="a1", kind="F", status="2")
+                assert done["again"]
+                orders.say("buy EURUSD 0.2 1.1000")
+                await orders.hears(order="a2", kind="0")
+                relay.cut()
+                first.floor.fill()
+            async with desk(tmp_path / "engine", source, before=first.floor):
+                await orders.hears(order="a2", kind="F", status="2")
+                orders.say("buy EURUSD 0.3")
+                await orders.hears(order="a3", kind="F", status="2")
+    finally:
+        await relay.stop()
+    fills = orders.heard(kind="F")
+    assert len({one["exec_id"] for one in fills}) == len(fills) == 6
+    assert sum(Decimal(one["quantity"]) for one in fills) == Decimal("1.8")
+
+
+async def test_a_session_has_its_hours(tmp_path: Path) -> None:
+    """Outside of them nobody is let in, and that is no guess at a password."""
+    port = free_port()
+    over = time.gmtime(time.time() - 7_200), time.gmtime(time.time() - 3_600)
+    hours = Schedule.stated("UTC", *(time.strftime("%H:%M", one) for one in over))
+    source = session("orders", port, terms={"schedule": hours})
+    async with desk(tmp_path / "engine", source) as house:
+        for _ in range(BAD_LOGONS_MAX + 1):
+            assert await _logon(port, None, PASSWORD) == b""
+        assert not house.intake.closed("FIX.4.4-BASCULE-ORDERS")
+
+
+async def test_many_orders_at_once_keep_their_order(tmp_path: Path) -> None:
+    """They do not wait for each other's disk write, and are answered as they came."""
+    port = free_port()
+    async with (
+        desk(tmp_path / "engine", session("orders", port)),
+        client("orders", port, tmp_path / "orders") as orders,
+    ):
+        await orders.hears(event="logon")
+        orders.say("buy EURUSD 0.1 1.1000\ncancel a1\nbuy EURUSD 0.1 1.2000\nstatus a3")
+        await orders.hears(order="a3", kind="I")
+        await orders.hears(order="a2", original="a1", kind="4")
+        told = [one["order"] for one in orders.heard(event="8") if one["kind"] in "A6I"]
+        assert told.index("a1") < told.index("a2") < told.index("a3")
+
+
 async def test_who_guesses_passwords_is_locked_out(tmp_path: Path) -> None:
     """A wrong password logs nobody on, and after five the right one does not either for a while."""
     port = free_port()
@@ -202,8 +262,8 @@ async def test_a_session_over_tls_takes_the_password_and_no_other(tmp_path: Path
         assert b"\x0135=A\x01" in await _logon(port, trusting, PASSWORD)
 
 
-async def _logon(port: int, trusting: ssl.SSLContext, password: str) -> bytes:
-    """Send a Logon over TLS; gives what comes back first, nothing where the door is shut."""
+async def _logon(port: int, trusting: ssl.SSLContext | None, password: str) -> bytes:
+    """Send a Logon; gives what comes back first, nothing where the door is shut."""
     at = time.strftime("%Y%m%d-%H:%M:%S", time.gmtime()).encode()
     fields = [(34, b"1"), (49, b"ORDERS"), (52, at), (56, b"BASCULE"), (98, b"0"), (108, b"30")]
     reader, writer = await asyncio.open_connection("localhost", port, ssl=trusting)

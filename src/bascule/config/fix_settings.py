@@ -7,6 +7,7 @@ from pydantic import AfterValidator, model_validator
 
 from bascule.config.fields import Name, Port, SecretName
 from bascule.config.table import Table, wrong
+from bascule.fix.schedule import Schedule
 from bascule.signals.intake.fix_terms import FixRole, FixVersion
 
 _COMP_ID = re.compile(r"[A-Za-z0-9_.-]{1,32}")
@@ -19,6 +20,35 @@ def _comp_id(value: str) -> str:
 
 
 CompId = Annotated[str, AfterValidator(_comp_id)]
+
+
+class FixHours(Table):
+    """``[sources.NAME.fix.schedule]``: a session's hours by the clock of a zone.
+
+    With ``start_day`` and ``end_day`` it is a week's, else a day's.
+    """
+
+    zone: str
+    start: str
+    end: str
+    start_day: str = ""
+    end_day: str = ""
+
+    @model_validator(mode="after")
+    def _can_be_read(self) -> Self:
+        try:
+            self.schedule()
+        except ValueError as error:
+            raise wrong("zone", str(error)) from None
+        return self
+
+    def schedule(self) -> Schedule:
+        """Give the hours.
+
+        Raises:
+            ValueError: they are none.
+        """
+        return Schedule.stated(self.zone, self.start, self.end, self.start_day, self.end_day)
 
 
 class FixSettings(Table):
@@ -34,6 +64,7 @@ class FixSettings(Table):
     username: str = ""
     accounts: tuple[Name, ...] = ()
     reset_on_logon: bool = False
+    schedule: FixHours | None = None
     certificate: str = ""
     key: str = ""
 

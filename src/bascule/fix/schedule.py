@@ -1,12 +1,14 @@
 """When a session may be up, in the clock of its zone, and where its numbering begins anew."""
 
 from datetime import date, datetime, time, timedelta
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from msgspec import Struct
 
 from bascule.model.values import Instant
 from bascule.reference.localtime import instant, local
 
+DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _DAY = timedelta(days=1)
 _WEEK_DAYS = 7
 
@@ -51,6 +53,27 @@ class Schedule(Struct, frozen=True, kw_only=True):
             if (found := self._beginning_on(today + ahead * _DAY)) and found.begin > now
         ]
         return min(begins)
+
+    @classmethod
+    def stated(
+        cls, zone: str, start: str, end: str, start_day: str = "", end_day: str = ""
+    ) -> "Schedule":
+        """Read what people write: times as ``HH:MM``, days as ``mon`` to ``sun``.
+
+        Raises:
+            ValueError: it is none; the message says what is allowed.
+        """
+        days = [start_day, end_day]
+        try:
+            ZoneInfo(zone)
+            weekly = [DAYS.index(day) for day in days] if any(days) else [None, None]
+            begins, ends = time.fromisoformat(start), time.fromisoformat(end)
+        except (ValueError, ZoneInfoNotFoundError) as error:
+            raise ValueError(
+                f"{error}; zone is one such as America/Chicago, start and end are HH:MM, start_day"
+                " and end_day both or neither are mon to sun"
+            ) from None
+        return cls(zone=zone, start=begins, end=ends, start_day=weekly[0], end_day=weekly[1])
 
     def _beginning_on(self, day: date) -> Window | None:
         if self.start_day is None or self.end_day is None:

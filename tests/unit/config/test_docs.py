@@ -45,6 +45,7 @@ TABLES = (
     settings.SourceSettings,
     settings.ProfileSettings,
     fix_settings.FixSettings,
+    fix_settings.FixHours,
     mapping.MappingSettings,
     mapping.ConditionSettings,
     mapping.SizeSettings,

@@ -63,6 +63,13 @@ def test_a_session_is_built_with_its_password(files: Files) -> None:
         (('target = "DESK"', 'target = "DESK"\naccounts = ["other"]'), 'no account "other"'),
         (('target = "DESK"', 'target = "DESK"\ncertificate = "a.pem"'), "both, or neither"),
         (('"desk_password"', '""'), "CompIDs are no proof"),
+        (
+            (
+                'target = "DESK"',
+                'target = "DESK"\nschedule = { zone = "Mars", start = "17:00", end = "16:00" }',
+            ),
+            "America/Chicago",
+        ),
         (('kind = "fix"', 'kind = "fix"\npath_secret = "a"'), "does not go with"),
         (('kind = "fix"', 'kind = "intents"\nbearer_secret = "a"'), 'belongs to kind = "fix"'),
     ],
@@ -74,6 +81,15 @@ def test_what_does_not_go_together_is_told(
     with pytest.raises(ConfigProblems) as refused:
         files.config(change)
     assert any(said in problem.what for problem in refused.value.problems)
+
+
+def test_a_session_may_have_hours(files: Files) -> None:
+    """They are those of a day, or of a week where days are named."""
+    hours = 'schedule = { zone = "UTC", start = "18:00", end = "17:00", start_day = "sun", '
+    source = files.source(('target = "DESK"', f'target = "DESK"\n{hours}end_day = "fri" }}'))
+    assert source.fix is not None and source.fix.schedule is not None
+    assert (source.fix.schedule.start_day, source.fix.schedule.end_day) == (6, 4)
+    assert files.source().fix.schedule is None  # type: ignore[union-attr]
 
 
 def test_passwords_are_long_and_do_not_travel_in_the_clear(files: Files) -> None:

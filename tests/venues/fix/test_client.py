@@ -253,7 +253,6 @@ async def test_the_password_is_in_no_log(trader: Trader, house: Exchange) -> Non
         ({"target_comp_id": ""}, "target_comp_id"),
         ({"cancel_on_disconnect": True}, "cancel on disconnect"),
         ({"drop_copy": {"port": 1}}, "sender_comp_id"),
-        ({"profile": "binance"}, "Ed25519"),
         ({"schedule": {"zone": "Mars", "start": "17:00", "end": "16:00"}}, "America/Chicago"),
         ({"schedule": {"zone": "UTC", "start": "17", "end": "x"}}, "HH:MM"),
         ({"header": {"SenderSubID": "x"}}, "tag number"),

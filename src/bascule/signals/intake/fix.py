@@ -9,16 +9,17 @@ how far that was read is durable in one write with what was told, so everything 
 import asyncio
 import ssl
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import structlog
 from msgspec.structs import replace
 
 from bascule.fix.config import Credentials, SessionConfig, version_named
 from bascule.fix.message import Message
+from bascule.fix.replay import stored
 from bascule.fix.session import Session
 from bascule.fix.validator import validator
 from bascule.fixwire.errors import StoreError
@@ -31,9 +32,10 @@ from bascule.model.intent import Receipt
 from bascule.model.values import SECOND, Instant
 from bascule.signals.intake import fix_line as fl
 from bascule.signals.intake.auth import networks, within
+from bascule.signals.intake.fix_again import Undelivered
 from bascule.signals.intake.fix_book import FixBook
 from bascule.signals.intake.fix_line import ChangeReject, Line, Told
-from bascule.signals.intake.fix_reports import message_of
+from bascule.signals.intake.fix_reports import REPORTS, message_of
 from bascule.signals.intake.fix_terms import FixTerms
 from bascule.signals.intake.fix_words import (
     CANCEL,
@@ -59,6 +61,8 @@ CLOSED_S = 900
 """For how long; whoever guesses passwords gets five tries in a quarter of an hour."""
 WAITING_MAX = 10_000
 """Messages of one client that may wait for the engine; more are refused."""
+FLYING_MAX = 256
+"""Messages of one client that may be with the engine at a time."""
 RETRY_S = 1.0
 """How long a journal that cannot be read is left alone."""
 FAILED = "fix_session_failed"
@@ -113,9 +117,12 @@ class FixClient(Application):
         self._clock = clock
         self._arrived: list[tuple[Message, int, bool]] = []
         self._waiting: asyncio.Queue[tuple[Message, int, bool]] = asyncio.Queue()
+        self._flying: asyncio.Queue[_Flight] = asyncio.Queue(FLYING_MAX)
         self._questions: deque[Message] = deque()
         self._news = asyncio.Event()
         self._reached = 0
+        self._created = 0
+        self._undelivered = Undelivered((), Instant(clock()))
 
     # --- from the session -------------------------------------------------------------------------
 
@@ -132,11 +139,23 @@ class FixClient(Application):
             self._waiting.put_nowait(one)
         self._arrived.clear()
 
+    def logged_on(self, link: Link, reset: bool) -> None:
+        """Tell once more, in the reset's own commit, what it would have had the client miss."""
+        created, self._created = self._created, link.session.store.created_ns
+        anew = reset or created != self._created
+        for message in self._undelivered.logged_on(Instant(self._clock()), anew=anew):
+            link.send(message)
+
+    def logged_out(self, link: Link, text: str) -> None:
+        """Remember what may not have been read."""
+        self._undelivered.logged_out(Instant(self._clock()))
+
     async def run(self) -> None:
         """Serve and tell until cancelled; a fault of ours ends this session and nothing else."""
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self.serve())
+                group.create_task(self.land())
                 group.create_task(self.tell())
         except* Exception as faults:  # a client's session must not end the engine
             why = repr(faults.exceptions[0])
@@ -147,57 +166,71 @@ class FixClient(Application):
     # --- to the engine ----------------------------------------------------------------------------
 
     async def serve(self) -> None:
-        """Hand on what comes, one after the other, until cancelled or the store fails."""
+        """Hand on what comes, in its order, until cancelled; the disk is not waited for here."""
         while True:
             message, number, again = await self._waiting.get()
+            await self._flying.put(_Flight(message, number, again, self._submit(message)))
+
+    async def land(self) -> None:
+        """Answer what was handed on, in the same order, until cancelled or the store fails."""
+        while True:
+            flight = await self._flying.get()
             try:
-                await self._heed(message, again)
-                self.link.taken(number)
+                await self._heed(flight)
+                self.link.taken(flight.number)
             except StoreError as error:
                 log.error("fix_stopped", source=self._client.source, why=error.message)
                 return
 
-    async def _heed(self, message: Message, again: bool) -> None:
-        kind = message.msg_type
-        if kind in _QUESTIONS:
+    def _submit(self, message: Message) -> Awaitable[Receipt] | None:
+        """Hand an order, cancel or replace to the engine; None where that is not its matter."""
+        kind, name = message.msg_type, message.get_text(11) or ""
+        if kind not in _SUBMITTED or self._drop_copy:
+            return None
+        now, orig = Instant(self._clock()), message.get_text(41) or ""
+        # Whatever takes an order back always passes.
+        if kind != CANCEL and self._bucket.take(now):
+            return _at_once(Receipt("", "overloaded", code="rate_limited"))
+        if kind == ORDER:
+            root = name
+        else:
+            root = self._book.rename(name, orig) if kind == REPLACE else self._book.root(orig)
+        try:
+            return self._port.submit(signal_of(message, self._client, root, now))
+        except BasculeError as error:
+            return _at_once(Receipt("", "overloaded", code=error.code, text=error.message))
+
+    async def _heed(self, flight: "_Flight") -> None:
+        message, kind = flight.message, flight.message.msg_type
+        if flight.receipt is not None:
+            await self._received(flight, flight.receipt)
+        elif kind in _QUESTIONS:
             self._ask(message)
-        elif kind not in _SUBMITTED:
-            self.link.refuse(message)
-        elif self._drop_copy:
+        elif kind in _SUBMITTED:
             text = "This session only listens; it may not trade"
             self.link.refuse(message, _NOT_AUTHORISED, text)
         else:
-            await self._submit(message, again)
+            self.link.refuse(message)
 
     def _ask(self, question: Message) -> None:
         """Have a question answered from the journal as it will stand."""
         self._questions.append(question)
         self._news.set()
 
-    async def _submit(self, message: Message, again: bool) -> None:
-        now = Instant(self._clock())
-        kind, name = message.msg_type, message.get_text(11) or ""
-        orig = message.get_text(41) or ""
-        # Whatever takes an order back always passes.
-        if kind != CANCEL and self._bucket.take(now):
-            self._refuse(message, "rate_limited: this source sends more than its rate allows")
-            return
-        if kind == ORDER:
-            root = name
-        else:
-            root = self._book.rename(name, orig) if kind == REPLACE else self._book.root(orig)
-        signal = signal_of(message, self._client, root, now)
+    async def _received(self, flight: "_Flight", waited: Awaitable[Receipt]) -> None:
+        message = flight.message
         try:
-            receipt = await self._port.submit(signal)
+            receipt = await waited
         except BasculeError as error:
             receipt = Receipt("", "overloaded", code=error.code, text=error.message)
         if receipt.status == "overloaded":
             self._refuse(message, f"{receipt.code}: nothing was kept, send it again")
         elif receipt.status == "duplicate":
-            flagged = again or message.get(43) == b"Y" or message.get(97) == b"Y"
+            flagged = flight.again or message.get(43) == b"Y" or message.get(97) == b"Y"
             if not flagged:
+                name = message.get_text(11) or ""
                 self._refuse(message, f"ClOrdID {name} was used before", duplicate=True)
-            elif kind == ORDER:
+            elif message.msg_type == ORDER:
                 self._ask(message)
 
     def _refuse(self, message: Message, said: str, *, duplicate: bool = False) -> None:
@@ -232,7 +265,11 @@ class FixClient(Application):
 
         A store without a mark is new: it begins with what is durable now.
         """
-        mark = self.link.marked
+        mark, store = self.link.marked, self.link.session.store
+        before = [stored(data) for _, data in store.messages(1, store.next_out - 1)]
+        told = [one for one in before if one.msg_type in REPORTS]
+        self._undelivered = Undelivered(told, Instant(self._clock()))
+        self._created = store.created_ns
         while not mark or self._reached < mark:
             events, reached = await self._events.read(self._reached, mark)
             if reached == self._reached:
@@ -305,7 +342,24 @@ class FixClient(Application):
             self._tell(self._book.status(name, now, asked, also))
 
     def _tell(self, told: Told) -> None:
-        self.link.send(message_of(told, self._version), hold=True)
+        message = message_of(told, self._version)
+        self.link.send(message, hold=True)
+        self._undelivered.told(message, Instant(self._clock()))
+
+
+class _Flight(NamedTuple):
+    """A client's message that was acted on. ``receipt`` None: it is not the engine's matter."""
+
+    message: Message
+    number: int
+    again: bool
+    receipt: Awaitable[Receipt] | None
+
+
+def _at_once(receipt: Receipt) -> asyncio.Future[Receipt]:
+    answer: asyncio.Future[Receipt] = asyncio.get_running_loop().create_future()
+    answer.set_result(receipt)
+    return answer
 
 
 class FixIntake:
@@ -484,6 +538,8 @@ class _Door:
         if allowed and not within(address, allowed):
             self._tell(source.name, address, "address")
             return "it does not come from an address that is allowed"
+        if not link.session.may_connect(Instant(self._clock())):
+            return "it comes outside of the session's hours"
         if link.halted is not None and link.halted.code == FAILED:
             return "a fault of ours ended it, and nothing would be acted on"
         if self.closed(session):
@@ -514,6 +570,7 @@ def _link(
         role="acceptor",
         credentials=proof,
         reset_on_logon=terms.reset_on_logon,
+        schedule=terms.schedule,
         keep_incoming=True,
     )
     store = FileStore(directory / f"{config.name}.fix")

@@ -9,6 +9,9 @@ from bascule.model.values import text
 from bascule.signals.intake import fix_line as fl
 from bascule.signals.intake.fix_line import ChangeReject, Report, Told
 
+REPORT, CHANGE_REJECT = b"8", b"9"
+REPORTS = frozenset({REPORT, CHANGE_REJECT})
+
 _EXEC_TYPES: dict[str, str] = {
     "pending_new": "A",
     "new": "0",
@@ -69,7 +72,7 @@ def _report(report: Report, version: Version) -> Message:
     if report.reason:
         known = not early or report.reason in _ORDER_REASONS_4_2
         said[103] = report.reason if known else _OTHER
-    return Message(b"8", _fields(said | dict(report.also)))
+    return Message(REPORT, _fields(said | dict(report.also)))
 
 
 def _exec_type(report: Report, *, early: bool) -> str:
@@ -84,7 +87,7 @@ def _change_reject(told: ChangeReject, version: Version) -> Message:
     early = version.name == "FIX.4.2"
     known = not early or told.reason in _CHANGE_REASONS_4_2
     return Message(
-        b"9",
+        CHANGE_REJECT,
         _fields(
             {
                 11: told.cl_ord_id,

@@ -6,6 +6,8 @@ from typing import Literal
 
 from msgspec import Struct
 
+from bascule.fix.schedule import Schedule
+
 FixVersion = Literal["FIX.4.2", "FIX.4.4", "FIX.5.0SP2"]
 FixRole = Literal["orders", "drop_copy"]
 PASSWORD_MIN = 8
@@ -17,7 +19,8 @@ class FixTerms(Struct, frozen=True, kw_only=True):
     ``sender`` is our CompID and ``target`` the client's. ``role``: a client of ``orders`` sends
     orders and hears of them; one of ``drop_copy`` only hears of every order of ``accounts``.
     ``accounts`` of a client of orders are what it may write into Account (1); empty: anything that
-    is a configured account's name, or nothing. ``certificate`` and ``key`` turn on TLS.
+    is a configured account's name, or nothing. ``schedule`` are the session's
+    hours, None for none. ``certificate`` and ``key`` turn on TLS.
     """
 
     version: FixVersion
@@ -30,6 +33,7 @@ class FixTerms(Struct, frozen=True, kw_only=True):
     password: str
     accounts: tuple[str, ...] = ()
     reset_on_logon: bool = False
+    schedule: Schedule | None = None
     certificate: Path | None = None
     key: Path | None = None
 

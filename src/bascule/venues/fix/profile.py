@@ -31,9 +31,6 @@ class Profile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     source: str
     checked: str
     unsure: tuple[str, ...] = ()
-    not_usable: str = ""
-    """Why nobody can trade by this profile yet; '' when one can."""
-
     version: str = "FIX.4.4"
     target_comp_id: str = ""
     """What the counterparty is called, where all call it the same."""

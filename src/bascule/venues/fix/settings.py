@@ -2,11 +2,9 @@
 
 import ssl
 from collections.abc import Mapping
-from datetime import time
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal, TypeVar
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 from msgspec import Struct, field
@@ -109,8 +107,6 @@ def read(context: VenueContext) -> Plan:
         check_fields(settings.order_fields)
     except ConfigError as error:
         raise ConfigError(f"{where}: {error.message}") from None
-    if profile.not_usable:
-        raise ConfigError(f"{where}: profile {settings.profile}: {profile.not_usable}")
     _check(settings, profile, context, where)
     sessions = {"trade": _session(context, settings, profile, "trade", SessionSettings())}
     if profile.quotes == "own" and settings.quote is not None:
@@ -196,28 +192,15 @@ def _session(
     return config, address
 
 
-_DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-
-
 def _schedule(stated: ScheduleSettings | None, where: str) -> Schedule | None:
     if stated is None:
         return None
-    days = [stated.start_day, stated.end_day]
     try:
-        ZoneInfo(stated.zone)
-        weekly = [_DAYS.index(day) for day in days] if any(days) else [None, None]
-        return Schedule(
-            zone=stated.zone,
-            start=time.fromisoformat(stated.start),
-            end=time.fromisoformat(stated.end),
-            start_day=weekly[0],
-            end_day=weekly[1],
+        return Schedule.stated(
+            stated.zone, stated.start, stated.end, stated.start_day, stated.end_day
         )
-    except (ValueError, ZoneInfoNotFoundError) as error:
-        raise ConfigError(
-            f"{where}: schedule: {error}; zone is one such as America/Chicago, start and end are "
-            "HH:MM, start_day and end_day both or neither are mon to sun"
-        ) from None
+    except ValueError as error:
+        raise ConfigError(f"{where}: schedule: {error}") from None
 
 
 def _credentials(
