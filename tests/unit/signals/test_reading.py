@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bascule.model.intent import PlaceOrder, Signal, TargetPosition
@@ -210,25 +210,33 @@ _KEYS = st.sampled_from(
 )  # fmt: skip
 
 
-@given(st.dictionaries(_KEYS, _VALUES, max_size=8))
+_ORDER = {"ticker": "X1!", "action": "buy"}
+
+
+@given(st.dictionaries(_KEYS, _VALUES, max_size=4))
+@example({})
+@example({"market_position": "long", "sl": 1, "tp": {"price": "2"}})
 def test_a_quantity_is_never_made_up(members: dict[str, Any]) -> None:
     """Where no field gives a size, no intent has one, but for targets that a position tells."""
-    read = signal(json.dumps(members))
-    sized = json.dumps(members)
+    body = json.dumps(_ORDER | members)
+    read = signal(body)
+    assert read.intents or members, read.refused_text
     for intent in read.intents:
-        if isinstance(intent, TargetPosition) or '"qty"' in sized or "metrics" in members:
-            continue
-        assert getattr(intent, "quantity", None) is None
+        if not (isinstance(intent, TargetPosition) or '"qty"' in body or "metrics" in members):
+            assert getattr(intent, "quantity", None) is None
 
 
-@given(st.dictionaries(_KEYS, _VALUES, max_size=8), st.decimals(1, 10**6, places=3))
+@given(st.dictionaries(_KEYS, _VALUES, max_size=4), st.decimals(1, 10**6, places=3))
+@example({}, Decimal("0.010"))
+@example({"sl": 1, "price": "2", "comment": "3 lots"}, Decimal(7))
 def test_a_size_that_is_given_is_the_size_that_is_asked_for(
     members: dict[str, Any], size: Decimal
 ) -> None:
     """Whatever stands beside it, an order's quantity is the one in the message, digit for digit."""
     members = {name: value for name, value in members.items() if name not in ("order", "metrics")}
-    text = json.dumps(members)[:-1] + (", " if members else "") + f'"qty": {size}}}'
-    for intent in signal(text).intents:
+    read = signal(f'{json.dumps(_ORDER | members)[:-1]}, "qty": {size}}}')
+    assert read.intents or members, read.refused_text
+    for intent in read.intents:
         if isinstance(intent, PlaceOrder):
             assert intent.quantity is not None
             assert intent.quantity.value == size
