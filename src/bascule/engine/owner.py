@@ -71,7 +71,7 @@ class Owner:
         events = decide(self.state, self.settings, self.market, given)
         if events:
             self._events += events
-            self._schedule(urgent=any(type(event) in EFFECTS for event in events))
+            self._schedule(urgent=not EFFECTS.keys().isdisjoint(map(type, events)))
         if self.market.looks:
             self._on_looks()
         return events
