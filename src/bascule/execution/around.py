@@ -4,7 +4,7 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import TYPE_CHECKING, Generic, TypeVar, overload
 
-from bascule.execution.firm import FirmSurroundings, opposed
+from bascule.execution.firm import FirmSurroundings, opposed, sums_of
 from bascule.execution.fold_counts import repeat_key
 from bascule.execution.limits import ALL, account_limits, in_force
 from bascule.execution.loss import limits_loss, loss_of
@@ -192,9 +192,7 @@ class Surroundings:
         programme = self._spec.programme
         if programme is None:
             raise LookupError(f"account {self._spec.id} has no programme")
-        return FirmSurroundings(
-            self._turn, self._draft, programme, lambda: self._sums, self._replacing
-        )
+        return FirmSurroundings(self._turn, self._draft, programme, self._replacing)
 
     @lazy
     def loss(self) -> Loss | None:
@@ -374,9 +372,7 @@ class Surroundings:
 
     @lazy
     def _sums(self) -> dict[Symbol, Sum]:
-        turn = self._turn
-        turn.market.totals.refresh(turn.state, turn.settings.accounts, turn.settings.listings)
-        return turn.market.totals.sums
+        return sums_of(self._turn)
 
     @lazy
     def _share(self) -> Share | None:

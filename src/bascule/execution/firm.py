@@ -31,8 +31,7 @@ _NONE = Exposure()
 class FirmSurroundings:
     """One order's surroundings by its firm's rules, read off the state as it stands.
 
-    ``sums`` gives every contract over all accounts; ``replacing`` is the order whose new terms
-    these would be.
+    ``replacing`` is the order whose new terms these would be.
     """
 
     def __init__(
@@ -40,13 +39,11 @@ class FirmSurroundings:
         turn: Turn,
         draft: "Draft",
         programme: Programme,
-        sums: Callable[[], Mapping[Symbol, Sum]],
         replacing: Order | None = None,
     ) -> None:
         self._turn = turn
         self._draft = draft
         self._programme = programme
-        self._sums = sums
         self._replacing = replacing
         self._news: NewsStanding | None = None
 
@@ -63,7 +60,7 @@ class FirmSurroundings:
         own = underlying(self._draft.listing.symbol)
         mine = signs(self._draft.listing.symbol, self._draft.side)
         moved = {own, *currencies} & set(mine)
-        for symbol, total in self._sums().items():
+        for symbol, total in sums_of(self._turn).items():
             for side, accounts in ((Side.BUY, total.buyers), (Side.SELL, total.sellers)):
                 bets = signs(symbol, side)
                 name = next((one for names in accounts.values() for one in names), None)
@@ -80,7 +77,7 @@ class FirmSurroundings:
 
     def opposite(self) -> str:
         """Another own account that stands on the other side of the same thing."""
-        return opposed(self._draft, self._sums(), lambda name: True)
+        return opposed(self._draft, sums_of(self._turn), lambda name: True)
 
     def opposite_here(self) -> str:
         """What the account holds on the other side of the same contract."""
@@ -194,6 +191,12 @@ class FirmSurroundings:
         return last_reset(clock, self._turn.at)
 
 
+def sums_of(turn: Turn) -> dict[Symbol, Sum]:
+    """Give every contract over all accounts, as the state stands."""
+    turn.market.totals.refresh(turn.state, turn.settings.accounts, turn.settings.listings)
+    return turn.market.totals.sums
+
+
 def opposed(draft: "Draft", sums: Mapping[Symbol, Sum], counts: Callable[[AccountId], bool]) -> str:
     """Find another own account that stands, or may come to stand, against an order.
 
@@ -220,8 +223,20 @@ def opposed(draft: "Draft", sums: Mapping[Symbol, Sum], counts: Callable[[Accoun
 
 def last_reset(clock: Clock | None, at: Instant) -> Instant:
     """Give when the firm's day began, at the earliest; 24 hours ago where nobody says when."""
-    began = [_last(one, at) for one in candidates(clock)]
-    return min(began) if began else Instant(at - DAY)
+    if clock is None:
+        return Instant(at - DAY)
+    known = _days.get(clock)
+    if known is None or not known[0] <= at < known[1]:
+        clocks = candidates(clock)
+        began = min(_last(one, at) for one in clocks)
+        ends = min(next_instant(one, at) for one in clocks)
+        # Of several candidates each may end the span in which the earliest beginning holds.
+        known = _days[clock] = (max(_last(one, at) for one in clocks), ends, began)
+    return known[2]
+
+
+_days: dict[Clock, tuple[Instant, Instant, Instant]] = {}
+"""By clock: from when until when an answer holds, and the answer."""
 
 
 def _last(clock: Clock, at: Instant) -> Instant:

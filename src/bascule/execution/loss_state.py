@@ -30,8 +30,9 @@ class Watch(Struct):
     beyond ours: results whose fills we had not heard of. ``basis`` is what the venue has realised
     of what to our books is open, since books of one contract have prices of their own, and
     ``apart`` how the venue's equity differed from ours at the snapshot. ``floors`` are the rooms of
-    a ledger, kept while it is the same. Equity within ``calm`` changes nothing else. ``spec`` and ``limits`` are what the rules were made from. ``swept_at`` is
-    when it was last closed by the watch, ``sweeps`` how often in a row since.
+    a ledger, kept while it is the same. Equity within ``calm`` changes nothing else. ``spec`` and
+    ``limits`` are what the rules were made from. ``swept_at`` is when it was last closed by the
+    watch, ``sweeps`` how often in a row since.
     """
 
     rules: Programme

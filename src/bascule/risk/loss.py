@@ -36,7 +36,10 @@ class Loss(Struct, frozen=True):
 
     def room(self, rule: Rule) -> Room | None:
         """Give how one rule stands, None where there is no such rule."""
-        return next((room for room in self.rooms if room.rule == rule), None)
+        for room in self.rooms:
+            if room.rule == rule:
+                return room
+        return None
 
     @property
     def blocks_at(self) -> Decimal:

@@ -44,13 +44,7 @@ def around(made: Bench, symbol: str = "EURUSD", **changes: Any) -> FirmSurroundi
         "listing": made.settings.listings[account][symbol], "signal": "x", "strategy": "s",
         "leg": "e", "side": Side.BUY, "quantity": D(1),
     }  # fmt: skip
-
-    def sums() -> Any:
-        totals = made.market.totals
-        totals.refresh(made.state, made.settings.accounts, made.settings.listings)
-        return totals.sums
-
-    return FirmSurroundings(turn, Draft(**(words | changes)), PROGRAMME, sums)
+    return FirmSurroundings(turn, Draft(**(words | changes)), PROGRAMME)
 
 
 def buy(made: Bench, quantity: Any = 1, symbol: str = "EURUSD", **more: Any) -> None:

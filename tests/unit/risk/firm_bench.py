@@ -105,12 +105,14 @@ def proposal(
     **changes: Any,
 ) -> Proposal:
     """Give an entry of one unit by market with a stop; ``firm`` is what the firm's side says."""
+    told = Firm(**(firm or {}))
+    kind = InstrumentKind.FUTURE if told.sized.in_contracts else InstrumentKind.FX
     words: dict[str, Any] = {
         "at": NOON,
         "signal": "s-1",
         "spec": account or spec(programme),
         "listing": Listing(
-            "EURUSD", "EURUSD", InstrumentKind.FX, "USD", D("0.0001"), D(100_000), D("0.01"),
+            "EURUSD", "EURUSD", kind, "USD", D("0.0001"), D(100_000), D("0.01"),
             D("0.01"), D(100),
         ),
         "side": Side.BUY,
@@ -124,7 +126,7 @@ def proposal(
         "open_orders": 0,
         "rates": RateWindow(),
         "limits": RiskLimits(),
-        "around": World(firm=Firm(**(firm or {})), loss_per_unit=loss, opposed_firm=opposed),
+        "around": World(firm=told, loss_per_unit=loss, opposed_firm=opposed),
         "has_stop_loss": True,
     }  # fmt: skip
     return Proposal(**(words | changes))  # type: ignore[arg-type]

@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -159,3 +160,28 @@ def test_a_span_holds_wherever_the_rule_itself_wants_one_flat(rule: FlatRule, mi
     if must_be_flat(rule, instant):
         assert span is not None
         assert span.holding
+
+
+RULES = (
+    topstep(),
+    topstep(reopen="17:00", half_day_time="12:00", half_days={"2026-11-27": ""}),
+    FlatRule(weekend="flat", friday_time="16:45", tz=NEW_YORK, no_entry_min=120),
+    FlatRule(overnight="flat", break_longer_than_min=120, tz="Europe/Prague"),
+)
+
+
+@settings(max_examples=40)
+@given(
+    st.sampled_from(RULES),
+    st.sampled_from(["cme_equity", "always"]),
+    st.lists(st.integers(0, 12 * 24 * 60), min_size=1, max_size=12),
+)
+def test_what_is_kept_of_a_rule_answers_as_if_it_were_asked_for_the_first_time(
+    rule: FlatRule, session: str, minutes: list[int]
+) -> None:
+    """Forward and back in time, over the day on which clocks change and a half day."""
+    for since in (at("2026-10-28T00:00:00"), at("2026-11-20T00:00:00")):
+        for minute in minutes:
+            moment = Instant(since + minute * MINUTE)
+            first = flat_span(msgspec.structs.replace(rule), session, moment)
+            assert flat_span(rule, session, moment) == first

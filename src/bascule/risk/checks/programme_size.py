@@ -2,14 +2,16 @@
 
 from decimal import Decimal
 
+from bascule.model.enums import InstrumentKind
 from bascule.model.event import Verdict
 from bascule.model.programme import MaxSize, Programme
 from bascule.model.values import ONE, ZERO, floor_to, text
-from bascule.risk.firm import Profits, Size
+from bascule.risk.firm import FirmAround, Profits, Size
 from bascule.risk.programmes.kinds.size import cap
 from bascule.risk.proposal import Check, Proposal, refuse
 
 CODE = "programme_size"
+_NO_PROFITS = Profits()
 
 
 def run(proposal: Proposal) -> Verdict | None:
@@ -23,13 +25,17 @@ def run(proposal: Proposal) -> Verdict | None:
     rule = programme.max_size if programme is not None else None
     if programme is None or rule is None:
         return None
-    size = proposal.around.firm.size()
+    if proposal.listing.kind is not InstrumentKind.FUTURE:
+        largest, quantity = rule.lots_per_order, proposal.quantity
+        if largest is not None and quantity > largest:
+            one = Size(ZERO, ONE, False)
+            return _refused(proposal, programme, one, ZERO, quantity, largest, "in one order")
+        if rule.lots is None:
+            return None
+    firm = proposal.around.firm
+    size = firm.size()
     quantity = proposal.quantity * size.unit
-    if not size.in_contracts and rule.lots_per_order is not None:
-        largest = rule.lots_per_order
-        if quantity > largest:
-            return _refused(proposal, programme, size, ZERO, quantity, largest, "in one order")
-    limit = _limit(programme, rule, size, proposal.around.firm.profits())
+    limit = _limit(programme, rule, size, firm)
     if limit is None:
         return None
     worst = size.held + quantity
@@ -38,15 +44,15 @@ def run(proposal: Proposal) -> Verdict | None:
     return _refused(proposal, programme, size, size.held, worst, limit, "at once")
 
 
-def _limit(
-    programme: Programme, rule: MaxSize, size: Size, profits: Profits | None
-) -> Decimal | None:
+def _limit(programme: Programme, rule: MaxSize, size: Size, firm: FirmAround) -> Decimal | None:
     """Give the firm's size less what is left free; a firm's last contract stays usable."""
     if not size.in_contracts:
         if rule.lots is None:
             return None
         return rule.lots * (100 - programme.guard.size_below_pct) / 100
-    told = profits or Profits()
+    told = _NO_PROFITS
+    if rule.tiers or rule.half_until_eod_balance is not None:
+        told = firm.profits() or _NO_PROFITS
     permitted = cap(rule, eod_profit=told.eod_profit, eod_balance=told.eod_balance)
     if permitted is None:
         return None

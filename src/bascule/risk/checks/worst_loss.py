@@ -43,18 +43,18 @@ def run(proposal: Proposal) -> Verdict | None:
             "the same order with a stop loss, once a price is known",
             limit=limit,
         )
-    unit = distance * proposal.listing.multiplier * rate
+    unit, factor = distance * proposal.listing.multiplier * rate, guard.slippage_factor
+    before = standing.amount * factor
+    used = before + unit * proposal.quantity * factor
+    if used <= limit and nearest.room >= 0:
+        return Verdict(CODE, True, used, limit, room=limit - before)
     found = fits(
         nearest.room,
         guard.pretrade_buffer_pct,
         standing.amount,
         unit * proposal.quantity,
-        factor=guard.slippage_factor,
+        factor=factor,
     )
-    before = standing.amount * guard.slippage_factor
-    used = before + unit * proposal.quantity * guard.slippage_factor
-    if found.allowed:
-        return Verdict(CODE, True, used, limit, room=max(limit - before, ZERO))
     return refuse(
         CODE,
         f"if every stop were hit account {account} would lose {cents(used)} of the "

@@ -7,6 +7,8 @@ session opens again.
 from datetime import date, time, timedelta
 from functools import lru_cache
 
+from msgspec import Struct
+
 from bascule.model.programme import FlatRule
 from bascule.model.values import DAY, MINUTE, Instant
 from bascule.reference import sessions
@@ -24,16 +26,44 @@ _OVER_A_WEEKEND = DAY
 """A closure this long holds a weekend or a holiday."""
 
 
+class _Found(Struct, frozen=True):
+    """What was found for a rule, and from when until when it stays so."""
+
+    rule: FlatRule
+    since: Instant
+    until: Instant
+    span: FlatSpan | None
+
+
+_known: dict[tuple[int, str], _Found] = {}
+_KNOWN_MAX = 1_024
+
+
 def flat_span(rule: FlatRule, session: str, at: Instant) -> FlatSpan | None:
     """Give the span that holds at an instant; of several, the one that ends last.
+
+    It is found anew only where something begins or ends, since every order asks.
 
     Args:
         rule: the firm's, with the buffer to keep before each time.
         session: the contract's session, by its name in the table.
         at: now.
     """
-    found = [one for one in _spans(rule, session, at) if one.since <= at < one.until]
-    return max(found, key=lambda one: (one.holding, one.until)) if found else None
+    # A rule holds a table and has no hash; as long as it is kept here nothing else has its id.
+    key = (id(rule), session)
+    known = _known.get(key)
+    if known is not None and known.rule is rule and known.since <= at < known.until:
+        return known.span
+    spans = _spans(rule, session, at)
+    found = [one for one in spans if one.since <= at < one.until]
+    span = max(found, key=lambda one: (one.holding, one.until)) if found else None
+    tomorrow = instant(local(at, rule.tz).date() + timedelta(days=1), time(), rule.tz)
+    edges = [edge for one in spans for edge in (one.since, one.until) if edge > at]
+    ends = min(*edges, tomorrow, sessions.state(session, at).until)
+    if len(_known) >= _KNOWN_MAX:
+        _known.clear()
+    _known[key] = _Found(rule, at, Instant(ends), span)
+    return span
 
 
 def _spans(rule: FlatRule, session: str, at: Instant) -> list[FlatSpan]:
