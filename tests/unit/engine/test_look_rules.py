@@ -1,0 +1,157 @@
+"""When a venue is looked at, what it is asked, and what its silence proves."""
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from bascule.engine.look_rules import (
+    DUE_NS,
+    FIRST_LOOKBACK_NS,
+    IDLE_NS,
+    OVERLAP_NS,
+    LookMemory,
+    patience,
+    to_ask_after,
+)
+from bascule.execution.state import AccountState, Order
+from bascule.model.account import Capabilities
+from bascule.model.enums import OrdStatus, OrdType, Side
+from bascule.model.ids import (
+    AccountId,
+    ClOrdID,
+    SignalId,
+    StrategyId,
+    Symbol,
+    VenueOrderId,
+    VenueSymbol,
+)
+from bascule.model.order import VenueOrder
+from bascule.model.values import HOUR, SECOND, Instant
+
+NOW = Instant(1_767_600_000 * SECOND)
+NAME = ClOrdID("bayx-1-1e")
+PROVES = Capabilities(
+    absence_proof="snapshots",
+    absence_snapshots=2,
+    absence_after_ns=5 * SECOND,
+    submit_timeout_ns=3 * SECOND,
+)
+
+
+def order(**words: Any) -> Order:
+    """Give a limit order that works at the venue."""
+    given: dict[str, Any] = {
+        "cl_ord_id": NAME,
+        "signal": SignalId("bayx-1"),
+        "intent": 0,
+        "account": AccountId("a"),
+        "strategy": StrategyId("s"),
+        "leg": "e",
+        "symbol": Symbol("EURUSD"),
+        "venue_symbol": VenueSymbol("EURUSD.x"),
+        "side": Side.BUY,
+        "quantity": Decimal(1),
+        "ord_type": OrdType.LIMIT,
+        "requested_at": NOW,
+        "status": OrdStatus.WORKING,
+        "venue_order_id": VenueOrderId("7"),
+    }
+    return Order(**{**given, **words})
+
+
+def account(*orders: Order, **words: Any) -> AccountState:
+    """Give an account with these orders."""
+    live = {one.cl_ord_id: one for one in orders}
+    return AccountState(
+        id=AccountId("a"), number=1, venue="v", login="a", mode="paper", orders=live, **words
+    )
+
+
+def shown(name: ClOrdID | None, number: str = "7", side: Side = Side.BUY) -> VenueOrder:
+    """Give an order as the venue shows it."""
+    return VenueOrder(
+        account=AccountId("a"),
+        venue_order_id=VenueOrderId(number),
+        venue_symbol=VenueSymbol("EURUSD.x"),
+        side=side,
+        ord_type=OrdType.LIMIT,
+        ord_status=OrdStatus.WORKING,
+        quantity=Decimal(1),
+        cum_qty=Decimal(0),
+        at=NOW,
+        cl_ord_id=name,
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ({}, IDLE_NS),
+        ({"pending": "cancel"}, DUE_NS),
+        ({"status": OrdStatus.SUBMITTED}, DUE_NS),
+        ({"status": OrdStatus.NEW_REQUESTED, "waiting": True}, IDLE_NS),
+        ({"leg": "x", "waiting": True}, DUE_NS),
+        ({"ord_type": OrdType.MARKET}, DUE_NS),
+        ({"status": OrdStatus.IN_DOUBT}, PROVES.absence_after_ns),
+    ],
+)
+def test_a_look_is_due_the_sooner_the_less_is_known(words: dict[str, Any], expected: int) -> None:
+    """In doubt first, then whatever news is overdue of, else once a minute."""
+    assert patience(account(order(**words)), PROVES) == expected
+
+
+def test_what_the_venue_does_not_show_is_asked_after() -> None:
+    """By our name, or by all that a number stands for; what has not left is not asked after."""
+    known = account(order())
+    assert to_ask_after(known, [shown(NAME)]) == []
+    assert to_ask_after(known, [shown(None)]) == []
+    for others in ([], [shown(None, "8")], [shown(None, side=Side.SELL)], [shown(ClOrdID("x"))]):
+        assert [one.cl_ord_id for one in to_ask_after(known, others)] == [NAME]
+    for words in ({"native_child": True}, {"waiting": True}, {"status": OrdStatus.NEW_REQUESTED}):
+        assert to_ask_after(account(order(**words)), []) == []
+
+
+def test_fills_are_asked_for_from_before_what_is_known() -> None:
+    """The first look goes a day behind the last agreement, a later one a minute behind the last."""
+    memory, hour_ago = LookMemory(), Instant(NOW - HOUR)
+    assert memory.fills_from(account(), NOW) == NOW - FIRST_LOOKBACK_NS
+    assert memory.fills_from(account(agreed_at=hour_ago), NOW) == hour_ago - FIRST_LOOKBACK_NS
+    memory.looked(AccountId("a"), NOW)
+    assert memory.fills_from(account(agreed_at=hour_ago), NOW) == NOW - OVERLAP_NS
+    assert (OVERLAP_NS, FIRST_LOOKBACK_NS) == (60 * SECOND, 24 * HOUR)
+
+
+def absences(able: Capabilities, times: list[int], doubt: str = "") -> list[bool]:
+    """Look at these seconds at a venue that lacks the order; say when its absence was proven."""
+    memory = LookMemory()
+    known = account(order(status=OrdStatus.IN_DOUBT, doubt=doubt))
+    return [
+        memory.absent(known, able, {NAME: None}, Instant(NOW + at * SECOND)) == (NAME,)
+        for at in times
+    ]
+
+
+def test_absence_is_proven_by_so_many_looks_so_far_apart() -> None:
+    """The first counts a send time-out after the doubt, the next after the manifest's time."""
+    assert absences(PROVES, [0, 2, 3, 7, 8]) == [False, False, False, False, True]
+    assert absences(PROVES, [0, 4, 5], doubt="timeout") == [False, False, True]
+
+
+def test_a_venue_whose_silence_proves_nothing_never_ends_a_doubt() -> None:
+    """However often it is asked."""
+    able = Capabilities(absence_proof="never", absence_snapshots=1, absence_after_ns=0)
+    assert not any(absences(able, list(range(0, 600, 10)), doubt="timeout"))
+
+
+def test_an_order_that_was_shown_once_begins_anew() -> None:
+    """A look that shows it takes back what earlier ones seemed to prove."""
+    memory, known = LookMemory(), account(order(status=OrdStatus.IN_DOUBT, doubt="timeout"))
+
+    def look(at: int, found: VenueOrder | None) -> tuple[ClOrdID, ...]:
+        return memory.absent(known, PROVES, {NAME: found}, Instant(NOW + at * SECOND))
+
+    assert look(0, None) == ()
+    assert look(5, shown(NAME)) == ()
+    assert look(10, None) == ()
+    assert look(15, None) == (NAME,)
