@@ -187,7 +187,9 @@ def _on_trade(
     total = order.cum_qty + report.last_qty
     # While a larger quantity is asked for, what fills the old one may leave some of the new.
     asked = max(order.quantity, order.pending_qty or ZERO)
-    done = total >= asked or report.ord_status is OrdStatus.FILLED
+    # Of one that is full while a fill of it is lost or late, the rest counts as open until told.
+    whole = report.cum_qty is None or total >= report.cum_qty
+    done = total >= asked or (whole and report.ord_status is OrdStatus.FILLED)
     status = step(order.status, Fact.FULL if done else Fact.PARTIAL)
     over = total - asked
     note = ""

@@ -237,3 +237,22 @@ def test_a_hedge_that_nets_to_nothing_is_taken_over_too() -> None:
     adopted = every(bench.look(), PositionAdopted)
     assert sorted(event.quantity for event in adopted) == [-1, 1]
     assert len(bench.book("manual").lots) == 2
+
+
+def test_a_lost_fill_of_a_full_exit_is_no_position_to_protect() -> None:
+    """The venue says that the exit is full, and one of its fills was not told.
+
+    Before, what it had closed was protected anew, and a target opened the other side.
+    """
+    bench = Bench()
+    entered(bench, 5, protection=protection("1.0900"))
+    bench.venue.fills_markets = False
+    name = only(bench.say(ClosePosition(symbol=EURUSD)), OrderRequested).cl_ord_id
+    bench.settle()
+    said = bench.traded(name, 3, cum_qty=D(5), ord_status=OrdStatus.FILLED)
+    assert not every(said, OrderRequested)
+    assert (bench.order(name).live, bench.order(name).leaves) == (True, 2)
+    assert "a" in bench.market.looks
+    bench.traded(name, 2, cum_qty=D(3), ord_status=OrdStatus.PARTIALLY_FILLED)
+    assert bench.order(name).status is OrdStatus.FILLED
+    assert bench.net() == 0
