@@ -2,9 +2,11 @@
 
 import time
 from decimal import Decimal
+from pathlib import Path
 
 from msgspec.structs import replace
 
+from bascule.config.programmes import checked, find
 from bascule.execution.decide import decide
 from bascule.execution.inputs import (
     EngineBegan,
@@ -29,7 +31,7 @@ from bascule.model.enums import AccountMode, InstrumentKind, OrdType, Side
 from bascule.model.event import Bracket
 from bascule.model.ids import AccountId, RouteId, SignalId, StrategyId, Symbol, VenueId, VenueSymbol
 from bascule.model.instrument import Listing, Quote
-from bascule.model.intent import Amount, PlaceOrder, Signal
+from bascule.model.intent import Amount, Level, PlaceOrder, Protection, Signal
 from bascule.model.order import AccountSnapshot
 from bascule.model.values import SECOND, Currency, Instant
 from bascule.risk.chain import judge
@@ -58,15 +60,21 @@ def _listing(symbol: str) -> Listing:
     )  # fmt: skip
 
 
-def world(count: int) -> tuple[State, Settings, Market, int]:
-    """Give ``count`` accounts that hold five contracts each, all quoted, and the time."""
+def world(count: int, programme: str = "") -> tuple[State, Settings, Market, int]:
+    """Give ``count`` accounts that wait in five contracts each, all quoted, and the time.
+
+    ``programme`` names a firm's preset that all of them are under.
+    """
     names = [AccountId(f"a{number}") for number in range(count)]
+    rules = checked(find(programme, Path()), "", _MANY).programme if programme else None
     sizing = SizingRule(method="signal")
     settings = Settings(
         accounts={
             name: AccountSpec(
                 id=name, venue=VenueId("v"), login=name, mode=AccountMode.PAPER,
                 currency=Currency("USD"), limits=replace(_ALL_SET, probation_signals=0),
+                programme=rules, firm=rules.firm if rules is not None else "",
+                initial_balance=_MANY,
             )
             for name in names
         },
@@ -107,7 +115,11 @@ def world(count: int) -> tuple[State, Settings, Market, int]:
             quote = Quote(VenueSymbol(symbol), price, price, Instant(at))
             give(QuoteReceived(Instant(at), name, quote))
     for number, symbol in enumerate(_SYMBOLS):
-        intent = PlaceOrder(symbol=symbol, side=Side.BUY, quantity=Amount(Decimal(1)))
+        stop = Level(Decimal(149) if symbol.endswith("JPY") else Decimal(1))
+        intent = PlaceOrder(
+            symbol=symbol, side=Side.BUY, quantity=Amount(Decimal(1)),
+            protection=Protection(stop_loss=stop),
+        )  # fmt: skip
         signal = Signal(
             source="b", dialect="native", received_at=Instant(at), raw="{}", body_hash="h",
             key=str(number), strategy="s", intents=(intent,),
@@ -116,13 +128,13 @@ def world(count: int) -> tuple[State, Settings, Market, int]:
     return state, settings, market, at
 
 
-def cost_of_chain(count: int, rounds: int) -> str:
+def cost_of_chain(count: int, rounds: int, programme: str = "") -> str:
     """Give microseconds an order, the best of five runs, as in a fan-out: each touches the next.
 
     Raises:
         SystemExit: an order was refused, so that not the whole chain was run.
     """
-    state, settings, market, at = world(count)
+    state, settings, market, at = world(count, programme)
     turn = Turn(state, settings, market, Instant(at + SECOND))
     drafts = [
         Draft(

@@ -113,6 +113,8 @@ def main() -> None:
          cost(lambda n: judge(proposal), rounds)),
         *((f"propose and judge one order, every limit set, {count} accounts",
            cost_of_chain(count, rounds)) for count in (1, 10, 100)),
+        ("the same under FTMO's rules, 10 accounts",
+         cost_of_chain(10, rounds, "ftmo-2step-challenge")),
         ("plan, size, check and fold one order", f"{plan_all(min(rounds, 500)):.1f}"),
         ("encode and chain one event",
          f"{float(cost(lambda n: encode(made, GENESIS, []), 200)) / len(made):.1f}"),

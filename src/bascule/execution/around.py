@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar, overload
 from bascule.execution.firm import FirmSurroundings, opposed, sums_of
 from bascule.execution.fold_counts import repeat_key
 from bascule.execution.limits import ALL, account_limits, in_force
-from bascule.execution.loss import limits_loss, loss_of
+from bascule.execution.loss import limits_loss, loss_of, rate_to
 from bascule.execution.open_risk import open_risk
 from bascule.execution.state import AccountState, Exposure, Order
 from bascule.execution.totals import Resting, Share, Sum
@@ -17,9 +17,8 @@ from bascule.model.enums import OrdType, Side
 from bascule.model.ids import Symbol
 from bascule.model.instrument import Listing, Quote
 from bascule.model.order import AccountSnapshot
-from bascule.model.values import MINUTE, ONE, ZERO, Currency, text
+from bascule.model.values import MINUTE, ZERO, Currency, text
 from bascule.reference import sessions
-from bascule.reference.currency import NoRate, rate
 from bascule.risk.limits import LOOSEST
 from bascule.risk.loss import Loss, OpenRisk
 from bascule.risk.proposal import Messages, Reference
@@ -28,8 +27,6 @@ from bascule.risk.rates import Tally
 if TYPE_CHECKING:
     from bascule.execution.placing import Draft
 
-RATE_MAX_AGE = 5 * MINUTE
-"""An older quote converts nothing: the entry is refused."""
 REFERENCE_MAX_AGE = MINUTE
 """An entry is not held against an older quote or fill."""
 
@@ -55,19 +52,6 @@ class lazy(Generic[T]):
             return self
         found = of.__dict__[self._find.__name__] = self._find(of)
         return found
-
-
-def rate_to(turn: Turn, source: Currency, target: Currency) -> Decimal | None:
-    """Give ``target`` for one unit of ``source`` from any fresh quote; None when unknown."""
-    if source == target:
-        return ONE
-    known = turn.market.rates.get((source, target))
-    if known is not None and known[0] == turn.at:
-        return known[1]
-    found = rate(source, target, turn.market.pool, turn.at, RATE_MAX_AGE)
-    value = None if isinstance(found, NoRate) else found.value
-    turn.market.rates[source, target] = (turn.at, value)
-    return value
 
 
 def worst_side(exposure: Exposure) -> Decimal:

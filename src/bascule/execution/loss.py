@@ -28,14 +28,15 @@ from bascule.model.ids import Symbol
 from bascule.model.instrument import Listing
 from bascule.model.order import AccountSnapshot
 from bascule.model.programme import Clock, DailyLoss, Limit, MaxLoss, Programme, Trail
-from bascule.model.values import MINUTE, ONE, ZERO, Instant
+from bascule.model.values import MINUTE, ONE, ZERO, Currency, Instant
 from bascule.reference import sessions
 from bascule.reference.currency import NoRate, rate
 from bascule.risk.loss import STALE_AFTER, Loss
 from bascule.risk.programmes.clock import UNKNOWN
 from bascule.risk.programmes.ledger import Caps, Levels, Room, next_reset, rooms
 
-_RATE_MAX_AGE = 5 * MINUTE
+RATE_MAX_AGE = 5 * MINUTE
+"""An older quote converts nothing: the entry is refused."""
 _OWN = "own limits"
 _NOTHING = Booked(ZERO, ZERO)
 _BOTH = 2
@@ -324,16 +325,21 @@ def unit_of(turn: Turn, spec: AccountSpec, listing: Listing | None) -> Decimal |
     """Give the account currency that a move of 1.0 in price is worth, for one unit of quantity."""
     if listing is None:
         return None
-    factor = rate_of(turn, listing.quote, spec.currency)
+    factor = rate_to(turn, listing.quote, spec.currency)
     return None if factor is None else listing.multiplier * factor
 
 
-def rate_of(turn: Turn, source: str, target: str) -> Decimal | None:
-    """Give account currency for one unit of another; None where no fresh quote says it."""
+def rate_to(turn: Turn, source: Currency, target: Currency) -> Decimal | None:
+    """Give ``target`` for one unit of ``source`` from any fresh quote; None when unknown."""
     if source == target:
         return ONE
-    found = rate(source, target, turn.market.pool, turn.at, _RATE_MAX_AGE)
-    return None if isinstance(found, NoRate) else found.value
+    known = turn.market.rates.get((source, target))
+    if known is not None and known[0] == turn.at:
+        return known[1]
+    found = rate(source, target, turn.market.pool, turn.at, RATE_MAX_AGE)
+    value = None if isinstance(found, NoRate) else found.value
+    turn.market.rates[source, target] = (turn.at, value)
+    return value
 
 
 # --- what the checks see --------------------------------------------------------------------------

@@ -6,7 +6,7 @@ What stands or waits without a stop has no bound. A price or rate that is missin
 from decimal import Decimal
 
 from bascule.execution.fold_ideas import idea_key, lost
-from bascule.execution.loss import rate_of, unit_of
+from bascule.execution.loss import rate_to, unit_of
 from bascule.execution.state import AccountState, Book, Order
 from bascule.execution.turn import Turn
 from bascule.model.account import AccountSpec
@@ -84,7 +84,7 @@ def idea_of(
 def _book_risk(turn: Turn, account: AccountState, spec: AccountSpec, book: Book) -> Decimal | str:
     listing = turn.listing(account.id, book.symbol)
     quote = turn.market.quote(account.id, listing.venue_symbol) if listing is not None else None
-    factor = rate_of(turn, listing.quote, spec.currency) if listing is not None else None
+    factor = rate_to(turn, listing.quote, spec.currency) if listing is not None else None
     if listing is None or quote is None or factor is None:
         return f"the position in {book.symbol} cannot be valued"
     price = quote.bid if book.quantity > 0 else quote.ask
@@ -112,7 +112,7 @@ def _to_stops(account: AccountState, book: Book, price: Decimal) -> Decimal | st
 
 def _entry_risk(turn: Turn, spec: AccountSpec, order: Order) -> Decimal | str:
     listing = turn.listing(order.account, order.symbol)
-    factor = rate_of(turn, listing.quote, spec.currency) if listing is not None else None
+    factor = rate_to(turn, listing.quote, spec.currency) if listing is not None else None
     entry = order.price if order.price is not None else order.stop_price
     if entry is None and listing is not None:
         quote = turn.market.quote(order.account, listing.venue_symbol)

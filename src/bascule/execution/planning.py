@@ -5,7 +5,7 @@ from decimal import Decimal
 
 from msgspec import Struct
 
-from bascule.execution.around import rate_to
+from bascule.execution.loss import rate_to
 from bascule.execution.state import AccountState, Book, Order
 from bascule.execution.turn import Turn
 from bascule.model.account import AccountSpec, Capabilities, Route, RouteLeg
