@@ -26,6 +26,7 @@ from tests.venues.fix.desk import (
     spec,
     until,
 )
+from tests.venues.fix.torn import Torn
 
 FX = VenueId("fx")
 
@@ -160,6 +161,29 @@ async def test_order_that_never_arrived(floor: Floor) -> None:
         (order,) = ended.values()
         assert order.status is OrdStatus.REJECTED
         assert (net(runtime), held(house)) == (0, 0)
+
+
+async def test_order_whose_message_is_asked_for_again(floor: Floor) -> None:
+    """No status proves anything here, but the counterparty misses the order's own message: it ends.
+
+    The line is torn in the middle of the order, so that the number which it had is a gap there.
+    """
+    house = await crypto(floor)
+    line = Torn(house.port)
+    port = await line.start()
+    place = Place(floor.directory, port, override={"absence_proof": "resend"})
+    async with place.running() as runtime:
+        line.tear = b"35=D"
+        await runtime.submit(place.signal(runtime, bracket()))
+        ended = account(runtime).ended
+        await until(lambda: ended, "the proof", 20)
+        (order,) = ended.values()
+        assert order.status is OrdStatus.REJECTED
+        assert (net(runtime), held(house)) == (0, 0)
+        await runtime.submit(place.signal(runtime, bracket()))
+        await until(lambda: legs(runtime) == _PROTECTED, "the next one, protected")
+        assert (net(runtime), held(house), counted(house)) == (4, 4, 4)
+    line.stop()
 
 
 async def test_primary_killed_in_mid_fill(floor: Floor) -> None:

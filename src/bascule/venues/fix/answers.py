@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from bascule.venues.fix.client import FixVenue
 
 _UNKNOWN = "unknown_order"
+NEVER_ARRIVED = "its message never arrived: the counterparty asked for it again, and knows no order"
 
 
 class Answers:
@@ -64,7 +65,7 @@ class Answers:
                 "proves nothing; a person has to settle it"
             )
         if told is None:
-            return None
+            return self._never_arrived(known)
         if not recorded:
             known = venue.intake.learn(told) or known
         shown = venue.intake.shown(told, known)
@@ -86,6 +87,19 @@ class Answers:
             self._status.pop(known.current, None)
             self.questions.open.pop(question.id, None)
         return cast(Told, question.parts[0]) if question.parts else None
+
+    def _never_arrived(self, known: Known) -> VenueOrder | None:
+        """Show an order that the counterparty does not know as rejected, where that is proven.
+
+        It asked for the very message of the order again, and was told that it will not come; asked
+        for the order after that, it knows none.
+        """
+        venue = self._venue
+        if venue.profile.absence_proof != "resend" or known.cl_ord_id not in venue.unheard:
+            return None
+        known.ended = True
+        venue.orders.touch(known)
+        return venue.intake.recorded(known, venue.now(), OrdStatus.REJECTED, NEVER_ARRIVED)
 
     def _recorded(self, account: AccountId, name: ClOrdID, known: Known | None) -> VenueOrder:
         """Give an order as it was told, where the counterparty cannot be asked.

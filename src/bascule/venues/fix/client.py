@@ -9,8 +9,6 @@ from collections import OrderedDict, deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import ClassVar
 
-import msgspec
-
 from bascule.fix.actions import Refused as SessionRefused
 from bascule.fix.message import BadField, Fields, Message
 from bascule.fix.session import NotLoggedOn
@@ -32,7 +30,7 @@ from bascule.model.order import (
     VenueOrder,
     VenuePosition,
 )
-from bascule.model.values import ZERO, Instant, seconds
+from bascule.model.values import ZERO, Instant
 from bascule.venues.fix import mapping
 from bascule.venues.fix.answers import Answers
 from bascule.venues.fix.blotter import Blotter
@@ -41,10 +39,9 @@ from bascule.venues.fix.intake import Heard, Intake
 from bascule.venues.fix.line import Line
 from bascule.venues.fix.orders import Change, Known, Orders
 from bascule.venues.fix.positions import Net, add_up, profit
-from bascule.venues.fix.profile import Profile
+from bascule.venues.fix.profile import Profile, capabilities
 from bascule.venues.fix.requests import CANCEL, MASS_CANCEL, NEW_ORDER, REPLACE, Writer
 from bascule.venues.fix.settings import Plan, read, store
-from bascule.venues.kit import manifest
 from bascule.venues.kit.contract import (
     FillsSnapshot,
     KeyScope,
@@ -82,13 +79,15 @@ class FixVenue:
         self.writer = Writer(self.profile, self.names, further)
         self.notes: deque[tuple[str, str, str]] = deque(maxlen=200)
         """What the sessions had to say: (session, code, text), the newest last."""
-        self.capabilities: Capabilities = _capabilities(self.profile, len(context.accounts))
+        self.capabilities: Capabilities = capabilities(self.profile, len(context.accounts))
         self._ready = False
         self._open = False
         self._broken = False
         self._lines: dict[str, Line] = {}
         self._waiting: dict[str, tuple[asyncio.Future[Outcome], asyncio.TimerHandle]] = {}
         self._numbers: OrderedDict[int, str] = OrderedDict()
+        self.unheard: set[str] = set()
+        """Ids of orders whose very message the counterparty asked for again: it has none of it."""
         self._symbols: dict[VenueSymbol, None] = {}
         self._book = mapping.Book(self.names)
         self._quotes: dict[VenueSymbol, Quote] = {}
@@ -236,6 +235,11 @@ class FixVenue:
     def line_note(self, line: Line, code: str, text: str) -> None:
         """Keep what a session had to say."""
         self.notes.append((line.name, code, text))
+
+    def line_asked_again(self, line: Line, message: Message) -> None:
+        """Remember a command that the counterparty asks for again, and will never get."""
+        if message.msg_type == NEW_ORDER:
+            self.unheard.add(self._with_dots(message).get_text(11) or "")
 
     def line_settled(self, line: Line, number: int) -> None:
         """Have what was told written down soon; until then the session's own store has it."""
@@ -671,23 +675,3 @@ def _at_once(outcome: Outcome) -> asyncio.Future[Outcome]:
     answer: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
     answer.set_result(outcome)
     return answer
-
-
-def _capabilities(profile: Profile, accounts: int) -> Capabilities:
-    """Give the manifest's capabilities as the profile narrows them.
-
-    A mass cancel names no account, so it is none of a session with several.
-    """
-    native = manifest.load(__package__).capabilities_native()
-    return msgspec.structs.replace(
-        native,
-        ord_types=tuple(kind for kind in native.ord_types if kind in profile.order_types),
-        time_in_force=tuple(how for how in native.time_in_force if how in profile.time_in_force),
-        replace=profile.replace,
-        mass_cancel=profile.mass_cancel if accounts == 1 else "none",
-        client_order_id_max=profile.client_order_id_max,
-        absence_proof=profile.absence_proof,
-        absence_snapshots=profile.absence_snapshots,
-        absence_after_ns=seconds(profile.absence_apart_s),
-        submit_timeout_ns=seconds(profile.submit_timeout_s),
-    )

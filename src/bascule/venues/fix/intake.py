@@ -319,12 +319,14 @@ class Intake:
             reason=told.reason or told.text,
         )
 
-    def recorded(self, known: Known, now: Instant) -> VenueOrder:
-        """Give an order as all that was told of it leaves it."""
-        if known.ended:
+    def recorded(
+        self, known: Known, now: Instant, status: OrdStatus | None = None, reason: str = ""
+    ) -> VenueOrder:
+        """Give an order as all that was told of it leaves it, unless a status is given."""
+        if status is None and known.ended:
             filled = known.cum_qty >= known.quantity
             status = OrdStatus.FILLED if filled else OrdStatus.CANCELED
-        else:
+        elif status is None:
             status = OrdStatus.PARTIALLY_FILLED if known.cum_qty else OrdStatus.WORKING
         return VenueOrder(
             account=known.account,
@@ -339,6 +341,7 @@ class Intake:
             cl_ord_id=self._name(known),
             price=known.price,
             stop_price=known.stop_price,
+            reason=reason,
         )
 
     def fills(self, account: AccountId, since: Instant) -> tuple[ExecutionReport, ...]:

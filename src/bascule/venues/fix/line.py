@@ -39,6 +39,9 @@ class Owner(Protocol):
     def line_halted(self, line: "Line", code: str, text: str) -> None:
         """Take in that a person is needed."""
 
+    def line_asked_again(self, line: "Line", message: Message) -> None:
+        """Take in that the counterparty asked for a command again, which is not sent twice."""
+
     def line_settled(self, line: "Line", number: int) -> None:
         """Take in that messages up to ``number`` were all given."""
 
@@ -108,7 +111,7 @@ class Line(Application):
             store,
             # A counterparty's own tags must not cost a fill: what is read is checked when read.
             lambda message: None,
-            lambda message: message.msg_type not in ORDERS,
+            self._may_resend,
         )
         self._link = Link(session, store, self, self._worker, log=self._note, now=self._now)
         self._initiator = Initiator(self._link, self._address, log=self._note, now=self._now)
@@ -130,6 +133,12 @@ class Line(Application):
             self._worker.shutdown()
         self._initiator = self._task = self._link = self._worker = None
         self.up = False
+
+    def _may_resend(self, message: Message) -> bool:
+        if message.msg_type not in ORDERS:
+            return True
+        self._owner.line_asked_again(self, message)
+        return False
 
     def resume(self) -> None:
         """Try again, on a person's word, if the session waits for one."""

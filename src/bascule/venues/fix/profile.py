@@ -13,8 +13,11 @@ import msgspec
 from msgspec import Struct, field
 
 from bascule.fix.version import VERSIONS
+from bascule.model.account import Capabilities
 from bascule.model.enums import OrdType, TimeInForce
 from bascule.model.errors import ConfigError
+from bascule.model.values import seconds
+from bascule.venues.kit import manifest
 
 MANUAL_ORDER, HANDL_INST = 1028, 21
 
@@ -103,10 +106,32 @@ class Profile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     money: Literal["collateral", "configured"] = "configured"
     """The account's money: by CollateralInquiry (BB), or what the settings say."""
 
-    absence_proof: Literal["snapshots", "never"] = "never"
+    absence_proof: Literal["snapshots", "resend", "never"] = "never"
+    """What proves that an order never lived: that it is unknown in so many looks; that it is
+    unknown, and its own message was asked for again by ResendRequest; or nothing."""
     absence_snapshots: int = 2
     absence_apart_s: float = 5.0
     submit_timeout_s: float = 10.0
+
+
+def capabilities(profile: Profile, accounts: int) -> Capabilities:
+    """Give the manifest's capabilities as a profile narrows them, for a session of some accounts.
+
+    A mass cancel names no account, so it is none of a session with several.
+    """
+    native = manifest.load(__package__).capabilities_native()
+    return msgspec.structs.replace(
+        native,
+        ord_types=tuple(kind for kind in native.ord_types if kind in profile.order_types),
+        time_in_force=tuple(how for how in native.time_in_force if how in profile.time_in_force),
+        replace=profile.replace,
+        mass_cancel=profile.mass_cancel if accounts == 1 else "none",
+        client_order_id_max=profile.client_order_id_max,
+        absence_proof="snapshots" if profile.absence_proof == "snapshots" else "never",
+        absence_snapshots=profile.absence_snapshots,
+        absence_after_ns=seconds(profile.absence_apart_s),
+        submit_timeout_ns=seconds(profile.submit_timeout_s),
+    )
 
 
 def names() -> tuple[str, ...]:
