@@ -2,10 +2,12 @@
 
 import asyncio
 import sqlite3
+import threading
 from pathlib import Path
 
 import pytest
 
+from bascule.engine import owner
 from bascule.engine.runtime import Runtime
 from bascule.model.account import Pacing
 from bascule.model.enums import OrdStatus, Side, StopMode
@@ -323,6 +325,35 @@ async def test_a_journal_that_fails_ends_the_engine_with_the_gate_shut(tmp_path:
     later = await runtime.submit(place.signal(runtime))
     assert later.status == "overloaded"
     await runtime.stop("test ended")
+
+
+async def test_more_than_may_wait_for_the_disk_is_turned_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A sender is told at once, nothing of it is kept, and what was taken is kept in full."""
+    monkeypatch.setattr(owner, "BACKLOG_MAX", 20)
+    place = Installation(tmp_path)
+    async with place.running() as runtime:
+        disk, store = threading.Event(), runtime._journal._store
+        append = store.append
+
+        def stalled(values: list[object]) -> None:
+            disk.wait(5)
+            append(values)  # type: ignore[arg-type]
+
+        monkeypatch.setattr(store, "append", stalled)
+        replies = []
+        for _ in range(40):
+            replies.append(runtime.submit(place.signal(runtime)))
+            await asyncio.sleep(0)
+        turned_away = [one.result().status for one in replies if one.done()]
+        assert set(turned_away) == {"overloaded"}
+        assert 0 < len(turned_away) < 40
+        disk.set()
+        answers = [one.status for one in await asyncio.gather(*replies)]
+        assert answers.count("accepted") == 40 - len(turned_away)
+        kept = journal(tmp_path, "select count(*) from events where kind = 'signal_accepted'")
+        assert kept == [(40 - len(turned_away),)]
 
 
 async def test_a_venue_that_breaks_the_contract_ends_the_engine(tmp_path: Path) -> None:
