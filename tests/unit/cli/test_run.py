@@ -4,7 +4,6 @@ import asyncio
 import json
 import logging
 import socket
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -20,8 +19,6 @@ from bascule.journal.lock import Lock
 from bascule.model.errors import BasculeError, ConfigError, InvariantBroken, JournalUnwritable
 
 from .conftest import Bascule, Done
-
-Edit = Callable[[str], str]
 
 
 def _port() -> int:

@@ -14,7 +14,7 @@ from bascule.model.values import SECOND, Instant
 from bascule.risk.chain import CHECKS
 from bascule.risk.limits import LOOSEST
 from bascule.risk.loss import Loss, OpenRisk
-from bascule.risk.proposal import Check, Messages, Proposal, Reference
+from bascule.risk.proposal import Messages, Proposal, Reference
 from bascule.risk.rates import RateWindow
 
 NOW = Instant(1_767_600_000 * SECOND)
@@ -96,11 +96,6 @@ def proposal(**words: Any) -> Proposal:
         "strategy": "s",
     }
     return Proposal(**{**plain, **words})
-
-
-def check(code: str) -> Check:
-    """Find a check by its code."""
-    return CODES[code]
 
 
 def run(code: str, **words: Any) -> Verdict | None:

@@ -23,7 +23,6 @@ from tests.unit.risk.scene import (
     run,
 )
 
-LEAST = D("0.000001")
 SELL = {"side": Side.SELL}
 
 

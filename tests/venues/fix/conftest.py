@@ -3,6 +3,7 @@
 import random
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
+from importlib.util import find_spec
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,9 @@ import pytest
 from bascule.fixwire import initiator
 from bascule.venues.fix.emulator_exchange import Exchange
 from tests.venues.fix.desk import Trader, exchange
+
+collect_ignore = [] if find_spec("quickfix") else ["test_quickfix.py"]
+"""QuickFIX has wheels for one platform only; elsewhere what needs it is not collected."""
 
 
 @pytest.fixture(autouse=True)
