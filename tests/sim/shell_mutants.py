@@ -1,26 +1,32 @@
 """Planted bugs of the shell tier: what stands round the core, on the real runtime and journal."""
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, suppress
 from typing import Any, NamedTuple
-from unittest.mock import patch
 
 import apsw
 
 from bascule.engine import runtime
 from bascule.engine.dispatcher import Dispatcher
+from bascule.engine.guardian_watch import GuardianWatch
 from bascule.engine.lanes import Lanes
 from bascule.engine.look_rules import LookMemory
 from bascule.engine.owner import Owner
 from bascule.execution import operators
 from bascule.execution.effects import EFFECTS
+from bascule.guardian import rules
+from bascule.guardian.keeper import Keeper
+from bascule.guardian.service import Guardian
+from bascule.guardian.stops import Stops
+from bascule.guardian.sweep import Sweeper
 from bascule.journal import journal, sqlite, writer
 from bascule.model.errors import JournalError
 from bascule.model.order import Refused, Unknown
+from bascule.sim.shell.files import SimFiles
 from bascule.venues.paper.client import PaperVenue
+from tests.sim.mutants import Patch, in_place
 
 SHELL_BOUND = 500
-Patch = tuple[object, str, object]
 
 
 class ShellMutant(NamedTuple):
@@ -29,18 +35,13 @@ class ShellMutant(NamedTuple):
     name: str
     text: str
     patches: Callable[[], Sequence[Patch]]
-    tier: str = "shell"
     bound: int = SHELL_BOUND
     first: int = 1
     """The seed to begin with: where a bug needs a rare meeting, one shortly before it."""
 
-    @contextmanager
-    def planted(self) -> Iterator[None]:
-        """Have the bug in place for a while."""
-        with ExitStack() as stack:
-            for owner, name, value in self.patches():
-                stack.enter_context(patch.object(owner, name, value))
-            yield
+    def planted(self) -> AbstractContextManager[None]:
+        """Have the bug for a while."""
+        return in_place(self.patches())
 
 
 def _answer_at_once() -> list[Patch]:
@@ -176,6 +177,97 @@ def _timeout_is_refusal() -> list[Patch]:
     return [(Dispatcher, "_outcome", outcome)]
 
 
+def _flat_before_the_time_out() -> list[Patch]:
+    def flat_from(self: Guardian, stop_at: Any) -> Any:
+        return stop_at
+
+    return [(Guardian, "flat_from", flat_from)]
+
+
+def _swept_once() -> list[Patch]:
+    real = Sweeper.step
+
+    async def step(self: Sweeper, **asked: Any) -> Any:
+        if self.lines:
+            return await self.look()
+        return await real(self, **asked)
+
+    return [(Sweeper, "step", step)]
+
+
+def _stops_forgotten() -> list[Patch]:
+    def init(self: Stops, path: Any, files: Any) -> None:
+        self._path, self._files, self._held, self.unsaved = path, files, {}, False
+
+    return [(Stops, "__init__", init)]
+
+
+def _stops_stripped_first() -> list[Patch]:
+    return [(rules, "_stays", lambda *_: False)]
+
+
+def _answered_before_it_is_logged() -> list[Patch]:
+    real = SimFiles.write
+
+    def write(self: SimFiles, path: Any, content: bytes, **how: Any) -> None:
+        real(self, path, content, **(how | {"durable": False} if how.get("at") else how))
+
+    return [(SimFiles, "write", write)]
+
+
+def _stops_not_kept() -> list[Patch]:
+    return [(Stops, "save", lambda self: None)]
+
+
+def _names_not_synced() -> list[Patch]:
+    return [(SimFiles, "sync_folder", lambda self, path: None)]
+
+
+def _gate_not_shut() -> list[Patch]:
+    return [(Guardian, "_shut", lambda self, stop: None)]
+
+
+def _closed_again_on_unknown() -> list[Patch]:
+    real = Sweeper._answered
+
+    def answered(self: Sweeper, flight: Any, outcome: Any) -> None:
+        real(self, flight, outcome)
+        if isinstance(outcome, Unknown):
+            self._flights.pop(flight.cl_ord_id, None)
+
+    return [(Sweeper, "_answered", answered)]
+
+
+def _sweeps_on_after_arming() -> list[Patch]:
+    real = Sweeper.step
+
+    async def step(self: Sweeper, *, close: bool, only: Any = None, asked: Any = None) -> Any:
+        return await real(self, close=close, only=only)
+
+    return [(Sweeper, "step", step)]
+
+
+def _batch_after_the_latch() -> list[Patch]:
+    real = PaperVenue.submit_many
+
+    async def submit_many(self: PaperVenue, orders: Any) -> Any:
+        return await real(self, orders)
+
+    return [(PaperVenue, "submit_many", submit_many)]
+
+
+def _log_not_taken_in() -> list[Patch]:
+    return [(GuardianWatch, "take_in", lambda self: None)]
+
+
+def _loss_line_not_held() -> list[Patch]:
+    return [(Keeper, "_hold_to_floor", lambda self: None)]
+
+
+def _arming_cut_short() -> list[Patch]:
+    return [(Guardian, "_resume", lambda self: [self._shut(stop) for stop in self._stops])]
+
+
 MUTANTS = (
     ShellMutant("answer_at_once", "a sender's 2xx before the fsync", _answer_at_once),
     ShellMutant("send_at_once", "an order leaves before the fsync", _send_at_once),
@@ -191,5 +283,21 @@ MUTANTS = (
     ShellMutant("welcome_once", "an account is introduced once only", _welcome_once, first=310),
     ShellMutant("look_from_now", "a look asks for the fills to come", _look_from_now),
     ShellMutant("link_never_restored", "a lost link stays lost", _link_never_restored),
+    ShellMutant("batch_after_latch", "a batch leaves a step after it", _batch_after_the_latch),
+    ShellMutant("flat_too_soon", "flat is said before the time-out", _flat_before_the_time_out),
+    ShellMutant("swept_once", "a sweep is made once", _swept_once),
+    ShellMutant("stops_forgotten", "a restart forgets what is stopped", _stops_forgotten),
+    ShellMutant("stops_stripped", "protection goes first", _stops_stripped_first),
+    ShellMutant(
+        "answer_unlogged", "a command's answer before its fsync", _answered_before_it_is_logged
+    ),
+    ShellMutant("stops_not_kept", "stops are not written", _stops_not_kept),
+    ShellMutant("names_not_synced", "directories are not synced", _names_not_synced),
+    ShellMutant("gate_not_shut", "a stop shuts no latch", _gate_not_shut),
+    ShellMutant("closed_again", "a close without an answer is repeated", _closed_again_on_unknown),
+    ShellMutant("sweeps_on", "a pass goes on after arming", _sweeps_on_after_arming),
+    ShellMutant("log_not_taken_in", "the engine reads no log of it", _log_not_taken_in),
+    ShellMutant("loss_line_not_held", "the loss line is not watched", _loss_line_not_held),
+    ShellMutant("arming_cut_short", "a latch without its stop stays", _arming_cut_short),
 )
 """Every planted bug of this tier."""

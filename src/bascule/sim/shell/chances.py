@@ -41,6 +41,59 @@ ACCIDENTS: Mapping[str, float] = MappingProxyType(
 )
 """Accidents by their worst probability at each step; each run takes a share of it, or none."""
 
+GUARDED_DIGITS = frozenset({0, 2, 3, 4, 7})
+"""Seeds that end with these have a guardian; those that found something before it came do not."""
+
+GUARDED_STEPS: Mapping[str, float] = MappingProxyType(
+    {"stop": 9.0, "stop_frozen": 4.0, "key": 1.5, "lift": 7.0}
+)
+"""What is asked of a guardian, by weight, beside the other steps."""
+STEPS_WITH_GUARDIAN: Mapping[str, float] = MappingProxyType({**STEPS, **GUARDED_STEPS})
+
+COMMANDS: Mapping[str, float] = MappingProxyType(
+    {"flatten": 6.0, "cancel": 2.0, "halt": 1.5, "freeze": 1.5, "lock": 1.0}
+)
+"""What a stop is, by weight."""
+
+SCOPES: Mapping[str, float] = MappingProxyType(
+    {
+        "all": 3.0,
+        "account:alpha": 2.0,
+        "account:beta": 2.0,
+        "account:gamma": 3.0,
+        "venue:native": 1.0,
+        "firm:acme": 1.0,
+        "strategy:ma": 1.5,
+    }
+)
+"""What a stop is for, by weight."""
+
+GUARDED_ACCIDENTS: Mapping[str, float] = MappingProxyType(
+    {
+        "engine_gone": 0.08,
+        "freeze_in_send": 0.25,
+        "guardian_kill": 0.15,
+        "guardian_dies_writing": 0.15,
+        "guardian_freeze": 0.08,
+        "guardian_parted": 0.08,
+        "guardian_link_cut": 0.08,
+        "guardian_disk_fails": 0.05,
+    }
+)
+"""Accidents of a machine with a guardian, as ``ACCIDENTS``."""
+
+ALERTS = (
+    "engine_back",
+    "engine_dead",
+    "engine_killed",
+    "engine_stalled",
+    "flat",
+    "latch_unwritable",
+    "loss_line",
+    "runaway",
+)
+"""What a guardian must have come to tell."""
+
 BROKER_FAULTS: Mapping[str, float] = MappingProxyType(
     {
         "drop_request": 0.15,
@@ -79,6 +132,11 @@ JITTER_S = (0.001, 0.02, 0.2)
 FSYNC_S = (0.0005, 0.004)
 SLOW_FSYNC_S = (0.05, 1.5)
 MINUTE_S = 63.0
+ENGINE_GONE_S = (12.0, 40.0)
+LOCK_S = (1.0, 20.0)
+STALLED_S = (2.0, 5.0)
+FLOORS = (999_950, 999_500)
+RUNAWAY = (12, 120)
 HEAL_S = 180.0
 """Virtual seconds within which everything must be settled once nothing goes wrong any more."""
 

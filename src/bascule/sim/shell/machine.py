@@ -6,13 +6,13 @@ it survives everything.
 """
 
 import asyncio
-import gc
 import json
 import random
+import sys
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
@@ -22,7 +22,9 @@ from typing import Any
 import apsw
 import msgspec
 
+from bascule.config.handover import GuardianFiles
 from bascule.config.latch import DIRECTORY, Latch
+from bascule.config.process import Own
 from bascule.engine.runtime import Runtime, Setup, VenueSetup
 from bascule.journal.journal import Journal
 from bascule.journal.progress import Progress, ProgressRecord
@@ -46,6 +48,7 @@ from bascule.model.values import SECOND, Currency, Instant
 from bascule.signals.reading import Reader
 from bascule.sim.shell import chances
 from bascule.sim.shell.disk import Disk
+from bascule.sim.shell.files import Died, SimFiles
 from bascule.sim.shell.loop import ACTOR, VirtualLoop
 from bascule.sim.shell.net import Network
 from bascule.sim.shell.witness import Witness
@@ -62,11 +65,25 @@ _PLAIN: dict[str, object] = {
     "native_trailing": False,
     "reduce_only": False,
 }
+_SHARED: dict[str, object] = {"port": PORT, "timeout_s": 1}
+VENUES: Mapping[str, Mapping[str, object]] = MappingProxyType(
+    {"native": _SHARED, "plain": _SHARED | _PLAIN}
+)
+"""The settings of each venue, for whoever connects to it."""
 _READER = Reader(source="sim", dialect="tradingview_json")
 
 
-class Died(BaseException):
-    """Ends what a process was doing when it died, so that nothing of it is done by a dead one."""
+@contextmanager
+def unheard() -> Iterator[None]:
+    """Collect what dead processes left: what they never came to run is no mistake of ours."""
+    told = sys.unraisablehook
+    sys.unraisablehook = lambda _: None
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)
+            yield
+    finally:
+        sys.unraisablehook = told
 
 
 class VirtualClock:
@@ -87,9 +104,10 @@ class VirtualClock:
 class DiskRecord:
     """The progress record on the simulated disk: replaced as a whole, or not at all."""
 
-    def __init__(self, disk: Disk, kept: dict[str, bytes]) -> None:
+    def __init__(self, disk: Disk, files: SimFiles, path: Path) -> None:
         self._disk = disk
-        self._kept = kept
+        self._files = files
+        self._path = path
 
     def write(self, record: bytes) -> None:
         """Replace the record."""
@@ -97,13 +115,44 @@ class DiskRecord:
             self._disk.count()
         except apsw.Error as error:
             raise JournalUnwritable(f"the progress record: {error}") from error
-        self._kept["progress"] = record
+        self._files.replace(self._path, record)
         self._disk.done("progress record")
 
     def read(self) -> Progress | None:
         """Give the last record."""
-        found = self._kept.get("progress")
-        return None if found is None else msgspec.json.decode(found, type=Progress)
+        try:
+            return msgspec.json.decode(self._files.read(self._path), type=Progress)
+        except FileNotFoundError:
+            return None
+
+
+class SimProcesses:
+    """The processes of one machine: each actor is one, by a number of its own."""
+
+    def __init__(self, machine: "Machine") -> None:
+        self._machine = machine
+
+    def own(self) -> Own:
+        """Which process asks."""
+        return Own(_number(ACTOR.get()), ACTOR.get())
+
+    def runs(self, pid: int, start: str) -> bool:
+        """Whether this very process still runs."""
+        machine = self._machine
+        alive = start in machine.running() and start not in machine.loop.dead
+        return alive and pid == _number(start)
+
+    def kill(self, pid: int, start: str) -> bool:
+        """End it at once; False when it no longer runs."""
+        if not self.runs(pid, start):
+            return False
+        self._machine.kill(start)
+        return True
+
+
+def _number(actor: str) -> int:
+    kind, _, generation = actor.partition("-")
+    return 1_000 * len(kind) + int(generation)
 
 
 class Machine(ABC):
@@ -121,9 +170,10 @@ class Machine(ABC):
         self.net = Network(self.loop, random.Random(f"{seed} net"), jitter_s=jitter_s)
         self.disk = Disk(f"sim-{id(self)}")
         self._disks = [self.disk]
-        self.kept: dict[str, bytes] = {}
         self.folder = folder
-        self.latch = Latch(folder / DIRECTORY)
+        self.files = SimFiles(self.loop, folder, self.clock.now)
+        self.processes = SimProcesses(self)
+        self.latch = Latch(folder / DIRECTORY, self.files)
         self.server = Server(self._broker(broker), machine=self.clock.now)
         self.runtime: Runtime | None = None
         self.generation = 0
@@ -144,6 +194,7 @@ class Machine(ABC):
     # --- what a world decides -------------------------------------------------------------------
 
     logins: Sequence[str] = chances.LOGINS
+    needs_guardian = False
     faults: Mapping[str, float] = MappingProxyType({})
     """The broker's faults of this world; some change what a settled account looks like."""
 
@@ -196,16 +247,21 @@ class Machine(ABC):
         asyncio.set_event_loop(None)
         try:
             self.loop.run_until_complete(self.play())
-            return self.errors + self.witness.verdict()
+            return self.errors + self.verdict()
         except BasculeError as error:
             return [*self.errors, f"{error.code}: {error.message}"]
         except AssertionError as error:
             return [*self.errors, f"{type(error).__name__}: {error}"]
         finally:
-            self.loop.kill(self.actor)
+            for actor in self.running():
+                self.loop.kill(actor)
             self.server.ledger.close()
             self._dead_tasks.append(asyncio.all_tasks(self.loop))
             self.loop.close()
+
+    def verdict(self) -> list[str]:
+        """Say everything that was violated."""
+        return self.witness.verdict()
 
     def let_go(self) -> None:
         """Let go of everything that a dead process left behind; a collection takes it away."""
@@ -214,14 +270,6 @@ class Machine(ABC):
             disk.on_done = None
         self._dead_tasks.clear()
         self.runtime = None
-
-    def close(self) -> None:
-        """Let go of everything, at once."""
-        with warnings.catch_warnings():
-            # What a killed process never came to run is no mistake of ours.
-            warnings.simplefilter("ignore", RuntimeWarning)
-            self.let_go()
-            gc.collect()
 
     # --- the engine -----------------------------------------------------------------------------
 
@@ -255,9 +303,13 @@ class Machine(ABC):
         """The process ends itself; whoever watches over it starts it again."""
         self.loop.call_soon(self._bury, actor, False, context=self.loop.context_of(""))
 
-    def kill(self) -> None:
-        """End the engine between two callbacks; what it wrote is with the operating system."""
-        self._bury(self.actor, False)
+    def running(self) -> tuple[str, ...]:
+        """Name the processes of this machine."""
+        return (self.actor,)
+
+    def kill(self, actor: str = "") -> None:
+        """End a process, the engine if none is named; what it wrote is with the system."""
+        self._bury(actor or self.actor, False)
 
     def cut_power(self) -> None:
         """End the whole machine: what was not synced may be gone, and peers hear nothing."""
@@ -281,7 +333,8 @@ class Machine(ABC):
         self.disk.on_done = self.effect
         self.loop.call_later(self.away(), self.start, context=self.loop.context_of(""))
 
-    def _setup(self) -> Setup:
+    def specs(self) -> tuple[AccountSpec, ...]:
+        """Describe the accounts, as engine and guardian are set up with."""
         limits = RiskLimits(
             max_position_qty=Decimal("3"),
             max_open_orders=60,
@@ -291,11 +344,12 @@ class Machine(ABC):
             orders_per_day=50_000,
             duplicate_window_ns=0,
         )
-        specs = tuple(
+        return tuple(
             AccountSpec(
                 id=AccountId(login),
                 venue=VenueId("native" if login != "gamma" else "plain"),
                 login=login,
+                firm="acme" if login == "gamma" else "",
                 mode=AccountMode.PAPER,
                 currency=Currency("USD"),
                 position_mode=PositionMode.HEDGING if login == "beta" else PositionMode.NETTING,
@@ -305,6 +359,13 @@ class Machine(ABC):
             )
             for login in self.logins
         )
+
+    def secrets(self) -> dict[str, str]:
+        """Give the tokens of the accounts, by login."""
+        return {login: f"token-{login}" for login in self.logins}
+
+    def _setup(self) -> Setup:
+        specs = self.specs()
         sizing = SizingRule(method="fixed", quantity=Decimal("0.3"))
         route = Route(
             id=RouteId("sim"),
@@ -312,28 +373,27 @@ class Machine(ABC):
             legs=tuple(RouteLeg(account=spec.id, sizing=sizing) for spec in specs),
             pyramiding=20,
         )
-        secrets = {login: f"token-{login}" for login in self.logins}
-        common: dict[str, object] = {"port": PORT, "timeout_s": 1}
         return Setup(
             data_dir=self.folder,
             mode=AccountMode.PAPER,
             accounts=specs,
             routes=(route,),
-            venues=(
-                VenueSetup(id=VenueId("native"), kind="paper", settings=common, secrets=secrets),
-                VenueSetup(
-                    id=VenueId("plain"), kind="paper", settings=common | _PLAIN, secrets=secrets
-                ),
+            venues=tuple(
+                VenueSetup(id=VenueId(name), kind="paper", settings=told, secrets=self.secrets())
+                for name, told in VENUES.items()
             ),
             config_text="sim",
             config_hash="sim",
             wire_log=self.on_wire,
+            needs_guardian=self.needs_guardian,
             open_journal=self._open_journal,
             draw_epoch=lambda: f"s{self.generation:03d}",
+            files=self.files,
+            processes=self.processes,
         )
 
     def _open_journal(self, path: object, **notices: Any) -> Journal:
-        record = DiskRecord(self.disk, self.kept)
+        record = DiskRecord(self.disk, self.files, GuardianFiles(self.folder).engine_progress)
         store = SqliteStore.open(JOURNAL, vfs=self.disk.name, shared=False)
         try:
             return Journal(store, record, writer=self._writer, **notices)

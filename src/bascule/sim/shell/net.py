@@ -24,8 +24,10 @@ class Network:
         self._listeners: dict[int, tuple[Callable[[], asyncio.Protocol], Context]] = {}
         self.pipes: list[Pipe] = []
         self.partitioned = False
-        self.on_write: Callable[[str], None] | None = None
-        """Called with the actor after each write that left."""
+        self.parted: set[str] = set()
+        """Actors that nothing reaches, and that reach nobody."""
+        self.on_write: Callable[[str, bytes], None] | None = None
+        """Called with the actor and the bytes of each write that left."""
         loop.net = self
 
     def listen(self, port: int, factory: Callable[[], asyncio.Protocol], context: Context) -> None:
@@ -45,7 +47,7 @@ class Network:
             ConnectionRefusedError: nobody listens there.
         """
         await asyncio.sleep(self.delay())
-        while self.partitioned:
+        while self.partitioned or ACTOR.get() in self.parted:
             await asyncio.sleep(0.05)
         if port not in self._listeners:
             raise ConnectionRefusedError(111, "Connection refused")
@@ -134,11 +136,15 @@ class End(asyncio.Transport):
         pipe, loop = self._pipe, self._pipe.loop
         if self._closed or not data:
             return
+        if loop.is_frozen(self.actor):
+            # It was stopped on its way to this very write, which comes when it is let go on.
+            loop.call_soon(self.write, bytes(data), context=self._context)
+            return
         peer = self.peer
         self._arrives = max(self._arrives, loop.time() + pipe.net.delay())
         loop.call_at(self._arrives, peer._deliver, bytes(data), context=peer._context)
         if pipe.net.on_write is not None:
-            pipe.net.on_write(self.actor)
+            pipe.net.on_write(self.actor, bytes(data))
 
     def writelines(self, list_of_data: Any) -> None:
         """Send several pieces as one."""
@@ -147,7 +153,8 @@ class End(asyncio.Transport):
     def _deliver(self, data: bytes) -> None:
         if self._closed or self._pipe.silent:
             return
-        if self._pipe.net.partitioned:
+        net = self._pipe.net
+        if net.partitioned or (net.parted and any(e.actor in net.parted for e in self._pipe.ends)):
             loop = self._pipe.loop
             loop.call_later(0.05, self._deliver, data, context=self._context)
             return

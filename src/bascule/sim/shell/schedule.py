@@ -5,12 +5,12 @@ import os
 import shutil
 import tempfile
 import time
-import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from msgspec import Struct
 
+from bascule.sim.shell.machine import unheard
 from bascule.sim.shell.run import FAST
 from bascule.sim.shell.scenarios import SCENARIOS
 from bascule.sim.shell.script import WAYS, Crash, Script, ScriptWorld, Way
@@ -84,12 +84,10 @@ class Bench:
         )
 
     def _sweep(self) -> None:
-        for world in self._worlds:
-            world.let_go()
-        self._worlds.clear()
-        with warnings.catch_warnings():
-            # What a killed process never came to run is no mistake of ours.
-            warnings.simplefilter("ignore", RuntimeWarning)
+        with unheard():
+            for world in self._worlds:
+                world.let_go()
+            self._worlds.clear()
             gc.collect()
 
 

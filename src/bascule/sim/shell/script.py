@@ -21,8 +21,9 @@ from bascule.model.enums import Side
 from bascule.model.ids import VenueSymbol
 from bascule.model.instrument import Quote
 from bascule.sim.shell.chances import HEAL_S, PRICE, SYMBOL
+from bascule.sim.shell.files import Died
 from bascule.sim.shell.loop import ACTOR
-from bascule.sim.shell.machine import BROKER, Died, Machine
+from bascule.sim.shell.machine import BROKER, Machine
 from bascule.venues.kit.faults import Fault
 
 JITTER_S = 0.0005
@@ -99,10 +100,11 @@ class ScriptWorld(Machine):
         """Lose what was not synced, each crash in a way of its own."""
         where = f"{self.script.name} {self.generation} {len(self.steps)}"
         self.disk.lose_power(random.Random(where))
+        self.files.lose_power(random.Random(f"{where} files"))
 
     # --- steps and crashes ----------------------------------------------------------------------
 
-    def _on_write(self, actor: str) -> None:
+    def _on_write(self, actor: str, data: bytes) -> None:
         if actor == self.actor:
             self.effect("network write")
 

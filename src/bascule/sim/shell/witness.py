@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 _ENTRY = re.compile(r".*-[0-9a-z]+?e(\.\d+)?")
 """The names of entries: ``<signal>[.<intent>]-<account>e[.<attempt>]``."""
+_COMMANDS = tuple(f'{{"type":"{kind}"'.encode() for kind in ("submit", "cancel", "replace"))
 PLATTER_CHECKS = 6
 """How often a run reads the platter itself when something becomes visible; it is slow."""
 
@@ -50,10 +51,13 @@ class Witness:
 
     def on_wire(self, direction: str, subject: str, payload: bytes) -> None:
         """See a frame as the engine's own venue client writes it."""
-        if direction != ">" or b'"type":"submit"' not in payload:
+        if direction != ">" or not payload.startswith(_COMMANDS):
             return
         world = self._world
         name = ClOrdID(subject)
+        if b'"type":"submit"' not in payload:
+            self._on_change(name)
+            return
         self.submits[name] += 1
         if self.submits[name] > 1:
             self._wrong.append(f"I1 order {name} was sent {self.submits[name]} times")
@@ -72,6 +76,17 @@ class Witness:
         if mode == "freeze" or (mode == "halt" and order.leg == "e"):
             self._wrong.append(f"I7 order {name} left although the latch says {mode}")
         self._on_platter(f"order {name}", "order_requested", "cl_ord_id", name)
+
+    def _on_change(self, name: ClOrdID) -> None:
+        """A freeze holds cancels and changes back too."""
+        world, runtime = self._world, self._world.runtime
+        accounts = runtime.state.accounts.values() if runtime is not None else ()
+        order = next((one.orders[name] for one in accounts if name in one.orders), None)
+        if runtime is None or order is None:
+            return
+        spec = runtime.settings.accounts[order.account]
+        if world.latch.mode(spec, order.strategy) == "freeze":
+            self._wrong.append(f"I7 a change of {name} left although the latch says freeze")
 
     def on_answer(self, alert: str, receipt: Receipt) -> None:
         """See a sender being answered."""
@@ -114,7 +129,7 @@ class Witness:
                 continue
             there = {
                 str(row[0])
-                for row in self._ledger(
+                for row in self.ledger(
                     "select venue_order_id from orders where login = ? and status in "
                     "('working', 'partially_filled')",
                     login,
@@ -132,7 +147,7 @@ class Witness:
             theirs = sum(
                 (
                     Decimal(str(row[0]))
-                    for row in self._ledger("select quantity from positions where login = ?", login)
+                    for row in self.ledger("select quantity from positions where login = ?", login)
                 ),
                 ZERO,
             )
@@ -161,13 +176,13 @@ class Witness:
         return wrong + self._orders() + self._ends(rows) + self._fills(rows) + self._signals(rows)
 
     def _orders(self) -> list[str]:
-        twice = self._ledger(
+        twice = self.ledger(
             "select cl_ord_id, count(*) from requests where op = 'submit' and cl_ord_id <> '' "
             "group by login, cl_ord_id having count(*) > 1"
         )
         wrong = [f"I1 order {name} reached the broker {count} times" for name, count in twice]
         legs: Counter[tuple[str, str]] = Counter()
-        for login, name in self._ledger(
+        for login, name in self.ledger(
             "select login, cl_ord_id from orders where cl_ord_id <> '' and status <> 'rejected'"
         ):
             legs[login, name] += 1
@@ -179,7 +194,7 @@ class Witness:
         """An order that the venue took is never called rejected or unsent."""
         taken = {
             str(row[0]): str(row[1])
-            for row in self._ledger(
+            for row in self.ledger(
                 "select cl_ord_id, status from orders where cl_ord_id <> '' "
                 "and status <> 'rejected'"
             )
@@ -206,8 +221,9 @@ class Witness:
         for row in rows:
             if row.kind == "reconcile_passed":
                 met.setdefault(row.account, row.at)
-        ledger = self._ledger(
-            "select exec_id, login, at, cl_ord_id <> '' or parent <> '' from fills"
+        ledger = self.ledger(
+            "select exec_id, login, at, (cl_ord_id <> '' or parent <> '') "
+            "and cl_ord_id not like 'g%' from fills"
         )
         theirs = {str(row[0]) for row in ledger}
         due = {str(name) for name, login, at, ours in ledger if ours or int(at) > met.get(login, 0)}
@@ -221,7 +237,9 @@ class Witness:
         wrong += [
             f"I2 fill {one} was counted {n} times" for one, n in Counter(ours).items() if n > 1
         ]
-        strangers = self._ledger("select exec_id from fills where cl_ord_id = '' and parent = ''")
+        strangers = self.ledger(
+            "select exec_id from fills where cl_ord_id = '' and parent = '' or cl_ord_id like 'g%'"
+        )
         foreign = {
             str(decode(row.seq, row.data).exec_id)  # type: ignore[union-attr]
             for row in rows
@@ -250,7 +268,7 @@ class Witness:
         """Count, by login, the entries of ours that the broker took and did not reject."""
         return Counter(
             str(login)
-            for login, name in self._ledger(
+            for login, name in self.ledger(
                 "select login, cl_ord_id from orders where cl_ord_id <> '' and status <> 'rejected'"
             )
             if _ENTRY.fullmatch(str(name))
@@ -266,7 +284,7 @@ class Witness:
             store.close()
             disk.unregister()
 
-    def _ledger(self, query: str, *values: object) -> list[tuple[str, ...]]:
+    def ledger(self, query: str, *values: object) -> list[tuple[str, ...]]:
         """Ask the broker's file, as a stranger would."""
         path = self._world.folder / "broker.db"
         with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as ledger:

@@ -24,6 +24,8 @@ from bascule.venues.kit.faults import Fault
 class World(Machine):
     """One run. ``run`` gives what was violated; ``witness`` has what was seen."""
 
+    steps = chances.STEPS
+
     def __init__(self, seed: int, folder: Path) -> None:
         self.dice = random.Random(f"{seed} steps")
         self.chance = random.Random(f"{seed} faults")
@@ -58,18 +60,19 @@ class World(Machine):
     def tear(self) -> None:
         """Have the disk lose what was not synced, by chance."""
         self.disk.lose_power(self.chance)
+        self.files.lose_power(random.Random(f"{self.seed} files {self.generation}"))
 
     # --- the run --------------------------------------------------------------------------------
 
     async def play(self) -> None:
         """Do what chance says, heal everything, and wait until all is settled."""
         self.serve()
-        self.start()
+        self.begin()
         await asyncio.sleep(self.dice.uniform(0.0, 1.5))
         for name, probability in self.faults.items():
             seconds = self.chance.uniform(0.05, 2.0)
             self.server.faults.arm(Fault(name=name, probability=probability, seconds=seconds))
-        names, weights = zip(*chances.STEPS.items(), strict=True)
+        names, weights = zip(*self.steps.items(), strict=True)
         for number in range(self.dice.randrange(*chances.STEPS_RANGE)):
             await asyncio.sleep(chances.gap(self.dice))
             self._accident()
@@ -79,9 +82,20 @@ class World(Machine):
             getattr(self, f"_do_{step}")(number)
         await self._heal()
 
+    def begin(self) -> None:
+        """Start what runs on this machine."""
+        self.start()
+
     async def _heal(self) -> None:
         """Let nothing go wrong any more, and wait until all is settled, for a bounded time."""
         self._note("heal")
+        self.mend()
+        # The look of the next minute finds what no report will tell.
+        await asyncio.sleep(chances.MINUTE_S)
+        await self.settle()
+
+    def mend(self) -> None:
+        """End every fault and accident."""
         for state in self.server.faults.armed():
             self.hits[f"fault {state.fault.name}"] = (
                 self.hits.get(f"fault {state.fault.name}", 0) + state.fired
@@ -95,15 +109,18 @@ class World(Machine):
         self.accidents = {}
         if self.loop.is_frozen(self.actor):
             self.loop.thaw(self.actor)
-        # The look of the next minute finds what no report will tell.
-        await asyncio.sleep(chances.MINUTE_S)
+
+    async def settle(self) -> None:
+        """Wait until all is settled, for a bounded time."""
         deadline = self.loop.time() + chances.HEAL_S
-        while self.loop.time() < deadline:
+        calm = 0
+        while calm < 2 and self.loop.time() < deadline:
             await asyncio.sleep(2.0)
-            if self.runtime is not None and not self.witness.unsettled():
-                await asyncio.sleep(2.0)
-                if self.runtime is not None and not self.witness.unsettled():
-                    return
+            calm = calm + 1 if self.is_settled() else 0
+
+    def is_settled(self) -> bool:
+        """Whether everything is in a known state."""
+        return self.runtime is not None and not self.witness.unsettled()
 
     def _step(self, actor: str) -> None:
         if self._fuse is not None and actor == self.actor:
