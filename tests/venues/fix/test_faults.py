@@ -496,6 +496,20 @@ async def test_money_follows_the_fills(trader: Trader, house: Exchange) -> None:
     assert (money.balance, money.equity) == (1_000_032, 1_000_028)
 
 
+@of("mass_cancel_partial")
+@of("mass_cancel_reject")
+async def test_a_mass_cancel_is_no_proof(floor: Floor, house: Exchange) -> None:
+    """Taken, it may leave an order working, which the next look shows; or it is refused."""
+    trader = await floor.trader(house.port, override={"mass_cancel": "all"})
+    await trader.venue.submit_many([trader.order(price=80 + number) for number in range(3)])
+    house.faults.arm(Fault(name="mass_cancel_partial", times=1))
+    assert isinstance(await trader.venue.mass_cancel(MAIN, None, "m-1"), Accepted)
+    assert len((await trader.venue.open_orders(MAIN)).orders) == 1
+    house.faults.arm(Fault(name="mass_cancel_reject"))
+    assert isinstance(await trader.venue.mass_cancel(MAIN, None, "m-2"), Refused)
+    assert len((await trader.venue.open_orders(MAIN)).orders) == 1
+
+
 def test_every_fault_has_a_test() -> None:
     """No fault of the exchange is without a test here, but for the crashes of its process."""
     assert set(FAULTS) - TESTED == {"crash_before_commit", "crash_after_commit"}

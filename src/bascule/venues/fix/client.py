@@ -9,6 +9,8 @@ from collections import OrderedDict, deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import ClassVar
 
+import structlog
+
 from bascule.fix.actions import Refused as SessionRefused
 from bascule.fix.message import BadField, Fields, Message
 from bascule.fix.session import NotLoggedOn
@@ -52,6 +54,8 @@ from bascule.venues.kit.contract import (
     VenueContext,
     VenueMessage,
 )
+
+log = structlog.get_logger("bascule.fix")
 
 COMMIT_S = 0.05
 """How long what was told may wait for the record's disk; until then the session's store has it."""
@@ -235,6 +239,7 @@ class FixVenue:
     def line_note(self, line: Line, code: str, text: str) -> None:
         """Keep what a session had to say."""
         self.notes.append((line.name, code, text))
+        log.warning(code, venue=self._venue_id, session=line.name, text=text)
 
     def line_asked_again(self, line: Line, message: Message) -> None:
         """Remember a command that the counterparty asks for again, and will never get."""
