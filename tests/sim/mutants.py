@@ -7,7 +7,7 @@ and the shell tier has them again on the real thing.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from decimal import Decimal
 from typing import Any, NamedTuple
 from unittest.mock import patch
@@ -47,22 +47,26 @@ CORE_BOUND = 2_000
 Patch = tuple[object, str, object]
 
 
+@contextmanager
+def in_place(patches: Sequence[Patch]) -> Iterator[None]:
+    """Have names of the code mean something else for a while."""
+    with ExitStack() as stack:
+        for owner, name, value in patches:
+            stack.enter_context(patch.object(owner, name, value))
+        yield
+
+
 class Mutant(NamedTuple):
-    """A planted bug: its name, what it does wrong, how it is patched in, and its tier's bound."""
+    """A planted bug: its name, what it does wrong, how it is patched in, and its bound in seeds."""
 
     name: str
     text: str
     patches: Callable[[], Sequence[Patch]]
-    tier: str = "core"
     bound: int = CORE_BOUND
 
-    @contextmanager
-    def planted(self) -> Iterator[None]:
+    def planted(self) -> AbstractContextManager[None]:
         """Have the bug for a while."""
-        with ExitStack() as stack:
-            for owner, name, value in self.patches():
-                stack.enter_context(patch.object(owner, name, value))
-            yield
+        return in_place(self.patches())
 
     def hunt(self, start: int = 0) -> tuple[Violation | None, int]:
         """Look for a seed that shows the bug; give what it breaks, and how many seeds it took."""

@@ -17,7 +17,7 @@ from bascule.execution.effects import EFFECTS
 from bascule.guardian import rules
 from bascule.guardian.keeper import Keeper
 from bascule.guardian.service import Guardian
-from bascule.guardian.stops import Stops
+from bascule.guardian.stops import Goal, Stops
 from bascule.guardian.sweep import Sweeper
 from bascule.journal import journal, sqlite, writer
 from bascule.model.errors import JournalError
@@ -227,15 +227,13 @@ def _gate_not_shut() -> list[Patch]:
     return [(Guardian, "_shut", lambda self, stop: None)]
 
 
-def _closed_again_on_unknown() -> list[Patch]:
-    real = Sweeper._answered
+def _closed_twice() -> list[Patch]:
+    real = rules.plan
 
-    def answered(self: Sweeper, flight: Any, outcome: Any) -> None:
-        real(self, flight, outcome)
-        if isinstance(outcome, Unknown):
-            self._flights.pop(flight.cl_ord_id, None)
+    def plan(seen: Any, **more: Any) -> Any:
+        return real(seen, **(more | {"busy": ()}))
 
-    return [(Sweeper, "_answered", answered)]
+    return [(rules, "plan", plan)]
 
 
 def _sweeps_on_after_arming() -> list[Patch]:
@@ -262,6 +260,18 @@ def _log_not_taken_in() -> list[Patch]:
 
 def _loss_line_not_held() -> list[Patch]:
     return [(Keeper, "_hold_to_floor", lambda self: None)]
+
+
+def _stall_not_seen() -> list[Patch]:
+    return [(Guardian, "_engine_gone", lambda self, state: None)]
+
+
+def _flat_after_arming() -> list[Patch]:
+    return [(Goal, "__ne__", lambda self, other: False)]
+
+
+def _refused_by_the_disk_for_ever() -> list[Patch]:
+    return [(Guardian, "_keep_again", lambda self: None)]
 
 
 def _arming_cut_short() -> list[Patch]:
@@ -294,10 +304,15 @@ MUTANTS = (
     ShellMutant("stops_not_kept", "stops are not written", _stops_not_kept),
     ShellMutant("names_not_synced", "directories are not synced", _names_not_synced),
     ShellMutant("gate_not_shut", "a stop shuts no latch", _gate_not_shut),
-    ShellMutant("closed_again", "a close without an answer is repeated", _closed_again_on_unknown),
+    ShellMutant("closed_twice", "a close under way is not waited for", _closed_twice),
     ShellMutant("sweeps_on", "a pass goes on after arming", _sweeps_on_after_arming),
+    ShellMutant("flat_after_arming", "flat is said of what was armed", _flat_after_arming),
+    ShellMutant(
+        "kept_once", "a disk that refused is not asked again", _refused_by_the_disk_for_ever
+    ),
     ShellMutant("log_not_taken_in", "the engine reads no log of it", _log_not_taken_in),
     ShellMutant("loss_line_not_held", "the loss line is not watched", _loss_line_not_held),
+    ShellMutant("stall_not_seen", "an engine that is gone stops nothing", _stall_not_seen),
     ShellMutant("arming_cut_short", "a latch without its stop stays", _arming_cut_short),
 )
 """Every planted bug of this tier."""
