@@ -90,7 +90,14 @@ class Plan(Struct, kw_only=True):
         if not self._allowed(symbol, name):
             return None
         listing = self.turn.listing(self.account.id, symbol)
-        if listing is None:
+        if listing is None and self.account.id not in self.turn.settings.listings:
+            self.refuse(
+                "account_not_ready",
+                f"account {self.account.id} has not been connected yet, so nobody knows what its "
+                "venue lists",
+                symbol,
+            )
+        elif listing is None:
             venue_symbol = self.spec.symbols.venue_symbol(symbol)
             self.refuse(
                 "unknown_symbol",

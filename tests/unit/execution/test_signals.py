@@ -233,6 +233,15 @@ def test_a_route_trades_only_its_symbols() -> None:
     assert only(bench.say(buy()), OrderRequested)
 
 
+def test_before_the_first_connection_no_symbol_is_called_unknown() -> None:
+    """What the venue lists is not known yet, and the refusal says just that."""
+    bench = Bench()
+    bench.settings.listings.clear()
+    refusal = only(bench.say(buy()), IntentRefused)
+    assert refusal.code == "account_not_ready"
+    assert "has not been connected yet" in refusal.text
+
+
 def test_an_unknown_symbol_is_explained() -> None:
     """What the account would have traded it as is in the sentence."""
     events = Bench().say(buy(symbol="GBPUSD"))
