@@ -255,6 +255,9 @@ def _on_found(
         )
     if order.live and not heard:
         _settle_change(turn, account, order, shown)
+    elif fact is Fact.FOUND and order.status is OrdStatus.FILLED and shown.quantity > order.cum_qty:
+        # Somebody made it larger, and it filled at the size that we knew: the rest works on.
+        _take_terms(turn, account, order, shown, OrdStatus.PARTIALLY_FILLED)
     if order.status is not status_before:
         aftermath(turn, account, order)
 

@@ -5,7 +5,8 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from bascule.model.enums import ExecType, OrdStatus, PositionMode, Side
+from bascule.execution.state import dump
+from bascule.model.enums import ExecType, OrdStatus, OrdType, PositionMode, Side
 from bascule.model.event import (
     FillCorrected,
     ForeignFill,
@@ -256,3 +257,24 @@ def test_a_lost_fill_of_a_full_exit_is_no_position_to_protect() -> None:
     bench.traded(name, 2, cum_qty=D(3), ord_status=OrdStatus.PARTIALLY_FILLED)
     assert bench.order(name).status is OrdStatus.FILLED
     assert bench.net() == 0
+
+
+def test_an_order_that_a_hand_made_larger_works_on() -> None:
+    """It filled at the size that we knew, and the venue shows it working at a larger one.
+
+    Before, it was full for ever: no limit counted the rest, and no sweep asked it back.
+    """
+    bench = Bench()
+    name = only(
+        bench.say(buy(2, ord_type=OrdType.LIMIT, price=D("1.0900"))), OrderRequested
+    ).cl_ord_id
+    bench.settle()
+    bench.traded(name, 2, "1.09", cum_qty=D(2), ord_status=OrdStatus.PARTIALLY_FILLED)
+    assert bench.order(name).status is OrdStatus.FILLED
+    there = bench.venue.orders[name]
+    there.quantity, there.cum, there.status = D(5), D(2), OrdStatus.PARTIALLY_FILLED
+    bench.at += MINUTE
+    bench.look(positions=(), fills=())
+    order = bench.order(name)
+    assert (order.status, order.leaves) == (OrdStatus.PARTIALLY_FILLED, 3)
+    assert bench.replay() == dump(bench.state)
