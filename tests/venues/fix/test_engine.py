@@ -38,6 +38,8 @@ class Place:
         self.directory = directory
         self._settings = context(directory / "fix", port, **settings)["settings"]
         self._number = 0
+        self.commands: list[str] = []
+        """The types of the messages that were sent, as ``35=D``."""
 
     def setup(self) -> Setup:
         """Describe it."""
@@ -55,7 +57,12 @@ class Place:
             ),
             config_text="test",
             config_hash="test",
+            wire_log=self._heard,
         )
+
+    def _heard(self, way: str, subject: str, line: bytes) -> None:
+        if way == ">":
+            self.commands.append(line.partition(b"|")[0].decode())
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[Runtime]:
@@ -147,6 +154,22 @@ async def test_cable_pulled_in_mid_order(floor: Floor) -> None:
         await runtime.reconcile(MAIN)
         assert (net(runtime), held(house), counted(house)) == (4, 4, 4)
         assert not account(runtime).drift
+    assert [kind for kind in place.commands if kind == "35=D"] == ["35=D"] * 3, "nothing twice"
+
+
+async def test_doubt_is_ended_by_an_order_status_request(floor: Floor) -> None:
+    """Filled, and not a word told: the answer to OrderStatusRequest settles it, fill and all."""
+    house = await crypto(floor)
+    quick = {"lost_fills": "reconstruct", "submit_timeout_s": 1.0}
+    place = Place(floor.directory, house.port, override=quick)
+    async with place.running() as runtime:
+        house.faults.arm(Fault(name="drop_report", times=2))
+        await runtime.submit(place.signal(runtime, bracket()))
+        await until(lambda: legs(runtime) == {"e": OrdStatus.IN_DOUBT}, "in doubt")
+        await until(lambda: legs(runtime) == _PROTECTED, "found filled, and protected")
+        assert (net(runtime), held(house), counted(house)) == (4, 4, 4)
+        assert "35=H" in place.commands
+        assert place.commands.count("35=D") == 3, "entry, stop, target: nothing twice"
 
 
 async def test_order_that_never_arrived(floor: Floor) -> None:
