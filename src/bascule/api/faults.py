@@ -12,12 +12,20 @@ from bascule.model.errors import (
 )
 
 _NOT_FOUND = frozenset(
-    {"unknown_order", "unknown_account", "unknown_scope", "unknown_signal", "journal_missing"}
+    {
+        "unknown_order",
+        "unknown_account",
+        "unknown_scope",
+        "unknown_signal",
+        "unknown_venue",
+        "journal_missing",
+    }
 )
 _CONFLICT = frozenset(
     {
         "not_in_doubt",
         "not_stopped",
+        "not_halted",
         "arm_not_confirmed",
         "not_confirmed",
         "arm_needs_code",

@@ -183,3 +183,14 @@ async def test_a_person_takes_over_what_no_report_explains(api: House) -> None:
     books = {book.strategy: book.quantity for book in account.books.values() if book.quantity}
     assert books == {"manual": Decimal(3)}
     assert (await api.call("GET", "/readyz")).status == 200
+
+
+async def test_a_venue_that_waits_for_nobody_is_not_resumed(api: House) -> None:
+    """One that was never halted is left alone, one that is none is not found; nothing is done."""
+    fine = await api.call("POST", "/v1/venues/memory/resume", WHO)
+    assert (fine.status, fine.json()["code"]) == (409, "not_halted")
+    none = await api.call("POST", "/v1/venues/moon/resume", WHO)
+    assert (none.status, none.json()["code"]) == (404, "unknown_venue")
+    mute = await api.call("POST", "/v1/venues/memory/resume", {**WHO, "reason": " "})
+    assert (mute.status, mute.json()["code"]) == (400, "bad_request")
+    assert "halted" not in await api.get("/v1/status")
