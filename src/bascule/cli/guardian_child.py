@@ -131,8 +131,13 @@ def _awaited(files: GuardianFiles, child: "subprocess.Popen[bytes]") -> Guardian
 
 
 KEPT = (
-    "a guardian of an earlier start runs on, with the configuration of then; after a change,"
-    " `bascule guardian end`: it is started anew with this one"
+    "a guardian of an earlier start runs on, with another configuration than this: it holds a stop,"
+    " or did not end when it was asked to. Once nothing is stopped, `bascule guardian end`: it is"
+    " started anew with this one"
+)
+REPLACED = (
+    "a guardian of an earlier start knew another configuration; it ended in good order, and one"
+    " that knows this is started"
 )
 
 
@@ -145,6 +150,7 @@ class GuardianBeside:
 
     def __init__(self, config: "Config", secrets: Secrets, words: Sequence[str] = ()) -> None:
         self._files = GuardianFiles(config.data.path)
+        self._config = config.hash
         self._demo = DEMO in words
         self._wanted = config.guardian.enabled and config.file is not None
         self._spawn = lambda: spawn(config, secrets, words)
@@ -153,13 +159,35 @@ class GuardianBeside:
     async def keep(self) -> None:
         """Start it again when it has died; engine and guardian miss each other."""
         if self._wanted and self._child is None:
-            log.warning("guardian_kept", text=KEPT)
+            await asyncio.to_thread(self._renew)
         while self._wanted:
             await asyncio.sleep(LOOK_S)
             gone = self._child is None or self._child.poll() is not None
             if gone and not await asyncio.to_thread(is_running, self._files):
                 log.error("guardian_died", text="the guardian has ended; it is started again")
                 self._child = await asyncio.to_thread(self._spawn)
+
+    def _renew(self) -> None:
+        """Have a guardian that knows another configuration end, and start one that knows this.
+
+        Only while nothing is stopped, and the new one once the old has ended. A stop that comes in
+        between is not lost: stops and latch are files, which the new one takes up as it starts.
+        """
+        client = guardian_client(self._files)
+        with suppress(BasculeError):
+            known = client.view() if client is not None else None
+            if known is not None and known.config == self._config:
+                return
+            if client is not None and known is not None and not known.stops:
+                client.end()
+                deadline = time.monotonic() + END_S
+                while is_running(self._files) and time.monotonic() < deadline:
+                    time.sleep(0.05)
+        self._child = self._spawn()
+        if self._child is None:
+            log.warning("guardian_kept", text=KEPT)
+        else:
+            log.info("guardian_replaced", text=REPLACED)
 
     def end(self) -> None:
         """End it if nothing is stopped; also one of an earlier engine, which knows old settings."""

@@ -46,6 +46,7 @@ def guardian_setup(config: Config, secrets: Secrets) -> GuardianSetup:
             floors=dict(own.floors),
         ),
         second_factor=second_factor(secrets, config.data.second_factor),
+        config=config.hash,
     )
 
 

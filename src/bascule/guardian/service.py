@@ -171,6 +171,7 @@ class Guardian:
             stops=tuple(stop.view() for stop in self._stops),
             drill=self.last_drill(),
             second_factor=wants_code(self.setup.second_factor),
+            config=self.setup.config,
         )
 
     def report(self, account: str = "") -> tuple[OrderLine, ...]:

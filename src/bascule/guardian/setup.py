@@ -62,8 +62,9 @@ class Options(Struct, frozen=True, kw_only=True):
 class GuardianSetup(Struct, frozen=True, kw_only=True):
     """A guardian of one mode's accounts. ``mode_dir`` is that mode's own data directory.
 
-    ``second_factor`` judges the codes that arming asks for, where they are set up. ``links`` are
-    factories that stand in for a kind's own, by venue.
+    ``second_factor`` judges the codes that arming asks for, where they are set up. ``config`` is
+    the hash of the configuration that this comes from. ``links`` are factories that stand in for a
+    kind's own, by venue.
     """
 
     mode_dir: Path
@@ -72,6 +73,7 @@ class GuardianSetup(Struct, frozen=True, kw_only=True):
     venues: tuple[GuardedVenue, ...]
     options: Options = Options()
     second_factor: SecondFactor | None = None
+    config: str = ""
     links: Mapping[VenueId, Callable[[VenueContext], Venue]] = field(default_factory=dict)
 
     def __repr__(self) -> str:

@@ -133,7 +133,10 @@ EngineState = Literal["alive", "stalled", "dead", "ended", "unknown"]
 
 
 class GuardianView(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The guardian at a glance. ``second_factor`` says whether arming wants a code."""
+    """The guardian at a glance. ``second_factor`` says whether arming wants a code.
+
+    ``config`` is the hash of the configuration that it was started with.
+    """
 
     mode: str
     version: str
@@ -146,6 +149,7 @@ class GuardianView(Struct, frozen=True, kw_only=True, omit_defaults=True):
     engine_age_ns: int | None = None
     drill: DrillView | None = None
     second_factor: bool = False
+    config: str = ""
 
 
 Severity = Literal["info", "warning", "critical"]

@@ -1,3 +1,4 @@
+import asyncio
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -5,18 +6,23 @@ from typing import Any
 import pytest
 
 from bascule.cli import guardian_child
+from bascule.cli.guardian_remote import GuardianUnreachable
 
 
 class Earlier:
     """A guardian that runs already."""
 
-    def __init__(self, *stops: str) -> None:
+    def __init__(self, *stops: str, config: str = "old", hangs: bool = False) -> None:
         self.stops = stops
+        self.config = config
+        self.hangs = hangs
         self.ended = False
 
     def view(self) -> SimpleNamespace:
         """Show what is stopped."""
-        return SimpleNamespace(stops=self.stops)
+        if self.hangs:
+            raise GuardianUnreachable("nobody answers")
+        return SimpleNamespace(stops=self.stops, config=self.config)
 
     def end(self) -> None:
         """Be told to end."""
@@ -33,9 +39,48 @@ def test_a_guardian_of_an_earlier_engine_ends_with_this_one(
         data=SimpleNamespace(path=tmp_path),
         guardian=SimpleNamespace(enabled=True),
         file=tmp_path / "bascule.toml",
+        hash="new",
     )
     nothing: Any = None
     monkeypatch.setattr(guardian_child, "spawn", lambda *words: None)
     monkeypatch.setattr(guardian_child, "guardian_client", lambda files: earlier)
     guardian_child.GuardianBeside(config, nothing).end()
     assert earlier.ended is ends
+
+
+RENEWALS = [
+    (Earlier(config="new"), False),
+    (Earlier(config="old"), True),
+    (Earlier(config=""), True),
+    (Earlier("halt", config="old"), False),
+    (Earlier(config="old", hangs=True), False),
+]
+
+
+@pytest.mark.parametrize(("earlier", "renewed"), RENEWALS)
+async def test_a_guardian_that_knows_another_configuration_is_replaced_once_it_has_ended(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, earlier: Earlier, renewed: bool
+) -> None:
+    """Never while something is stopped, and never by two at a time; else it goes on."""
+    config: Any = SimpleNamespace(
+        data=SimpleNamespace(path=tmp_path),
+        guardian=SimpleNamespace(enabled=True),
+        file=tmp_path / "bascule.toml",
+        hash="new",
+    )
+    started: list[object] = []
+
+    def spawn(*words: object) -> object:
+        if not earlier.ended:
+            return None
+        started.append(SimpleNamespace(poll=lambda: None))
+        return started[-1]
+
+    nothing: Any = None
+    monkeypatch.setattr(guardian_child, "spawn", spawn)
+    monkeypatch.setattr(guardian_child, "guardian_client", lambda files: earlier)
+    monkeypatch.setattr(guardian_child, "is_running", lambda files: not earlier.ended)
+    beside = guardian_child.GuardianBeside(config, nothing)
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(beside.keep(), 0.2)
+    assert (earlier.ended, len(started)) == (renewed, int(renewed))
