@@ -1,5 +1,7 @@
 """A sweep of a venue that takes many orders back by one request."""
 
+from typing import Any
+
 import pytest
 from msgspec.structs import replace
 
@@ -50,7 +52,8 @@ class Bench:
         def record(lines: object) -> None:
             self.log += [(kind, dict(facts)) for kind, facts in lines]  # type: ignore[attr-defined]
 
-        self.sweeper = Sweeper(spec(), self.venue, self.clock, Ids(START), record)  # type: ignore[arg-type]
+        venue: Any = self.venue
+        self.sweeper = Sweeper(spec(), venue, self.clock, Ids(START), record)
 
     def rest(self, count: int, symbol: VenueSymbol = GOLD) -> None:
         """Have entries working."""

@@ -177,6 +177,16 @@ def test_no_key_and_no_name(tmp_path: Path) -> None:
         create(made(settings=nameless, secrets={"private_key": SAMPLE_KEY}))
 
 
+def test_each_session_says_what_it_is_for(tmp_path: Path) -> None:
+    """Orders are handled in their sequence, and a drop copy says that it is one."""
+    copy = {"sender_comp_id": "DC", "port": 2}
+    given = context(tmp_path, 1, **settings(drop_copy=copy))
+    given["secrets"] = {"private_key": SAMPLE_KEY}
+    venue = create(VenueContext(sink=print, wire_log=lambda *_: None, clock=lambda: 0, **given))
+    logon = {name: dict(config.logon) for name, (config, _) in venue.plan.sessions.items()}
+    assert logon == {"trade": {25035: b"2"}, "drop_copy": {25035: b"2", 9406: b"Y"}}
+
+
 async def test_a_lost_session_leaves_its_orders_in_doubt(floor: Floor) -> None:
     """Nothing can be asked for: after a reset an order counts as unknown until a report comes."""
     key = fresh()

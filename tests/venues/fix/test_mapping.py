@@ -427,3 +427,14 @@ def test_quotes_from_snapshot_and_change() -> None:
     assert (quote.bid, quote.ask, quote.ask_size) == (10, 12, 5)
     gone = [(279, b"2"), (278, b"7"), (55, b"1"), (269, b"1")]
     assert book.take(Message(b"X", [(268, b"1"), *gone]), NOW) == []
+
+
+@pytest.mark.parametrize(("profile", "levels"), [("ctrader", (90, 120)), ("generic", (None, None))])
+def test_levels_of_a_position(profile: str, levels: tuple[object, object]) -> None:
+    """A position's own stop and target are read where the profile knows their tags, else never."""
+    said = {710: "q1", 721: "77", 727: "1", 728: "0", 55: "1", 730: "100", 1000: "120", 1002: "90"}
+    fields = [(tag, value.encode()) for tag, value in said.items()]
+    fields += [(702, b"1"), (704, b"5"), (705, b"0")]
+    told = mapping.position(Message(b"AP", fields), load(profile), Names(()))
+    assert (told.quantity, told.position_id) == (5, "77")
+    assert (told.stop_loss, told.take_profit) == levels

@@ -239,6 +239,8 @@ class Answers:
                 quantity=one.quantity,
                 avg_price=one.avg_price,
                 position_id=PositionId(one.position_id) if self._hedging(one) else None,
+                stop_loss=one.stop_loss,
+                take_profit=one.take_profit,
             )
             for one in held
             if one.quantity
@@ -304,7 +306,7 @@ class Answers:
                 said = message.get_text(58) or "no reason given"
                 question.fail(VenueTransient(f"the request for positions was rejected: {said}"))
             return
-        one = mapping.position(message, self._venue.names)
+        one = mapping.position(message, self._venue.profile, self._venue.names)
         if one.none:
             question.end()
             return

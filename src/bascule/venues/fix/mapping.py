@@ -304,7 +304,10 @@ def change_refused(message: Message) -> ChangeRefused:
 
 
 class Held(Struct, frozen=True):
-    """One PositionReport, read; ``quantity`` signed. ``total`` is how many there are."""
+    """One PositionReport, read; ``quantity`` signed. ``total`` is how many there are.
+
+    ``stop_loss`` and ``take_profit`` are levels that the counterparty itself holds the position to.
+    """
 
     login: str
     venue_symbol: VenueSymbol
@@ -313,12 +316,14 @@ class Held(Struct, frozen=True):
     position_id: str
     total: int | None
     none: bool
+    stop_loss: Decimal | None = None
+    take_profit: Decimal | None = None
 
 
 _POSITION_TAGS = frozenset({703, 704, 705, 706, 539, 524, 525, 538})
 
 
-def position(message: Message, names: Names) -> Held:
+def position(message: Message, profile: Profile, names: Names) -> Held:
     """Read a PositionReport.
 
     Raises:
@@ -327,6 +332,7 @@ def position(message: Message, names: Names) -> Held:
     long_short = ZERO
     for row in message.groups(702, _POSITION_TAGS):
         long_short += (row.get_decimal(704) or ZERO) - (row.get_decimal(705) or ZERO)
+    stop, target = profile.position_levels or (0, 0)
     return Held(
         login=message.get_text(1) or "",
         venue_symbol=names.name(message),
@@ -335,6 +341,8 @@ def position(message: Message, names: Names) -> Held:
         position_id=message.get_text(721) or "",
         total=message.get_int(727),
         none=message.get(728) == b"2",
+        stop_loss=message.get_decimal(stop) or None,
+        take_profit=message.get_decimal(target) or None,
     )
 
 

@@ -82,6 +82,8 @@ class Profile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Stops have a trigger (1100 to 1109, the price in 1102) instead of a StopPx (99)."""
     position_tag: int = 0
     """The tag that makes an order act on one position, 0 for none."""
+    position_levels: tuple[int, int] | None = None
+    """The tags by which a position report tells its stop loss and its target, None for none."""
     replace: bool = True
     mass_cancel: Literal["none", "all", "symbol"] = "none"
     """Whether OrderMassCancelRequest (q) is taken, for all orders (530=7) or those of a symbol
