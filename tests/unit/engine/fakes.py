@@ -1,6 +1,5 @@
 """A venue in memory that answers as it is told, and an installation of two accounts on it."""
 
-import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from decimal import Decimal
@@ -44,6 +43,7 @@ from bascule.model.order import (
 from bascule.model.values import SECOND, Currency, Instant
 from bascule.venues.kit.contract import OrdersSnapshot, VenueContext
 from tests.unit.memory_venue import MemoryVenue
+from tests.waiting import until
 
 USD = Currency("USD")
 LISTING = Listing(
@@ -253,11 +253,3 @@ class Installation:
             intents=(intent or PlaceOrder(symbol="BTCUSD", side=Side.BUY),),
         )
         return msgspec.structs.replace(made, **changes) if changes else made
-
-
-async def until(condition: Any, what: str, patience_s: float = 5.0) -> None:
-    """Wait for a condition, in small steps, and say what was waited for when it never comes."""
-    deadline = asyncio.get_running_loop().time() + patience_s
-    while not condition():
-        assert asyncio.get_running_loop().time() < deadline, f"waited for: {what}"
-        await asyncio.sleep(0.005)

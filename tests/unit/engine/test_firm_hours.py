@@ -11,7 +11,8 @@ from bascule.model.enums import OrdStatus, OrdType, Side
 from bascule.model.ids import AccountId
 from bascule.model.intent import PlaceOrder
 from bascule.model.programme import FlatRule, Programme
-from tests.unit.engine.fakes import Installation, until
+from tests.unit.engine.fakes import Installation
+from tests.waiting import until
 
 ROUND_THE_CLOCK = FlatRule(overnight="prohibited", time="00:00", reopen="23:59", buffer_min=1439)
 

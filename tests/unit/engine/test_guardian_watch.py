@@ -21,7 +21,8 @@ from bascule.model.event import GuardianActed
 from bascule.model.values import SECOND, Instant
 from bascule.risk.loss import Loss
 from bascule.risk.programmes.ledger import Room
-from tests.unit.engine.fakes import Installation, until
+from tests.unit.engine.fakes import Installation
+from tests.waiting import until
 
 AT = Instant(1_700_000_000 * SECOND)
 

@@ -16,7 +16,8 @@ from bascule.model.ids import AccountId, ClOrdID
 from bascule.model.intent import CancelOrders, ClosePosition, PlaceOrder
 from bascule.model.order import NewOrder, Outcome, Refused
 from bascule.model.values import SECOND, Instant
-from tests.unit.engine.fakes import Installation, unknown, until
+from tests.unit.engine.fakes import Installation, unknown
+from tests.waiting import until
 
 ONE = AccountId("one")
 

@@ -57,6 +57,7 @@ from bascule.venues.kit.contract import (
     VenueAccount,
     VenueContext,
 )
+from tests.waiting import until
 
 USD = Currency("USD")
 GOLD = VenueSymbol("XAUUSD")
@@ -454,11 +455,3 @@ class Place:
         asked = {"action": action, "scope": scope, "by": "me", "reason": "test", "via": "cli"}
         command = msgspec.convert({**asked, **more}, type=Command)
         return await self.guardian.command(command)
-
-
-async def until(condition: Callable[[], Any], what: str, patience_s: float = 5.0) -> None:
-    """Wait for a condition, and say what was waited for when it never comes."""
-    deadline = asyncio.get_running_loop().time() + patience_s
-    while not condition():
-        assert asyncio.get_running_loop().time() < deadline, f"waited for: {what}"
-        await asyncio.sleep(0.005)

@@ -16,7 +16,8 @@ from bascule.model.enums import ExecType, OrdStatus, OrdType, Side
 from bascule.model.ids import ClOrdID
 from bascule.model.values import HOUR, MILLISECOND, Instant
 from bascule.venues.kit.contract import KeyScope, LinkState
-from tests.unit.guardian.house import GOLD, OIL, QUICK, Place, spec, until
+from tests.unit.guardian.house import GOLD, OIL, QUICK, Place, spec
+from tests.waiting import until
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """The bot: who is answered, what a chat may do, and updates that are lost, late or repeated."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -11,6 +11,7 @@ import structlog.testing
 from bascule.guardian.pairing import CODE_NS, WRONG_MAX, Pairing
 from bascule.guardian.telegram import Bot
 from bascule.model.values import SECOND, Instant
+from tests.waiting import until
 
 from .bot_api import TOKEN, BotApi, bot_api
 from .faces_house import START, FakeGuardian, HandClock
@@ -59,26 +60,19 @@ class House:
 
     async def said(self, count: int = 1) -> list[str]:
         """Wait for so many answers and take them."""
-        await until(lambda: len(self.api.sent) >= count)
+        await until(lambda: len(self.api.sent) >= count, f"{count} messages")
         found = [text for _, text in self.api.sent]
         self.api.sent.clear()
         return found
 
     async def done(self) -> None:
         """Wait until every update was told as done."""
-        await until(lambda: not self.api.waiting)
+        await until(lambda: not self.api.waiting, "every update taken")
 
     @property
     def did(self) -> list[tuple[str, str]]:
         """What the guardian was asked for."""
         return [(one.action, one.scope) for one in self.guardian.commands]
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    """Wait for something to come true."""
-    async with asyncio.timeout(5):
-        while not condition():
-            await asyncio.sleep(0.005)
 
 
 @asynccontextmanager
@@ -308,7 +302,7 @@ async def test_a_wrong_token_is_told_once_and_never_shown(tmp_path: Path) -> Non
         one.new_bot("1:another-token")
         with structlog.testing.capture_logs() as logs:
             async with one.running():
-                await until(lambda: one.clock.now() - START > 200 * SECOND)
+                await until(lambda: one.clock.now() - START > 200 * SECOND, "time")
         assert len(one.guardian.told) == 1 and "not valid" in one.guardian.told[0][2]
         assert "another-token" not in f"{one.guardian.told}{logs}"
 
@@ -319,9 +313,9 @@ async def test_an_answer_that_hangs_delays_no_command(tmp_path: Path) -> None:
         one.api.hang_sends = True
         async with one.running():
             one.write("/halt")
-            await until(lambda: len(one.did) == 1)
+            await until(lambda: len(one.did) == 1, "one command")
             one.write("/halt alpha")
-            await until(lambda: len(one.did) == 2)
+            await until(lambda: len(one.did) == 2, "two commands")
 
 
 async def test_here_counts_from_when_it_was_written(tmp_path: Path) -> None:

@@ -1,7 +1,5 @@
 """A FIX exchange in this process, and a client of it that remembers what it was told."""
 
-import asyncio
-from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -99,11 +97,3 @@ def held(house: Exchange) -> Decimal:
     """Give what the exchange says is held."""
     positions = house.broker.floor.accounts.by_login["A1"].positions
     return sum((position.quantity for position in positions.values()), Decimal(0))
-
-
-async def until(condition: Callable[[], object], what: str, patience_s: float = 12.0) -> None:
-    """Wait for a condition."""
-    deadline = asyncio.get_running_loop().time() + patience_s
-    while not condition():
-        assert asyncio.get_running_loop().time() < deadline, f"waited for: {what}"
-        await asyncio.sleep(0.01)

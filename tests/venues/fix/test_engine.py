@@ -24,9 +24,9 @@ from tests.venues.fix.desk import (
     context,
     held,
     spec,
-    until,
 )
 from tests.venues.fix.torn import Torn
+from tests.waiting import until
 
 FX = VenueId("fx")
 

@@ -22,7 +22,8 @@ from bascule.venues.kit.contract import VenueContext
 from bascule.venues.kit.faults import Fault
 from tests.venues.client import GOLD, MAIN
 from tests.venues.fix.conftest import Floor
-from tests.venues.fix.desk import PASSWORD, Trader, context, held, spec, until
+from tests.venues.fix.desk import PASSWORD, Trader, context, held, spec
+from tests.waiting import until
 
 
 def guardian_of(directory: Path, store: Path, port: int, **more: Any) -> Guardian:

@@ -16,7 +16,8 @@ from bascule.model.order import Unknown
 from bascule.venues.fix.emulator_exchange import CRASHED
 from tests.venues.client import INSTRUMENT, MAIN
 from tests.venues.fix.conftest import Floor
-from tests.venues.fix.desk import LOGIN, PASSWORD, until
+from tests.venues.fix.desk import LOGIN, PASSWORD
+from tests.waiting import until
 
 
 class Process:

@@ -14,8 +14,9 @@ from bascule.fix.config import Credentials
 from bascule.model.errors import UsageError
 from bascule.venues.fix.emulator_exchange import Exchange
 from tests.venues.fix.conftest import Floor
-from tests.venues.fix.desk import PASSWORD, until
+from tests.venues.fix.desk import PASSWORD
 from tests.venues.fix.test_engine import FX, Place, account, crypto
+from tests.waiting import until
 
 ASKED = ResumeRequest(by="anna", reason="the password was mended there")
 
