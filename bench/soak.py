@@ -1,18 +1,23 @@
-"""The storms in full: kill -9 and SIGSTOP under load, and each fault of the broker.
+"""Everything in full: crashes, drills, storms, and both simulators. Bounded, loopback only.
 
-    python bench/soak.py [KILLS] [FREEZES] [DRILLS] [SEEDS]
+    python bench/soak.py [--crashes 1] [--drills 100] [--kills 200] [--freezes 50] [--faults 1]
+                         [--core 200000] [--shell 5000]
 
-The defaults are 200, 50, 100 and 200,000; loopback only. SEEDS are those of the core simulation.
-Begins with the crash schedule: every scenario crashed after every step, four of them in pairs.
-Also drills of the kill switch, so many of each kind, and a flood: 1,000 alerts delivered ten times
-each, in any order, with two kills in between. Prints tables for docs/reliability.md and ends with 1
-when anything was lost or doubled, or was left open.
+The defaults take over an hour on two cores; 0 leaves a part out. Crashes: every scenario crashed
+after every step, the four shortest in pairs. Drills: of the kill switch, so many of each kind.
+Kills and freezes: storms on real processes, one for each fault of the broker besides, and a flood,
+1,000 alerts delivered ten times each in any order, with two kills in between. Core and shell: seeds
+of the simulators. Prints tables for docs/reliability.md and ends with 1 when anything was lost or
+doubled, was left open, or was never reached.
 """
 
+import argparse
 import asyncio
+import os
 import sys
 import tempfile
 import time
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +26,22 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 import structlog
 from common import table
 
-from bascule.sim.core.campaign import run_seeds
+from bascule.sim.core.campaign import run_seeds as run_core
+from bascule.sim.core.coverage import Coverage
+from bascule.sim.shell.campaign import Campaign as ShellCampaign
+from bascule.sim.shell.campaign import run_seeds as run_shell
 from bascule.sim.shell.schedule import Row, run_pairs, run_schedule, shortest
-from tests.crash.drills import WAYS, How, drill
+from tests.crash.drills import VENUES, WAYS, Drill, drill
 from tests.crash.flood import KILLS, Flood
 from tests.crash.storm import Storm, run_storm
 
+PARTS = {
+    "crashes": 1, "drills": 100, "kills": 200, "freezes": 50, "faults": 1, "core": 200_000,
+    "shell": 5_000,
+}  # fmt: skip
 ROUNDS = 20
+AT_ONCE = 3
+"""Drills that are held at one time: most of one is waiting."""
 _COUNTED = ("acknowledged", "order_requested", "fills", "order_doubted")
 FAULTS = (
     "drop_reply", "drop_request", "disconnect_after_submit", "disconnect_before_submit",
@@ -78,22 +92,22 @@ async def flood(alerts: int, deliveries: int) -> tuple[list[object], list[str]]:
     return row, wrong
 
 
-async def drills(how: How, count: int) -> tuple[list[object], list[str]]:
-    """Hold so many drills of a kind; gives a row and what was wrong."""
+async def drills(kind: str, count: int, **words: Any) -> tuple[list[object], list[str]]:
+    """Hold so many drills of a kind, a few at a time; gives a row and what was wrong."""
     began = time.monotonic()
-    wrong: list[str] = []
-    flat: list[float] = []
-    held = 0
-    for seed in range(count):
-        with tempfile.TemporaryDirectory(prefix="bascule-soak-") as directory:
-            one = await drill(Path(directory), seed, how)
-        wrong += [f"{how} {seed}: {line}" for line in one.wrong]
-        flat.append(one.flat_s)
-        held += one.held
-    told = sorted(flat)
+    turns = asyncio.Semaphore(AT_ONCE)
+
+    async def one(seed: int) -> Drill:
+        async with turns:
+            with tempfile.TemporaryDirectory(prefix="bascule-soak-") as directory:
+                return await drill(Path(directory), seed, **words)
+
+    held = await asyncio.gather(*(one(seed) for seed in range(count)))
+    wrong = [f"{kind} {one.seed}: {line}" for one in held for line in one.wrong]
+    flat = sorted(one.flat_s for one in held)
     row: list[object] = [
-        how, count, held, f"{told[len(told) // 2]:.2f}", f"{told[-1]:.2f}",
-        f"{time.monotonic() - began:.0f}", len(wrong),
+        kind, count, sum(one.held for one in held), f"{flat[len(flat) // 2]:.2f}",
+        f"{flat[-1]:.2f}", f"{time.monotonic() - began:.0f}", len(wrong),
     ]  # fmt: skip
     print(*row, flush=True)
     return row, wrong
@@ -102,31 +116,66 @@ async def drills(how: How, count: int) -> tuple[list[object], list[str]]:
 async def all_drills(count: int) -> list[str]:
     """Hold every kind of drill so often, print a table, and give what was wrong."""
     rows, wrong = [], []
-    for how in WAYS:
-        row, found = await drills(how, count)
+    kinds: dict[str, dict[str, Any]] = {f"the engine: {how}": {"how": how} for how in WAYS}
+    kinds |= {kind: {"how": "killed", "faults": [fault]} for kind, fault in VENUES.items()}
+    kinds["the guardian dies too"] = {"how": "killed", "guardian_dies": True}
+    for kind, words in kinds.items():
+        row, found = await drills(kind, count, **words)
         rows.append(row)
         wrong += found
     table(
         "Drills of the kill switch",
-        ("engine", "drills", "positions closed", "flat s, median", "slowest", "took s", "wrong"),
+        ("kind", "drills", "positions closed", "flat s, median", "slowest", "took s", "wrong"),
         rows,
     )
     return wrong
 
 
-def simulate(seeds: int) -> list[str]:
-    """Run the core simulation; gives what broke, and what was never reached."""
+def _pieces(count: int, size: int) -> list[range]:
+    return [range(start, min(start + size, count)) for start in range(0, count, size)]
+
+
+def core(seeds: int) -> list[str]:
+    """Run the core simulation on every processor; gives what broke, and what was never reached."""
     began = time.monotonic()
-    campaign = run_seeds(range(seeds))
-    took = time.monotonic() - began
-    count = campaign.coverage
+    count = Coverage()
+    broken: list[str] = []
+    with ProcessPoolExecutor() as workers:
+        for campaign in workers.map(run_core, _pieces(seeds, 2_000)):
+            count.join(campaign.coverage)
+            for v in campaign.violations:
+                broken.append(f"core seed {v.seed}, step {v.step}: {v.invariant}: {v.text}")
+                print(broken[-1], flush=True)
     print(
-        f"core simulation: {seeds:,} seeds in {took:.0f} s, {count.events:,} events, "
-        f"{count.trades:,} fills, {len(campaign.violations)} broken",
+        f"core simulation: {seeds:,} seeds in {time.monotonic() - began:.0f} s on "
+        f"{os.cpu_count()} processors, {count.events:,} events, {count.trades:,} fills, "
+        f"{len(broken)} broken",
         flush=True,
     )
-    broken = [f"seed {v.seed}, step {v.step}: {v.invariant}: {v.text}" for v in campaign.violations]
-    return broken + [f"never reached: {name}" for name in count.missing()]
+    return broken + [f"core: never reached: {name}" for name in count.missing()]
+
+
+def shell(seeds: int) -> list[str]:
+    """Run the shell simulation on every processor; gives what broke, and what was never met."""
+    began = time.monotonic()
+    total = ShellCampaign()
+    with ProcessPoolExecutor() as workers:
+        for campaign in workers.map(_quiet_shell, _pieces(seeds, 50)):
+            total.join(campaign)
+            for one in campaign.broken:
+                print(f"shell seed {one.seed}: {one.violations[0]}", flush=True)
+    print(
+        f"shell simulation: {seeds:,} seeds in {time.monotonic() - began:.0f} s on "
+        f"{os.cpu_count()} processors, {total.steps:,} steps, {len(total.broken)} broken",
+        flush=True,
+    )
+    wrong = [f"shell seed {one.seed}: {line}" for one in total.broken for line in one.violations]
+    return wrong + [f"shell: never met: {name}" for name in total.unmet()]
+
+
+def _quiet_shell(seeds: range) -> ShellCampaign:
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
+    return run_shell(seeds)
 
 
 def crashes() -> list[str]:
@@ -145,30 +194,25 @@ def crashes() -> list[str]:
         ],
     )
     wrong = [str(run) for row in rows for run in row.broken]
-    for line in wrong:
-        print(line)
     structlog.reset_defaults()
     return wrong
 
 
-async def main() -> int:
-    """Run everything and print the table."""
-    kills = int(sys.argv[1]) if len(sys.argv) > 1 else 200
-    freezes = int(sys.argv[2]) if len(sys.argv) > 2 else 50
-    count = int(sys.argv[3]) if len(sys.argv) > 3 else 100
+async def all_storms(kills: int, freezes: int, faults: bool) -> list[str]:
+    """Run the storms, print a table, and give what was wrong."""
     rows: list[list[object]] = []
-    wrong = await all_drills(count) if count else []
-    for row, found in (
-        await storms("kill -9", kills),
-        await storms("SIGSTOP and thaw", freezes, freeze=True),
-        await flood(1_000, 10),
-    ):
-        rows.append(row)
-        wrong += found
-    for fault in FAULTS:
-        row, found = await storms(
-            f"{fault} 3 %, and a kill", 1, faults=[{"name": fault, "probability": 0.03}]
-        )
+    wrong: list[str] = []
+    runs = [storms("kill -9", kills)] if kills else []
+    if freezes:
+        runs.append(storms("SIGSTOP and thaw", freezes, freeze=True))
+    if faults:
+        runs.append(flood(1_000, 10))
+        runs += [
+            storms(f"{fault} 3 %, and a kill", 1, faults=[{"name": fault, "probability": 0.03}])
+            for fault in FAULTS
+        ]
+    for run in runs:
+        row, found = await run
         rows.append(row)
         wrong += found
     table(
@@ -179,11 +223,25 @@ async def main() -> int:
         ),
         rows,
     )  # fmt: skip
+    return wrong
+
+
+def main() -> int:
+    """Run what is asked for, and print every wrong at the end."""
+    parser = argparse.ArgumentParser()
+    for name, count in PARTS.items():
+        parser.add_argument(f"--{name}", type=int, default=count)
+    given = parser.parse_args()
+    wrong = crashes() if given.crashes else []
+    wrong += asyncio.run(all_drills(given.drills)) if given.drills else []
+    if given.kills or given.freezes or given.faults:
+        wrong += asyncio.run(all_storms(given.kills, given.freezes, bool(given.faults)))
+    wrong += core(given.core) if given.core else []
+    wrong += shell(given.shell) if given.shell else []
     for line in wrong:
         print(line)
     return 1 if wrong else 0
 
 
 if __name__ == "__main__":
-    failed = crashes()  # it brings a loop of its own
-    sys.exit(asyncio.run(main()) or bool(failed))
+    sys.exit(main())

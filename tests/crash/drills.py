@@ -24,6 +24,15 @@ work and goes on while its accounts are being swept."""
 
 WAYS: tuple[How, ...] = ("alive", "stopped", "killed", "thaws")
 
+VENUES: dict[str, dict[str, Any]] = {
+    "the first close is refused": {"name": "reject_close", "times": 3},
+    "a fill races each cancel": {"name": "fill_during_cancel"},
+    "the venue throttles": {"name": "throttle", "probability": 0.3},
+    "answers are lost": {"name": "drop_reply", "probability": 0.3},
+    "old positions are shown": {"name": "stale_positions_snapshot", "probability": 0.3},
+}
+"""What the venue does all the while, with the engine killed in the middle of its work."""
+
 AFTER_S = 1.5
 """How long the ledger is watched after the word *flat*: it must stay so."""
 PATIENCE_S = 45.0

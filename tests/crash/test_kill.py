@@ -1,19 +1,10 @@
 """A seeded sample of the drills that ``make soak`` holds a hundred times each."""
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from tests.crash.drills import WAYS, How, drill
-
-FAULTS: dict[str, dict[str, Any]] = {
-    "the first close is refused": {"name": "reject_close", "times": 3},
-    "a fill races each cancel": {"name": "fill_during_cancel"},
-    "the venue throttles": {"name": "throttle", "probability": 0.3},
-    "answers are lost": {"name": "drop_reply", "probability": 0.3},
-    "old positions are shown": {"name": "stale_positions_snapshot", "probability": 0.3},
-}
+from tests.crash.drills import VENUES, WAYS, How, drill
 
 
 @pytest.mark.parametrize("how", WAYS)
@@ -24,10 +15,10 @@ async def test_the_ledger_is_flat_whatever_the_engine_does(tmp_path: Path, how: 
     assert one.gate_ms < 1_000
 
 
-@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("fault", VENUES)
 async def test_the_ledger_is_flat_whatever_the_venue_does(tmp_path: Path, fault: str) -> None:
     """Each fault is armed for the whole drill, with the engine killed in the middle of its work."""
-    one = await drill(tmp_path, seed=12, how="killed", faults=[FAULTS[fault]])
+    one = await drill(tmp_path, seed=12, how="killed", faults=[VENUES[fault]])
     assert one.wrong == []
 
 

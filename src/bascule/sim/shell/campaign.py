@@ -20,6 +20,8 @@ EXPECTED = (
     "frozen in a send",
     "parted in a close",
     "thawed after flat",
+    "an engine that is gone was looked for",
+    "loss line without an engine",
     "guardian end",
     "guardian power cut",
     "power cut",
@@ -46,6 +48,14 @@ class Campaign(Struct):
         self.seconds += outcome.seconds
         if outcome.violations:
             self.broken.append(outcome)
+
+    def join(self, other: "Campaign") -> None:
+        """Count the worlds of another campaign too."""
+        self.seeds += other.seeds
+        self.hits.update(other.hits)
+        self.steps += other.steps
+        self.seconds += other.seconds
+        self.broken += other.broken
 
     def unmet(self) -> list[str]:
         """Name what was never met."""
