@@ -9,15 +9,15 @@ import pytest
 from bascule.execution.firm import FirmSurroundings, last_reset
 from bascule.execution.placing import Draft
 from bascule.execution.turn import Turn
-from bascule.model.enums import InstrumentKind, OrdType, Side
+from bascule.model.enums import AccountMode, InstrumentKind, OrdType, Side
 from bascule.model.event import OrderRefused
 from bascule.model.intent import Amount, ClosePosition, PlaceOrder
 from bascule.model.ledger import DayResult, LedgerState
-from bascule.model.programme import SERVER_GMT2_GMT3, Clock, Conduct, MaxSize, Programme
+from bascule.model.programme import SERVER_GMT2_GMT3, Clock, Conduct, MaxSize, Permission, Programme
 from bascule.model.values import DAY, HOUR, MINUTE, SECOND, Instant
 from bascule.reference.releases import Calendar, News, Release
 from bascule.risk.firm import Profits, Size
-from tests.unit.execution.harness import ROOMY, START, Bench, protection
+from tests.unit.execution.harness import ROOMY, START, Bench, only, protection
 
 RESET = Clock("09:00", "UTC")
 PROGRAMME = Programme(id="p", firm="Firm", conduct=Conduct(reset=RESET),
@@ -220,3 +220,33 @@ def test_a_programme_tightens_the_users_limits_and_loosens_none(
     events = made.say(PlaceOrder(symbol="EURUSD", side=Side.BUY, quantity=Amount(D(2))))
     codes = [event.code for event in events if isinstance(event, OrderRefused)]
     assert codes == ([refused] if refused else [])
+
+
+def test_a_live_account_opens_nothing_on_another_owners_signal() -> None:
+    """The source is what counts; a close on it passes, and so does the owner's own entry."""
+    made = Bench(mode=AccountMode.LIVE, route={"pyramiding": 9})
+    asked = Instant(made.at - DAY)
+    permission = Permission(
+        policy="yes", asked=asked, expires=Instant(made.at + DAY), evidence="an email"
+    )
+    conduct = Conduct(copying_others="prohibited")
+    made.settings.accounts["a"] = msgspec.structs.replace(
+        made.settings.accounts["a"], firm="Firm", owner="me", others={"tips": "Bob"},
+        programme=Programme(id="p", firm="Firm", conduct=conduct), permission=permission,
+        initial_balance=D(100_000),
+    )  # fmt: skip
+    made.quote("1.1000")
+    made.money(100_000)
+    entry = PlaceOrder(symbol="EURUSD", side=Side.BUY, quantity=Amount(D(1)))
+    refused = only(made.say(entry, source="tips"), OrderRefused)
+    assert refused.code == "copies_others"
+    assert refused.text == (
+        "the signal came from source tips, whose signals are Bob's, and Firm's word on copying "
+        'others is "prohibited" (p). Would pass: a signal of the account owner\'s own'
+    )
+    made.say(entry, source="mine")
+    made.settle()
+    assert made.net() == 1
+    made.say(ClosePosition(symbol="EURUSD"), source="tips")
+    made.settle()
+    assert made.net() == 0
