@@ -9,7 +9,11 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from bascule.fix.actions import Send
 from bascule.fix.logon import signed_text
+from bascule.fix.message import read_time
+from bascule.fix.session import Session
+from bascule.fix.store import MemoryStore
 from bascule.model.enums import ExecType, OrdStatus, OrdType, Side
 from bascule.model.errors import ConfigError, SecretError, VenueTerminal, VenueTransient
 from bascule.model.ids import ClOrdID, VenueSymbol
@@ -32,6 +36,8 @@ MC4CAQAwBQYDK2VwBCIEIIJEYWtGBrhACmb9Dvy+qa8WEf0lQOl1s4CLIAB9m89u
 SAMPLE_SIGNATURE = (
     b"4MHXelVVcpkdwuLbl6n73HQUXUf1dse2PCgT1DYqW9w8AVZ1RACFGM+5UdlGPrQHrgtS3CvsRURC1oj73j8gCA=="
 )
+SAMPLE_NAME = "sBRXrJx2DsOraMXOaUovEhgVRcjOvCtQwnWj8VxkOh1xqboS02SPGfKi2h8spZJb"
+"""The API key that stands on that page."""
 SAMPLE_TEXT = signed_text(b"EXAMPLE", b"SPOT", 1, b"20240627-11:17:25.223")
 
 
@@ -58,6 +64,22 @@ def test_the_published_signature() -> None:
     assert not holds(SAMPLE_TEXT.replace(b"EXAMPLE", b"EXAMPLF"), SAMPLE_SIGNATURE)
     assert not holds(SAMPLE_TEXT, base64.b64encode(bytes(64)))
     assert not holds(SAMPLE_TEXT, b"no base64")
+
+
+def test_the_published_logon(tmp_path: Path) -> None:
+    """The whole message of that page comes out of the profile, body length and sum included."""
+    given = context(tmp_path, 1, **settings(sender_comp_id="EXAMPLE", username=SAMPLE_NAME))
+    given["secrets"] = {"private_key": SAMPLE_KEY}
+    venue = create(VenueContext(sink=print, wire_log=lambda *_: None, clock=lambda: 0, **given))
+    config, _ = venue.plan.sessions["trade"]
+    at = read_time(b"20240627-11:17:25.223")
+    assert at is not None
+    (send,) = Session(config, MemoryStore(), lambda message: None).connect(at)
+    assert isinstance(send, Send)
+    assert send.data.replace(b"\x01", b"|").decode() == (
+        "8=FIX.4.4|9=247|35=A|34=1|49=EXAMPLE|52=20240627-11:17:25.223|56=SPOT|95=88|96="
+        f"{SAMPLE_SIGNATURE.decode()}|98=0|108=30|141=Y|553={SAMPLE_NAME}|25035=2|10=227|"
+    )
 
 
 @pytest.mark.parametrize("written", [SAMPLE_KEY.replace("\n", ""), SAMPLE_KEY.replace("\n", "\\n")])

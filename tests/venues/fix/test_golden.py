@@ -71,7 +71,7 @@ CANCEL = {
     "ctrader": "35=F|11=c|37=X9|41=bayx-1a-2e.r1",
     "tt": "35=F|1=A1|11=c|37=X9|38=2|41=bayx-1a-2e.r1|54=1|55=ES|60={at}",
     "cqg": "35=F|1=A1|11=c|37=X9|38=2|41=bayx-1a-2e.r1|54=1|55=ES|60={at}",
-    "binance": "35=F|11=c|37=X9|41=bayx-1a-2e.r1|55=ES",
+    "binance": "35=F|11=c|37=X9|41=bayx-1a-2e_r1|55=ES",
 }
 
 
