@@ -6,7 +6,9 @@ import msgspec
 import pytest
 
 import bascule
-from bascule.client import AsyncClient, Client, ClientError, Refused, Unanswered
+from bascule.api.status import AccountView
+from bascule.api.views import BookView, OrderView, QuoteView
+from bascule.client import AsyncClient, Client, ClientError, Refused, Unanswered, told
 from bascule.model.intent import (
     CancelOrders,
     ClosePosition,
@@ -207,3 +209,24 @@ async def test_quotes_come_among_events_and_move_no_place() -> None:
         (6, "order_filled"),
     ]
     assert one.resumed == ["", "5"]
+
+
+SHOWN = [
+    (told.Account, AccountView),
+    (told.Order, OrderView),
+    (told.Position, BookView),
+    (told.Quote, QuoteView),
+]
+
+
+@pytest.mark.parametrize(("ours", "theirs"), SHOWN, ids=lambda one: one.__name__)
+def test_what_the_client_reads_is_what_the_engine_tells(
+    ours: type[msgspec.Struct], theirs: type[msgspec.Struct]
+) -> None:
+    """Each field is one of the API's, of its type; what the API may leave out has its default."""
+    shown = {field.name: field for field in msgspec.structs.fields(theirs)}
+    for field in msgspec.structs.fields(ours):
+        there = shown[field.name]
+        assert field.type == there.type, field.name
+        if not there.required:
+            assert field.default == there.default, field.name
