@@ -25,7 +25,7 @@ from bascule.execution.turn import Turn
 from bascule.model.account import AccountSpec, RiskLimits
 from bascule.model.event import ForeignFill, OrderFilled
 from bascule.model.ids import Symbol
-from bascule.model.instrument import Listing
+from bascule.model.instrument import Listing, Quote
 from bascule.model.order import AccountSnapshot
 from bascule.model.programme import Clock, DailyLoss, Limit, MaxLoss, Programme, Trail
 from bascule.model.values import MINUTE, ONE, ZERO, Currency, Instant
@@ -263,7 +263,7 @@ def _by_prices(turn: Turn, account: AccountState, watch: Watch, told: AccountSna
         if moved or book.commission != before.commission:
             late += _count(turn, watch, name, book, (book.realized - before.realized) * unit)
         if holds and quote is not None:
-            price = quote.bid if book.quantity > 0 else quote.ask
+            price = _mark(account, book, quote)
             floating += (price - book.avg_price) * book.quantity * unit
             floating -= (quote.ask - quote.bid) * _hedged(book) * unit
             newest = quote.at if newest is None else max(newest, quote.at)
@@ -276,6 +276,19 @@ def _by_prices(turn: Turn, account: AccountState, watch: Watch, told: AccountSna
         watch.offset = apart if newest is None else min(apart, watch.before)
     balance = told.balance + watch.gained
     return Marked(balance, balance + floating + watch.basis + watch.offset, oldest, newest)
+
+
+def _mark(account: AccountState, book: Book, quote: Quote) -> Decimal:
+    """Give what a book could be closed at: no better than the last fill, where that is younger.
+
+    A fill may be told before the price that it was made at: what an old price makes of it would
+    be a gain that never was, and a peak that stays.
+    """
+    price = quote.bid if book.quantity > 0 else quote.ask
+    last = account.prices.get(book.symbol)
+    if last is None or last.at <= quote.at:
+        return price
+    return min(price, last.price) if book.quantity > 0 else max(price, last.price)
 
 
 def _hedged(book: Book) -> Decimal:

@@ -254,7 +254,7 @@ def _on_found(
             evidence=_said(look),
         )
     if order.live and not heard:
-        _settle_change(turn, account, order, shown)
+        _settle_change(turn, account, order, shown, look)
     elif fact is Fact.FOUND and order.status is OrdStatus.FILLED and shown.quantity > order.cum_qty:
         # Somebody made it larger, and it filled at the size that we knew: the rest works on.
         _take_terms(turn, account, order, shown, OrdStatus.PARTIALLY_FILLED)
@@ -262,7 +262,9 @@ def _on_found(
         aftermath(turn, account, order)
 
 
-def _settle_change(turn: Turn, account: AccountState, order: Order, shown: VenueOrder) -> None:
+def _settle_change(
+    turn: Turn, account: AccountState, order: Order, shown: VenueOrder, look: Looked
+) -> None:
     """Decide a cancel or replace in flight by the terms that the venue shows."""
     differs = (
         shown.quantity != order.quantity
@@ -270,7 +272,11 @@ def _settle_change(turn: Turn, account: AccountState, order: Order, shown: Venue
         or (shown.stop_price is not None and shown.stop_price != order.stop_price)
     )
     if shown.ord_status in ENDED:
-        known = order.cum_qty >= shown.quantity or order.cum_qty == shown.cum_qty
+        known = (
+            order.cum_qty >= shown.quantity
+            or order.cum_qty == shown.cum_qty
+            or _all_counted(account, shown, look)
+        )
         if shown.ord_status is OrdStatus.FILLED and known and order.cum_qty:
             # All its fills are known: it was smaller than we think, since a change went through
             # or a correction made less of it.
@@ -282,6 +288,15 @@ def _settle_change(turn: Turn, account: AccountState, order: Order, shown: Venue
         _take_terms(turn, account, order, shown, order.status)
     elif order.pending and turn.at - order.changed_at > _CHANGE_PATIENCE:
         _reject_change(turn, account, order, "the venue shows the order unchanged")
+
+
+def _all_counted(account: AccountState, shown: VenueOrder, look: Looked) -> bool:
+    """Whether the look has every fill of an order, and each is counted: one as a hand's, maybe."""
+    told = [identified(fill) for fill in look.fills if fill.venue_order_id == shown.venue_order_id]
+    return (
+        sum((fill.last_qty for fill in told), ZERO) >= shown.cum_qty
+        and all(fill.exec_id in account.exec_ids for fill in told)
+    )  # fmt: skip
 
 
 def _take_terms(

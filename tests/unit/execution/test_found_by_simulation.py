@@ -5,6 +5,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from bascule.execution import inputs as inp
 from bascule.execution.state import dump
 from bascule.model.enums import ExecType, OrdStatus, OrdType, PositionMode, Side
 from bascule.model.event import (
@@ -18,7 +19,8 @@ from bascule.model.event import (
 )
 from bascule.model.ids import ExecID
 from bascule.model.intent import Amount, ClosePosition, ModifyProtection, PlaceOrder
-from bascule.model.values import MINUTE, SECOND
+from bascule.model.order import Refused
+from bascule.model.values import MINUTE, SECOND, Instant
 from tests.unit.execution.harness import EURUSD, ROOMY, Bench, every, only, protection
 
 
@@ -278,3 +280,30 @@ def test_an_order_that_a_hand_made_larger_works_on() -> None:
     order = bench.order(name)
     assert (order.status, order.leaves) == (OrdStatus.PARTIALLY_FILLED, 3)
     assert bench.replay() == dump(bench.state)
+
+
+def test_a_full_order_of_which_a_fill_was_taken_for_a_hands_has_ended() -> None:
+    """The venue refused it by its word, took it all the same, and told a fill without its name.
+
+    Nothing more of it will be told, so what the venue shows of it is the end.
+    """
+    bench = Bench()
+    bench.venue.fills_markets = False
+    name = only(bench.say(buy(5)), OrderRequested).cl_ord_id
+    bench.carry()
+    bench.post.clear()
+    there = bench.venue.orders[name]
+    bench.answered(name, Refused("broker_refused", "", "no", Instant(bench.at)))
+    assert bench.order(name).status is OrdStatus.REJECTED
+    unnamed = bench.venue.trade(there.new, there.venue_id, D(2), D("1.1"), None)
+    unnamed = replace(unnamed, cl_ord_id=None, cum_qty=D(2))
+    named = bench.venue.trade(there.new, there.venue_id, D(3), D("1.1"), None)
+    named = replace(named, cum_qty=D(5), ord_status=OrdStatus.FILLED)
+    there.cum, there.status = D(5), OrdStatus.FILLED
+    assert every(bench.feed(inp.ReportReceived(Instant(bench.at), unnamed)), ForeignFill)
+    bench.feed(inp.ReportReceived(Instant(bench.at), named))
+    assert bench.order(name).live
+    bench.at += SECOND
+    bench.look(fills=(unnamed, named))
+    assert bench.order(name).status is OrdStatus.FILLED
+    assert bench.net() == 5

@@ -199,3 +199,20 @@ def test_what_is_held_at_another_cost_is_worth_the_same() -> None:
     made.at += SECOND
     made.quote("1.1190")
     assert loss(made).equity == 102_900
+
+
+def test_a_fill_that_overtakes_its_price_makes_no_gain() -> None:
+    """It is told before the price that it was made at, and to the old one it looks like a gift.
+
+    Before, that gain that never was raised the peak that floors are measured from, for good.
+    """
+    made = bench(ROOMY_RULES, held=0)
+    made.at += SECOND
+    made.venue.at = Instant(made.at)
+    made.venue.price = D("1.0940")
+    made.venue.by_hand("a", Side.BUY, 1)
+    made.settle()
+    assert loss(made).equity == 100_000
+    made.at += SECOND
+    made.quote("1.0950")
+    assert loss(made).equity == 100_100
