@@ -293,8 +293,12 @@ MUTANTS = (
     ShellMutant("welcome_once", "an account is introduced once only", _welcome_once, first=310),
     ShellMutant("look_from_now", "a look asks for the fills to come", _look_from_now),
     ShellMutant("link_never_restored", "a lost link stays lost", _link_never_restored),
-    ShellMutant("batch_after_latch", "a batch leaves a step after it", _batch_after_the_latch),
-    ShellMutant("flat_too_soon", "flat is said before the time-out", _flat_before_the_time_out),
+    ShellMutant(
+        "batch_after_latch", "a batch leaves a step after it", _batch_after_the_latch, first=70
+    ),
+    ShellMutant(
+        "flat_too_soon", "flat is said before the time-out", _flat_before_the_time_out, first=60
+    ),
     ShellMutant("swept_once", "a sweep is made once", _swept_once),
     ShellMutant("stops_forgotten", "a restart forgets what is stopped", _stops_forgotten),
     ShellMutant("stops_stripped", "protection goes first", _stops_stripped_first),
@@ -304,15 +308,22 @@ MUTANTS = (
     ShellMutant("stops_not_kept", "stops are not written", _stops_not_kept),
     ShellMutant("names_not_synced", "directories are not synced", _names_not_synced),
     ShellMutant("gate_not_shut", "a stop shuts no latch", _gate_not_shut),
-    ShellMutant("closed_twice", "a close under way is not waited for", _closed_twice),
+    ShellMutant("closed_twice", "a close under way is not waited for", _closed_twice, first=250),
     ShellMutant("sweeps_on", "a pass goes on after arming", _sweeps_on_after_arming),
-    ShellMutant("flat_after_arming", "flat is said of what was armed", _flat_after_arming),
     ShellMutant(
-        "kept_once", "a disk that refused is not asked again", _refused_by_the_disk_for_ever
+        "flat_after_arming", "flat is said of what was armed", _flat_after_arming, first=224
+    ),
+    ShellMutant(
+        "kept_once",
+        "a disk that refused is not asked again",
+        _refused_by_the_disk_for_ever,
+        first=90,
     ),
     ShellMutant("log_not_taken_in", "the engine reads no log of it", _log_not_taken_in),
-    ShellMutant("loss_line_not_held", "the loss line is not watched", _loss_line_not_held),
+    ShellMutant(
+        "loss_line_not_held", "the loss line is not watched", _loss_line_not_held, first=42
+    ),
     ShellMutant("stall_not_seen", "an engine that is gone stops nothing", _stall_not_seen),
-    ShellMutant("arming_cut_short", "a latch without its stop stays", _arming_cut_short),
+    ShellMutant("arming_cut_short", "a latch without its stop stays", _arming_cut_short, first=60),
 )
 """Every planted bug of this tier."""

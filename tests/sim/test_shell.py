@@ -13,9 +13,14 @@ from tests.sim.shell_mutants import MUTANTS, ShellMutant
 SEEDS = 200
 BATCHES = 8
 REGRESSIONS = {
+    12: "a guardian's pass went on closing after everything was armed",
     41: "a link's watch spun without end when its deadline was a rounding error away",
     45: "a cancel that took back what had not left yet said so under no signal of its own",
+    60: "an arming that was cut short left a latch that nobody could arm",
+    74: "a batch left a step after the latch was looked at",
+    92: "what the guardian's disk had refused was never kept",
     179: "a hand's trade told before the account was known went to a contract of its own",
+    227: "flat was said of what had just been armed",
     238: "an order to end was swallowed by a wait, so that a graceful stop hung",
     278: "an account whose introduction got no answer was never asked again",
     879: "a fill that was lost on the way was looked for a minute later only",

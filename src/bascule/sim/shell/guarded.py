@@ -64,6 +64,11 @@ class GuardedWorld(World):
         """Start the engine, and the guardian about then."""
         super().begin()
         self.loop.call_later(self.luck.uniform(0.0, 1.0), self.warden.start)
+        self._watch()
+
+    def _watch(self) -> None:
+        self.vigil.look()
+        self.loop.call_later(0.5, self._watch)
 
     def running(self) -> tuple[str, ...]:
         """Name both processes."""

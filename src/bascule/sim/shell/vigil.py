@@ -35,6 +35,8 @@ _COVERS = {
 }
 """What a stop may have become without anybody's word."""
 _STOPS = frozenset({OrdType.STOP, OrdType.STOP_LIMIT, OrdType.TRAILING_STOP})
+NOTICED_NS = 3 * SECOND
+"""So long after its time a stalled engine must have been noticed."""
 RACE_NS = 3 * SECOND
 """So long before a close what it is based on may have been seen: others' fills race it."""
 SETTLED_NS = 2 * SECOND
@@ -65,6 +67,10 @@ class Vigil:
         self._left: dict[tuple[str, str], int] = {}
         """When the bytes of each of the engine's orders were written."""
         self._looked: dict[str, int] = {}
+        self._gone_since = 0
+        self._seen_alive: Guardian | None = None
+        self._generation = 0
+        self._lifted_at = self._saved_at = 0
         self._asked: Command | None = None
         self._unheard: set[str] = set()
         """Scopes whose command was lost with a guardian whose disk failed."""
@@ -108,6 +114,7 @@ class Vigil:
         stops = {stop.scope: stop for stop in guardian.view().stops}
         if command.action == "arm":
             self._held.pop(scope, None)
+            self._lifted_at = self._world.clock.now()
             self._lift(guardian)
         elif scope in stops:
             self._held[scope] = stops[scope].action
@@ -177,6 +184,45 @@ class Vigil:
         since = self._flat.pop(login, None)
         if since is not None:
             self._flats.append(_Flat(login, since, self._world.clock.now()))
+
+    def look(self) -> None:
+        """Look on twice a second, at what must come of itself within a bound."""
+        world, guardian = self._world, self._world.warden.guardian
+        if world.loop.is_frozen(world.warden.actor):
+            guardian = None  # it cannot be asked for anything
+        self._look_at_disk(guardian)
+        self._look_at_engine(guardian)
+
+    def _look_at_disk(self, guardian: Guardian | None) -> None:
+        """What a disk refused must be kept soon after it takes writes again."""
+        now = self._world.clock.now()
+        if guardian is None or self._world.disk_fails or not guardian.unsaved:
+            self._saved_at = now
+        elif now - self._saved_at > NOTICED_NS:
+            self._wrong.append("G the guardian has not kept what its disk once refused")
+            self._saved_at = now
+
+    def _look_at_engine(self, guardian: Guardian | None) -> None:
+        """An engine that was alive and is gone must be noticed, and acted on."""
+        world, now = self._world, self._world.clock.now()
+        gone = world.actor in world.loop.dead or world.loop.is_frozen(world.actor)
+        same = self._seen_alive is guardian and self._generation == world.generation
+        if guardian is None or not gone or not same:
+            self._gone_since, self._generation = now, world.generation
+            alive = guardian is not None and guardian.view().engine == "alive"
+            self._seen_alive = guardian if alive else None
+            return
+        bound = world.warden.options.stalled_ns + NOTICED_NS
+        if not bound <= now - self._gone_since < bound + SECOND // 2:
+            return
+        world.count("an engine that is gone was looked for")
+        if guardian.view().engine not in ("stalled", "dead"):
+            self._wrong.append("G the engine is gone, and nobody noticed")
+        does = world.warden.options.on_stall
+        if does != "alert" and self._lifted_at < self._gone_since:
+            stops = {stop.scope: stop.action for stop in guardian.view().stops}
+            if stops.get("all") not in _COVERS[does]:
+                self._wrong.append(f"G the engine is gone, and there is no {does}")
 
     # --- the wire -------------------------------------------------------------------------------
 

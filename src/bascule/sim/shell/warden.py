@@ -73,6 +73,8 @@ class Warden:
         world = self._world
         world.note(f"the guardian tells {alert.code}: {alert.text}")
         world.count(f"alert {alert.code}")
+        if alert.code == "loss_line" and world.runtime is None:
+            world.count("loss line without an engine")
         if self.guardian is not None:
             self.vigil.heard(alert, self.guardian)
         self.on_alert(alert)
