@@ -250,7 +250,7 @@ def close_positions(
     largest = floor_to(listing.max_qty, listing.lot_step)
     placed: list[ClOrdID | None] = []
     for position_id, lot in list(book.lots.items()):
-        left = abs(lot) - _leaving(account, position_id)
+        left = abs(lot) - _leaving(account, book, position_id)
         while left > 0:
             part = min(left, largest) if largest > 0 else left
             left -= part
@@ -273,13 +273,15 @@ def close_positions(
     return [name for name in placed if name is not None]
 
 
-def _leaving(account: AccountState, position_id: PositionId) -> Decimal:
+def _leaving(account: AccountState, book: Book, position_id: PositionId) -> Decimal:
     """How much of a position exits in flight take away already."""
     return sum(
         (
             order.leaves
             for order in account.orders.values()
-            if order.leg == "x" and order.position_id == position_id
+            if order.leg == "x"
+            and order.position_id == position_id
+            and order.strategy == book.strategy
         ),
         ZERO,
     )
@@ -328,7 +330,7 @@ def _by_position(
     for position_id, lot in book.lots.items():
         if (lot > 0) is not (book.quantity > 0):
             continue
-        share = min(abs(lot) - _leaving(account, position_id), quantity)
+        share = min(abs(lot) - _leaving(account, book, position_id), quantity)
         if share > 0:
             shares.append((position_id, share))
             quantity -= share

@@ -307,3 +307,20 @@ def test_a_full_order_of_which_a_fill_was_taken_for_a_hands_has_ended() -> None:
     bench.look(fills=(unnamed, named))
     assert bench.order(name).status is OrdStatus.FILLED
     assert bench.net() == 5
+
+
+def test_two_books_that_share_a_position_are_both_closed() -> None:
+    """A fill of an entry was told without its name, so a part of its position is a hand's.
+
+    Before, the exit of the one was taken for that of the other too, which stayed open for ever.
+    """
+    bench = Bench(position_mode=PositionMode.HEDGING)
+    entered(bench, 3)
+    ((position, _),) = bench.state.accounts["a"].books[f"s|{EURUSD}"].lots.items()
+    there = next(iter(bench.venue.orders.values()))
+    more = bench.venue.trade(there.new, there.venue_id, D(1), D("1.1"), position)
+    bench.feed(inp.ReportReceived(Instant(bench.at), replace(more, cl_ord_id=None)))
+    bench.feed(inp.SweepAsked(Instant(bench.at), "all", True, "ada", "out"))
+    asked = every(bench.events, OrderRequested)
+    closes = [(one.strategy, one.quantity) for one in asked if one.leg == "x"]
+    assert closes == [("s", 3), ("manual", 1)]
