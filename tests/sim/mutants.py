@@ -20,6 +20,8 @@ from bascule.engine.pacing import TokenBucket
 from bascule.execution import (
     fold_orders,
     guards,
+    loss,
+    loss_watch,
     operators,
     order_table,
     placing,
@@ -34,10 +36,11 @@ from bascule.execution.order_table import Fact
 from bascule.execution.state import Order
 from bascule.execution.stops import stop_in_force
 from bascule.model.enums import ENDED, OrdStatus
-from bascule.model.event import Verdict
+from bascule.model.event import StopCleared, Verdict
 from bascule.model.order import Accepted, Unknown
-from bascule.model.values import SECOND, ZERO, Instant
+from bascule.model.values import DAY, SECOND, ZERO, Instant
 from bascule.risk import chain
+from bascule.risk.programmes import ledger
 from bascule.sim.core.campaign import first_violation
 from bascule.sim.core.host import Host
 from bascule.sim.core.simulation import Violation
@@ -394,6 +397,105 @@ def _state_beside_the_journal() -> list[Patch]:
     return [(reports, "aftermath", aftermath)]
 
 
+def _reset_in_the_wrong_zone() -> list[Patch]:
+    def strike(clock: Any, after: Instant) -> Instant:
+        return original(replace(clock, tz="UTC"), after)
+
+    original = ledger.next_instant
+    return [(ledger, "next_instant", strike)]
+
+
+def _days_of_24_hours() -> list[Patch]:
+    """Yesterday's reset and a day: wrong where clocks change."""
+
+    def strike(clock: Any, after: Instant) -> Instant:
+        found = original(clock, Instant(after - DAY))
+        return found + DAY if found + DAY > after else original(clock, after)
+
+    original = ledger.next_instant
+    return [(ledger, "next_instant", strike)]
+
+
+def _commission_left_out() -> list[Patch]:
+    def count(turn: Any, watch: Any, name: str, book: Any, made: Decimal) -> Any:
+        before = watch.counted.get(name, loss._NOTHING)
+        free = replace(before, commission=book.commission)
+        watch.counted[name] = free
+        return original(turn, watch, name, book, made)
+
+    original = loss._count
+    return [(loss, "_count", count)]
+
+
+def _open_loss_left_out() -> list[Patch]:
+    def by_prices(turn: Any, account: Any, watch: Any, told: Any) -> Any:
+        marked = original(turn, account, watch, told)
+        return replace(marked, equity=marked.balance)
+
+    original = loss._by_prices
+    return [(loss, "_by_prices", by_prices)]
+
+
+def _fees_forgotten() -> list[Patch]:
+    """The venue's word on money is believed once, and never again."""
+
+    def take(turn: Any, account: Any, watch: Any, *rest: Any) -> None:
+        if watch.snapshot is None:
+            original(turn, account, watch, *rest)
+
+    original = loss.take_snapshot
+    return [(loss_watch, "take_snapshot", take)]
+
+
+def _lock_lifted_at_restart() -> list[Patch]:
+    def begin(turn: Any, given: Any) -> None:
+        original(turn, given)
+        for scope, stop in list(turn.state.stops.items()):
+            if stop.code == loss_watch.CODE:
+                turn.emit(StopCleared(at=turn.at, scope=scope, by="restart", reason="restart"))
+
+    from bascule.execution import decide
+    from bascule.execution import inputs as inp
+
+    original = operators.begin
+    return [(decide, "_DECIDERS", {**decide._DECIDERS, inp.EngineBegan: begin})]
+
+
+def _peak_forgotten_at_restart() -> list[Patch]:
+    """A restart opens the books anew: the floor trails from the start again."""
+
+    def watch_of(turn: Any, account: Any, spec: Any) -> Any:
+        fresh = account.id not in turn.market.watches
+        watch = plain(turn, account, spec)
+        if fresh and watch is not None and watch.ledger is not None:
+            watch.ledger = replace(watch.ledger, high=watch.ledger.initial, floor=None)
+        return watch
+
+    plain = loss.watch_of
+    return [(module, "watch_of", watch_of) for module in (loss, loss_watch)]
+
+
+def _no_loss_check() -> list[Patch]:
+    codes = ("daily_loss", "max_drawdown", "worst_loss")
+    left = tuple(check for check in chain.CHECKS if check.code not in codes)
+    return [(chain, "CHECKS", left)]
+
+
+def _loss_closes_nothing() -> list[Patch]:
+    return [(loss_watch, "_lock", _nothing)]
+
+
+def _loss_seen_at_looks_only() -> list[Patch]:
+    return [(loss_watch, "_on_quote", _nothing), (loss_watch, "watch_all", _nothing)]
+
+
+def _loss_counted_twice() -> list[Patch]:
+    def apart(watch: Any, snapshot: Any, ours: Any) -> Decimal:
+        return min(snapshot.equity - ours.equity, ZERO)
+
+    return [(loss, "_apart", apart), (loss, "_compare_costs", _nothing)]
+
+
 MUTANTS = (
     Mutant("ack_before_fsync", "a sender's 2xx before the disk has it", _ack_before_fsync),
     Mutant("send_before_fsync", "an order leaves before the disk has it", _send_before_fsync),
@@ -431,4 +533,26 @@ MUTANTS = (
     Mutant("stale_sent", "an order that went stale in its queue is sent", _stale_sent),
     Mutant("refused_in_silence", "an order is refused and nobody is told", _refused_in_silence),
     Mutant("state_beside_journal", "a decision changes state by itself", _state_beside_the_journal),
+    Mutant("reset_in_wrong_zone", "a firm's day ends by UTC", _reset_in_the_wrong_zone),
+    Mutant("days_of_24_hours", "a firm's day has 24 hours when clocks change", _days_of_24_hours),
+    Mutant("commission_left_out", "commissions are no loss", _commission_left_out),
+    Mutant("open_loss_left_out", "a loss counts once it is closed", _open_loss_left_out),
+    Mutant("fees_forgotten", "the venue's money is read once", _fees_forgotten),
+    Mutant(
+        "lock_lifted_at_restart", "a restart lifts the loss watch's lock", _lock_lifted_at_restart
+    ),
+    Mutant("peak_forgotten", "a restart forgets the floor's peak", _peak_forgotten_at_restart),
+    Mutant("loss_closes_nothing", "the line that flattens is passed over", _loss_closes_nothing),
+    Mutant("loss_seen_at_looks", "no price moves the loss", _loss_seen_at_looks_only),
+    Mutant("loss_counted_twice", "a move counts with the venue's word too", _loss_counted_twice),
+    Mutant("no_loss_check", "no check of losses", _no_loss_check),
+    Mutant("no_news_check", "no check of releases", lambda: _without("news_blackout")),
+    Mutant("no_flat_check", "no check of flat hours", lambda: _without("flat_window")),
+    Mutant("no_firm_size", "no check of a firm's size", lambda: _without("programme_size")),
+    Mutant(
+        "no_portfolio_limit", "no limit over accounts", lambda: _without("portfolio_position_limit")
+    ),
+    Mutant(
+        "requests_uncounted", "no count of a day's requests", lambda: _without("requests_per_day")
+    ),
 )

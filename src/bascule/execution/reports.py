@@ -191,12 +191,6 @@ def _on_trade(
     whole = report.cum_qty is None or total >= report.cum_qty
     done = total >= asked or (whole and report.ord_status is OrdStatus.FILLED)
     status = step(order.status, Fact.FULL if done else Fact.PARTIAL)
-    over = total - asked
-    note = ""
-    if over > 0:
-        note = f"overfill: {over} more than was asked for"
-    elif order.status in ENDED:
-        note = f"came after the order was {order.status.value}"
     turn.emit(
         OrderFilled(
             at=turn.at,
@@ -211,7 +205,7 @@ def _on_trade(
             commission=report.commission,
             currency=report.currency,
             position_id=report.position_id,
-            note=note,
+            note=_remark(order, total - asked),
         )
     )
     if report.cum_qty is not None and order.cum_qty < report.cum_qty:
@@ -223,6 +217,12 @@ def _on_trade(
         capabilities = turn.settings.capabilities[account.id]
         close = close_late_fill if order.leg == "e" else close_overshoot
         close(turn, account, spec, capabilities, listing, order, report.last_qty)
+
+
+def _remark(order: Order, over: Decimal) -> str:
+    if over > 0:
+        return f"overfill: {over} more than was asked for"
+    return f"came after the order was {order.status.value}" if order.status in ENDED else ""
 
 
 def may_be_ours(

@@ -4,7 +4,6 @@ import heapq
 from collections.abc import Callable
 
 from bascule.model.values import Instant
-from bascule.sim.core.world import START
 
 
 class Clockwork:
@@ -13,8 +12,8 @@ class Clockwork:
     What belongs to the engine's process (``host``) waits while that process stands still.
     """
 
-    def __init__(self) -> None:
-        self.now = Instant(START)
+    def __init__(self, began: Instant) -> None:
+        self.began = self.now = began
         self.frozen_until = Instant(0)
         self._due: list[tuple[int, int, bool, Callable[[], None]]] = []
         self._count = 0

@@ -42,6 +42,8 @@ def _unreachable(status: OrdStatus, fact: Fact) -> str:
         return "an order has one outcome"
     if fact is Fact.ACCEPTED and status in (OrdStatus.ACKNOWLEDGED, OrdStatus.IN_DOUBT):
         return "an order has one outcome"
+    if status is OrdStatus.FILLED and fact is Fact.PARTIAL:
+        return "what is full lacks no fill that was told: a further one is more than was asked for"
     if status is OrdStatus.EXPIRED_UNSENT:
         return "it never left, so no venue speaks of it"
     ends = (Fact.CANCELED, Fact.EXPIRED)
@@ -64,7 +66,6 @@ RARE: frozenset[Cell] = frozenset(
         *((status, Fact.FOUND) for status in (*_ENDS, OrdStatus.FILLED)),
         *((status, fact) for status in _ENDS for fact in (Fact.PARTIAL, Fact.FULL)),
         *((OrdStatus.IN_DOUBT, fact) for fact in (Fact.PARTIAL, Fact.FULL, Fact.REJECTED)),
-        (OrdStatus.FILLED, Fact.PARTIAL),
         (OrdStatus.FILLED, Fact.FULL),
         (OrdStatus.PARTIALLY_FILLED, Fact.REJECTED),
         (OrdStatus.REJECTED, Fact.EXPIRED),

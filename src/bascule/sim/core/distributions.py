@@ -70,9 +70,17 @@ FAULTS: Mapping[str, Fault] = MappingProxyType(
         "unsolicited_cancel": Fault(0.08, "the venue cancels a working order by itself"),
         "expire": Fault(0.08, "a working order expires"),
         "drag_order": Fault(0.06, "somebody changes a working order by hand"),
+        # later ones, which are drawn apart
+        "late_money": Fault(0.5, "the venue's word on money comes seconds late"),
+        "stale_money": Fault(0.4, "money is shown as it was at the look before"),
+        "reinstate": Fault(0.1, "an order that the venue has ended works again"),
+        "enlarge_order": Fault(0.1, "somebody doubles a working order by hand"),
     }
 )
 """Every fault by name. A step's probability is that of each step of a scenario."""
+LATER = ("late_money", "stale_money", "reinstate", "enlarge_order")
+"""Faults that are drawn from the second generator, so that older seeds stay what they were."""
+LATER_STEPS = ("reinstate", "enlarge_order")
 
 STEP_FAULTS = tuple(
     name
@@ -130,6 +138,35 @@ INTENTS: Mapping[str, float] = MappingProxyType(
 )
 """What a signal asks for, by weight."""
 
+FIRM: Mapping[str, float] = MappingProxyType(
+    {
+        "daily_loss": 0.75,
+        "max_loss": 0.6,
+        "consistency": 0.5,
+        "news": 0.2,
+        "flat": 0.2,
+        "max_size": 0.3,
+        "hold_time": 0.35,
+        "stop_loss": 0.3,
+        "idea": 0.3,
+        "conduct": 0.5,
+    }
+)
+"""How likely a firm's programme is to have each kind of rule."""
+UNDER_FIRM = 0.3
+"""How likely an account is to be under a programme."""
+OWN_LOSS = 0.1
+"""How likely one that is not is to have its owner's own limit on its loss."""
+LIVE = 0.15
+"""How likely an account under a programme is to be live."""
+OTHERS = 0.3
+"""How likely a live account is to be told that its signals are somebody else's."""
+FOREIGN_MONEY = 0.04
+PORTFOLIO = 0.12
+"""How likely a scenario is to have limits over all accounts."""
+ELSEWHEN = 0.35
+"""How likely a scenario is to begin at another hour than most, near a change of clocks."""
+
 LEANINGS = (0.0, 1.0, 1.0, 4.0)
 """By what a scenario multiplies the weight of each intent; entries never all vanish together."""
 RARE_LIMIT = 0.06
@@ -141,15 +178,17 @@ SWARM = 0.3
 STEPS_RANGE = (18, 48)
 
 
-def faults_of(dice: random.Random) -> dict[str, float]:
+def faults_of(dice: random.Random, later: random.Random) -> dict[str, float]:
     """Draw which faults a scenario has, and how strong each is."""
     if dice.random() < CALM:
         return {}
-    return {
-        name: round(fault.most * dice.random(), 4)
-        for name, fault in FAULTS.items()
-        if dice.random() < SWARM
-    }
+    found = {}
+    for name, fault in FAULTS.items():
+        source = later if name in LATER else dice
+        if source.random() < SWARM:
+            # The strength is drawn after the choice, as it always was.
+            found[name] = round(fault.most * source.random(), 4)
+    return found
 
 
 def gap(dice: random.Random) -> int:
@@ -167,17 +206,18 @@ def gap(dice: random.Random) -> int:
 class Chances:
     """Numbers that follow from the seed and from what is asked for, and from nothing else."""
 
-    __slots__ = ("_key", "faults", "hits")
+    __slots__ = ("_named", "faults", "hits")
 
     def __init__(self, seed: int, faults: Mapping[str, float]) -> None:
-        self._key = seed.to_bytes(8, "big")
+        self._named = blake2b(digest_size=7, key=seed.to_bytes(8, "big"))
         self.faults = dict(faults)
         self.hits: dict[str, int] = {}
 
     def of(self, what: str) -> float:
         """Give the number in [0, 1) that belongs to a name."""
-        digest = blake2b(what.encode(), digest_size=7, key=self._key).digest()
-        return int.from_bytes(digest, "big") / _SPAN
+        named = self._named.copy()
+        named.update(what.encode())
+        return int.from_bytes(named.digest(), "big") / _SPAN
 
     def between(self, low: int, high: int, what: str) -> int:
         """Give the whole number in [low, high) that belongs to a name."""

@@ -6,17 +6,17 @@ what was not durable, and everything in memory.
 """
 
 from collections.abc import Callable
-from decimal import Decimal
 from functools import partial
 
 import msgspec
 
 from bascule.config.latch import LatchMode
 from bascule.engine.lanes import Lanes
-from bascule.engine.look_rules import LookMemory, patience, to_ask_after
+from bascule.engine.look_rules import DUE_NS, LookMemory, patience, to_ask_after
 from bascule.engine.owner import receipt_of
 from bascule.execution import inputs as inp
 from bascule.execution.decide import decide
+from bascule.execution.duties import has_duties
 from bascule.execution.effects import EFFECTS, Effect
 from bascule.execution.evolve import evolve
 from bascule.execution.state import State
@@ -32,7 +32,7 @@ from bascule.model.order import (
     VenueOrder,
     VenuePosition,
 )
-from bascule.model.values import MILLISECOND, SECOND, ZERO, Currency, Instant
+from bascule.model.values import MILLISECOND, SECOND, Instant
 from bascule.sim.core.clockwork import Clockwork
 from bascule.sim.core.distributions import Chances
 from bascule.sim.core.network import Network
@@ -41,7 +41,6 @@ from bascule.sim.core.watch import Watch
 POLL_NS = SECOND
 _HINT_NS = 100 * MILLISECOND
 _RETRY_NS = 2 * SECOND
-_MONEY = Decimal(100_000)
 
 
 class Disk:
@@ -73,6 +72,7 @@ class _Look(msgspec.Struct):
     lookups: dict[ClOrdID, VenueOrder | None] = {}
     positions: tuple[VenuePosition, ...] = ()
     positions_at: Instant = Instant(0)
+    money: AccountSnapshot | None = None
     complete: bool = True
 
 
@@ -106,6 +106,11 @@ class Host:
         self._looking: set[AccountId] = set()
         self._looked_at: dict[AccountId, int] = {}
         self._shown_before: dict[AccountId, tuple[VenuePosition, ...]] = {}
+        self._money_before: dict[AccountId, AccountSnapshot] = {}
+        self._bound = has_duties(settings)
+        self._least = {
+            name: min(able.absence_after_ns, DUE_NS) for name, able in settings.capabilities.items()
+        }
 
     # --- life and death -------------------------------------------------------------------------
 
@@ -288,15 +293,20 @@ class Host:
 
     def _poll(self) -> None:
         now, up = self.clock.now, self.network.up
-        for account in self.state.accounts.values():
-            if account.watched:
-                self.feed(inp.Ticked(now))
-                break
+        if (
+            self._bound
+            or self.market.watches
+            or any(account.watched for account in self.state.accounts.values())
+        ):
+            self.feed(inp.Ticked(now))
+            self.watch.ticked()
         for name, account in self.state.accounts.items():
             if name in self._looking or not up.get(self._venues[name]):
                 continue
             waited = now - self._looked_at.get(name, now)
-            if waited >= patience(account, self.settings.capabilities[name]):
+            if waited >= self._least[name] and waited >= patience(
+                account, self.settings.capabilities[name]
+            ):
                 self.want(name, "timer")
         self._mine(self.poll_ns, self._poll)
 
@@ -355,7 +365,18 @@ class Host:
         else:
             self._shown_before[name] = shown
         look.positions = shown
+        look.money = self._money(name, look.began)
         self._ask(look, self._ask_fills)
+
+    def _money(self, name: AccountId, began: Instant) -> AccountSnapshot:
+        now = self.clock.now
+        before = self._money_before.get(name)
+        if before is not None and self.chances.strikes("stale_money", f"{name} {began}"):
+            return before
+        currency = self.settings.accounts[name].currency
+        told = self.network.venue.bank.snapshot(name, currency, now)
+        self._money_before[name] = told
+        return told
 
     def _ask_fills(self, look: _Look) -> None:
         account = self.state.accounts[look.account]
@@ -381,7 +402,7 @@ class Host:
                 orders=look.orders,
                 positions=look.positions,
                 fills=fills,
-                money=money(look.account, now),
+                money=look.money,
                 lookups=look.lookups,
                 absent=absent,
                 complete=look.complete,
@@ -398,16 +419,3 @@ class Host:
         self._looking.discard(look.account)
         if look.account in self._causes:
             self.want(look.account, self._causes[look.account])
-
-
-def money(account: AccountId, now: Instant) -> AccountSnapshot:
-    """Say that an account has 100,000 dollars."""
-    return AccountSnapshot(
-        account=account,
-        currency=Currency("USD"),
-        balance=_MONEY,
-        equity=_MONEY,
-        margin_used=ZERO,
-        free_margin=_MONEY,
-        at=now,
-    )

@@ -16,6 +16,15 @@ from bascule.model.ids import (
 from bascule.model.values import ZERO, Instant
 
 
+class Broken(Exception):
+    """An invariant does not hold: which, and how it shows."""
+
+    def __init__(self, invariant: str, text: str) -> None:
+        super().__init__(f"{invariant}: {text}")
+        self.invariant = invariant
+        self.text = text
+
+
 class Trade(Struct, frozen=True, kw_only=True):
     """One fill in the ledger, as it stands now. ``quantity`` is unsigned.
 
@@ -32,6 +41,7 @@ class Trade(Struct, frozen=True, kw_only=True):
     price: Decimal
     at: Instant
     cum: Decimal = ZERO
+    fee: Decimal = ZERO
     position: PositionId | None = None
     shown_id: ExecID = ExecID("")
     busted: bool = False

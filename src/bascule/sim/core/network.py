@@ -2,10 +2,17 @@
 
 from collections.abc import Callable
 
-from bascule.execution.inputs import ChangeAnswered, Input, ReportReceived, SubmitAnswered
+from bascule.execution.inputs import (
+    ChangeAnswered,
+    Input,
+    MoneyReceived,
+    ReportReceived,
+    SubmitAnswered,
+)
 from bascule.execution.turn import Settings
 from bascule.model.ids import AccountId, VenueId
 from bascule.model.order import (
+    AccountSnapshot,
     CancelOrder,
     ExecutionReport,
     NewOrder,
@@ -164,6 +171,21 @@ class Network:
             if report.ref_exec_id is not None:
                 self.amends_heard.setdefault(report.account, set()).add(report.exec_id)
             self._feed(ReportReceived(self._clock.now, report))
+
+    def tell_money(self, snapshot: AccountSnapshot, name: str) -> None:
+        """Carry a venue's word on an account's money to the engine."""
+        venue = self.venue_of(snapshot.account)
+        if not self.up.get(venue):
+            return
+        chances, run = self._chances, self.run
+        late = chances.strikes("late_money", name)
+        delay = chances.late(name) if late else chances.reply(name)
+
+        def hear() -> None:
+            if run == self.run and self.up.get(venue):
+                self._feed(MoneyReceived(self._clock.now, snapshot))
+
+        self._clock.after(delay, hear, host=True)
 
     # --- links ----------------------------------------------------------------------------------
 

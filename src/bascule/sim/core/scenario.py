@@ -2,6 +2,7 @@
 
 import random
 from decimal import Decimal
+from itertools import accumulate
 from typing import Any, NamedTuple
 
 from msgspec import Struct
@@ -9,6 +10,7 @@ from msgspec.structs import replace
 
 from bascule.execution.turn import Settings
 from bascule.model.enums import Direction, LevelUnit, OrdType, QtyUnit, Side, TimeInForce
+from bascule.model.ids import AccountId
 from bascule.model.intent import (
     Amount,
     BreakEven,
@@ -29,7 +31,9 @@ from bascule.model.intent import (
 )
 from bascule.model.values import SECOND, Instant
 from bascule.sim.core.distributions import (
+    ELSEWHEN,
     INTENTS,
+    LATER_STEPS,
     LEANINGS,
     STEP_FAULTS,
     STEPS,
@@ -37,7 +41,14 @@ from bascule.sim.core.distributions import (
     faults_of,
     gap,
 )
-from bascule.sim.core.world import START, STRATEGIES, SYMBOLS, TICK, settings_of
+from bascule.sim.core.firms import Opening, opening_of, regulated
+from bascule.sim.core.world import ELSEWHERE, START, STRATEGIES, SYMBOLS, TICK, settings_of
+
+_STEPS = tuple(STEPS)
+_STEP_WEIGHTS = tuple(accumulate(STEPS.values()))
+_INTENTS = tuple(INTENTS)
+LATER_NUMBERS = 1_000
+"""From here on steps are numbered that the second generator has drawn."""
 
 
 class Step(Struct, frozen=True):
@@ -53,7 +64,9 @@ class Scenario(Struct, frozen=True):
     """Everything that a run starts from."""
 
     seed: int
+    began: Instant
     settings: Settings
+    openings: dict[AccountId, Opening]
     faults: dict[str, float]
     steps: tuple[Step, ...]
 
@@ -69,7 +82,7 @@ class Scenario(Struct, frozen=True):
 
 
 class _Mood(NamedTuple):
-    """What the senders of one scenario are like; each scenario leans another way."""
+    """What the senders of one scenario are like; each leans another way. ``weights`` add up."""
 
     prices: dict[str, Decimal]
     weights: tuple[float, ...]
@@ -95,20 +108,23 @@ def _weights(dice: random.Random) -> tuple[float, ...]:
     drawn = {name: weight * dice.choice(LEANINGS) for name, weight in INTENTS.items()}
     if not drawn["market"] and not drawn["limit"]:
         drawn["market"] = INTENTS["market"]
-    return tuple(drawn.values())
+    return tuple(accumulate(drawn.values()))
 
 
 def scenario_of(seed: int) -> Scenario:
     """Draw the scenario of a seed."""
-    dice = random.Random(seed)
-    settings = settings_of(dice)
-    faults = faults_of(dice)
+    dice, later = random.Random(seed), random.Random(f"{seed}/firms")
+    began = later.choice(ELSEWHERE) if later.random() < ELSEWHEN else START
+    settings = regulated(settings_of(dice), later, began)
+    faults = faults_of(dice, later)
     mood = _mood(dice)
     steps = []
-    at: int = START + 2 * SECOND
+    at: int = began + 2 * SECOND
+    befalls = {name: faults[name] for name in STEP_FAULTS if name in faults}
     for number in range(dice.randint(*STEPS_RANGE)):
         at += gap(dice)
-        steps.append(_step(dice, number, at, faults, mood))
+        steps.append(_step(dice, number, at, befalls, mood))
+    steps = _with_more(later, steps, faults)
     if "reuse_order_id" in faults:
         # A venue that gives its numbers out again names its client's orders in each fill.
         faults.pop("unnamed_fill", None)
@@ -116,14 +132,29 @@ def scenario_of(seed: int) -> Scenario:
         for name in ("bust", "correct"):
             faults.pop(name, None)
         steps = [step for step in steps if step.kind not in ("bust", "correct")]
-    return Scenario(seed, settings, faults, tuple(steps))
+    openings = {name: opening_of(later) for name in settings.accounts}
+    return Scenario(seed, began, settings, openings, faults, tuple(steps))
+
+
+def _with_more(later: random.Random, steps: list[Step], faults: dict[str, float]) -> list[Step]:
+    """Add the steps that are drawn from the second generator: fees, words on money, faults."""
+    first, last = steps[0].at, steps[-1].at
+    kinds = ["fee"] * later.choice((0, 0, 1, 2)) + ["money"] * later.randrange(6)
+    for name in LATER_STEPS:
+        chance = faults.get(name, 0.0)
+        kinds += [name] * sum(later.random() < chance for _ in steps)
+    more = [
+        Step(LATER_NUMBERS + number, later.randint(first, last), kind, later.random())
+        for number, kind in enumerate(kinds)
+    ]
+    return sorted([*steps, *more], key=lambda step: (step.at, step.number))
 
 
 def _step(dice: random.Random, number: int, at: int, faults: dict[str, float], mood: _Mood) -> Step:
-    for name in STEP_FAULTS:
-        if name in faults and dice.random() < faults[name]:
+    for name, chance in faults.items():
+        if dice.random() < chance:
             return Step(number, at, name, dice.random())
-    kind = dice.choices(tuple(STEPS), tuple(STEPS.values()))[0]
+    kind = dice.choices(_STEPS, cum_weights=_STEP_WEIGHTS)[0]
     if kind == "mark":
         symbol = dice.choice(tuple(SYMBOLS))
         mood.prices[symbol] += TICK * dice.choice((-60, -25, -8, -3, -1, 1, 3, 8, 25, 60))
@@ -155,7 +186,7 @@ def _signal(dice: random.Random, number: int, mood: _Mood) -> Signal:
 def _intent(dice: random.Random, mood: _Mood) -> Intent:
     symbol = dice.choice(mood.symbols)
     price = mood.prices[symbol]
-    kind = dice.choices(tuple(INTENTS), mood.weights)[0]
+    kind = dice.choices(_INTENTS, cum_weights=mood.weights)[0]
     if kind in ("market", "limit", "stop", "trailing", "target"):
         return _entry(dice, kind, symbol, price, mood.side(dice))
     if kind == "nonsense":

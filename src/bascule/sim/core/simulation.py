@@ -16,18 +16,20 @@ from bascule.model.intent import Amount, PlaceOrder, Signal
 from bascule.model.order import ExecutionReport
 from bascule.model.values import MILLISECOND, MINUTE, SECOND, Instant
 from bascule.sim.core.clockwork import Clockwork
+from bascule.sim.core.desk import Desks, Sight
 from bascule.sim.core.distributions import Chances
-from bascule.sim.core.host import Host, money
-from bascule.sim.core.ledger import Kept, Trade
+from bascule.sim.core.host import Host
+from bascule.sim.core.ledger import Broken, Kept, Trade
 from bascule.sim.core.network import Network
+from bascule.sim.core.office import office_of
 from bascule.sim.core.scenario import Scenario, Step
 from bascule.sim.core.venue import Venue
-from bascule.sim.core.watch import Broken, Watch, told
+from bascule.sim.core.watch import Watch, told
 from bascule.sim.core.world import LOT, STRATEGIES, SYMBOLS, TICK
 
 CALM_NS = 75 * SECOND
 """How long after the faults have stopped everything must have come to a known state."""
-_CALM_POLL_NS = 4 * SECOND
+_CALM_POLL_NS = 6 * SECOND
 _SCOPES = ("all", "account:acc0", "venue:v0", "firm:firm", "strategy:alpha")
 _LATCH_SCOPES = _SCOPES[:4]
 _T = TypeVar("_T")
@@ -60,7 +62,7 @@ class Simulation:
 
     def __init__(self, scenario: Scenario, *, trace: bool = False) -> None:
         self.scenario = scenario
-        self.clock = Clockwork()
+        self.clock = Clockwork(scenario.began)
         self.chances = Chances(scenario.seed, scenario.faults)
         self.watch = Watch(scenario.settings, self.clock)
         self.host = Host(scenario.settings, self.clock, self.chances, self.watch)
@@ -72,12 +74,54 @@ class Simulation:
         self.watch.latched = self._latched
         self.watch.in_flight = lambda: self.network.in_flight.values()
         self.venue.on_trade = self.watch.traded
+        self._open_accounts()
         if trace:
             self.watch.trace = []
         self._said: list[Signal] = []
         self._amended: set[str] = set()
         self._adopted: set[AccountId] = set()
+        self._by_itself: set[int] = set()
         self._step = -1
+
+    def _open_accounts(self) -> None:
+        """Give every account its money, and each firm its books."""
+        settings, venue = self.scenario.settings, self.venue
+        for name, opening in self.scenario.openings.items():
+            venue.bank.open(name, opening.balance, opening.per_lot)
+        offices = {
+            name: office
+            for name, spec in settings.accounts.items()
+            if (office := office_of(spec, self.clock.now, self.chances)) is not None
+        }
+        desks = self.watch.desks = Desks(
+            settings, self.clock, venue.bank, offices, self.watch.stops, self._sight()
+        )
+        desks.amended = venue.amended
+        venue.on_money = desks.moved
+
+    def _sight(self) -> Sight:
+        host, network, clock = self.host, self.network, self.clock
+
+        def price(account: AccountId, symbol: VenueSymbol) -> Decimal | None:
+            quote = host.market.quote(account, symbol)
+            return quote.bid if quote is not None else None
+
+        def equity(account: AccountId) -> Decimal | None:
+            watch = host.market.watches.get(account)
+            ledger = watch.ledger if watch is not None else None
+            return ledger.equity if ledger is not None else None
+
+        def awake(account: AccountId) -> bool:
+            up = network.up.get(network.venue_of(account), False)
+            return host.alive and up and clock.now >= clock.frozen_until
+
+        return Sight(
+            account=lambda name: host.state.accounts.get(name),
+            price=price,
+            equity=equity,
+            awake=awake,
+            run=lambda: host.runs,
+        )
 
     def clock_later(self, delay: int, do: Callable[[], None]) -> None:
         """Have the venue do something later."""
@@ -313,7 +357,15 @@ class Simulation:
 
     def _money(self, step: Step) -> None:
         account = self._pick(list(self.scenario.settings.accounts), step)
-        self.host.feed(inp.MoneyReceived(self.clock.now, money(account, self.clock.now)))
+        currency = self.scenario.settings.accounts[account].currency
+        told = self.venue.bank.snapshot(account, currency, self.clock.now)
+        self.network.tell_money(told, f"money {step.number}")
+
+    def _fee(self, step: Step) -> None:
+        """A swap, or a fee for data: no fill tells of it."""
+        account = self._pick(list(self.scenario.settings.accounts), step)
+        self.venue.bank.charge(account, Decimal(25))
+        self.watch.desks.moved(account, charged=True)
 
     def _hit(self, step: Step) -> None:
         hits = self.chances.hits
@@ -394,7 +446,29 @@ class Simulation:
             self._hit(step)
             expired = step.kind == "expire"
             status = OrdStatus.EXPIRED if expired else OrdStatus.CANCELED
+            self._by_itself.add(order.number)
             self.venue.end(order, status, "by_the_venue")
+
+    def _reinstate(self, step: Step) -> None:
+        since = self.clock.now - 30 * SECOND
+        ended = [
+            order
+            for order in self.venue.orders
+            if order.status in (OrdStatus.EXPIRED, OrdStatus.CANCELED)
+            and order.origin == "client"
+            and order.number in self._by_itself
+            and order.done_at >= since
+            and order.cum < order.quantity
+        ]
+        if ended:
+            self._hit(step)
+            self.venue.reinstate(self._pick(ended, step))
+
+    def _enlarge(self, step: Step) -> None:
+        order = self._own(step)
+        if order is not None and order.ord_type is not OrdType.MARKET:
+            self._hit(step)
+            self.venue.enlarge(order)
 
     def _drag(self, step: Step) -> None:
         order = self._own(step)
@@ -436,6 +510,9 @@ _STEPS: dict[str, Callable[[Simulation, Step], None]] = {
     "unsolicited_cancel": Simulation._ends_itself,
     "expire": Simulation._ends_itself,
     "drag_order": Simulation._drag,
+    "reinstate": Simulation._reinstate,
+    "enlarge_order": Simulation._enlarge,
+    "fee": Simulation._fee,
 }
 
 

@@ -29,6 +29,7 @@ from bascule.model.order import (
     VenuePosition,
 )
 from bascule.model.values import SECOND, ZERO, Instant, text
+from bascule.sim.core.bank import Bank
 from bascule.sim.core.distributions import Chances
 from bascule.sim.core.ledger import Kept, Trade
 from bascule.sim.core.world import LOT, SYMBOLS, TICK
@@ -66,12 +67,15 @@ class Venue:
         self.meddled: dict[tuple[AccountId, VenueSymbol], Decimal] = {}
         """What hands, busts, corrections and overfills moved beyond what anybody asked for."""
         self.lied: set[ClOrdID] = set()
-        """Orders that it refused by its word and took all the same."""
+        """Orders that it said it had refused or ended, and works all the same."""
         self.told: dict[tuple[AccountId, ExecID], list[tuple[Decimal, Side]]] = {}
         """By the id of a fill, the quantities that were ever told of it."""
         self.amended: dict[AccountId, int] = {}
         """How many fills of an account were taken back or corrected."""
+        self.bank = Bank(self.price)
         self.on_trade: Callable[[ExecutionReport, Kept, Decimal], None] = _nobody
+        self.on_money: Callable[[AccountId, ExecID | None], None] = _no_office
+        """Told that an account's worth has changed, and by which fill."""
         self._words = 0
 
     # --- requests -------------------------------------------------------------------------------
@@ -279,6 +283,8 @@ class Venue:
     def mark(self, symbol: VenueSymbol, price: Decimal) -> None:
         """Move a price (the bid; the ask is a tick above); orders that it reaches trade."""
         self.price[symbol] = price
+        for account in self.bank.holders(symbol):
+            self.on_money(account, None)
         for order in list(self.working.values()):
             if order.venue_symbol == symbol and order.live:
                 self.meet(order)
@@ -313,14 +319,17 @@ class Venue:
         what = f"{order.number} {order.cum}"
         if self._chances.strikes("partial_fill", what) and order.tif is not TimeInForce.FOK:
             wanted = max((wanted * Decimal(3) / 10 // LOT) * LOT, LOT)
-        elif (
+        over = (
             order.cum + wanted >= order.quantity
             and not order.reduces
-            and (self._chances.strikes("overfill", what))
-        ):
-            wanted += LOT
+            and self._chances.strikes("overfill", what)
+        )
+        if over:
             self._meddle(order, LOT)
-        self.fill(order, wanted, touch)
+        at_once = over and self._chances.of(f"at once {what}") < 0.5
+        self.fill(order, wanted + LOT if at_once else wanted, touch)
+        if over and not at_once:
+            self.fill(order, LOT, touch)
         if order.live and order.tif in _IMMEDIATE:
             self.end(order, OrdStatus.EXPIRED, "unfilled")
 
@@ -352,6 +361,8 @@ class Venue:
         before = self._held(order)
         opened = self._move(order, quantity * order.side.sign)
         exec_id = ExecID(f"x{len(self.trades) + 1}")
+        fee = self.bank.purses[order.account].per_lot * quantity
+        self._book(order, quantity * order.side.sign, price, fee)
         unnamed = self._chances.strikes("no_exec_id", order.account)
         trade = Trade(
             exec_id=exec_id,
@@ -363,6 +374,7 @@ class Venue:
             price=price,
             at=self.at,
             cum=order.cum,
+            fee=fee,
             position=order.position,
             shown_id=ExecID(f"~{order.venue_id}.{self.at}.{text(order.cum)}")
             if unnamed
@@ -374,6 +386,7 @@ class Venue:
         if order.origin == "hand":
             self._meddle(order, quantity)
         report = self.trade_report(trade, ord_status=order.status)
+        self.on_money(order.account, trade.shown_id)
         self.on_trade(report, order, before)
         self._tell(report)
         if done:
@@ -384,6 +397,12 @@ class Venue:
         if order.position is not None:
             return self.lots.get((order.account, order.venue_symbol, order.position), ZERO)
         return self.net.get((order.account, order.venue_symbol), ZERO)
+
+    def _book(
+        self, order: Kept, signed: Decimal, price: Decimal, fee: Decimal = ZERO
+    ) -> None:  # fmt: skip
+        key = (order.venue_symbol, order.position or PositionId(""))
+        self.bank.traded(order.account, key, signed, price, fee)
 
     def _meddle(self, order: Kept, quantity: Decimal) -> None:
         key = (order.account, order.venue_symbol)
@@ -462,12 +481,30 @@ class Venue:
             order.quantity = order.cum + leaves
             self._word(order, ExecType.REPLACED)
 
+    def reinstate(self, order: Kept) -> None:
+        """Let an order that it has ended by itself work again, and say nothing of it."""
+        order.status = OrdStatus.PARTIALLY_FILLED if order.cum else OrdStatus.WORKING
+        self.working[order.number] = order
+        self._meddle(order, order.leaves)
+        if order.cl_ord_id is not None:
+            self.lied.add(order.cl_ord_id)
+
+    def enlarge(self, order: Kept) -> None:
+        """Let a hand double what an order still trades; half the time the venue says nothing."""
+        more = order.leaves
+        self._meddle(order, more)
+        order.quantity += more
+        if self._chances.of(f"silent {order.number} {self.at}") < 0.5:
+            self._word(order, ExecType.REPLACED)
+        self.meet(order)
+
     # --- busts and corrections ------------------------------------------------------------------
 
     def bust(self, trade: Trade) -> None:
         """Take a fill back."""
         order = self.orders[trade.order - 1]
         self._move(order, -trade.quantity * trade.side.sign)
+        self._book(order, -trade.quantity * trade.side.sign, trade.price)
         self._meddle(order, trade.quantity)
         order.cum -= trade.quantity
         if order.status is OrdStatus.FILLED:
@@ -480,6 +517,8 @@ class Venue:
         """Correct a fill's quantity (never up) or price."""
         order = self.orders[trade.order - 1]
         self._move(order, (quantity - trade.quantity) * trade.side.sign)
+        self._book(order, -trade.quantity * trade.side.sign, trade.price)
+        self._book(order, quantity * trade.side.sign, price)
         self._meddle(order, trade.quantity - quantity)
         order.cum += quantity - trade.quantity
         if order.status is OrdStatus.FILLED and order.cum < order.quantity:
@@ -500,6 +539,7 @@ class Venue:
             price=price,
             at=trade.at,
             cum=trade.cum,
+            fee=trade.fee,
             position=trade.position,
             shown_id=trade.shown_id,
             busted=busted,
@@ -510,6 +550,7 @@ class Venue:
             (trade.quantity, trade.side.opposite)
         ]
         self.amended[trade.account] = self.amended.get(trade.account, 0) + 1
+        self.on_money(trade.account, None)
         self._tell(
             self.trade_report(
                 kept,
@@ -542,6 +583,7 @@ class Venue:
             "last_qty": trade.quantity,
             "last_price": trade.price,
             "cum_qty": trade.cum,
+            "commission": trade.fee,
             "position_id": trade.position,
             "parent": order.parent.cl_ord_id if order.parent is not None else None,
             "leg": order.leg,
@@ -618,7 +660,7 @@ class Venue:
                 account=account,
                 venue_symbol=symbol,
                 quantity=quantity,
-                avg_price=self.price[symbol],
+                avg_price=self.bank.cost(account, (symbol, position or PositionId(""))),
                 position_id=position,
             )
             for symbol, quantity, position in held
@@ -632,6 +674,10 @@ class Venue:
             for (owner, _), trade in self.trades.items()
             if owner == account and trade.at >= since and not trade.busted
         )
+
+
+def _no_office(account: AccountId, exec_id: ExecID | None) -> None:
+    """Where no firm watches the money."""
 
 
 def _nobody(report: ExecutionReport, order: Kept, before: Decimal) -> None:

@@ -3,7 +3,7 @@
 I1   no duplicate: an order is written once, and an entry lives once at its venue
 I2   no lost fill
 I3   no phantom: what is counted is in the ledger, once, as it stands there
-I4   no limit is overshot, the worst case counted at the venue; no close opens the other side
+I4   no limit of size, money or hours is overshot, counted at the venue; no close opens a side
 I5   durable before visible
 I6   the journal, folded, gives the same state
 I7   no entry is sent once the latch is shut
@@ -30,9 +30,9 @@ from bascule.model.intent import Receipt, Signal, StopTrading
 from bascule.model.order import CancelOrder, ExecutionReport, NewOrder, ReplaceOrder
 from bascule.model.values import SECOND, ZERO
 from bascule.sim.core.clockwork import Clockwork
-from bascule.sim.core.ledger import Kept
+from bascule.sim.core.desk import Desks
+from bascule.sim.core.ledger import Broken, Kept
 from bascule.sim.core.venue import Venue
-from bascule.sim.core.world import START
 
 _encode = msgspec.json.Encoder().encode
 _ANSWERS = (
@@ -46,15 +46,6 @@ _ANSWERS = (
     ev.StopSet,
     ev.OrderEnded,
 )
-
-
-class Broken(Exception):
-    """An invariant does not hold: which, and how it shows."""
-
-    def __init__(self, invariant: str, text: str) -> None:
-        super().__init__(f"{invariant}: {text}")
-        self.invariant = invariant
-        self.text = text
 
 
 class Watch:
@@ -82,16 +73,18 @@ class Watch:
         self._counted: dict[tuple[AccountId, ExecID], int] = {}
         self._sent: dict[str, int] = {}
         self._over: dict[ClOrdID, int] = {}
-        self._stops: set[str] = set()
+        self.stops: dict[str, ev.StopSet] = {}
+        self._stop_log: list[tuple[int, ev.StopSet | ev.StopCleared]] = []
+        self.desks: Desks
         self._hash = hashlib.sha256()
         self.sends = 0
+        self._again, self._folded = State(), 0
 
     # --- what the engine does -------------------------------------------------------------------
 
     def began(self, state: State) -> None:
         """A process has started on a state that it recovered."""
         self.state = state
-        self._stops = set(state.stops)
         self.note(f"ENGINE STARTS, {self._next_row} events recovered")
 
     def crashed(self, rows: int) -> None:
@@ -101,9 +94,17 @@ class Watch:
         for index in (self._row, self._keys, self._counted, self._over):
             for name in [name for name, row in index.items() if row >= rows]:
                 del index[name]  # type: ignore[arg-type]
+                if index is self._counted:
+                    self.desks.uncounted(*name)
+        self._stop_log = [(row, event) for row, event in self._stop_log if row < rows]
+        self.stops.clear()
+        for _, event in self._stop_log:
+            self._stop(event)
 
     def given(self, given: inp.Input) -> None:
         """An input is about to be decided."""
+        if isinstance(given, inp.Looked) and given.complete and given.money is not None:
+            self.desks.shown(given.account, given.money.at)
         if self.trace is not None and not isinstance(given, inp.Ticked):
             self.note(f"  in  {told(given)}")
 
@@ -133,23 +134,46 @@ class Watch:
         self.requested[event.cl_ord_id] = event
         self._verdicts(event.verdicts)
         if event.leg == "e":
-            spec = self.settings.accounts[event.account]
-            scopes = (
-                "all",
-                f"account:{spec.id}",
-                f"venue:{spec.venue}",
-                f"firm:{spec.firm}",
-                f"strategy:{event.strategy}",
-            )
-            stopped = [scope for scope in scopes if scope in self._stops]
-            if stopped:
-                raise Broken("I7", f"{event.cl_ord_id} was let through while {stopped[0]} stands")
+            self._no_stop(event, "let through")
+            self.desks.requested(event)
+
+    def _no_stop(self, asked: ev.OrderRequested, what: str) -> None:
+        if not self.stops:
+            return
+        spec = self.settings.accounts[asked.account]
+        for scope in (
+            "all",
+            f"account:{spec.id}",
+            f"venue:{spec.venue}",
+            f"firm:{spec.firm}",
+            f"strategy:{asked.strategy}",
+        ):
+            if scope in self.stops:
+                raise Broken("I7", f"{asked.cl_ord_id} was {what} while {scope} is stopped")
+
+    def _stop(self, event: ev.StopSet | ev.StopCleared) -> None:
+        if isinstance(event, ev.StopSet):
+            self.stops[event.scope] = event
+        else:
+            self.stops.pop(event.scope, None)
 
     def _stopped(self, event: ev.StopSet, row: int) -> None:
-        self._stops.add(event.scope)
+        self.desks.stopped(event, self.stops.get(event.scope))
+        self._stop_log.append((row, event))
+        self._stop(event)
 
     def _armed(self, event: ev.StopCleared, row: int) -> None:
-        self._stops.discard(event.scope)
+        self.desks.armed(event, self.stops.get(event.scope))
+        self._stop_log.append((row, event))
+        self._stop(event)
+
+    def _not_armed(self, event: ev.ArmRefused, row: int) -> None:
+        self.desks.not_armed(event, self.stops.get(event.scope))
+
+    def ticked(self) -> None:
+        """The engine has looked at what time alone brings about."""
+        if self.desks.desks:
+            self.desks.ticked()
 
     def _released(self, event: ev.OrderReleased, row: int) -> None:
         self._row[event.cl_ord_id] = row
@@ -172,6 +196,7 @@ class Watch:
         if key in self._counted:
             raise Broken("I3", f"fill {event.exec_id} of {event.account} was counted twice")
         self._counted[key] = row
+        self.desks.counted(*key)
         told_as = self.venue.told.get(key)
         if told_as is None:
             raise Broken("I3", f"fill {event.exec_id} of {event.account} is in no ledger")
@@ -270,6 +295,7 @@ class Watch:
             raise Broken("I1", f"{name} was sent twice")
         self._sent[name] = row
         self._latch(request)
+        self.desks.sent(request.account)
         if not isinstance(request, NewOrder):
             if isinstance(request, ReplaceOrder) and request.quantity is not None:
                 self._limits(request.account, request.venue_symbol, request)
@@ -278,6 +304,7 @@ class Watch:
         if asked.leg == "e":
             if asked.expires_unsent is not None and self.clock.now > asked.expires_unsent:
                 raise Broken("I10", f"{name} was sent after its signal had gone stale")
+            self._no_stop(asked, "sent")
             self._order_limit(request)
             self._limits(request.account, request.venue_symbol, request)
 
@@ -299,10 +326,49 @@ class Watch:
     def _limits(
         self, account: AccountId, symbol: VenueSymbol, sending: NewOrder | ReplaceOrder
     ) -> None:
-        """Hold the worst case at the venue, with what is under way, against the limit."""
-        limit = self.settings.accounts[account].limits.max_position_qty
-        if limit is None:
+        """Hold the worst case at the venue, with what is under way, against every limit of size."""
+        spec = self.settings.accounts[account]
+        own = spec.limits.max_position_qty
+        together = self.settings.limits.get("all")
+        whole = together.max_position_qty if together is not None else None
+        firm = spec.programme.max_size if spec.programme is not None else None
+        most = firm.lots if firm is not None else None
+        if own is None and whole is None and most is None:
             return
+        worst = self._worst(account, symbol, sending)
+        self._within(f"{account} {symbol}", worst, own, self._slack(account, symbol))
+        if most is not None:
+            lots = slack = ZERO
+            for name in self.venue.price:
+                sides = worst if name == symbol else self._worst(account, name, sending)
+                lots += max(sides.values())
+                slack += self._slack(account, name)
+            self._within(f"{account} by its firm", {Side.BUY: lots}, most, slack)
+        if whole is not None:
+            every = {side: ZERO for side in Side}
+            slack = ZERO
+            for other in self.settings.accounts:
+                for side, quantity in self._worst(other, symbol, sending).items():
+                    every[side] += quantity
+                slack += self._slack(other, symbol)
+            self._within(f"all accounts {symbol}", every, whole, slack)
+
+    def _slack(self, account: AccountId, symbol: VenueSymbol) -> Decimal:
+        return self.venue.meddled.get((account, symbol), ZERO)
+
+    def _within(
+        self, what: str, worst: dict[Side, Decimal], limit: Decimal | None, slack: Decimal
+    ) -> None:
+        for side, quantity in worst.items():
+            if limit is not None and quantity > limit + slack:
+                raise Broken(
+                    "I4", f"{what} may come to {quantity} {side.value}, its limit is {limit}"
+                )
+
+    def _worst(
+        self, account: AccountId, symbol: VenueSymbol, sending: NewOrder | ReplaceOrder
+    ) -> dict[Side, Decimal]:
+        """Give what an account has of a contract on each side, once all that is open fills."""
         worst = {Side.BUY: ZERO, Side.SELL: ZERO}
         if self.venue.hedges(account):
             for (owner, name, _), lot in self.venue.lots.items():
@@ -327,13 +393,7 @@ class Watch:
                 asked_for = self.requested.get(new.cl_ord_id)
                 if asked_for is not None and asked_for.leg == "e":
                     worst[new.side] += new.quantity
-        slack = self.venue.meddled.get((account, symbol), ZERO)
-        for side, quantity in worst.items():
-            if quantity > limit + slack:
-                raise Broken(
-                    "I4",
-                    f"{account} may come to {quantity} {side.value} {symbol}, its limit is {limit}",
-                )
+        return worst
 
     def _is_entry(self, order: Kept) -> bool:
         asked = self.requested.get(order.cl_ord_id) if order.cl_ord_id is not None else None
@@ -390,16 +450,18 @@ class Watch:
     def settled(self, state: State, rows: list[ev.Event]) -> None:
         """All faults have stopped and time has passed: everything agrees."""
         self._fills(rows)
+        self.desks.settled()
         for account in state.accounts.values():
             self._positions(state, account.id)
             self._orders(state, account.id)
             self._sums(account)
             for guard in account.guards.values():
                 self._protected(account, guard)
-        again = State()
-        for event in rows:
-            evolve(again, event)
-        if dump(again) != dump(state):
+        # What was folded before is not folded again: nothing dies once the faults have stopped.
+        for event in rows[self._folded :]:
+            evolve(self._again, event)
+        self._folded = len(rows)
+        if dump(self._again) != dump(state):
             raise Broken("I6", "the journal, folded, gives another state than the one lived")
 
     def _fills(self, rows: list[ev.Event]) -> None:
@@ -539,7 +601,7 @@ class Watch:
     def note(self, line: str) -> None:
         """Write a line of the trace, where one is kept."""
         if self.trace is not None:
-            self.trace.append(f"{(self.clock.now - START) / SECOND:9.4f}  {line}")
+            self.trace.append(f"{(self.clock.now - self.clock.began) / SECOND:9.4f}  {line}")
 
     def digest(self, rows: list[ev.Event]) -> str:
         """Name the run by everything it decided, sent and traded (SHA-256, hex)."""
@@ -588,6 +650,7 @@ _LOOKS: dict[type, Callable[[Watch, object, int], None]] = {
     ev.OrderRequested: Watch._requested,  # type: ignore[dict-item]
     ev.StopSet: Watch._stopped,  # type: ignore[dict-item]
     ev.StopCleared: Watch._armed,  # type: ignore[dict-item]
+    ev.ArmRefused: Watch._not_armed,  # type: ignore[dict-item]
     ev.OrderReleased: Watch._released,  # type: ignore[dict-item]
     ev.CancelRequested: Watch._change,  # type: ignore[dict-item]
     ev.ReplaceRequested: Watch._change,  # type: ignore[dict-item]

@@ -18,26 +18,42 @@ from bascule.model.account import (
 from bascule.model.enums import AccountMode, InstrumentKind, PositionMode
 from bascule.model.ids import AccountId, RouteId, StrategyId, Symbol, VenueId, VenueSymbol
 from bascule.model.instrument import Listing
-from bascule.model.values import SECOND, Currency
+from bascule.model.values import SECOND, Currency, Instant
 from bascule.sim.core.distributions import RARE_LIMIT
 
-START = 1_767_600_000 * SECOND
+START = Instant(1_767_600_000 * SECOND)
 """Monday, 2026-01-05, 08:00 UTC."""
+ELSEWHERE = tuple(
+    Instant(start * SECOND)
+    for start in (
+        1_767_650_280,  # the same Monday, 16:58 in New York
+        1_772_953_080,  # Sunday, 2026-03-08, two minutes before New York's clocks go forward
+        1_774_738_680,  # Saturday, 2026-03-28, 23:58 in Prague, before a day of 23 hours
+        1_774_745_880,  # Sunday, 2026-03-29, two minutes before Europe's clocks go forward
+        1_782_939_480,  # Wednesday, 2026-07-01, 16:58 in New York
+        1_792_889_880,  # Sunday, 2026-10-25, two minutes before Europe's clocks go back
+        1_793_512_680,  # Sunday, 2026-11-01, two minutes before New York's clocks go back
+    )
+)
+"""When other scenarios begin."""
 STRATEGIES = ("alpha", "beta")
 SYMBOLS = {"EURUSD": Decimal("1.1000"), "GBPUSD": Decimal("1.3000")}
 """Contracts and their first prices."""
 TICK = Decimal("0.0001")
+CONTRACT = Decimal(100_000)
+"""What a move of 1.0 in price is worth for one lot."""
+INITIAL = Decimal(100_000)
 LOT = Decimal("0.01")
-_USD = Currency("USD")
+USD = Currency("USD")
 _MAP = SymbolMap(overrides={name: f"{name}.x" for name in SYMBOLS})
 _LISTINGS = {
     Symbol(name): Listing(
         symbol=Symbol(name),
         venue_symbol=VenueSymbol(f"{name}.x"),
         kind=InstrumentKind.FX,
-        quote=_USD,
+        quote=USD,
         tick_size=TICK,
-        multiplier=Decimal(100_000),
+        multiplier=CONTRACT,
         lot_step=LOT,
         min_qty=LOT,
         max_qty=Decimal(50),
@@ -52,7 +68,7 @@ _UNTRADABLE = Listing(
     kind=InstrumentKind.FX,
     quote=Currency("JPY"),
     tick_size=Decimal("0.01"),
-    multiplier=Decimal(100_000),
+    multiplier=CONTRACT,
     lot_step=LOT,
     min_qty=LOT,
     max_qty=Decimal(50),
@@ -62,15 +78,15 @@ _SHUT = Listing(
     symbol=Symbol("AUDUSD"),
     venue_symbol=VenueSymbol("AUDUSD.x"),
     kind=InstrumentKind.FX,
-    quote=_USD,
+    quote=USD,
     tick_size=TICK,
-    multiplier=Decimal(100_000),
+    multiplier=CONTRACT,
     lot_step=LOT,
     min_qty=LOT,
     max_qty=Decimal(50),
     session="cme_livestock",
 )
-"""Its exchange is closed at ``START``; it opens hours later than any scenario lasts."""
+"""Its exchange is closed when a scenario starts, and opens hours later than any lasts."""
 _ALL_LISTINGS = {
     **_LISTINGS,
     _UNTRADABLE.symbol: _UNTRADABLE,
@@ -102,12 +118,12 @@ def _account(dice: random.Random, number: int) -> AccountSpec:
         venue=VenueId(f"v{number if dice.random() < 0.5 else 0}"),
         login=f"login{number}",
         mode=AccountMode.SHADOW if dice.random() < 0.02 else AccountMode.PAPER,
-        currency=_USD,
+        currency=USD,
         position_mode=dice.choice(
             (PositionMode.NETTING, PositionMode.NETTING, PositionMode.HEDGING)
         ),
         firm="firm",
-        initial_balance=Decimal(100_000),
+        initial_balance=INITIAL,
         symbols=_FULL_MAP,
         limits=_limits(dice),
         pacing=Pacing(requests_per_second=2.0, burst=6, reserve=3) if tight else Pacing(),
