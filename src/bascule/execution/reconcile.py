@@ -238,6 +238,8 @@ def _on_found(
     turn: Turn, account: AccountState, order: Order, shown: VenueOrder, look: Looked
 ) -> None:
     """Apply what the venue shows under one of our ids."""
+    if shown.ord_status is OrdStatus.IN_DOUBT:
+        return  # a venue that cannot be asked shows what it was told once: no evidence
     fact = _FACTS.get(shown.ord_status)
     if fact is Fact.FOUND and _heard_since(order, look):
         return

@@ -4,6 +4,7 @@ from decimal import Decimal as D
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from bascule.execution import inputs as inp
 from bascule.execution.state import dump
@@ -224,6 +225,21 @@ def test_terms_changed_by_hand_are_taken_over() -> None:
     event = only(bench.look(), OrderReplaced)
     assert (event.price, bench.order(name).price) == (D("0.9"), D("0.9"))
     assert kinds(bench.look()) == []
+
+
+@pytest.mark.parametrize(
+    ("status", "settled"), [(OrdStatus.WORKING, True), (OrdStatus.IN_DOUBT, False)]
+)
+def test_what_a_venue_only_remembers_is_no_evidence(status: OrdStatus, settled: bool) -> None:
+    """Shown as in doubt, by a venue that cannot be asked, an order's change stays in flight."""
+    bench = Bench()
+    name = resting(bench)
+    bench.say(ModifyOrder(symbol=EURUSD, price=D("0.9")))
+    there = bench.venue.shown(bench.venue.orders[name])
+    shown = replace(there, ord_status=status, price=D("0.9"))
+    bench.at += 10 * SECOND
+    bench.look(orders=(shown,), complete=False, lookups={})
+    assert bench.order(name).pending == ("" if settled else "replace")
 
 
 def test_a_look_older_than_a_change_does_not_undo_it() -> None:

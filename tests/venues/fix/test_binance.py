@@ -25,6 +25,7 @@ from bascule.venues.kit.contract import VenueContext
 from tests.venues.client import INSTRUMENT, MAIN
 from tests.venues.fix.conftest import Floor
 from tests.venues.fix.desk import LOGIN, Trader, context
+from tests.venues.fix.test_guardian import flatten, guardian_on
 
 NEW, TRADE, CANCELED = ExecType.NEW, ExecType.TRADE, ExecType.CANCELED
 BTC = VenueSymbol("BTCUSDT")
@@ -219,10 +220,32 @@ async def test_a_lost_session_leaves_its_orders_in_doubt(floor: Floor) -> None:
     assert (await trader.venue.open_orders(MAIN)).complete
     house.cut("trade")
     await trader.until(lambda: trader.links()[-2:] == [False, True])
+    shown = await trader.venue.open_orders(MAIN)
+    assert (shown.complete, [one.ord_status for one in shown.orders]) == (
+        False, [OrdStatus.IN_DOUBT],
+    )  # fmt: skip
     with pytest.raises(VenueTransient, match="take it back"):
-        await trader.venue.open_orders(MAIN)
+        await trader.venue.order_status(MAIN, order.cl_ord_id)
     assert not (await trader.venue.fills_since(MAIN, trader.venue.now())).complete
     assert isinstance(await trader.venue.cancel(trader.cancel_of(order)), Accepted)
     await trader.told(order, NEW, CANCELED)
     assert (await trader.venue.open_orders(MAIN)).orders == ()
     assert (await trader.venue.fills_since(MAIN, trader.venue.now())).complete
+
+
+async def test_the_guardian_closes_what_nobody_can_ask_about(floor: Floor) -> None:
+    """It takes the session over, takes back by name what it knows of, and all is told to end."""
+    key = fresh()
+    house = await exchange_of(floor, key)
+    store = str(floor.directory / "shared")
+    given = {"secrets": {"private_key": key}, "store": store}
+    trader = await floor.trader(house.port, **given, **settings())
+    for order in (
+        trader.order(size=3, venue_symbol=BTC),
+        trader.order(price=80, venue_symbol=BTC),
+        trader.order(Side.SELL, 3, stop_price=90, venue_symbol=BTC),
+    ):
+        assert isinstance(await trader.venue.submit(order), Accepted)
+    await trader.venue.disconnect()
+    words = context(Path(store), house.port, **settings())["settings"]
+    await flatten(house, guardian_on(floor.directory / "guardian", words, {"private_key": key}))

@@ -30,11 +30,16 @@ def guardian_of(directory: Path, store: Path, port: int, **more: Any) -> Guardia
     """Make a guardian of the account; it logs on only once it has to act."""
     settings: dict[str, Any] = context(store, port)["settings"]
     settings["override"] = settings["override"] | more
+    return guardian_on(directory, settings, {"password": PASSWORD})
+
+
+def guardian_on(directory: Path, settings: dict[str, Any], secrets: dict[str, str]) -> Guardian:
+    """Make a guardian of the account on a venue with these settings."""
     venue = GuardedVenue(
         id=VenueId("fx"),
         kind="fix",
         settings=settings,
-        secrets={"password": PASSWORD},
+        secrets=secrets,
         one_session=True,
     )
     quick = Options(sweep_ns=20 * MILLISECOND, watch_ns=50 * MILLISECOND, money_ns=50 * MILLISECOND)

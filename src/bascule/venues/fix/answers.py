@@ -115,6 +115,18 @@ class Answers:
             )
         return self._venue.intake.recorded(known, self._venue.now())
 
+    def _record(self, account: AccountId) -> OrdersSnapshot:
+        """Give the orders that may work, as they were told; what nobody knows is in doubt."""
+        venue, now = self._venue, self._venue.now()
+        doubtful = {name for owner, name in self._doubtful if owner == account}
+        orders = [
+            venue.intake.recorded(
+                known, now, OrdStatus.IN_DOUBT if known.cl_ord_id in doubtful else None
+            )
+            for known in self._live(account)
+        ]
+        return OrdersSnapshot(tuple(orders), not doubtful, now)
+
     def settle(self, told: Told) -> None:
         """End the doubt about an order whose report has the total that was counted."""
         known = self._venue.intake.find(told)
@@ -124,6 +136,8 @@ class Answers:
     async def open_orders(self, account: AccountId) -> OrdersSnapshot:
         """Ask for all working orders; ``complete`` where the answer said how many they are."""
         venue = self._venue
+        if not venue.profile.order_status:
+            return self._record(account)
         if venue.profile.mass_status == "each":
             shown = [await self.order_status(account, k.cl_ord_id) for k in self._live(account)]
             orders = [one for one in shown if one is not None and one.ord_status not in ENDED]
