@@ -4,7 +4,6 @@ The structs are plain data, so that a snapshot is one encode and a replayed stat
 with a lived one byte by byte. Every container that grows with time states its bound.
 """
 
-import hashlib
 from decimal import Decimal
 
 import msgspec
@@ -424,8 +423,3 @@ def dump(state: State) -> bytes:
 def load(blob: bytes) -> State:
     """Read a state back from a snapshot."""
     return _decoder.decode(blob)
-
-
-def state_hash(blob: bytes) -> str:
-    """Name a dumped state by its content (SHA-256, hex)."""
-    return hashlib.sha256(blob).hexdigest()

@@ -67,7 +67,6 @@ class FixSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     heartbeat_s: int = 0
     tls: bool = True
     tls_ca_file: str = ""
-    tls_server_name: str = ""
     header: dict[str, str] = field(default_factory=dict)
     order_fields: dict[str, str] = field(default_factory=dict)
     cancel_on_disconnect: bool = False
