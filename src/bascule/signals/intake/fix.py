@@ -121,8 +121,7 @@ class FixClient(Application):
         self._questions: deque[Message] = deque()
         self._news = asyncio.Event()
         self._reached = 0
-        self._created = 0
-        self._undelivered = Undelivered((), Instant(clock()))
+        self._undelivered = Undelivered((), Instant(clock()), 0)
 
     # --- from the session -------------------------------------------------------------------------
 
@@ -141,9 +140,8 @@ class FixClient(Application):
 
     def logged_on(self, link: Link, reset: bool) -> None:
         """Tell once more, in the reset's own commit, what it would have had the client miss."""
-        created, self._created = self._created, link.session.store.created_ns
-        anew = reset or created != self._created
-        for message in self._undelivered.logged_on(Instant(self._clock()), anew=anew):
+        began = link.session.store.created_ns
+        for message in self._undelivered.logged_on(Instant(self._clock()), began):
             link.send(message)
 
     def logged_out(self, link: Link, text: str) -> None:
@@ -268,8 +266,7 @@ class FixClient(Application):
         mark, store = self.link.marked, self.link.session.store
         before = [stored(data) for _, data in store.messages(1, store.next_out - 1)]
         told = [one for one in before if one.msg_type in REPORTS]
-        self._undelivered = Undelivered(told, Instant(self._clock()))
-        self._created = store.created_ns
+        self._undelivered = Undelivered(told, Instant(self._clock()), store.created_ns)
         while not mark or self._reached < mark:
             events, reached = await self._events.read(self._reached, mark)
             if reached == self._reached:
@@ -344,7 +341,8 @@ class FixClient(Application):
     def _tell(self, told: Told) -> None:
         message = message_of(told, self._version)
         self.link.send(message, hold=True)
-        self._undelivered.told(message, Instant(self._clock()))
+        began = self.link.session.store.created_ns
+        self._undelivered.told(message, Instant(self._clock()), began)
 
 
 class _Flight(NamedTuple):

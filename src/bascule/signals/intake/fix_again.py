@@ -7,6 +7,7 @@ it, marked as a possible resend (97=Y). A client knows a report by its ExecID (1
 
 from collections import deque
 from collections.abc import Iterable
+from typing import NamedTuple
 
 from bascule.fix.message import Message
 from bascule.fix.tree import HEADER_TAGS, TRAILER_TAGS
@@ -19,34 +20,45 @@ KEPT_MAX = 10_000
 _POSS_RESEND = (97, b"Y")
 
 
+class _Told(NamedTuple):
+    """A report: when it was told, and when the numbers began in which it was."""
+
+    at: Instant
+    began: int
+    message: Message
+
+
 class Undelivered:
-    """The reports of one session that its client may not have. ``at`` is when each was told.
+    """The reports of one session that its client may not have.
+
+    ``began`` is always when the present numbers began, as the session's store has it.
 
     Args:
-        before: what an earlier run told since the numbers began, the oldest first.
+        before: what an earlier run told in these numbers, the oldest first.
         now: when this one began.
+        began: as above.
     """
 
-    def __init__(self, before: Iterable[Message], now: Instant) -> None:
-        self._kept: deque[tuple[Instant, Message]] = deque(maxlen=KEPT_MAX)
+    def __init__(self, before: Iterable[Message], now: Instant, began: int) -> None:
+        self._kept: deque[_Told] = deque(maxlen=KEPT_MAX)
         self._up = False
         for one in before:
-            self.told(_body(one), now)
+            self.told(_body(one), now, began)
 
-    def told(self, message: Message, now: Instant) -> None:
+    def told(self, message: Message, now: Instant, began: int) -> None:
         """Take in what was just numbered for the client; the answer to a question is let go."""
         if message.get(17) == b"0":
             return
-        self._kept.append((now, message))
+        self._kept.append(_Told(now, began, message))
         if self._up:
             self._forget(now)
 
-    def logged_on(self, now: Instant, *, anew: bool) -> list[Message]:
-        """Take in a logon; gives what must be told again since the numbers began ``anew``."""
+    def logged_on(self, now: Instant, began: int) -> list[Message]:
+        """Take in a logon; gives what its numbers will not bring by themselves."""
         if self._up:
             self._forget(now)
-        again = [one for _, one in self._kept] if anew else []
-        self._kept = deque(((now, one) for _, one in self._kept), KEPT_MAX)
+        again = [one.message for one in self._kept if one.began != began]
+        self._kept = deque((_Told(now, began, one.message) for one in self._kept), KEPT_MAX)
         self._up = True
         return [one.with_fields([*one.fields, _POSS_RESEND]) for one in again]
 
@@ -57,7 +69,7 @@ class Undelivered:
         self._up = False
 
     def _forget(self, now: Instant) -> None:
-        while self._kept and self._kept[0][0] < now - UNREAD:
+        while self._kept and self._kept[0].at < now - UNREAD:
             self._kept.popleft()
 
 
