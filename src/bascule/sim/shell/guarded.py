@@ -32,6 +32,7 @@ class GuardedWorld(World):
         self.warden = Warden(self)
         self.vigil = self.warden.vigil
         self.warden.on_alert = self._on_alert
+        self.engine_ran_at = self.clock.now()
         self.disk_fails = False
         """Whether the guardian's files take no change just now."""
         self._guardian_fuse = 0
@@ -98,6 +99,8 @@ class GuardedWorld(World):
 
     def _step(self, actor: str) -> None:
         super()._step(actor)
+        if actor == self.actor:
+            self.engine_ran_at = self.clock.now()
         if self._guardian_fuse and actor == self.warden.actor:
             self._guardian_fuse -= 1
             if not self._guardian_fuse:

@@ -67,9 +67,8 @@ class Vigil:
         self._left: dict[tuple[str, str], int] = {}
         """When the bytes of each of the engine's orders were written."""
         self._looked: dict[str, int] = {}
-        self._gone_since = 0
-        self._seen_alive: Guardian | None = None
-        self._generation = 0
+        self._seen_alive = (0, 0)
+        """Which engine was last seen to count as alive, and at which guardian."""
         self._lifted_at = self._saved_at = 0
         self._asked: Command | None = None
         self._unheard: set[str] = set()
@@ -205,21 +204,23 @@ class Vigil:
     def _look_at_engine(self, guardian: Guardian | None) -> None:
         """An engine that was alive and is gone must be noticed, and acted on."""
         world, now = self._world, self._world.clock.now()
-        gone = world.actor in world.loop.dead or world.loop.is_frozen(world.actor)
-        same = self._seen_alive is guardian and self._generation == world.generation
-        if guardian is None or not gone or not same:
-            self._gone_since, self._generation = now, world.generation
-            alive = guardian is not None and guardian.view().engine == "alive"
-            self._seen_alive = guardian if alive else None
+        gone = now - world.engine_ran_at
+        known = (world.generation, world.warden.generation)
+        if guardian is None:
+            self._seen_alive = (0, 0)
+            return
+        if gone < SECOND // 2:
+            if guardian.view().engine == "alive":
+                self._seen_alive = known
             return
         bound = world.warden.options.stalled_ns + NOTICED_NS
-        if not bound <= now - self._gone_since < bound + SECOND // 2:
+        if self._seen_alive != known or not bound <= gone < bound + SECOND // 2:
             return
         world.count("an engine that is gone was looked for")
         if guardian.view().engine not in ("stalled", "dead"):
             self._wrong.append("G the engine is gone, and nobody noticed")
         does = world.warden.options.on_stall
-        if does != "alert" and self._lifted_at < self._gone_since:
+        if does != "alert" and self._lifted_at < world.engine_ran_at:
             stops = {stop.scope: stop.action for stop in guardian.view().stops}
             if stops.get("all") not in _COVERS[does]:
                 self._wrong.append(f"G the engine is gone, and there is no {does}")
