@@ -9,14 +9,12 @@ import argparse
 import asyncio
 import json
 import os
-import signal
 import sys
 import threading
 from collections.abc import Callable
 from decimal import Decimal
 from hmac import compare_digest
 from pathlib import Path
-from types import FrameType
 from typing import Any, ClassVar
 
 import msgspec
@@ -25,6 +23,7 @@ from bascule.model.enums import Side
 from bascule.model.errors import BasculeError
 from bascule.venues.fix.emulator_exchange import Exchange
 from bascule.venues.fix.emulator_settings import read_file, secret
+from bascule.venues.kit.emulating import announce, told_to_end
 from bascule.venues.kit.faults import Fault
 
 
@@ -121,18 +120,12 @@ def main(argv: list[str] | None = None) -> int:
 
 
 async def _serve(exchange: Exchange, token: str, ready_file: Path | None, with_parent: bool) -> int:
-    loop, ended = asyncio.get_running_loop(), asyncio.Event()
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        loop.call_soon_threadsafe(ended.set)
+    loop, ended = asyncio.get_running_loop(), told_to_end()
 
     def follow_parent() -> None:
         os.read(sys.stdin.fileno(), 1)
         loop.call_soon_threadsafe(ended.set)
 
-    for name in ("SIGINT", "SIGTERM", "SIGBREAK"):
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), stop)
     ports: dict[str, int] = {}
     admin: asyncio.Server | None = None
     try:
@@ -147,10 +140,7 @@ async def _serve(exchange: Exchange, token: str, ready_file: Path | None, with_p
         return 2
     if with_parent:
         threading.Thread(target=follow_parent, name="parent", daemon=True).start()
-    if ready_file is not None:
-        fresh = ready_file.with_name(f"{ready_file.name}.new")
-        fresh.write_text(json.dumps(ports), encoding="ascii")
-        os.replace(fresh, ready_file)
+    announce(ready_file, json.dumps(ports))
     sys.stdout.write(f"FIX emulator ready on {exchange.settings.host}:{exchange.port}\n")
     sys.stdout.flush()
     await ended.wait()

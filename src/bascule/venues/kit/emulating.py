@@ -1,10 +1,14 @@
-"""What every emulator of a broker is started with, and what it keeps of prices between starts."""
+"""What the emulators share: settings, the end of the process, prices kept between starts."""
 
+import asyncio
+import os
+import signal
 import tomllib
 from collections.abc import Callable
 from decimal import Decimal
 from ipaddress import ip_address
 from pathlib import Path
+from types import FrameType
 from typing import TypeVar
 
 import msgspec
@@ -117,6 +121,27 @@ def convert(raw: object, form: type[S]) -> S:
                 f"{item.venue_symbol}: tick size, steps, sizes and multiplier are {FINEST} or more"
             )
     return settings
+
+
+def told_to_end() -> asyncio.Event:
+    """Give an event that Ctrl-C, SIGTERM and Ctrl-Break set; the loop must be running."""
+    loop, ended = asyncio.get_running_loop(), asyncio.Event()
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        loop.call_soon_threadsafe(ended.set)
+
+    for name in ("SIGINT", "SIGTERM", "SIGBREAK"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), stop)
+    return ended
+
+
+def announce(ready_file: Path | None, where: str) -> None:
+    """Write where the emulator listens to a file, whole or not at all; None: to none."""
+    if ready_file is not None:
+        fresh = ready_file.with_name(f"{ready_file.name}.new")
+        fresh.write_text(where, encoding="ascii")
+        os.replace(fresh, ready_file)
 
 
 def keep_quotes(floor: Floor, ledger: SqliteLedger) -> None:

@@ -7,16 +7,15 @@ that the next start goes on from. Tokens come from the environment or from files
 import argparse
 import asyncio
 import os
-import signal
 import sys
 import threading
 import time
 import traceback
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 from bascule.model.errors import BasculeError
+from bascule.venues.kit.emulating import announce, told_to_end
 from bascule.venues.paper.emulator_link import Link
 from bascule.venues.paper.emulator_server import Server
 from bascule.venues.paper.emulator_settings import PaperSettings, read_file, read_json
@@ -61,20 +60,14 @@ async def _serve(
     with_parent: bool,
 ) -> int:
     loop = asyncio.get_running_loop()
-    ended = asyncio.Event()
+    ended = told_to_end()
     loop.set_exception_handler(_fail)
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        loop.call_soon_threadsafe(ended.set)
 
     def follow_parent() -> None:
         if not os.read(sys.stdin.fileno(), 4096):
             _linger(server, ready_file)
         loop.call_soon_threadsafe(ended.set)
 
-    for name in ("SIGINT", "SIGTERM", "SIGBREAK"):
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), stop)
     try:
         listener = await loop.create_server(
             lambda: Link(server.links, server.receive), settings.host, port
@@ -90,10 +83,7 @@ async def _serve(
         # and that one still needs the broker, as it would a real one.
         threading.Thread(target=follow_parent, name="parent", daemon=True).start()
     bound = listener.sockets[0].getsockname()[1]
-    if ready_file is not None:
-        fresh = ready_file.with_name(f"{ready_file.name}.new")
-        fresh.write_text(str(bound), encoding="ascii")
-        os.replace(fresh, ready_file)
+    announce(ready_file, str(bound))
     sys.stdout.write(f"paper broker ready on {settings.host}:{bound}\n")
     sys.stdout.flush()
     await ended.wait()
