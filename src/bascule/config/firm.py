@@ -11,9 +11,7 @@ from bascule.config.fields import DurationNs, Number, Positive, WholeNumber
 from bascule.config.table import Table, wrong
 from bascule.model.values import DAY, HOUR, MINUTE
 from bascule.reference.localtime import zone
-
-PERMISSION_DAYS = 180
-"""How old a firm's answer may be."""
+from bascule.risk.policy import PERMISSION_DAYS
 
 
 def _day(value: object) -> str:

@@ -16,6 +16,8 @@ QUESTION = (
     " funded?"
 )
 """What to ask a firm, in writing."""
+PERMISSION_DAYS = 180
+"""How long an answer counts; firms change their rules."""
 EXPIRES_SOON = 14 * DAY
 _AHEAD = 14 * HOUR
 """A day is read in UTC, and begins so much earlier for whoever lives farthest east."""

@@ -10,9 +10,10 @@ from typing import Literal
 
 from msgspec import Struct
 
+from bascule.risk.policy import PERMISSION_DAYS
 from bascule.risk.programmes.written import Answer, part
 
-MAX_AGE_DAYS = Decimal(180)
+MAX_AGE_DAYS = Decimal(PERMISSION_DAYS)
 _WRITTEN = frozenset(
     {"email", "support_reply", "support_email", "reply", "letter", "chat", "ticket", "written",
      "written_permission", "permission", "contract"}
