@@ -100,7 +100,10 @@ async def drills(kind: str, count: int, **words: Any) -> tuple[list[object], lis
     async def one(seed: int) -> Drill:
         async with turns:
             with tempfile.TemporaryDirectory(prefix="bascule-soak-") as directory:
-                return await drill(Path(directory), seed, **words)
+                found = await drill(Path(directory), seed, **words)
+        for line in found.wrong:
+            print(f"{kind} {seed}: {line}", flush=True)
+        return found
 
     held = await asyncio.gather(*(one(seed) for seed in range(count)))
     wrong = [f"{kind} {one.seed}: {line}" for one in held for line in one.wrong]
