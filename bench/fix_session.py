@@ -1,6 +1,6 @@
 """FIX sessions: orders and their execution reports, against QuickFIX in the same run.
 
-    python bench/fix_session.py [--pairs 20000]
+    python bench/fix_session.py [--pairs 20000] [--rounds 5]
 
 Two processes on loopback, FIX 4.4, both validating against a dictionary: an initiator sends
 NewOrderSingle, an acceptor answers each with one ExecutionReport. Ours makes every number and
@@ -13,6 +13,7 @@ import asyncio
 import importlib
 import os
 import statistics
+import subprocess
 import sys
 import tempfile
 import threading
@@ -20,12 +21,11 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from common import child, fdatasync_p50_us, now, percentile, table
 
 IN_FLIGHT = 100
-ROUNDS = 3
 ORDER_FIELDS = ((1, "A1"), (21, "1"), (38, "1"), (40, "2"), (44, "5000.25"), (54, "1"), (55, "ES"))
 REPORT_FIELDS = ((6, "5000.25"), (14, "1"), (31, "5000.25"), (32, "1"), (39, "2"), (54, "1"))
 REPORT_REST = ((55, "ES"), (150, "F"), (151, "0"))
@@ -40,11 +40,13 @@ class Course:
         self.total = 0
         self.began = 0
         self.trips: list[int] = []
+        self.work = self.work_end = 0.0
 
     def begin(self, window: int, total: int) -> None:
         """Start the clock: ``total`` orders, ``window`` in flight."""
         self.window, self.total = window, total
         self.sent = self.got = 0
+        self.work = time.process_time()
         self.began = now()
 
     def next(self) -> int:
@@ -65,12 +67,34 @@ class Course:
 
     def rate(self) -> float:
         """Give pairs a second since the clock was started."""
+        self.work_end = time.process_time()
         return self.got / ((now() - self.began) / 1e9)
 
     def say(self, rate: float) -> None:
         """Print the result for the parent process."""
         p50, p99 = percentile(self.trips, 0.5) / 1e3, percentile(self.trips, 0.99) / 1e3
-        print(f"result {p50:.1f} {p99:.1f} {rate:.0f}", flush=True)
+        work = (self.work_end - self.work) / self.got * 1e6
+        print(f"result {p50:.1f} {p99:.1f} {rate:.0f} {work:.1f}", flush=True)
+
+
+class Effort:
+    """What the acceptor measures: its processor time for the orders that are sent many at once."""
+
+    def __init__(self, directory: Path, pairs: int) -> None:
+        self.count = 0
+        self._path = directory / "acceptor.work"
+        self._first, self._last = pairs // 10 + 1, pairs // 10 + pairs
+        self._began = 0.0
+
+    def order(self) -> int:
+        """Take in that an order came; give its number."""
+        self.count += 1
+        if self.count == self._first:
+            self._began = time.process_time()
+        elif self.count == self._last:
+            work = (time.process_time() - self._began) / (self._last - self._first) * 1e6
+            self._path.write_text(f"{work:.1f}")
+        return self.count
 
 
 def _sending_time() -> str:
@@ -99,20 +123,18 @@ def _fields(pairs: Sequence[tuple[int, str]]) -> list[tuple[int, bytes]]:
     return [(tag, value.encode()) for tag, value in pairs]
 
 
-async def our_acceptor(directory: Path) -> None:
+async def our_acceptor(directory: Path, pairs: int) -> None:
     """Answer orders until ended."""
     from bascule.fix.message import Message
     from bascule.fixwire.link import Application, Link
     from bascule.fixwire.server import Server
 
     head, tail = _fields(REPORT_FIELDS), _fields(REPORT_REST)
+    effort = Effort(directory, pairs)
 
     class Filler(Application):
-        count = 0
-
         def received(self, link: Link, message: Message, number: int, again: bool) -> None:
-            self.count += 1
-            name = b"%d" % self.count
+            name = b"%d" % effort.order()
             first = (6, b"5000.25"), (11, message.get(11) or b"")
             rest = (17, b"e" + name), *head[1:4], (37, b"o" + name), *head[4:], *tail
             link.send(Message(b"8", [*first, *rest]))
@@ -258,14 +280,13 @@ def quickfix_application(fix: Any, on_report: Any, up: threading.Event) -> Any:
     return Application()
 
 
-def quickfix_acceptor(directory: Path) -> None:
+def quickfix_acceptor(directory: Path, pairs: int) -> None:
     """Answer orders until ended."""
     fix = importlib.import_module("quickfix")
-    count = 0
+    effort = Effort(directory, pairs)
 
     def fill(message: Any, session: Any) -> None:
-        nonlocal count
-        count += 1
+        count = effort.order()
         report = fix.Message()
         report.getHeader().setField(35, "8")
         report.setField(11, message.getField(11))
@@ -331,65 +352,85 @@ def _run(loop_main: Any) -> None:
         uvloop.run(loop_main)
 
 
-def measure(kind: str, directory: Path, pairs: int) -> tuple[float, float, float]:
-    """Run one round; give p50 and p99 in microseconds, and pairs a second."""
-    import subprocess
+class Round(NamedTuple):
+    """One round: microseconds, pairs a second, and processor microseconds a pair of each side."""
 
+    p50: float
+    p99: float
+    rate: float
+    initiator: float
+    acceptor: float
+
+
+def measure(kind: str, directory: Path, pairs: int) -> Round:
+    """Run one round."""
     directory.mkdir()
-    with child(__file__, f"{kind}-acceptor", str(directory)) as port:
+    with child(__file__, f"{kind}-acceptor", str(directory), "0", str(pairs)) as port:
         arguments = [__file__, f"{kind}-initiator", str(directory), str(port), str(pairs)]
         done = subprocess.run(
             [sys.executable, *arguments], capture_output=True, text=True, timeout=300, check=False
         )
-    for line in done.stdout.splitlines():
-        if line.startswith("result "):
-            p50, p99, rate = map(float, line.split()[1:])
-            return p50, p99, rate
-    raise SystemExit(f"{kind} gave no result:\n{done.stdout}\n{done.stderr}")
+        if done.returncode:
+            raise SystemExit(f"{kind} gave no result:\n{done.stdout}\n{done.stderr}")
+    (line,) = [line for line in done.stdout.splitlines() if line.startswith("result ")]
+    numbers = [float(word) for word in line.split()[1:]]
+    return Round(*numbers, float((directory / "acceptor.work").read_text()))
 
 
-def compare(pairs: int) -> None:
+def compare(pairs: int, rounds: int) -> None:
     """Measure both in turn and print the table and the ratios."""
-    found: dict[str, list[tuple[float, float, float]]] = {"ours": [], "quickfix": []}
+    found: dict[str, list[Round]] = {"ours": [], "quickfix": []}
     with tempfile.TemporaryDirectory(dir=Path(__file__).parent) as top:
         disk = fdatasync_p50_us(Path(top))
-        for turn in range(ROUNDS):
-            for kind, rounds in found.items():
-                rounds.append(measure(kind, Path(top) / f"{kind}{turn}", pairs))
+        for turn in range(rounds):
+            for kind, done in found.items():
+                done.append(measure(kind, Path(top) / f"{kind}{turn}", pairs))
+                print(kind, *done[-1], flush=True)
     medians = {
-        kind: [statistics.median(column) for column in zip(*rounds, strict=True)]
-        for kind, rounds in found.items()
+        kind: Round(*[statistics.median(column) for column in zip(*done, strict=True)])
+        for kind, done in found.items()
     }
-    rows = [
-        (kind, f"{p50:.0f}", f"{p99:.0f}", f"{rate:.0f}")
-        for kind, (p50, p99, rate) in medians.items()
-    ]
     table(
-        f"Order to execution report, medians of {ROUNDS} rounds; one fsync here: {disk:.0f} us",
-        ("", "p50 us, 1 in flight", "p99 us", f"pairs/s, {IN_FLIGHT} in flight"),
-        rows,
+        f"Order to execution report, medians of {rounds} rounds; one fsync here: {disk:.0f} us",
+        ("", "p50 us, 1 in flight", "p99 us", f"pairs/s, {IN_FLIGHT} in flight", "processor us"),
+        [
+            (
+                kind,
+                f"{of.p50:.0f}",
+                f"{of.p99:.0f}",
+                f"{of.rate:.0f}",
+                f"{of.initiator:.0f} + {of.acceptor:.0f}",
+            )
+            for kind, of in medians.items()
+        ],
     )
     ours, theirs = medians["ours"], medians["quickfix"]
-    print(f"\nours / QuickFIX: p50 {ours[0] / theirs[0]:.2f}, pairs/s {ours[2] / theirs[2]:.2f}")
+    work = (ours.initiator + ours.acceptor) / (theirs.initiator + theirs.acceptor)
+    print(
+        f"\nours / QuickFIX: p50 {ours.p50 / theirs.p50:.2f},"
+        f" pairs/s {ours.rate / theirs.rate:.2f}, processor time {work:.2f}"
+    )
 
 
 def main() -> None:
     """Compare, or be one of the processes."""
-    if len(sys.argv) > 2 and "-" in sys.argv[1] and not sys.argv[1].startswith("--"):
-        directory = Path(sys.argv[2])
+    if len(sys.argv) > 4 and not sys.argv[1].startswith("--"):
+        directory, port, pairs = Path(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4])
         match sys.argv[1]:
             case "ours-acceptor":
-                _run(our_acceptor(directory))
+                _run(our_acceptor(directory, pairs))
             case "ours-initiator":
-                _run(our_initiator(directory, int(sys.argv[3]), int(sys.argv[4])))
+                _run(our_initiator(directory, port, pairs))
             case "quickfix-acceptor":
-                quickfix_acceptor(directory)
+                quickfix_acceptor(directory, pairs)
             case "quickfix-initiator":
-                quickfix_initiator(directory, int(sys.argv[3]), int(sys.argv[4]))
+                quickfix_initiator(directory, port, pairs)
         return
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pairs", type=int, default=20_000)
-    compare(parser.parse_args().pairs)
+    parser.add_argument("--rounds", type=int, default=5)
+    arguments = parser.parse_args()
+    compare(arguments.pairs, arguments.rounds)
 
 
 if __name__ == "__main__":

@@ -91,11 +91,11 @@ class Wireless:
         return False
 
 
-def make(path, application, worker, role="acceptor", **options):
+def make(path, application, worker, role="acceptor", reserve=store_module.RESERVE, **options):
     """Make a link with its store."""
     names = {"sender": "A", "target": "I"} if role == "acceptor" else {"sender": "I", "target": "A"}
     config = SessionConfig(version=version_named("FIX.4.4"), role=role, **names, **options)
-    store = FileStore(path)
+    store = FileStore(path, reserve=reserve)
     session = Session(config, store, checks_of("FIX.4.4"))
     return Link(session, store, application, worker, log=application.log)
 
@@ -116,8 +116,8 @@ def worker():
 
 
 @pytest.mark.parametrize("quick", [True, False])
-async def test_nothing_leaves_before_it_is_durable(tmp_path, worker, monkeypatch, quick):
-    """Bytes are written after the fsync that made them durable, on the loop or beside it."""
+async def test_nothing_leaves_before_it_is_written(tmp_path, worker, monkeypatch, quick):
+    """Bytes leave once they are in the file; the first numbers, and a logon, once it is synced."""
     synced = []
     real = store_module._sync
     path = tmp_path / "s.fix"
@@ -137,29 +137,147 @@ async def test_nothing_leaves_before_it_is_durable(tmp_path, worker, monkeypatch
     assert quick == bool(wire.events)
     await application.until("settled")
     assert wire.events == [(b"A", True), (b"D", True), (b"D", True)]
-    assert synced[-1] < len(wire.events)
+    assert synced[1:].count(0) >= 1
     link.detach(wire)
     await link.close()
 
 
-async def test_one_fsync_serves_a_turn(tmp_path, worker, monkeypatch):
-    """Whatever one read brings, and the answers to it, is one write to the disk."""
-    synced = []
-    monkeypatch.setattr(store_module, "_sync", synced.append)
+class Disk:
+    """Notes how often the store syncs, and how many messages had left by then."""
+
+    def __init__(self, monkeypatch, wire):
+        self.wire, self.synced = wire, []
+        self._real = store_module._sync
+        monkeypatch.setattr(store_module, "_sync", self._sync)
+
+    def _sync(self, handle):
+        self._real(handle)
+        self.synced.append(len(self.wire.events))
+
+
+async def until(condition):
+    """Wait for something that another thread does."""
+    async with asyncio.timeout(10):
+        while not condition():
+            await asyncio.sleep(0.001)
+
+
+async def test_a_turn_waits_for_no_fsync(tmp_path, worker, monkeypatch):
+    """Answers leave before they are synced, and one fsync soon after serves many turns."""
     monkeypatch.setattr(link_module, "QUICK", SECOND)
-    link = make(tmp_path / "s.fix", Noted(echo=True), worker)
     wire = Wireless(tmp_path / "s.fix")
+    link = make(tmp_path / "s.fix", Noted(echo=True), worker)
     link.attach(wire)
     link.receive([from_peer(b"A", 1, (98, b"0"), (108, b"0"))])
-    before = len(synced)
+    disk = Disk(monkeypatch, wire)
     link.receive([from_peer(b"D", number, *ORDER) for number in range(2, 50)])
-    assert len(synced) - before == 1
-    assert len(wire.events) == 49
+    await until(lambda: disk.synced)
+    assert disk.synced == [49]
     link.detach(wire)
     await link.close()
 
 
-async def test_a_disk_that_fails_stops_the_session(tmp_path, worker, monkeypatch):
+@pytest.mark.parametrize("reserve", [0, 10])
+async def test_numbers_that_are_not_reserved_wait(tmp_path, worker, monkeypatch, reserve):
+    """A number that may be forgotten leaves after an fsync; without reservation all of them do."""
+    monkeypatch.setattr(link_module, "QUICK", SECOND)
+    monkeypatch.setattr(link_module, "FLUSH_S", 100)
+    wire = Wireless(tmp_path / "s.fix")
+    link = make(tmp_path / "s.fix", Noted(echo=True), worker, reserve=reserve)
+    link.attach(wire)
+    link.receive([from_peer(b"A", 1, (98, b"0"), (108, b"0"))])
+    disk = Disk(monkeypatch, wire)
+    for number in range(2, 14):
+        link.receive([from_peer(b"D", number, *ORDER)])
+    assert disk.synced == [*range(1, 13)] if reserve == 0 else [10]
+    link.receive([from_peer(b"D", number, *ORDER) for number in range(14, 64)])
+    await until(lambda: len(wire.events) == 63)
+    assert len(disk.synced) == (13 if reserve == 0 else 4)
+    link.detach(wire)
+    await link.close()
+
+
+async def test_marks_and_resets_are_synced_before_anything_leaves(tmp_path, worker, monkeypatch):
+    """What an application tells once, and new numbers, must outlive a loss of power."""
+    monkeypatch.setattr(link_module, "QUICK", SECOND)
+    monkeypatch.setattr(link_module, "FLUSH_S", 100)
+    wire = Wireless(tmp_path / "s.fix")
+    link = make(tmp_path / "s.fix", Noted(), worker)
+    link.attach(wire)
+    link.receive([from_peer(b"A", 1, (98, b"0"), (108, b"0"))])
+    disk = Disk(monkeypatch, wire)
+    link.send(Message(b"D", ORDER))
+    await until(lambda: len(wire.events) == 2)
+    assert disk.synced == []
+    link.send(Message(b"D", ORDER))
+    link.mark(7)
+    await until(lambda: len(wire.events) == 3)
+    assert disk.synced == [2]
+    link.reset()
+    assert disk.synced == [2, 3]
+    link.detach(wire)
+    await link.close()
+
+
+async def test_an_fsync_that_fails_stops_the_session(tmp_path, worker, monkeypatch):
+    """The line is cut, sending is refused, and numbers that were used are left out at the start."""
+    monkeypatch.setattr(link_module, "QUICK", SECOND)
+    application = Noted(echo=True)
+    wire = Wireless(tmp_path / "s.fix")
+    link = make(tmp_path / "s.fix", application, worker)
+    link.attach(wire)
+    link.receive([from_peer(b"A", 1, (98, b"0"), (108, b"0"))])
+    real = store_module._sync
+
+    def fail(handle):
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(store_module, "_sync", fail)
+    link.receive([from_peer(b"D", 2, *ORDER)])
+    await application.until("fix_store_unwritable")
+    assert wire.closed
+    used = link.session.store.next_out - 1
+    with pytest.raises(StoreError):
+        link.send(Message(b"D", ORDER))
+    monkeypatch.setattr(store_module, "_sync", real)
+    link.detach(wire)
+    await link.close()
+    again = FileStore(tmp_path / "s.fix")
+    assert again.left_out is not None and again.next_out > used
+    again.close()
+
+
+async def test_numbers_that_were_left_out_are_told(tmp_path, worker):
+    """After a loss of power it is logged, and the peer is told to pass over what is lost."""
+    path = tmp_path / "s.fix"
+    first = make(path, Noted(), worker, reserve=20)
+    wire = Wireless(path)
+    first.attach(wire)
+    first.receive([from_peer(b"A", 1, (98, b"0"), (108, b"0"))])
+    first.send(Message(b"D", ORDER))
+    await until(lambda: len(wire.events) == 2)
+    image = path.read_bytes()
+    first.detach(wire)
+    await first.close()
+    path.write_bytes(image)
+    path.with_name("s.fix.lock").write_bytes(b"an earlier run of the machine")
+    application = Noted()
+    link = make(path, application, worker, reserve=20)
+    assert (link.session.store.left_out, link.session.store.next_out) == ((3, 20), 21)
+    wire = Wireless(path)
+    sent = []
+    wire.write = lambda data: sent.extend(Decoder().feed(data))
+    link.attach(wire)
+    link.receive([from_peer(b"A", 2, (98, b"0"), (108, b"0"))])
+    link.receive([from_peer(b"2", 3, (7, b"2"), (16, b"0"))])
+    assert "fix_numbers_left_out" in application.codes
+    kinds = [(m.msg_type, m.get_int(34), m.get_int(36), m.get(43)) for m in sent]
+    assert kinds == [(b"A", 21, None, None), (b"D", 2, None, b"Y"), (b"4", 3, 22, b"Y")]
+    link.detach(wire)
+    await link.close()
+
+
+async def test_a_write_that_fails_stops_the_session(tmp_path, worker, monkeypatch):
     """When a write fails nothing of the turn leaves, the line is cut, and sending is refused."""
     monkeypatch.setattr(link_module, "QUICK", SECOND)
     application = Noted(echo=True)
@@ -168,11 +286,10 @@ async def test_a_disk_that_fails_stops_the_session(tmp_path, worker, monkeypatch
     link.attach(wire)
     link.receive([from_peer(b"A", 1, (98, b"0"), (108, b"0"))])
 
-    def fail(handle):
+    def fail(handle, data):
         raise OSError(28, "No space left on device")
 
-    real = store_module._sync
-    monkeypatch.setattr(store_module, "_sync", fail)
+    monkeypatch.setattr(store_module, "_put", fail)
     link.receive([from_peer(b"D", 2, *ORDER)])
     await application.until("fix_store_unwritable")
     assert wire.events == [(b"A", True)]
@@ -181,7 +298,7 @@ async def test_a_disk_that_fails_stops_the_session(tmp_path, worker, monkeypatch
         link.send(Message(b"D", ORDER))
     link.receive([from_peer(b"D", 3, *ORDER)])
     assert len(application.got) == 1
-    monkeypatch.setattr(store_module, "_sync", real)
+    link.detach(wire)
     await link.close()
 
 
@@ -440,6 +557,7 @@ async def test_a_closed_connection_is_not_waited_for(tmp_path, worker, monkeypat
 
 async def test_a_disk_that_falls_behind_stops_the_reading(tmp_path, worker, monkeypatch):
     """While the disk is behind, nothing more is read; when it has caught up, reading goes on."""
+    monkeypatch.setattr(link_module, "TURN_MAX", 100)
     monkeypatch.setattr(link_module, "QUICK", -1)
     monkeypatch.setattr(link_module, "WAITING_MAX", 10)
     application = Noted(echo=True)

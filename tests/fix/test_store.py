@@ -120,8 +120,9 @@ def _written(path):
         store.commit()
         states.append(state(store))
         sizes.append(store._end)
+    whole = path.read_bytes()[: store._end]
     store.close()
-    return states, sizes, path.read_bytes()
+    return states, sizes, whole
 
 
 def test_every_torn_end_is_cut_off(tmp_path):
@@ -138,7 +139,7 @@ def test_every_torn_end_is_cut_off(tmp_path):
 
 
 def test_every_damaged_byte_at_the_end_drops_the_last_commit(tmp_path):
-    """A last frame that is not whole was never durable."""
+    """Of a last frame that is not whole nothing had left."""
     path = tmp_path / "session.fix"
     states, sizes, whole = _written(path)
     for at in range(sizes[1], sizes[2]):
@@ -220,5 +221,6 @@ def test_any_history(tmp_path_factory, history):
             committed = state(store)
     copy = path.with_name("copy.fix")
     copy.write_bytes(path.read_bytes())
+    copy.with_name("copy.fix.lock").write_bytes(path.with_name("session.fix.lock").read_bytes())
     store.close()
     assert committed == reopened(copy)

@@ -13,7 +13,10 @@ from bascule.fix.outbox import (
     POSS_DUP,
     REJECT,
     RESEND_REQUEST,
+    SENDER,
+    SENDING_TIME,
     SEQUENCE_RESET,
+    TARGET,
     TEST_REQUEST,
 )
 from bascule.fix.replay import stored
@@ -60,7 +63,7 @@ class Inbound:
             self._while_ending(message)
         elif message.begin_string != core.config.version.begin_string:
             core.logout("Incorrect BeginString", Phase.ENDING)
-        elif (number := read_int(message.get(MSG_SEQ_NUM) or b"")) is None or number < 0:
+        elif (number := read_int(message.index().get(MSG_SEQ_NUM, b""))) is None or number < 0:
             core.logout("MsgSeqNum is missing or no number", Phase.ENDING)
         elif core.resetting and message.msg_type != LOGOUT and not _is_reset(message):
             core.warn("fix_message_dropped", "A message came while the numbers begin anew.")
@@ -79,8 +82,9 @@ class Inbound:
     def _numbered(self, number: int, message: Message) -> None:
         core = self._core
         expected = core.store.next_in
-        anyhow = number != expected and _counts_anyhow(message)
-        early, late = number > expected and not anyhow, number < expected and not anyhow
+        early = late = False
+        if number != expected and not _counts_anyhow(message):
+            early, late = number > expected, number < expected
         if not (early or late) and (found := core.validate(message)):
             core.refuse(message, number, found)
             if number == expected:
@@ -95,16 +99,18 @@ class Inbound:
             self._early(number, message)
         else:
             self._dispatch(number, message)
-            self._held()
+            if core.gaps.request or core.gaps:
+                self._held()
 
     def _from_peer_and_now(self, number: int, message: Message) -> bool:
         """Check CompIDs and times; a message that fails ends the session."""
-        core = self._core
-        if not core.comp_ids_fit(message):
+        core, first = self._core, message.index()
+        if first.get(SENDER) != core.target or first.get(TARGET) != core.sender:
             reason = COMP_ID_PROBLEM
         else:
-            sent_at = core.sent_at(message)
-            if core.in_time(sent_at) and not _older_than_original(message, sent_at):
+            sent_at = read_sending_time(first.get(SENDING_TIME, b""))
+            again = first.get(POSS_DUP) == b"Y"
+            if core.in_time(sent_at) and not (again and _older_than_original(message, sent_at)):
                 return True
             reason = SENDING_TIME_PROBLEM
         core.reject(message, number, reason)
@@ -157,7 +163,7 @@ class Inbound:
             handler(number, message)
             return
         core = self._core
-        core.add(Deliver(message, number))
+        core.outbox.add(Deliver(message, number))
         if core.config.keep_incoming:
             core.store.keep(number, message.raw)
         core.expect(number + 1)
@@ -268,7 +274,5 @@ def _is_reset(message: Message) -> bool:
 
 def _older_than_original(message: Message, sent_at: Instant | None) -> bool:
     """Whether a possible duplicate claims to have been sent before its original."""
-    if message.get(POSS_DUP) != b"Y":
-        return False
     original = read_sending_time(message.get(ORIG_SENDING_TIME) or b"")
     return original is not None and sent_at is not None and original > sent_at

@@ -35,6 +35,10 @@ class BadField(ValueError):
         self.tag = tag
 
 
+is_decimal = _DECIMAL.fullmatch
+"""Tells whether ``read_decimal`` can read a value."""
+
+
 def read_int(value: bytes) -> int | None:
     """Read an integer: digits with an optional minus. None when it is no such thing."""
     return int(value) if _INT.fullmatch(value) else None
@@ -42,7 +46,7 @@ def read_int(value: bytes) -> int | None:
 
 def read_decimal(value: bytes) -> Decimal | None:
     """Read a number without exponent and without a plus sign. None when it is no such thing."""
-    return Decimal(value.decode("ascii")) if _DECIMAL.fullmatch(value) else None
+    return Decimal(value.decode("ascii")) if is_decimal(value) else None
 
 
 def read_time(value: bytes) -> Instant | None:
@@ -218,7 +222,7 @@ class Message(Fields):
         return Message(self.msg_type, list(fields))
 
     def _indexed(self) -> dict[int, bytes]:
-        first = super()._indexed()
+        first = dict(reversed(self.fields))
         first[MSG_TYPE] = self.msg_type
         if self.begin_string:
             first[BEGIN_STRING] = self.begin_string

@@ -1,6 +1,7 @@
 """The way out of a session: numbers, stamps and records each message, then has it sent."""
 
 from collections.abc import Iterable
+from operator import itemgetter
 
 from bascule.fix.actions import Action, Send
 from bascule.fix.codec import encode
@@ -9,7 +10,7 @@ from bascule.fix.message import Field, Message
 from bascule.fix.store import Store
 from bascule.fix.timestamp import write_time
 from bascule.fix.tree import ADMIN_TYPES, HEADER_TAGS
-from bascule.model.values import Instant
+from bascule.model.values import MILLISECOND, Instant
 
 LOGON, HEARTBEAT, TEST_REQUEST, RESEND_REQUEST = b"A", b"0", b"1", b"2"
 REJECT, SEQUENCE_RESET, LOGOUT, BUSINESS_REJECT = b"3", b"4", b"5", b"j"
@@ -19,6 +20,7 @@ _OURS = frozenset({8, 9, 10, 34, 35, 43, 49, 52, 56, 122})
 _HEADER = HEADER_TAGS | {628, 629, 630}
 _MAY_STAND_IN_FIELDS = _HEADER - {8, 9, 35}
 _HOPS = 627
+_tag_of = itemgetter(0)
 _SENT_AGAIN = frozenset({POSS_DUP, SENDING_TIME, ORIG_SENDING_TIME})
 
 
@@ -38,6 +40,12 @@ class Outbox:
         fixed = sorted([(SENDER, sender), (TARGET, target), *config.header])
         self._before = [field for field in fixed if field[0] < SENDING_TIME]
         self._after = [field for field in fixed if field[0] > SENDING_TIME]
+        encode(self._begin, Message(HEARTBEAT, fixed))  # refuses what would end a field early
+        self._written = tuple(
+            b"".join([b"%d=%b\x01" % field for field in part])
+            for part in (self._before, self._after)
+        )
+        self._millisecond, self._time = -1, b""
 
     def add(self, action: Action) -> None:
         """Have something done after what was added before."""
@@ -54,14 +62,7 @@ class Outbox:
         Header fields among the message's own are kept, but for those that are the session's.
         One that is held goes out when the peer asks for its number after its next logon.
         """
-        number = self._store.next_out
-        header = [
-            (MSG_SEQ_NUM, b"%d" % number),
-            *self._before,
-            (SENDING_TIME, write_time(now, self._digits)),
-            *self._after,
-        ]
-        data = self._encode(message, header, message.fields)
+        data = self._encode(message, self._store.next_out, now)
         self._store.sent(b"" if message.msg_type in ADMIN_TYPES else data)
         if not hold:
             self._send(data, now)
@@ -86,11 +87,23 @@ class Outbox:
         body = [(36, b"%d" % new), (123, b"Y")]
         self._send(encode(self._begin, Message(SEQUENCE_RESET, [*sorted(header), *body])), now)
 
-    def _encode(self, message: Message, header: list[Field], fields: list[Field]) -> bytes:
-        if not _MAY_STAND_IN_FIELDS.isdisjoint(message.index()):
-            header = sorted([*header, *_own_header(fields)], key=_place)
-            fields = [field for field in fields if field[0] not in _HEADER]
-        return encode(self._begin, Message(message.msg_type, header + fields))
+    def _encode(self, message: Message, number: int, now: Instant) -> bytes:
+        at = self._stamp(now)
+        fields = message.fields
+        if _MAY_STAND_IN_FIELDS.isdisjoint(map(_tag_of, fields)):
+            before, after = self._written
+            header = b"34=%d\x01%b52=%b\x01%b" % (number, before, at, after)
+            return encode(self._begin, message, header)
+        fixed = [*self._before, (SENDING_TIME, at), *self._after]
+        front = [(MSG_SEQ_NUM, b"%d" % number), *fixed, *_own_header(fields)]
+        own = [field for field in fields if field[0] not in _HEADER]
+        return encode(self._begin, Message(message.msg_type, [*sorted(front, key=_place), *own]))
+
+    def _stamp(self, now: Instant) -> bytes:
+        millisecond = now // MILLISECOND
+        if millisecond != self._millisecond:
+            self._millisecond, self._time = millisecond, write_time(now, self._digits)
+        return self._time
 
     def _send(self, data: bytes, now: Instant) -> None:
         self.last = now

@@ -56,6 +56,7 @@ class Session:
         self.store = store
         self._core = Core(config, store, validate, may_resend)
         self._inbound = Inbound(self._core)
+        self._left_out = store.left_out
 
     @property
     def logged_on(self) -> bool:
@@ -80,6 +81,7 @@ class Session:
         """Take in that a connection is up; an initiator sends its Logon."""
         core = self._core
         core.now = core.last_in = now
+        self._tell_left_out()
         self._begin_anew(now)
         self._inbound.begin()
         if self.config.role == "initiator":
@@ -224,6 +226,17 @@ class Session:
             self._watch_life()
         return core.outbox.take()
 
+    @property
+    def waits(self) -> bool:
+        """Whether it waits for more than the next message, so that ``due`` may come nearer."""
+        core = self._core
+        return (
+            core.deadline is not None
+            or core.gaps.request is not None
+            or core.replay.busy
+            or core.test_sent != b""
+        )
+
     def due(self, *, replay: bool = True) -> Instant | None:
         """Give when ``tick`` is next needed; None when only input changes anything."""
         core = self._core
@@ -231,18 +244,31 @@ class Session:
             return None
         if replay and core.replay.busy:
             return core.now
-        times = [core.deadline] if core.deadline is not None else []
-        if core.phase in (Phase.UP, Phase.LEAVING):
-            if beat := core.heartbeat:
-                silent = core.last_in + (beat * 12 // 5 if core.test_sent else beat * 6 // 5)
-                times += [Instant(silent)]
-                times += [] if core.test_sent else [Instant(core.outbox.last + beat)]
-            if request := core.gaps.request:
-                times.append(Instant(request.at + self.config.request_timeout))
-            schedule = self.config.schedule
-            if core.phase is Phase.UP and schedule and (window := schedule.window(core.now)):
-                times.append(window.end)
-        return min(times, default=None)
+        due = core.deadline
+        if core.phase not in (Phase.UP, Phase.LEAVING):
+            return due
+        if beat := core.heartbeat:
+            if core.test_sent:
+                beats = core.last_in + beat * 12 // 5
+            else:
+                beats = min(core.last_in + beat * 6 // 5, core.outbox.last + beat)
+            due = _earlier(due, beats)
+        if request := core.gaps.request:
+            due = _earlier(due, request.at + self.config.request_timeout)
+        schedule = self.config.schedule
+        if schedule and core.phase is Phase.UP and (window := schedule.window(core.now)):
+            due = _earlier(due, window.end)
+        return due
+
+    def _tell_left_out(self) -> None:
+        left_out, self._left_out = self._left_out, None
+        if left_out is not None:
+            self._core.warn(
+                "fix_numbers_left_out",
+                f"{self.config.name}: the machine ended before everything was on the disk. The"
+                f" numbers {left_out[0]} to {left_out[1]} may have been used, so they are left out:"
+                " the peer will ask for them and is told to pass over those that are lost.",
+            )
 
     def _begin_anew(self, now: Instant) -> None:
         """Reset numbers that belong to an earlier session of the schedule."""
@@ -293,3 +319,7 @@ class Session:
             core.write(TEST_REQUEST, (112, core.test_sent))
         elif core.now - core.outbox.last >= beat and not core.test_sent:
             core.write(HEARTBEAT)
+
+
+def _earlier(due: Instant | None, at: int) -> Instant:
+    return Instant(at) if due is None or at < due else due

@@ -1,8 +1,9 @@
 """What a session remembers: the port, and its twin in memory.
 
-The rule for every transport: what a session recorded while it took an input is made durable
-before any of the actions that it returned are done. So a number is never used twice with
-different content, and none is skipped, whenever the process dies.
+The rule for every transport: what a session recorded while it took an input is written before any
+of the actions that it returned are done, so that it outlives the process; and no number goes out
+that could be forgotten, whatever happens to the machine. So a number is never used twice with
+different content, and none is skipped in silence.
 """
 
 from collections.abc import Iterator
@@ -26,6 +27,13 @@ class Store(Protocol):
     @property
     def created_ns(self) -> int:
         """When numbering began, 0 when the store is new."""
+
+    @property
+    def left_out(self) -> tuple[int, int] | None:
+        """First and last of the numbers that were left out when the store was opened.
+
+        They may have been used before the power was lost, and nothing is left of them.
+        """
 
     def sent(self, data: bytes) -> None:
         """Record the message with number ``next_out`` and move on by one.
@@ -59,6 +67,7 @@ class MemoryStore:
         self.next_out = 1
         self.next_in = 1
         self.created_ns = 0
+        self.left_out = None
         self._sent: dict[int, bytes] = {}
 
     def sent(self, data: bytes) -> None:

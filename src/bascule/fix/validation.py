@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from bascule.fix.dictionary import ANY_VALUE, Block, Dictionary, FieldDef
-from bascule.fix.message import Message, read_decimal, read_int, read_time
+from bascule.fix.message import Message, is_decimal, read_int, read_time
 from bascule.fix.tree import ADMIN_TYPES, Node, grow
 
 INVALID_TAG_NUMBER = 0
@@ -235,10 +235,6 @@ def _is_int(value: bytes) -> bool:
     return read_int(value) is not None
 
 
-def _is_decimal(value: bytes) -> bool:
-    return read_decimal(value) is not None
-
-
 def _is_date(value: bytes) -> bool:
     return read_time(value + b"-00:00:00") is not None
 
@@ -246,7 +242,7 @@ def _is_date(value: bytes) -> bool:
 _Form = Callable[[bytes], object]
 _FORMS: dict[str, _Form] = {
     **dict.fromkeys(("INT", "LENGTH", "NUMINGROUP", "TAGNUM"), _is_int),
-    **dict.fromkeys(("PRICE", "AMT", "QTY", "FLOAT", "PRICEOFFSET", "PERCENTAGE"), _is_decimal),
+    **dict.fromkeys(("PRICE", "AMT", "QTY", "FLOAT", "PRICEOFFSET", "PERCENTAGE"), is_decimal),
     **dict.fromkeys(("UTCTIMESTAMP", "TIME"), read_time),
     "UTCDATE": _is_date,
     "SEQNUM": _SEQ_NUM.fullmatch,

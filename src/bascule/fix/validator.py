@@ -6,12 +6,14 @@ on each field by itself, so a row that was once found sound, with fields that we
 before or are easily seen to be, needs no second look.
 """
 
+import re
 from collections.abc import Callable
+from itertools import filterfalse
+from operator import itemgetter
 
 from bascule.fix.core import Validate
 from bascule.fix.dictionary import APPL_VERSIONS, load
-from bascule.fix.message import Field, Message, read_decimal
-from bascule.fix.timestamp import read_sending_time
+from bascule.fix.message import Field, Message, is_decimal
 from bascule.fix.tree import ADMIN_TYPES
 from bascule.fix.validation import DEFAULT, VALUE_INCORRECT, Options, Reject, validate
 from bascule.fix.version import Version
@@ -25,20 +27,25 @@ FIELDS_MAX = 4096
 _Row = tuple[bytes, tuple[int, ...]]
 _Easy = Callable[[bytes], object]
 _DIGITS_MAX = 18
+_tag_of = itemgetter(0)
 
 
 def _is_number(value: bytes) -> bool:
     return value.isdigit() and len(value) <= _DIGITS_MAX
 
 
-def _is_decimal(value: bytes) -> bool:
-    return read_decimal(value) is not None
+_DAY = rb"(?:0[1-9]|1[0-2])(?:0[1-9]|1[0-9]|2[0-8])"
+_LAST_DAYS = rb"(?:0[13-9]|1[0-2])(?:29|30)|(?:0[13578]|1[02])31"
+_TIME = re.compile(
+    rb"20[0-9]{2}(?:" + _DAY + rb"|" + _LAST_DAYS + rb")"
+    rb"-(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\.[0-9]{3})?"
+)
 
 
 _EASY: dict[str, _Easy] = {
     **dict.fromkeys(("STRING", "CURRENCY", "EXCHANGE"), len),
-    **dict.fromkeys(("PRICE", "AMT", "QTY", "FLOAT", "PRICEOFFSET", "PERCENTAGE"), _is_decimal),
-    **dict.fromkeys(("UTCTIMESTAMP", "TIME"), read_sending_time),
+    **dict.fromkeys(("PRICE", "AMT", "QTY", "FLOAT", "PRICEOFFSET", "PERCENTAGE"), is_decimal),
+    **dict.fromkeys(("UTCTIMESTAMP", "TIME"), _TIME.fullmatch),
     "SEQNUM": _is_number,
 }
 """Types of ever new values, and what shows at once that one is sound. One that does not show it is
@@ -69,14 +76,14 @@ class _Validator:
             self._application = self._application.overlaid(overlay)
         if not self._default:
             self._session = self._application
-        self._rows: dict[_Row, list[_Easy | None]] = {}
+        self._rows: set[_Row] = set()
+        self._looks: dict[int, _Easy] = {}
         self._sound: set[Field] = set()
 
     def check(self, message: Message) -> Reject | None:
         fields = message.fields
-        row = message.msg_type, tuple([tag for tag, _ in fields])
-        easy = self._rows.get(row)
-        if easy is not None and self._is_like_before(fields, easy):
+        row = message.msg_type, tuple(map(_tag_of, fields))
+        if row in self._rows and self._are_like_before(fields):
             return None
         named = message.get(APPL_VER_ID) if self._default else None
         if named not in (None, self._default) and message.msg_type not in ADMIN_TYPES:
@@ -86,10 +93,11 @@ class _Validator:
             self._remember(row, fields)
         return found
 
-    def _is_like_before(self, fields: list[Field], easy: list[_Easy | None]) -> bool:
-        sound = self._sound
-        for field, look in zip(fields, easy, strict=True):
-            if (field not in sound) if look is None else not look(field[1]):
+    def _are_like_before(self, fields: list[Field]) -> bool:
+        looks = self._looks
+        for tag, value in filterfalse(self._sound.__contains__, fields):
+            look = looks.get(tag)
+            if look is None or not look(value):
                 return False
         return True
 
@@ -100,14 +108,15 @@ class _Validator:
         return validate(message, self._session, load(name), self._options)
 
     def _remember(self, row: _Row, fields: list[Field]) -> None:
-        easy = self._rows.get(row)
-        if easy is None:
+        if row not in self._rows:
             if len(self._rows) >= ROWS_MAX or self._has_groups(row):
                 return
-            easy = self._rows[row] = [self._easy(tag) for tag in row[1]]
+            self._rows.add(row)
+            for tag in row[1]:
+                if look := self._easy(tag):
+                    self._looks[tag] = look
         if len(self._sound) < FIELDS_MAX:
-            hard = [field for field, look in zip(fields, easy, strict=True) if look is None]
-            self._sound.update(hard)
+            self._sound.update(fields)
 
     def _has_groups(self, row: _Row) -> bool:
         msg_type, tags = row

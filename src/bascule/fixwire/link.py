@@ -1,18 +1,21 @@
-"""A session on its way: turns of input, one fsync each, then what the session asked for.
+"""A session on its way: turns of input, one write each, then what the session asked for.
 
-A turn is everything that one read of the socket brought, or one tick of the clock, or what the
-application sent since the last turn. While it runs, actions are collected; when it ends, the store
-is made durable, and only then do bytes leave and ``Application.settled`` is called.
+A turn is some of what one read of the socket brought, or one tick of the clock, or what the
+application sent since the last turn. While it runs, actions are collected; when it ends, what the
+store recorded is written, and synced if it must be; only then do bytes leave and
+``Application.settled`` is called. What was written and not synced is synced on the thread within
+``FLUSH_S``, and nothing waits for that: see ``bascule.fixwire.store``.
 
-The fsync runs where it costs least: at once on the loop while the disk is quick, else on a thread
-of its own, with the next turns gathering behind it.
+The write runs where it costs least: at once on the loop while the disk is quick, else on the thread
+as well, with the next turns gathering behind it.
 """
 
 import asyncio
 import time
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Executor
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from bascule.fix.actions import (
     Action,
@@ -36,8 +39,12 @@ QUICK = MILLISECOND
 """A disk whose writes take longer than this, on average, is written to on the thread."""
 _WEIGHT = 8
 """How many writes that average looks back on, about."""
+FLUSH_S = 0.005
+"""How long what is written may wait for its fsync, so that one serves many turns."""
+TURN_MAX = 16
+"""Messages that are taken in one turn; what else one read brought is for the next turns."""
 WAITING_MAX = 10_000
-"""Messages that may wait for the disk before nothing more is read."""
+"""Messages that may wait, for the disk or for their turn, before nothing more is read."""
 Log = Callable[[str, str, str], None]
 """(session, code, text); called on the loop."""
 Now = Callable[[], int]
@@ -47,9 +54,11 @@ Now = Callable[[], int]
 class Application:
     """What a session is for. All calls come on the loop, and none may raise or block.
 
-    Inside ``received`` and ``logged_on`` nothing is durable yet, so they may do nothing that shows
+    Inside ``received`` and ``logged_on`` nothing is written yet, so they may do nothing that shows
     outside of the process but send on this link; ``settled`` follows once everything that they
-    were given is durable, and may do as it likes.
+    were given is written, and may do as it likes. What is written outlives the process. A loss of
+    power may take the last few milliseconds of it: the peer sends those messages again, marked, so
+    that an application has to know by their business ids what it has seen.
     """
 
     def received(self, link: "Link", message: Message, number: int, again: bool) -> None:
@@ -68,7 +77,7 @@ class Application:
         """Take in that a person is needed before this session can go on."""
 
     def settled(self, link: "Link") -> None:
-        """Take in that everything given so far is durable."""
+        """Take in that everything given so far is written."""
 
 
 class Peer(Protocol):
@@ -85,6 +94,10 @@ class Peer(Protocol):
 
     def clogged(self) -> bool:
         """Whether the peer takes nothing more for now."""
+
+
+_Turn = tuple[Peer | None, list[bytes], bool, bool]
+"""What is let out once it is written: to whom, bytes, whether to hang up, whether to settle."""
 
 
 class Link:
@@ -128,22 +141,31 @@ class Link:
         self._in_turn = False
         self._asked_turn = False
         self._flight: asyncio.Future[None] | None = None
+        self._flush_due: asyncio.TimerHandle | None = None
+        self._flushing: asyncio.Future[None] | None = None
         self._cost = 0
+        self._items: deque[Message | Garbled] = deque()
+        # Where every turn is synced before it is let out, one fsync is to serve many messages.
+        self._turn_max = TURN_MAX if store.reserve else WAITING_MAX
+        self._more: asyncio.Handle | None = None
+        self._held = False
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0
+        self._waited = False
 
     def start(self) -> None:
         """Deliver what an earlier run was given and did not say to have taken."""
         self._turn(self.session.resume())
 
     def send(self, message: Message, *, hold: bool = False) -> None:
-        """Send an application message with the next commit; ``hold`` as in ``Session.send``.
+        """Send an application message with the next turn; ``hold`` as in ``Session.send``.
 
         Raises:
             NotLoggedOn: the session is not up and ``hold`` is False.
             StoreError: the store has failed, so nothing more is sent.
         """
-        self._check()
+        if self.failed:
+            raise self.failed
         self._collect(self.session.send(message, self._instant(), hold=hold))
 
     def refuse(self, message: Message, reason: int = 3, text: str = "") -> None:
@@ -161,7 +183,7 @@ class Link:
         return self._store.marked
 
     def mark(self, number: int) -> None:
-        """Have a number remembered with the same commit as what was just sent.
+        """Have a number remembered, synced together with what was just sent before that leaves.
 
         Raises:
             StoreError: the store has failed, so nothing more is remembered.
@@ -189,9 +211,9 @@ class Link:
     def attach(self, peer: Peer) -> None:
         """Speak over a new connection; there must be none."""
         self.peer = peer
-        self._hang_up = False
+        self._hang_up = self._held = False
         try:
-            if self._flight is None:
+            if self._flight is None and self._flushing is None:
                 self._store.compact()
         except StoreError as error:
             self._fail(error)
@@ -201,22 +223,36 @@ class Link:
     def detach(self, peer: Peer) -> None:
         """Take in that a connection is gone; one that is not the link's own changes nothing."""
         if self.peer is peer:
+            if self._more is not None:
+                self._more.cancel()
+                self._take(len(self._items))
             self.peer = None
             self._out.clear()
             self._turn(self.session.disconnected(self._instant()))
 
     def receive(self, items: list[Message | Garbled]) -> None:
         """Take in what one read brought."""
+        self._items.extend(items)
+        if self._more is None:
+            self._take(self._turn_max)
+
+    def _take(self, most: int) -> None:
+        """Take a turn's worth of what came; the peer works on the answers during the next one."""
+        items, self._more = self._items, None
         if self.failed:
+            items.clear()
             return
+        now = self._instant()
         self._in_turn = True
         try:
-            for item in items:
-                self._collect(self.session.receive(item, self._instant()))
+            for _ in range(min(most, len(items))):
+                self._collect(self.session.receive(items.popleft(), now))
         except StoreError as error:
             self._fail(error)
         finally:
             self._in_turn = False
+        if items:
+            self._more = asyncio.get_running_loop().call_soon(self._take, self._turn_max)
         self._end_turn()
 
     def relieved(self) -> None:
@@ -225,9 +261,11 @@ class Link:
 
     async def close(self) -> None:
         """Let the store go, once the connection is closed and nothing more is sent."""
-        while self._flight is not None:
-            await asyncio.wait([self._flight])
+        while flights := [one for one in (self._flight, self._flushing) if one is not None]:
+            await asyncio.wait(flights)
             await asyncio.sleep(0)  # its callback may have begun the next one
+        if self._flush_due:
+            self._flush_due.cancel()
         if self._timer:
             self._timer.cancel()
             self._timer = None
@@ -251,6 +289,9 @@ class Link:
         for action in actions:
             if type(action) is Send:
                 self._out.append(action.data)
+            elif type(action) is Deliver:
+                self._unsettled = True
+                self._application.received(self, action.message, action.number, action.again)
             else:
                 self._heed(action)
         if actions and not self._in_turn and not self._asked_turn:
@@ -260,9 +301,6 @@ class Link:
     def _heed(self, action: Action) -> None:
         name = self.session.config.name
         match action:
-            case Deliver(message, number, again):
-                self._unsettled = True
-                self._application.received(self, message, number, again)
             case Disconnect(reason):
                 self._hang_up = True
                 self._log(name, "fix_disconnected", reason)
@@ -281,18 +319,17 @@ class Link:
                 self._log(name, code, text)
 
     def _end_turn(self) -> None:
-        """Make durable what the turn recorded, then let out what it asked for."""
+        """Write what the turn recorded, then let out what it asked for."""
         self._asked_turn = False
-        if self._flight is not None and self.peer and len(self._out) > WAITING_MAX:
-            self.peer.hold_reading(True)
+        self._hold_reading()
         if self._flight is not None or self.failed:
             return
-        turn = _Turn(self.peer, self._out, self._hang_up, self._unsettled)
+        turn = self.peer, self._out, self._hang_up, self._unsettled
         self._out, self._hang_up, self._unsettled = [], False, False
         try:
             write = self._store.seal()
             if write is None:
-                self._let_out(turn)
+                self._let_out(*turn)
             elif self._cost > QUICK:
                 self._fly(write, turn)
             else:
@@ -302,46 +339,85 @@ class Link:
         except StoreError as error:
             self._fail(error)
             return
-        self._wind()
+        waits = self.session.waits
+        # Traffic as usual only puts the deadline off, which is seen when the timer fires.
+        if self._timer is None or self.peer is None or waits or self._waited:
+            self._waited = waits
+            self._wind()
 
-    def _fly(self, write: Callable[[], None], turn: "_Turn") -> None:
+    def _hold_reading(self) -> None:
+        """Read nothing more while too much waits."""
+        waiting = self._items if self._flight is None else self._out
+        held = len(waiting) > WAITING_MAX
+        if held != self._held and self.peer is not None:
+            self._held = held
+            self.peer.hold_reading(held)
+
+    def _fly(self, write: Callable[[], None], turn: _Turn) -> None:
         """Write on the thread; what comes meanwhile waits for the next write."""
         began = time.perf_counter_ns()
 
         def done(flight: asyncio.Future[None]) -> None:
             self._flight = None
-            error = flight.exception()
-            if isinstance(error, StoreError):
-                self._fail(error)
-            elif error is not None:
-                self._fail(StoreError(f"Writing the store failed: {error!r}."))
-            else:
+            if not self._has_failed(flight):
                 self._land(began, turn)
                 self._end_turn()
 
         self._flight = asyncio.get_running_loop().run_in_executor(self._worker, write)
         self._flight.add_done_callback(done)
 
-    def _land(self, began: int, turn: "_Turn") -> None:
+    def _land(self, began: int, turn: _Turn) -> None:
         self._store.settle()
         self._cost += (time.perf_counter_ns() - began - self._cost) // _WEIGHT
-        self._let_out(turn)
+        self._let_out(*turn)
+        self._flush_soon()
 
-    def _let_out(self, turn: "_Turn") -> None:
+    def _flush_soon(self) -> None:
+        """Have what is written synced, together with what will be written until then."""
+        if self._flush_due is None and self._flushing is None and not self._store.is_synced:
+            loop = asyncio.get_running_loop()
+            self._flush_due = loop.call_later(FLUSH_S, self._flush)
+
+    def _flush(self) -> None:
+        self._flush_due = None
+        flush = self._store.flush()
+        if flush is None:
+            return
+
+        def done(flight: asyncio.Future[None]) -> None:
+            self._flushing = None
+            if not self._has_failed(flight):
+                self._store.flushed()
+                self._flush_soon()
+
+        self._flushing = asyncio.get_running_loop().run_in_executor(self._worker, flush)
+        self._flushing.add_done_callback(done)
+
+    def _has_failed(self, flight: asyncio.Future[None]) -> bool:
+        error = flight.exception()
+        if isinstance(error, StoreError):
+            self._fail(error)
+        elif error is not None:
+            self._fail(StoreError(f"Writing the store failed: {error!r}."))
+        return error is not None
+
+    def _let_out(self, to: Peer | None, out: list[bytes], hang_up: bool, unsettled: bool) -> None:
         peer = self.peer
         # What was meant for a connection that is gone must not begin the next one.
-        if peer is not None and peer is turn.peer:
-            if turn.out:
-                peer.write(b"".join(turn.out))
-            if turn.hang_up:
+        if peer is not None and peer is to:
+            if out:
+                peer.write(out[0] if len(out) == 1 else b"".join(out))
+            if hang_up:
                 peer.hang_up()
-            elif self._flight is None:
-                peer.hold_reading(False)
-        if turn.unsettled:
+            else:
+                self._hold_reading()
+        if unsettled:
             self._application.settled(self)
 
     def _fail(self, error: StoreError) -> None:
         """Stop: what is in memory runs ahead of the disk, so nothing of it may leave."""
+        if self.failed is not None:
+            return
         self.failed = error
         if self._timer:
             self._timer.cancel()
@@ -378,12 +454,3 @@ class Link:
             self._turn(self.session.tick(self._instant(), replay=replay))
         except StoreError as error:
             self._fail(error)
-
-
-class _Turn(NamedTuple):
-    """What is let out once it is durable, and to whom."""
-
-    peer: Peer | None
-    out: list[bytes]
-    hang_up: bool
-    unsettled: bool

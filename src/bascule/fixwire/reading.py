@@ -3,9 +3,8 @@
 import os
 from pathlib import Path
 from typing import Literal, NamedTuple
-from zlib import crc32
 
-from bascule.fixwire import store as form
+from bascule.fixwire import form
 from bascule.fixwire.errors import StoreError
 from bascule.fixwire.lock import take_lock
 
@@ -65,22 +64,15 @@ class StoreReader:
             raise StoreError(f"{self._path} is no FIX store.", code="fix_store_corrupt")
         found: list[Kept] = []
         at = 0
-        while (body := _frame(content, at)) is not None:
-            at += form.FRAME.size + len(body)
-            self._frame(body, found)
+        while (end := form.frame_end(content, at)) > at:
+            for record in form.records(content, at, end):
+                self._record(record, found)
+            at = end
         self._at += at
         return found
 
-    def _frame(self, body: bytes, found: list[Kept]) -> None:
-        at = 0
-        while at < len(body):
-            kind, number, length = form.RECORD.unpack_from(body, at)
-            at += form.RECORD.size
-            self._record(kind, number, body[at : at + length], found)
-            at += length
-
-    def _record(self, kind: int, number: int, data: bytes, found: list[Kept]) -> None:
-        numbers = self.numbers
+    def _record(self, record: form.Record, found: list[Kept]) -> None:
+        numbers, (kind, number, data, _) = self.numbers, record
         if kind == form.SENT:
             self.numbers = numbers._replace(next_out=number + 1)
             if data:
@@ -93,16 +85,6 @@ class StoreReader:
             self.numbers = Numbers(1, 1, number, numbers.marked)
         elif kind == form.MARK:
             self.numbers = numbers._replace(marked=number)
-
-
-def _frame(content: bytes, at: int) -> bytes | None:
-    """Give the content of the whole frame at ``at``; None where none stands (yet)."""
-    if at + form.FRAME.size > len(content):
-        return None
-    magic, length, check = form.FRAME.unpack_from(content, at)
-    body = content[at + form.FRAME.size : at + form.FRAME.size + length]
-    whole = magic == form.MAGIC and len(body) == length and crc32(body) == check
-    return body if whole else None
 
 
 def in_use(path: Path) -> bool:

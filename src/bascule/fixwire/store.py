@@ -1,10 +1,17 @@
-"""The durable store of a session: an append-only file, one fsync for everything of a turn.
+"""The durable store of a session: an append-only file, written before anything leaves.
 
-A file is a header, then frames. A frame is what one ``commit`` makes durable: its length, the
-CRC-32 of its content, and the content, which is a run of records. The next frame is written only
-after the one before is on the disk, so a frame that is broken with a whole one behind it was
-damaged later, and the file is refused; a broken one at the end was never durable, nothing of it
-left the process, and it is cut off.
+What is written survives the end of this process; what is synced survives the end of the machine's
+power. A turn's frame is always written before its bytes leave. Whether it is synced before, too, is
+for what it holds:
+
+- A reset, and what comes with an application's mark, is.
+- Else it is synced a little later, since outgoing numbers are reserved ahead: a record that is
+  synced long before says up to which number any may have been used. After the power was lost the
+  session goes on behind that number, so that none is used twice, and says so. The number that is
+  expected from the peer may then be one of before: the peer sends again what it brought since.
+
+A frame that is broken is the end of what was written. Where a whole one behind it shows that it was
+synced once, the file was damaged later, and is refused.
 
 The file is extended by zeros ahead of need, which makes an fsync cheaper since the file's size
 does not change with it.
@@ -15,22 +22,38 @@ import struct
 from array import array
 from collections import deque
 from collections.abc import Callable, Iterator
+from contextlib import suppress
+from errno import ENOSPC
 from functools import partial
+from io import FileIO
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
-from zlib import crc32
 
+from bascule.fixwire import lock
 from bascule.fixwire.errors import StoreError
-from bascule.fixwire.lock import take_lock
+from bascule.fixwire.form import (
+    EXPECT,
+    FRAME,
+    HEADER,
+    KEEP,
+    MARK,
+    RECORD,
+    RESERVED,
+    RESET,
+    SENT,
+    SYNCED,
+    TAKEN,
+    Record,
+    frame_end,
+    framed,
+    frames_behind,
+    records,
+    write_new,
+)
 
-HEADER = b"bascule fix store 1\n"
-FRAME = struct.Struct("<4sII")
-MAGIC = b"\x8eBFX"
-RECORD = struct.Struct("<BQI")
-SENT, EXPECT, KEEP, TAKEN, RESET, MARK = 1, 2, 3, 4, 5, 6
-"""The kinds of record."""
-
-_AHEAD = 4 << 20
+RESERVE = 1000
+"""How many outgoing numbers are reserved; after a loss of power at most so many are left out."""
+_AHEAD = 1 << 20
 """Bytes of zeros by which the file is extended."""
 ROTATE_BYTES = 64 << 20
 """A reset begins a new file when the old one is larger than this."""
@@ -38,23 +61,38 @@ ROTATE_BYTES = 64 << 20
 _sync: Callable[[int], None] = getattr(os, "fdatasync", os.fsync)
 
 
+_Extent = tuple[int, int]
+"""How far the file is written or synced: to which byte, and what is reserved by then."""
+
+
 class FileStore:
     """A session's ``Store`` in one file; held from ``FileStore(path)`` to ``close``.
 
-    What is recorded is durable once ``commit`` has returned, or once what ``seal`` gave has run.
-    Everything but that is called on one thread.
+    What is recorded is written, and synced where it has to be, once what ``seal`` gave has run; all
+    of it is synced once what ``flush`` gave has run, or ``commit`` has returned. Everything but
+    what these two give is called on one thread.
+
+    Args:
+        path: the file; a lock file stands beside it.
+        reserve: how many outgoing numbers to reserve; 0: everything is synced by ``seal``.
 
     Raises:
         StoreError: another process uses it, it is damaged, or it cannot be read or written.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, reserve: int = RESERVE) -> None:
         self.next_out = 1
-        self.next_in = 1
+        self.next_in = self._expected = 1
         self.created_ns = 0
         self.marked = 0
         """What ``mark`` recorded last, also before a reset; 0 when it never did."""
+        self.left_out: tuple[int, int] | None = None
+        """First and last of the numbers that may have been used when the power was lost, of which
+        nothing is left; they were left out when this store was opened."""
         self.path = path
+        self.reserve = reserve
+        self._reserved = 0
+        self._urgent = False
         self._offsets = array("Q")
         self._kept: deque[tuple[int, int, bytes]] = deque()
         self._epoch = 0
@@ -64,9 +102,14 @@ class FileStore:
         self._fresh: dict[int, bytes] = {}
         self._flying: dict[int, bytes] = {}
         self._broken = False
+        self._end = self._allocated = self._said_synced = 0
+        self._written: _Extent = (0, 0)
+        self._synced = self._flushing = self._written
+        self._sealed: tuple[_Extent, bool] = self._written, False
+        boot = lock.boot_id()
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._lock = take_lock(path.with_name(path.name + ".lock"))
+            self._lock = lock.take_lock(path.with_name(path.name + ".lock"))
         except OSError as error:
             raise StoreError(
                 f"{path} is in use by another process or cannot be made: {error.strerror}."
@@ -75,7 +118,11 @@ class FileStore:
                 hint="One session has one process. Stop the other one, or name another directory.",
             ) from error
         try:
-            self._open()
+            same_boot = boot != b"" and lock.held_in(self._lock) == boot
+            self._open(whole=same_boot)
+            if not same_boot and self._reserved >= self.next_out:
+                self._leave_out(self._reserved)
+            lock.trust(self._lock, boot)
         except BaseException:
             os.close(self._lock)
             raise
@@ -92,7 +139,6 @@ class FileStore:
     def expect(self, number: int) -> None:
         """Record which number is expected next."""
         self.next_in = number
-        self._record(EXPECT, number, b"")
 
     def keep(self, number: int, data: bytes) -> None:
         """Keep an incoming message until it is taken."""
@@ -105,12 +151,13 @@ class FileStore:
         self._record(TAKEN, number, b"")
 
     def mark(self, number: int) -> None:
-        """Record a number of the application's own, durable together with what it sends now.
+        """Record a number of the application's own, synced together with what it sends now.
 
         An application that reports what it reads elsewhere marks how far it has read, and so
-        reports everything once, whenever the process dies.
+        reports everything once, whenever the process dies or the power is lost.
         """
         self.marked = number
+        self._urgent = True
         self._record(MARK, number, b"")
 
     def kept(self) -> list[tuple[int, bytes]]:
@@ -135,6 +182,8 @@ class FileStore:
         """Begin at 1 in both directions."""
         self._forget(now_ns)
         self._live_from = self._end
+        # The peer may not be told of numbers that a loss of power would take back.
+        self._urgent = True
         self._record(RESET, now_ns, b"")
 
     def compact(self) -> None:
@@ -155,15 +204,15 @@ class FileStore:
             with open(self.path, "rb") as old:
                 old.seek(self._live_from)
                 live = iter(partial(old.read, 1 << 20), b"")
-                _write_new(self.path, HEADER + (_framed(kept) if kept else b""), live)
+                write_new(self.path, HEADER + (framed(kept) if kept else b""), live)
         except OSError as error:
             self._broken = True
             raise self._unwritable(error.strerror or "it failed") from error
         self._kept.clear()
-        self._open()
+        self._open(whole=True)
 
     def seal(self) -> Callable[[], None] | None:
-        """Close the frame; give what writes it and makes it durable, None when it is empty.
+        """Close the frame; give what writes it, and syncs it if it must be; None if it is empty.
 
         What is given may run on another thread; ``settle`` is to be called once it has, and before
         the next frame is sealed.
@@ -173,25 +222,64 @@ class FileStore:
         """
         if self._broken:
             raise self._unwritable("an earlier write failed")
+        if self.next_in != self._expected:
+            self._expected = self.next_in
+            self._record(EXPECT, self.next_in, b"")
         if not self._records:
             return None
-        frame = _framed(self._records)
+        reserve, used = self.reserve, self.next_out - 1
+        synced, reserved = self._synced
+        urgent = self._urgent or not reserve or used > reserved
+        self._urgent = False
+        if reserve and used + reserve // 2 >= self._reserved:
+            self._reserved = used + reserve
+            self._record(RESERVED, self._reserved, b"")
+        if synced > self._said_synced:
+            self._said_synced = synced
+            self._record(SYNCED, synced, b"")
+        frame = framed(self._records)
         self._records.clear()
-        self._flying, self._fresh = self._fresh, {}
-        self._size = 0
+        if self._fresh:
+            self._flying, self._fresh = self._fresh, {}
+        self._size = ahead = 0
         self._end += len(frame)
-        ahead = 0
         if self._end > self._allocated:
             ahead = self._end + _AHEAD - self._allocated
             self._allocated += ahead
-        return lambda: self._write(frame, ahead)
+        self._sealed = (self._end, self._reserved), urgent
+        return lambda: self._write(frame, ahead, urgent)
 
     def settle(self) -> None:
-        """Take in that the frame that was sealed last is durable."""
-        self._flying = {}
+        """Take in that the frame that was sealed last is written."""
+        if self._flying:
+            self._flying = {}
+        self._written, synced = self._sealed
+        if synced:
+            self._synced = self._written
+
+    @property
+    def is_synced(self) -> bool:
+        """Whether everything that is written is synced, or cannot be any more."""
+        return self._broken or self._written == self._synced
+
+    def flush(self) -> Callable[[], None] | None:
+        """Give what syncs everything that is written; None when everything is synced.
+
+        What is given is for another thread, also while frames are written; ``flushed`` is to be
+        called once it has run.
+        """
+        if self.is_synced:
+            return None
+        self._flushing = self._written
+        return self._flush
+
+    def flushed(self) -> None:
+        """Take in that what was written when ``flush`` was called is synced."""
+        if self._flushing[0] > self._synced[0]:
+            self._synced = self._flushing
 
     def commit(self) -> None:
-        """Make durable what was recorded.
+        """Write and sync what was recorded.
 
         Raises:
             StoreError: the disk refused; nothing that depends on it may leave the process.
@@ -200,10 +288,17 @@ class FileStore:
         if write is not None:
             write()
             self.settle()
+        flush = self.flush()
+        if flush is not None:
+            flush()
+            self.flushed()
 
     def close(self) -> None:
-        """Make durable what was recorded, and let the file go."""
+        """Write and sync what was recorded, give back what was reserved, and let the file go."""
         if not self._broken:
+            if self._reserved >= self.next_out:
+                self.reserve, self._reserved = 0, self.next_out - 1
+                self._record(RESERVED, self._reserved, b"")
             self.commit()
             self._file.truncate(self._end)
         self._file.close()
@@ -211,31 +306,52 @@ class FileStore:
         os.close(self._lock)
 
     def _record(self, kind: int, number: int, data: bytes) -> None:
-        record = RECORD.pack(kind, number, len(data)) + data
-        self._records.append(record)
-        self._size += len(record)
+        size = len(data)
+        self._records.append(RECORD.pack(kind, number, size) + data)
+        self._size += RECORD.size + size
 
     def _forget(self, now_ns: int) -> None:
         self.next_out = self.next_in = 1
+        self._expected = 1
         self.created_ns = now_ns
+        self._reserved = 0
         self._epoch += 1
         self._offsets = array("Q")
         self._fresh = {}
         self._flying = {}
 
-    def _write(self, frame: bytes, ahead: int) -> None:
+    def _leave_out(self, last: int) -> None:
+        """Go on behind numbers that may have been used."""
+        self.left_out = self.next_out, last
+        self._offsets.extend([0] * (last - self.next_out))
+        self.next_out = last
+        self.sent(b"")
+        self._urgent = True
+        self.commit()
+
+    def _write(self, frame: bytes, ahead: int, urgent: bool) -> None:
         handle = self._file.fileno()
         try:
             if ahead:
-                here = self._file.tell()
-                self._file.seek(0, os.SEEK_END)
-                self._file.write(bytes(ahead))
-                self._file.seek(here)
-            if self._file.write(frame) != len(frame):
-                raise OSError("the disk is full")
-            _sync(handle)
+                here = os.lseek(handle, 0, os.SEEK_CUR)
+                os.lseek(handle, 0, os.SEEK_END)
+                _put(handle, bytes(ahead))
+                os.lseek(handle, here, os.SEEK_SET)
+            _put(handle, frame)
         except OSError as error:
             self._broken = True
+            raise self._unwritable(error.strerror or "it failed") from error
+        if urgent:
+            self._flush()
+
+    def _flush(self) -> None:
+        try:
+            _sync(self._file.fileno())
+        except OSError as error:
+            self._broken = True
+            # What was written may be gone though this run of the machine goes on.
+            with suppress(OSError):
+                lock.trust(self._lock, b"")
             raise self._unwritable(error.strerror or "it failed") from error
 
     def _unwritable(self, why: str) -> StoreError:
@@ -256,51 +372,52 @@ class FileStore:
             raise self._corrupt(at)
         return data
 
-    def _open(self) -> None:
+    def _open(self, *, whole: bool) -> None:
+        """Read the file. ``whole``: nothing that was written can be missing."""
+        self._reserved = 0
+        reserves = False
         if not self.path.exists() or self.path.stat().st_size == 0:
-            _write_new(self.path, HEADER, iter(()))
+            write_new(self.path, HEADER, iter(()))
         with open(self.path, "rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as content:
             if content[: len(HEADER)] != HEADER:
                 raise self._corrupt(0)
-            self._end = self._replay(content)
-            if _has_frame(content, self._end + 1):
-                raise self._corrupt(self._end)
-        self._file = open(self.path, "r+b", buffering=0)  # noqa: SIM115
-        self._file.truncate(self._end)
-        self._file.seek(self._end)
-        self._allocated = self._end
-        self._reader = open(self.path, "rb", buffering=0)  # noqa: SIM115
+            at = len(HEADER)
+            while (end := frame_end(content, at)) > at:
+                for record in records(content, at, end):
+                    self._apply(record, at)
+                    reserves = reserves or record.kind == RESERVED
+                at = end
+            for begin, end in frames_behind(content, at):
+                if whole or not reserves or _synced_before(content, begin, end) > at:
+                    raise self._corrupt(at)
+        self._file: FileIO = open(self.path, "r+b", buffering=0)  # noqa: SIM115
+        self._file.truncate(at)
+        self._file.seek(at)
+        _sync(self._file.fileno())
+        self._reader: FileIO = open(self.path, "rb", buffering=0)  # noqa: SIM115
+        self._end = self._allocated = self._said_synced = at
+        self._written = self._synced = self._flushing = at, self._reserved
 
-    def _replay(self, content: mmap) -> int:
-        """Take in every whole frame; give where the last one ends."""
-        at = len(HEADER)
-        while (end := _frame_end(content, at)) > at:
-            inner = at + FRAME.size
-            while inner < end:
-                kind, number, length = RECORD.unpack_from(content, inner)
-                inner += RECORD.size
-                self._apply(kind, number, content[inner : inner + length], inner)
-                if kind == RESET:
-                    self._live_from = at
-                inner += length
-            at = end
-        return at
-
-    def _apply(self, kind: int, number: int, data: bytes, at: int) -> None:
+    def _apply(self, record: Record, frame: int) -> None:
+        kind, number, data, at = record
         if kind == SENT:
+            self._offsets.extend([0] * (number - 1 - len(self._offsets)))
             self._offsets.append(at if data else 0)
             self.next_out = number + 1
         elif kind == EXPECT:
-            self.next_in = number
+            self.next_in = self._expected = number
         elif kind == KEEP:
             self._kept.append((self._epoch, number, data))
         elif kind == TAKEN:
             self._untake(number)
         elif kind == RESET:
             self._forget(number)
+            self._live_from = frame
         elif kind == MARK:
             self.marked = number
-        else:
+        elif kind == RESERVED:
+            self._reserved = number
+        elif kind != SYNCED:
             raise self._corrupt(at)
 
     def _untake(self, number: int) -> None:
@@ -316,44 +433,12 @@ class FileStore:
         )
 
 
-def _framed(records: list[bytes]) -> bytes:
-    content = b"".join(records)
-    return FRAME.pack(MAGIC, len(content), crc32(content)) + content
+def _put(handle: int, data: bytes) -> None:
+    if os.write(handle, data) != len(data):
+        raise OSError(ENOSPC, "the disk is full")
 
 
-def _frame_end(content: mmap, at: int) -> int:
-    """Give where the frame at ``at`` ends, or ``at`` when no whole frame stands there."""
-    if at + FRAME.size > len(content):
-        return at
-    magic, length, check = FRAME.unpack_from(content, at)
-    end: int = at + FRAME.size + length
-    if magic != MAGIC or end > len(content):
-        return at
-    return end if crc32(content[at + FRAME.size : end]) == check else at
-
-
-def _has_frame(content: mmap, at: int) -> bool:
-    """Whether a whole frame begins at or behind ``at``."""
-    while (at := content.find(MAGIC, at)) >= 0:
-        if _frame_end(content, at) > at:
-            return True
-        at += 1
-    return False
-
-
-def _write_new(path: Path, head: bytes, rest: Iterator[bytes]) -> None:
-    """Put a file in the place of another at once, durably."""
-    new = path.with_name(path.name + ".new")
-    with open(new, "wb") as file:
-        file.write(head)
-        for chunk in rest:
-            file.write(chunk)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(new, path)
-    if hasattr(os, "O_DIRECTORY"):
-        directory = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(directory)
-        finally:
-            os.close(directory)
+def _synced_before(content: mmap, begin: int, end: int) -> int:
+    """Give how much of the file was synced before a frame was written, as far as it says."""
+    said = (record.number for record in records(content, begin, end) if record.kind == SYNCED)
+    return max(said, default=0)
