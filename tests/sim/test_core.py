@@ -41,6 +41,17 @@ REGRESSIONS = {
     308434: "a hedge that netted to nothing was not taken over at the first look",
     217230: "a target whose level was taken away worked on, and an exit waited for it",
     8932: "two stops that the venue refused were asked for again and again, without end",
+    2: "the commission of a hand's fill was in no reckoning",
+    179: "a signal that a day's reset came before was answered as if the engine were stopping",
+    339: "a word on money that no fill explained was taken for the loss of one on its way",
+    354: "a hedge within one book was worth its spread too much",
+    372: "a lock kept two books open that stood against each other",
+    536: "a move while the link was down was lost twice, and locked the account",
+    642: "what a venue had netted was open in two books as well",
+    935: "an order that a hand had made larger worked on unseen",
+    2033: "the exit of one book was taken for that of another in the same position",
+    22159: "a full order waited for ever for a fill that had been taken for a hand's",
+    23399: "a fill that overtook its price raised a peak that never was",
 }
 """Seeds that once broke something, and what it was.
 

@@ -52,10 +52,11 @@ class Desk(Struct):
 
     ``changed`` is when the account's worth last changed, ``traded`` and ``charged`` when it last
     filled and paid a fee, ``told`` of when its money was last shown to the engine's life ``run``,
-    in a look after all fills. ``unheard`` are its fills that the journal does not count,
-    ``reference`` and ``floor`` the last that the engine is bound to know. ``used`` is the worst
-    share of an allowance, in percent, that the account had from an instant on, ``sent`` when
-    requests left.
+    in a look after all fills. ``misled``: a fill was told so late that prices moved what was held
+    no more, and a peak may stand that never was. ``unheard`` are its fills that the journal does
+    not count, ``reference`` and ``floor`` the last that the engine is bound to know. ``used`` is
+    the worst share of an allowance, in percent, that the account had from an instant on, ``sent``
+    when requests left.
     """
 
     spec: AccountSpec
@@ -67,6 +68,7 @@ class Desk(Struct):
     charged: int = 0
     told: int = 0
     run: int = 0
+    misled: bool = False
     unheard: set[ExecID] = field(default_factory=set)
     reference: Decimal | None = None
     floor: Decimal | None = None
@@ -120,6 +122,7 @@ class Desks:
         if exec_id is not None:
             desk.traded = now
             desk.unheard.add(exec_id)
+            self._clock.after(_TOLD, lambda: self._is_told(desk, exec_id))
         if charged:
             desk.charged = now
         before = (office.reference, office.floor)
@@ -127,6 +130,10 @@ class Desks:
         self._note(desk, now)
         if (office.reference, office.floor) != before:
             self._learn(account, desk, now, quiet=True)
+
+    def _is_told(self, desk: Desk, exec_id: ExecID) -> None:
+        if exec_id in desk.unheard:
+            desk.misled = True
 
     def _note(self, desk: Desk, at: int) -> None:
         desk.used.append((at, max((_share(line) for line in desk.office.lines()), default=ZERO)))
@@ -306,6 +313,8 @@ class Desks:
         """A lock without a loss costs its owner a day."""
         if not self.informed(name) or len(self._lines(desk)) < len(desk.office.lines()):
             return
+        if desk.misled and _follows_peaks(desk.office):
+            return
         self._note(desk, self._clock.now)
         since = self._clock.now - _CAUSE
         shares = [share for at, share in desk.used if at >= since]
@@ -350,6 +359,13 @@ def _desk(spec: AccountSpec, office: Office) -> Desk:
 
 def _share(line: Line) -> Decimal:
     return line.used * _HUNDRED / line.allowance
+
+
+def _follows_peaks(office: Office) -> bool:
+    """Whether a moment's gain raises a line for good."""
+    if office.daily is not None and office.daily.reference == "day_peak_equity":
+        return True
+    return office.whole is not None and office.whole.kind == "trailing"
 
 
 def _by_balance(office: Office) -> bool:
