@@ -136,7 +136,7 @@ class Drill(Storm):
 
     async def _hold_something(self) -> None:
         """Wait until there is something to close; a drill on nothing proves nothing."""
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + PATIENCE_S
         while time.monotonic() < deadline:
             self.held, self.working = len(self.open_positions()), len(self.open_orders())
             if self.held >= 2 and self.working >= 1:
