@@ -106,7 +106,7 @@ def test_a_gate_that_cannot_be_shut_is_said(
 
 
 def test_it_loads_the_standard_library_and_the_latch_only(tmp_path: Path) -> None:
-    """No third party, and of ours nothing but the latch and its files: it must act within 150 ms of the key."""
+    """Of ours nothing but the latch and its files: it must act within 150 ms of the key."""
     done = subprocess.run(
         [sys.executable, "-c", LOADED, str(tmp_path)],
         capture_output=True, text=True, timeout=60, check=True,
