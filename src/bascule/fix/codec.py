@@ -148,11 +148,11 @@ def encode(begin_string: bytes, message: Message, header: bytes = b"") -> bytes:
     """
     fields = message.fields
     written = SOH.join([_KEYS[tag] + value for tag, value in fields])
-    if written:
-        written += SOH
-    if written.count(SOH) != len(fields) or SOH in message.msg_type:
+    body = b"35=%b\x01%b%b\x01" % (message.msg_type, header, written)
+    if not fields:
+        body = body[:-1]
+    if body.count(SOH) - header.count(SOH) != len(fields) + 1:
         _refuse_separators(message)
-    body = b"35=%b\x01%b%b" % (message.msg_type, header, written)
     whole = b"8=%b\x019=%d\x01%b" % (begin_string, len(body), body)
     return b"%b10=%03d\x01" % (whole, byte_sum(whole) & 0xFF)
 
