@@ -156,8 +156,7 @@ class Dispatcher:
 
     def _change(self, request: CancelOrder | ReplaceOrder) -> None:
         link = self._links[self._settings.accounts[request.account].venue]
-        cancels = isinstance(request, CancelOrder)
-        answer = link.cancel(request) if cancels else link.replace(request)
+        answer = link.cancel(request) if isinstance(request, CancelOrder) else link.replace(request)
         if isinstance(answer, asyncio.Future):
             self._await(answer, lambda outcome: self._changed(request, outcome))
         else:
