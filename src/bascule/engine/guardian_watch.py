@@ -131,9 +131,13 @@ class GuardianWatch:
 
     def _hand_over_books(self) -> None:
         """Leave who owns what, so that one strategy can be closed without the engine."""
-        settings, accounts = self._runtime.settings, {}
+        settings, accounts = self._runtime.settings, dict[str, Ownership]()
         for account in self._runtime.state.accounts.values():
-            listings = settings.listings.get(account.id, {})
+            listings = settings.listings.get(account.id)
+            if listings is None:
+                # Under our own names nobody would find it: the last word on it stands.
+                accounts |= {k: v for k, v in self._left().items() if k == account.id}
+                continue
             names = {symbol: listing.venue_symbol for symbol, listing in listings.items()}
             accounts[str(account.id)] = _owned(account, {str(k): str(v) for k, v in names.items()})
         content = msgspec.json.encode(accounts)
@@ -146,6 +150,11 @@ class GuardianWatch:
             log.warning("books_not_handed_over", text=str(error))
             return
         self._books = content
+
+    def _left(self) -> dict[str, Ownership]:
+        """Give who owned what when an engine last said so."""
+        known = read_file(self._files.books, Books, self._disk)
+        return known.accounts if known is not None else {}
 
     def _hand_over_floors(self) -> None:
         """Leave the loss line of each account, so that it holds without the engine."""

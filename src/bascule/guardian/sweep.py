@@ -250,7 +250,7 @@ class Sweeper:
             if rules.can_flip(self._spec.position_mode, self._link.capabilities):
                 self._filled[flight.key] = flight.held
         refused = how in ("rejected", "absent")
-        if refused:
+        if how == "rejected":  # one that was lost on its way has no stop in its way
             self._was_refused(flight.key, why)
         self._note(flight, "refused" if refused else "done", f"{how}: {why}" if why else how)
         self._record([("close_ended", {**_named(flight, self._spec), "how": how, "why": why})])

@@ -5,7 +5,7 @@ from decimal import Decimal
 import msgspec
 
 from bascule.config.guardian_log import Fact, Line
-from bascule.guardian.sweep import BACKOFF_NS, CANCEL_AGAIN_NS, Ids, Sweeper
+from bascule.guardian.sweep import BACKOFF_NS, CANCEL_AGAIN_NS, STUBBORN, Ids, Sweeper
 from bascule.model.account import AccountSpec, Capabilities
 from bascule.model.enums import ExecType, OrdStatus, OrdType, PositionMode, Side
 from bascule.model.order import NewOrder
@@ -118,6 +118,17 @@ async def test_a_stop_in_the_way_of_refused_closes_is_taken_back() -> None:
     await bench.steps(5, BACKOFF_NS * 4)
     assert bench.venue.net == {}
     assert bench.venue.working == []
+
+
+async def test_closes_that_never_arrive_leave_the_stop_where_it_is() -> None:
+    """Lost is not refused: what guards the position is not in the way of what never came."""
+    bench = Bench()
+    bench.venue.hold("alpha", GOLD, 2)
+    stop = bench.venue.rest("alpha", Side.SELL, 2, OrdType.STOP)
+    bench.venue.answer = lambda order: "lose"
+    await bench.steps(20, SECOND)
+    assert len(bench.venue.seen) > STUBBORN
+    assert bench.venue.working == [stop.venue_order_id]
 
 
 async def test_an_old_snapshot_after_a_fill_opens_no_other_side() -> None:

@@ -89,6 +89,8 @@ class Vigil:
         """See it end. What its disk refused until then is lost, and it had said so."""
         if self._asked is not None and self._asked.action == "arm":
             self._held.pop(self._asked.scope, None)
+            for login in list(self._flat):
+                self._end_flat(login)
         self._asked = None
         if guardian is None or not guardian.unsaved:
             return
@@ -380,8 +382,8 @@ class Vigil:
 
     def _flips(self, lines: list[Any]) -> list[str]:
         """The guardian's own closes never open the other side."""
-        if "overfill" in self._world.faults:
-            return []
+        if {"overfill", "stale_positions_snapshot"} & set(self._world.faults):
+            return []  # what a venue fills too much, or lies about, nobody can know
         asked = {str(line.facts.get("order")): line.at for line in lines
                  if line.kind == "close_sent"}  # fmt: skip
         held: dict[tuple[str, str], Decimal] = {}
