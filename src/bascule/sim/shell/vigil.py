@@ -17,6 +17,7 @@ from bascule.config.guardian_log import Line, read_log
 from bascule.config.handover import GuardianFiles
 from bascule.config.latch import GUARDIAN_KEEPERS
 from bascule.guardian.service import Guardian
+from bascule.guardian.stops import NOTHING, Goal
 from bascule.guardian.words import Alert, Command, CommandResult
 from bascule.model.enums import OrdType
 from bascule.model.values import SECOND, ZERO
@@ -248,7 +249,8 @@ class Vigil:
             elif frame["type"] == "cancel" and guardian:
                 login = frame["request"]["account"]
                 self._acts(login, "a cancel", ("flatten", "cancel"))
-                self._may_strip(login, frame["request"].get("venue_order_id", ""))
+                if not self._goal_of(login).only:  # one strategy's stops guard no other's share
+                    self._may_strip(login, frame["request"].get("venue_order_id", ""))
 
     def _engine_sent(self, login: str, name: str) -> None:
         now = self._world.clock.now()
@@ -258,13 +260,14 @@ class Vigil:
 
     def _acts(self, login: str, what: str, allowed: tuple[str, ...]) -> None:
         """The guardian sends nothing that no stop asks for."""
-        guardian = self._world.warden.guardian
-        if guardian is None:
-            return
-        spec = next(one for one in self._world.specs() if one.login == login)
-        action = guardian.goal(spec).action
+        action = self._goal_of(login).action
         if action not in allowed:
             self._wrong.append(f"G the guardian sent {what} on {login} under {action}")
+
+    def _goal_of(self, login: str) -> Goal:
+        guardian = self._world.warden.guardian
+        spec = next(one for one in self._world.specs() if one.login == login)
+        return guardian.goal(spec) if guardian is not None else NOTHING
 
     def _may_strip(self, login: str, order_id: str) -> None:
         """A stop at the venue goes last, or when closes of what it guards were refused."""
