@@ -11,8 +11,8 @@ def test_every_await_is_accounted_for() -> None:
 def test_orders_are_carried_through_simulated_crashes() -> None:
     """What carries orders and looks at venues is reached by simulated worlds, not tests alone.
 
-    Two points are not: the paper client answers a submit with a future, which needs no task, and
-    no world stops in good order with an answer still under way.
+    Four points are not: the paper client answers every command with a future, which needs no task,
+    and no world stops in good order with an answer still under way.
     """
     tested = {
         entry.point.function
@@ -20,7 +20,12 @@ def test_orders_are_carried_through_simulated_crashes() -> None:
         if entry.point.file.endswith(("engine/dispatcher.py", "engine/looks.py", "paper/client.py"))
         and entry.by.startswith("tests/")
     }
-    assert tested == {"Dispatcher.close", "Dispatcher._submit_one"}
+    assert tested == {
+        "Dispatcher.close",
+        "Dispatcher._submit_one",
+        "Dispatcher._submit_many",
+        "Dispatcher._change_one",
+    }
 
 
 def test_the_walk_sees_every_kind() -> None:
