@@ -1,11 +1,18 @@
 """FIX sessions: orders and their execution reports, against QuickFIX in the same run.
 
-    python bench/fix_session.py [--pairs 20000] [--rounds 5]
+    python bench/fix_session.py [--pairs 20000] [--rounds 5] [--cores apart]
 
 Two processes on loopback, FIX 4.4, both validating against a dictionary: an initiator sends
-NewOrderSingle, an acceptor answers each with one ExecutionReport. Ours makes every number and
-message durable before its bytes leave; QuickFIX (its Python binding, with its file store) writes
-without fsync. The rounds alternate, and the ratios are those of the medians.
+NewOrderSingle, an acceptor answers each with one ExecutionReport. Ours writes every message before
+its bytes leave, has its numbers reserved by an fsync ahead, and syncs the rest within milliseconds;
+QuickFIX (its Python binding, with its file store) writes and never syncs. The rounds alternate, and
+the ratios are those of the medians.
+
+Left alone, the system now puts both processes on one core, which halves what either engine does
+with many in flight, and now on two, which costs a wake-up with one in flight. So each has a core of
+its own (``apart``), or both share one (``together``), in every round and for both engines alike;
+``free`` leaves it to the system. The processor's time is told as well, since it depends less on
+what else the machine does.
 """
 
 import argparse
@@ -362,11 +369,21 @@ class Round(NamedTuple):
     acceptor: float
 
 
-def measure(kind: str, directory: Path, pairs: int) -> Round:
+def _take_core(role: str, cores: str) -> None:
+    """Keep this process, with all its threads, to its core."""
+    if cores == "free" or not hasattr(os, "sched_setaffinity"):
+        return
+    there = sorted(os.sched_getaffinity(0))
+    first = cores == "together" or role.endswith("initiator")
+    os.sched_setaffinity(0, {there[0] if first else there[-1]})
+
+
+def measure(kind: str, directory: Path, pairs: int, cores: str) -> Round:
     """Run one round."""
     directory.mkdir()
-    with child(__file__, f"{kind}-acceptor", str(directory), "0", str(pairs)) as port:
-        arguments = [__file__, f"{kind}-initiator", str(directory), str(port), str(pairs)]
+    rest = str(pairs), cores
+    with child(__file__, f"{kind}-acceptor", str(directory), "0", *rest) as port:
+        arguments = [__file__, f"{kind}-initiator", str(directory), str(port), *rest]
         done = subprocess.run(
             [sys.executable, *arguments], capture_output=True, text=True, timeout=300, check=False
         )
@@ -377,21 +394,22 @@ def measure(kind: str, directory: Path, pairs: int) -> Round:
     return Round(*numbers, float((directory / "acceptor.work").read_text()))
 
 
-def compare(pairs: int, rounds: int) -> None:
+def compare(pairs: int, rounds: int, cores: str) -> None:
     """Measure both in turn and print the table and the ratios."""
     found: dict[str, list[Round]] = {"ours": [], "quickfix": []}
     with tempfile.TemporaryDirectory(dir=Path(__file__).parent) as top:
         disk = fdatasync_p50_us(Path(top))
         for turn in range(rounds):
             for kind, done in found.items():
-                done.append(measure(kind, Path(top) / f"{kind}{turn}", pairs))
+                done.append(measure(kind, Path(top) / f"{kind}{turn}", pairs, cores))
                 print(kind, *done[-1], flush=True)
     medians = {
         kind: Round(*[statistics.median(column) for column in zip(*done, strict=True)])
         for kind, done in found.items()
     }
     table(
-        f"Order to execution report, medians of {rounds} rounds; one fsync here: {disk:.0f} us",
+        f"Order to execution report, medians of {rounds} rounds, cores {cores};"
+        f" one fsync here: {disk:.0f} us",
         ("", "p50 us, 1 in flight", "p99 us", f"pairs/s, {IN_FLIGHT} in flight", "processor us"),
         [
             (
@@ -414,8 +432,9 @@ def compare(pairs: int, rounds: int) -> None:
 
 def main() -> None:
     """Compare, or be one of the processes."""
-    if len(sys.argv) > 4 and not sys.argv[1].startswith("--"):
+    if len(sys.argv) == 6 and not sys.argv[1].startswith("--"):
         directory, port, pairs = Path(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4])
+        _take_core(sys.argv[1], sys.argv[5])
         match sys.argv[1]:
             case "ours-acceptor":
                 _run(our_acceptor(directory, pairs))
@@ -429,8 +448,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pairs", type=int, default=20_000)
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--cores", choices=("apart", "together", "free"), default="apart")
     arguments = parser.parse_args()
-    compare(arguments.pairs, arguments.rounds)
+    compare(arguments.pairs, arguments.rounds, arguments.cores)
 
 
 if __name__ == "__main__":
