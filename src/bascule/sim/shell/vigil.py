@@ -225,7 +225,8 @@ class Vigil:
         does = world.warden.options.on_stall
         if does != "alert" and self._lifted_at < world.engine_ran_at:
             stops = {stop.scope: stop.action for stop in guardian.view().stops}
-            if stops.get("all") not in _COVERS[does]:
+            # A person's freeze stands before whatever is automatic.
+            if stops.get("all") not in _COVERS[does] | {"freeze"}:
                 self._wrong.append(f"G the engine is gone, and there is no {does}")
 
     # --- the wire -------------------------------------------------------------------------------
