@@ -38,7 +38,7 @@ from bascule.execution.stops import stop_in_force
 from bascule.model.enums import ENDED, OrdStatus
 from bascule.model.event import StopCleared, Verdict
 from bascule.model.order import Accepted, Unknown
-from bascule.model.values import DAY, SECOND, ZERO, Instant
+from bascule.model.values import SECOND, ZERO, Instant
 from bascule.risk import chain
 from bascule.risk.programmes import ledger
 from bascule.sim.core.campaign import first_violation
@@ -405,15 +405,9 @@ def _reset_in_the_wrong_zone() -> list[Patch]:
     return [(ledger, "next_instant", strike)]
 
 
-def _days_of_24_hours() -> list[Patch]:
-    """Yesterday's reset and a day: wrong where clocks change."""
-
-    def strike(clock: Any, after: Instant) -> Instant:
-        found = original(clock, Instant(after - DAY))
-        return found + DAY if found + DAY > after else original(clock, after)
-
-    original = ledger.next_instant
-    return [(ledger, "next_instant", strike)]
+def _locked_for_a_day() -> list[Patch]:
+    """A lock lasts from now for a day, whatever the firm's hour is."""
+    return [(loss_watch, "next_reset", lambda rules, after: None)]
 
 
 def _commission_left_out() -> list[Patch]:
@@ -534,7 +528,7 @@ MUTANTS = (
     Mutant("refused_in_silence", "an order is refused and nobody is told", _refused_in_silence),
     Mutant("state_beside_journal", "a decision changes state by itself", _state_beside_the_journal),
     Mutant("reset_in_wrong_zone", "a firm's day ends by UTC", _reset_in_the_wrong_zone),
-    Mutant("days_of_24_hours", "a firm's day has 24 hours when clocks change", _days_of_24_hours),
+    Mutant("locked_for_a_day", "a lock lasts a day, not to the firm's hour", _locked_for_a_day),
     Mutant("commission_left_out", "commissions are no loss", _commission_left_out),
     Mutant("open_loss_left_out", "a loss counts once it is closed", _open_loss_left_out),
     Mutant("fees_forgotten", "the venue's money is read once", _fees_forgotten),

@@ -56,7 +56,7 @@ class Desk(Struct):
     no more, and a peak may stand that never was. ``unheard`` are its fills that the journal does
     not count, ``reference`` and ``floor`` the last that the engine is bound to know. ``used`` is
     the worst share of an allowance, in percent, that the account had from an instant on, ``sent``
-    when requests left.
+    when requests left, ``seen`` what the account was last looked at by.
     """
 
     spec: AccountSpec
@@ -69,6 +69,7 @@ class Desk(Struct):
     told: int = 0
     run: int = 0
     misled: bool = False
+    seen: tuple[object, ...] = ()
     unheard: set[ExecID] = field(default_factory=set)
     reference: Decimal | None = None
     floor: Decimal | None = None
@@ -187,11 +188,17 @@ class Desks:
         if desk is not None:
             desk.unheard.add(exec_id)
 
+    def touched(self, account: AccountId) -> None:
+        """The engine was told something of an account's money."""
+        desk = self.desks.get(account)
+        if desk is not None:
+            desk.seen = ()
+
     def shown(self, account: AccountId, at: Instant) -> None:
         """A whole look shows the engine an account's money as it was at an instant."""
         desk = self.desks.get(account)
         if desk is not None and at >= desk.traded:
-            desk.told, desk.run = at, self.sight.run()
+            desk.told, desk.run, desk.seen = at, self.sight.run(), ()
 
     def informed(self, account: AccountId, *, balance: bool = False) -> bool:
         """Whether the engine was told all that an account's worth follows from.
@@ -275,8 +282,12 @@ class Desks:
         """The engine has looked at its accounts: none is left over the line that flattens."""
         now = self._clock.now
         for name, desk in self.desks.items():
-            if now < desk.changed + _TOLD or not self.informed(name):
+            since = (desk.changed, desk.told, len(desk.unheard), desk.office.due, len(self._stops))
+            if since == desk.seen or now < desk.changed + _TOLD:
                 continue
+            if not self.informed(name):
+                continue
+            desk.seen = since
             lines = self._lines(desk)
             ours = self.sight.equity(name)
             if ours is not None and ours > desk.office.equity + _CENT:

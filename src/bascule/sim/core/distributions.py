@@ -167,6 +167,8 @@ PORTFOLIO = 0.12
 ELSEWHEN = 0.35
 """How likely a scenario is to begin at another hour than most, near a change of clocks."""
 
+RESIZES = 0.1
+"""How likely a sender is to make a resting entry smaller and to add at once what that leaves."""
 LEANINGS = (0.0, 1.0, 1.0, 4.0)
 """By what a scenario multiplies the weight of each intent; entries never all vanish together."""
 RARE_LIMIT = 0.06

@@ -35,6 +35,7 @@ from bascule.sim.core.distributions import (
     INTENTS,
     LATER_STEPS,
     LEANINGS,
+    RESIZES,
     STEP_FAULTS,
     STEPS,
     STEPS_RANGE,
@@ -49,6 +50,7 @@ _STEP_WEIGHTS = tuple(accumulate(STEPS.values()))
 _INTENTS = tuple(INTENTS)
 LATER_NUMBERS = 1_000
 """From here on steps are numbered that the second generator has drawn."""
+RESIZE_NUMBERS = 2_000
 
 
 class Step(Struct, frozen=True):
@@ -125,6 +127,7 @@ def scenario_of(seed: int) -> Scenario:
         at += gap(dice)
         steps.append(_step(dice, number, at, befalls, mood))
     steps = _with_more(later, steps, faults)
+    steps = _with_resize(random.Random(f"{seed}/resize"), steps, mood)
     if "reuse_order_id" in faults:
         # A venue that gives its numbers out again names its client's orders in each fill.
         faults.pop("unnamed_fill", None)
@@ -148,6 +151,59 @@ def _with_more(later: random.Random, steps: list[Step], faults: dict[str, float]
         for number, kind in enumerate(kinds)
     ]
     return sorted([*steps, *more], key=lambda step: (step.at, step.number))
+
+
+def _with_resize(dice: random.Random, steps: list[Step], mood: _Mood) -> list[Step]:
+    """Add an entry that rests, and a signal that makes it smaller and adds another at once."""
+    if dice.random() >= RESIZES:
+        return steps
+    at = dice.randint(steps[0].at, steps[-1].at)
+    side, price = mood.side(dice), SYMBOLS["EURUSD"]
+    guard = Protection(stop_loss=Level(price - 500 * TICK * side.sign))
+
+    def entry(ord_type: OrdType, quantity: int, away: int) -> PlaceOrder:
+        return PlaceOrder(
+            symbol="EURUSD",
+            reference_price=price,
+            label="resized",
+            side=side,
+            quantity=Amount(Decimal(quantity)),
+            ord_type=ord_type,
+            price=price - away * TICK * side.sign if away else None,
+            protection=guard,
+        )
+
+    size = dice.choice((2, 3, 4))
+    said: list[tuple[Intent, ...]] = [
+        (entry(OrdType.LIMIT, size, 300),),
+        (
+            ModifyOrder(symbol="EURUSD", label="resized", quantity=Amount(Decimal("0.5"))),
+            entry(OrdType.LIMIT, dice.choice((1, 2, 3)), 310),
+        ),
+    ]
+    more = [
+        Step(
+            RESIZE_NUMBERS + number,
+            at + number * dice.randint(SECOND, 3 * SECOND),
+            "signal",
+            _said(mood.strategies[0], f"resize{number}", intents),
+        )
+        for number, intents in enumerate(said)
+    ]
+    return sorted([*steps, *more], key=lambda step: (step.at, step.number))
+
+
+def _said(strategy: str, key: str, intents: tuple[Intent, ...]) -> Signal:
+    return Signal(
+        source="sim",
+        dialect="native",
+        received_at=Instant(0),
+        body_hash=key,
+        raw="",
+        key=key,
+        strategy=strategy,
+        intents=intents,
+    )
 
 
 def _step(dice: random.Random, number: int, at: int, faults: dict[str, float], mood: _Mood) -> Step:

@@ -29,7 +29,7 @@ from bascule.sim.core.world import LOT, STRATEGIES, SYMBOLS, TICK
 
 CALM_NS = 75 * SECOND
 """How long after the faults have stopped everything must have come to a known state."""
-_CALM_POLL_NS = 6 * SECOND
+_CALM_POLL_NS = 8 * SECOND
 _SCOPES = ("all", "account:acc0", "venue:v0", "firm:firm", "strategy:alpha")
 _LATCH_SCOPES = _SCOPES[:4]
 _T = TypeVar("_T")
@@ -280,6 +280,7 @@ class Simulation:
         self.host.feed(inp.SweepAsked(self.clock.now, "all", True, "ada", "the end"))
         self._pass(MINUTE + 10 * SECOND)
         self._agree()
+        self.watch.replayed(self.host.state, self.host.disk.rows)
         self.watch.flat(self.host.state, self._adopted)
 
     # --- steps ----------------------------------------------------------------------------------

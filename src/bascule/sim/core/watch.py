@@ -78,7 +78,6 @@ class Watch:
         self.desks: Desks
         self._hash = hashlib.sha256()
         self.sends = 0
-        self._again, self._folded = State(), 0
 
     # --- what the engine does -------------------------------------------------------------------
 
@@ -105,6 +104,8 @@ class Watch:
         """An input is about to be decided."""
         if isinstance(given, inp.Looked) and given.complete and given.money is not None:
             self.desks.shown(given.account, given.money.at)
+        elif isinstance(given, inp.MoneyReceived):
+            self.desks.touched(given.snapshot.account)
         if self.trace is not None and not isinstance(given, inp.Ticked):
             self.note(f"  in  {told(given)}")
 
@@ -413,8 +414,14 @@ class Watch:
         key = (order.account, order.venue_symbol)
         if self.venue.meddled.get(key):
             return
+        after = before + report.last_qty * report.side.sign
+        opened = min(max(after * report.side.sign, ZERO), report.last_qty)
         able = self.settings.capabilities[order.account]
-        if (able.native_bracket and not able.reduce_only) or self._crossed(key, order.side):
+        if able.native_bracket and not able.reduce_only:
+            # What the race opens is nobody's entry, and no limit was asked about it.
+            self.venue.meddled[key] = self.venue.meddled.get(key, ZERO) + opened
+            return
+        if self._crossed(key, order.side):
             return
         if self.settings.accounts[order.account].position_mode is not PositionMode.HEDGING:
             books = {
@@ -424,7 +431,6 @@ class Watch:
             }
             if len(books) > 1:
                 return
-        after = before + report.last_qty * report.side.sign
         if before * report.side.sign >= 0 or after * before < 0:
             raise Broken(
                 "I4",
@@ -457,12 +463,6 @@ class Watch:
             self._sums(account)
             for guard in account.guards.values():
                 self._protected(account, guard)
-        # What was folded before is not folded again: nothing dies once the faults have stopped.
-        for event in rows[self._folded :]:
-            evolve(self._again, event)
-        self._folded = len(rows)
-        if dump(self._again) != dump(state):
-            raise Broken("I6", "the journal, folded, gives another state than the one lived")
 
     def _fills(self, rows: list[ev.Event]) -> None:
         counted: set[tuple[AccountId, ExecID]] = set()
@@ -574,6 +574,14 @@ class Watch:
             raise Broken(
                 "I8", f"{guard.cl_ord_id} holds {wanted} and its stops cover {covered} of it"
             )
+
+    def replayed(self, state: State, rows: list[ev.Event]) -> None:
+        """The journal, folded, is the state that was lived."""
+        again = State()
+        for event in rows:
+            evolve(again, event)
+        if dump(again) != dump(state):
+            raise Broken("I6", "the journal, folded, gives another state than the one lived")
 
     def flat(self, state: State, adopted: set[AccountId]) -> None:
         """Everything was told to be flat, and time has passed: it is.
