@@ -1,6 +1,6 @@
 """Orders over FIX: Bascule as the broker of a client, and drop copies for who only listens.
 
-One session a source, many on one port. A client's message is durable in the session's store before
+One session a source, many on one port. A client's message is written to the session's store before
 anything is done with it, and is put there as not taken until the engine's answer is durable; its
 ClOrdID makes a second delivery a duplicate. What the client is told is read off the journal, and
 how far that was read is durable in one write with what was told, so everything is told once.
