@@ -49,9 +49,9 @@ def _answer_at_once() -> list[Patch]:
 
     def submit(self: Owner, signal: Any) -> Any:
         reply = real(self, signal)
-        if self._replies and self._replies[-1][0] is reply:
-            _, receipt = self._replies.pop()
-            reply.set_result(receipt)
+        waiting = self._replies or (self._undurable[-1].replies if self._undurable else [])
+        if waiting and waiting[-1][0] is reply and not reply.done():
+            reply.set_result(waiting[-1][1])
         return reply
 
     return [(Owner, "submit", submit)]
