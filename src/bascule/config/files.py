@@ -9,6 +9,7 @@ It needs nothing but the standard library: the key's program loads it within a f
 import os
 
 Place = str | os.PathLike[str]
+_BINARY: int = getattr(os, "O_BINARY", 0)  # Windows would turn line ends into two bytes
 
 
 class Files:
@@ -48,7 +49,7 @@ class Files:
 
     def write(self, path: Place, content: bytes, *, at: int = 0, durable: bool = True) -> None:
         """Write from an offset on, for the owner only; what stood behind it is cut off."""
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT, 0o600)
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | _BINARY, 0o600)
         with os.fdopen(handle, "wb") as file:
             file.seek(at)
             file.write(content)
