@@ -22,10 +22,9 @@ NOT_DRIVEN: Mapping[str, str] = {
     "tick_or_lot": "the planner rounds before it asks; held by its own tests",
     "allocation": "it warns, and refuses nothing",
     "copies_others": "nobody else's signals are drawn here; held by its own tests",
-    "consistency": "it needs a firm's day with a profit before today's; runs last for minutes",
 }
 """Checks that can refuse nothing here, and why: a gap that is stated, not hidden."""
-RARE_CHECKS = ("min_hold",)
+RARE_CHECKS = ("min_hold", "consistency")
 """Checks that need more than ``RARE_RUNS`` seeds to refuse something for certain."""
 
 _ENDS = (OrdStatus.CANCELED, OrdStatus.REJECTED, OrdStatus.EXPIRED)

@@ -169,6 +169,10 @@ ELSEWHEN = 0.35
 
 RESIZES = 0.1
 """How likely a sender is to make a resting entry smaller and to add at once what that leaves."""
+INSISTS = 0.06
+"""How likely a sender is to go on entering where answers, reports and looks are lost."""
+LOSSES = MappingProxyType({"lose_reply": 0.8, "lose_report": 0.8, "look_fails": 0.6})
+"""How strong the losses are then."""
 LEANINGS = (0.0, 1.0, 1.0, 4.0)
 """By what a scenario multiplies the weight of each intent; entries never all vanish together."""
 RARE_LIMIT = 0.06

@@ -32,9 +32,11 @@ from bascule.model.intent import (
 from bascule.model.values import SECOND, Instant
 from bascule.sim.core.distributions import (
     ELSEWHEN,
+    INSISTS,
     INTENTS,
     LATER_STEPS,
     LEANINGS,
+    LOSSES,
     RESIZES,
     STEP_FAULTS,
     STEPS,
@@ -51,6 +53,7 @@ _INTENTS = tuple(INTENTS)
 LATER_NUMBERS = 1_000
 """From here on steps are numbered that the second generator has drawn."""
 RESIZE_NUMBERS = 2_000
+INSIST_NUMBERS = 3_000
 
 
 class Step(Struct, frozen=True):
@@ -128,6 +131,10 @@ def scenario_of(seed: int) -> Scenario:
         steps.append(_step(dice, number, at, befalls, mood))
     steps = _with_more(later, steps, faults)
     steps = _with_resize(random.Random(f"{seed}/resize"), steps, mood)
+    insisting = random.Random(f"{seed}/insist")
+    if insisting.random() < INSISTS:
+        faults |= LOSSES
+        steps = _with_more_entries(insisting, steps, mood)
     if "reuse_order_id" in faults:
         # A venue that gives its numbers out again names its client's orders in each fill.
         faults.pop("unnamed_fill", None)
@@ -190,6 +197,25 @@ def _with_resize(dice: random.Random, steps: list[Step], mood: _Mood) -> list[St
         )
         for number, intents in enumerate(said)
     ]
+    return sorted([*steps, *more], key=lambda step: (step.at, step.number))
+
+
+def _with_more_entries(dice: random.Random, steps: list[Step], mood: _Mood) -> list[Step]:
+    """Add entries on one side, a second or two apart, past the time-out of the first."""
+    at = dice.randint(steps[0].at, steps[-1].at)
+    side, price = mood.side(dice), SYMBOLS["EURUSD"]
+    more = []
+    for number in range(9):
+        at += dice.randint(SECOND // 2, 2 * SECOND)
+        entry = PlaceOrder(
+            symbol="EURUSD",
+            reference_price=price,
+            side=side,
+            quantity=Amount(Decimal(1 + number % 2)),
+            protection=Protection(stop_loss=Level(price - 500 * TICK * side.sign)),
+        )
+        signal = _said(STRATEGIES[number % 2], f"insist{number}", (entry,))
+        more.append(Step(INSIST_NUMBERS + number, at, "signal", signal))
     return sorted([*steps, *more], key=lambda step: (step.at, step.number))
 
 
