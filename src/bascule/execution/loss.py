@@ -155,6 +155,8 @@ def take_snapshot(
         expected = _by_prices(turn, account, watch, known)
         if not expected.unknown:
             watch.unheard = snapshot.balance - expected.balance
+        elif _shared(account):
+            return  # without a price nobody can tell what it has realised of that
     if watch.unheard:
         turn.market.looks.setdefault(account.id, "the venue's balance is not what fills make it")
         if watch.basis or _shared(account):

@@ -216,3 +216,24 @@ def test_a_fill_that_overtakes_its_price_makes_no_gain() -> None:
     made.at += SECOND
     made.quote("1.0950")
     assert loss(made).equity == 100_100
+
+
+def test_a_word_on_money_before_any_price_hides_no_loss() -> None:
+    """A hedge costs its spread, which our book has realised and the venue has not.
+
+    Before, a word that came while no price was known made the book's loss part of the balance.
+    """
+    made = bench(ROOMY_RULES, held=0, position_mode=PositionMode.HEDGING)
+    made.venue.hedges = True
+    made.market.quotes.clear()
+    for side, price in ((Side.BUY, "1.1001"), (Side.SELL, "1.1000")):
+        made.at += SECOND
+        made.venue.at = Instant(made.at)
+        made.venue.price = D(price)
+        made.venue.by_hand("a", side, 1)
+        made.settle()
+    made.at += SECOND
+    made.money(100_000, equity=99_980)
+    made.at += SECOND
+    made.quote("1.1000", "1.1001")
+    assert loss(made).equity == 99_980
