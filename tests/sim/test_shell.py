@@ -27,6 +27,7 @@ REGRESSIONS = {
     1291: "a stale first look was taken over against what had been told",
     1354: "books were left under our own names by an engine that ended before a venue spoke",
     1434: "closes that were lost counted as refused, and the stops went out of their way",
+    4733: "a hold for a lost connection outlived it where the disk refused to release it",
     1856: "a first look that a report had overtaken was taken over",
 }
 """What each seed once found; they are run for ever."""

@@ -105,6 +105,8 @@ class Guardian:
             disk,
         )
         self._floors: dict[str, Floor] = {}
+        self._conditions: set[tuple[str, str]] = set()
+        """What is held back for as long as it lasts: by which keeper, on which scope."""
         self._ids = Ids(self._started_at)
         self._tripped: dict[tuple[str, str], Instant] = {}
         self._unlogged: list[tuple[Instant, Sequence[tuple[str, Mapping[str, Fact]]]]] = []
@@ -309,6 +311,10 @@ class Guardian:
         self._condition(f"account:{account}", LINK, held, reason)
 
     def _condition(self, scope: str, keeper: str, held: bool, reason: str) -> None:
+        if held:
+            self._conditions.add((keeper, scope))
+        else:
+            self._conditions.discard((keeper, scope))
         with self._kept("the latch could not be changed"):
             if held:
                 now = self._clock.now()
@@ -529,6 +535,9 @@ class Guardian:
             if wanted not in entries:
                 self._shut(stop)
                 self.log("latch_restored", scope=stop.scope)
+        for entry in entries:  # a release that the disk refused would hold entries for ever
+            if entry.keeper in (LINK, STALL) and entry[1:] not in self._conditions:
+                self._condition(entry.scope, entry.keeper, False, "it is over")
 
     def _keep_again(self) -> None:
         """Keep what the disk refused before."""
