@@ -158,6 +158,9 @@ async def arm(runtime: "Runtime", asked: ArmRequest, factor: "SecondFactor | Non
         raise UsageError(f"Not armed: {refused.text}.", code=refused.code)
     left = [name for name in runtime.state.stops if name != scope]
     still = f"; still stopped: {', '.join(left)}" if left else ""
+    lock = runtime.state.stops.get(scope)
+    if lock is not None:
+        return Done("armed", f"the freeze on {scope} is lifted, and its lock goes on{still}")
     return Done("armed", f"{scope} is armed{still}")
 
 

@@ -164,7 +164,9 @@ def stop_views(runtime: "Runtime") -> list[StopView]:
     """Show every stop in force."""
     return [
         StopView(scope, stop.mode.value, stop.by, stop.reason, stop.at, stop.until)
-        for scope, stop in runtime.state.stops.items()
+        for scope, upper in runtime.state.stops.items()
+        for stop in (upper, upper.under)
+        if stop is not None
     ]
 
 

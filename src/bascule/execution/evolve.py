@@ -6,6 +6,8 @@ deciding. Recovery, the console and the simulator all come through here.
 
 from collections.abc import Callable
 
+from msgspec.structs import replace
+
 from bascule.execution import fold_counts as counts
 from bascule.execution import fold_orders as orders
 from bascule.execution.fold_ideas import stretched
@@ -20,6 +22,7 @@ from bascule.execution.state import (
     body_key,
 )
 from bascule.model import event as ev
+from bascule.model.enums import StopMode
 from bascule.model.ledger import DayResult, Scale
 from bascule.model.values import ZERO
 
@@ -174,9 +177,14 @@ def _foreign_fill(state: State, event: ev.ForeignFill) -> None:
 
 
 def _stop_set(state: State, event: ev.StopSet) -> None:
-    state.stops[event.scope] = Stop(
-        event.mode, event.by, event.reason, event.at, event.until, event.code
-    )
+    known = state.stops.get(event.scope)
+    stop = Stop(event.mode, event.by, event.reason, event.at, event.until, event.code)
+    if known is not None and not event.loosens:
+        if stop.mode is StopMode.FREEZE:
+            stop = replace(stop, under=known if known.mode is StopMode.LOCK else known.under)
+        elif stop.mode is StopMode.LOCK and known.mode is StopMode.FREEZE:
+            stop = replace(known, under=stop)
+    state.stops[event.scope] = stop
 
 
 def _guardian_acted(state: State, event: ev.GuardianActed) -> None:

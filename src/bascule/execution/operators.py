@@ -5,7 +5,7 @@ from bascule.execution.guards import tend
 from bascule.execution.limits import propose
 from bascule.execution.order_table import Fact
 from bascule.execution.reports import aftermath, learn
-from bascule.execution.stops import set_stop
+from bascule.execution.stops import lift, set_stop
 from bascule.execution.sweeping import announce, clear
 from bascule.execution.turn import Turn
 from bascule.model.enums import OrdStatus
@@ -17,7 +17,6 @@ from bascule.model.event import (
     EpochStarted,
     LinkChanged,
     OrderResolved,
-    StopCleared,
 )
 from bascule.model.ids import StrategyId
 
@@ -117,7 +116,7 @@ def arm(turn: Turn, given: inp.ArmAsked) -> None:
     if code:
         turn.emit(ArmRefused(at=turn.at, scope=given.scope, by=given.by, code=code, text=text))
         return
-    turn.emit(StopCleared(at=turn.at, scope=given.scope, by=given.by, reason=given.reason))
+    lift(turn, given.scope, given.by, given.reason)
     # A freeze held back stops and targets too: what filled meanwhile is protected now.
     for account in turn.accounts():
         for guard in list(account.guards.values()):

@@ -200,7 +200,7 @@ class Guard(Struct, omit_defaults=True):
 
 
 class Stop(Struct, frozen=True):
-    """A halt, freeze or lock in force."""
+    """A halt, freeze or lock in force; ``under`` is the lock that a freeze stands on."""
 
     mode: StopMode
     by: str
@@ -208,6 +208,7 @@ class Stop(Struct, frozen=True):
     at: Instant
     until: Instant | None = None
     code: str = ""
+    under: "Stop | None" = None
 
 
 class Exposure(Struct):

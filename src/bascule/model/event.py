@@ -532,7 +532,9 @@ class PositionAdopted(_Event, frozen=True, tag="position_adopted"):
 class StopSet(_Event, frozen=True, tag="stop_set"):
     """A halt, freeze or lock is in force: ``scope`` is ``all``, ``account:x``, ``strategy:x``...
 
-    ``code`` names what set it where that was a rule of our own, such as ``runaway_rate``.
+    A freeze and a lock of one scope stand side by side. ``code`` names what set it where that was a
+    rule of our own, such as ``runaway_rate``; ``loosens`` marks the lock that is left once a person
+    has lifted the freeze.
     """
 
     scope: str
@@ -541,6 +543,7 @@ class StopSet(_Event, frozen=True, tag="stop_set"):
     reason: str
     until: Instant | None = None
     code: str = ""
+    loosens: bool = False
 
 
 class StopCleared(_Event, frozen=True, tag="stop_cleared"):

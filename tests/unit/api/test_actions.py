@@ -56,6 +56,22 @@ async def test_a_freeze_holds_exits_back_too(api: House) -> None:
     assert "refused" in swept.json()["text"]
 
 
+async def test_a_freeze_over_a_lock_is_lifted_and_the_lock_goes_on(api: House) -> None:
+    """Both are shown; arming lifts the one that is a person's, and says what is left."""
+    later = api.runtime.clock.now() + 3_600_000_000_000
+    await api.call("POST", "/v1/halt", {"scope": "account:one", "until": later, **WHO})
+    await api.call("POST", "/v1/freeze", {"scope": "account:one", **WHO})
+    stops = (await api.get("/v1/status"))["stops"]
+    assert [(stop["mode"], stop.get("until")) for stop in stops] == [
+        ("freeze", None),
+        ("lock", later),
+    ]
+    arm = {"scope": "account:one", "typed": "one", **WHO}
+    armed = await api.call("POST", "/v1/arm", arm)
+    assert armed.json()["text"] == "the freeze on account:one is lifted, and its lock goes on"
+    assert (await api.call("POST", "/v1/arm", arm)).json()["code"] == "locked"
+
+
 async def test_cancel_answers_with_the_entries_it_touches(api: House) -> None:
     """Working entries of the scope are asked back; the venue's word ends them."""
     await api.signal(buy(ord_type=OrdType.LIMIT, price=Decimal("1.1")))

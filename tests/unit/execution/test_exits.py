@@ -618,7 +618,6 @@ def test_a_sweep_without_close_leaves_positions() -> None:
         (StopMode.FREEZE, StopMode.HALT, StopMode.FREEZE),
         (StopMode.FREEZE, StopMode.LOCK, StopMode.FREEZE),
         (StopMode.HALT, StopMode.LOCK, StopMode.LOCK),
-        (StopMode.LOCK, StopMode.FREEZE, StopMode.FREEZE),
     ],
 )
 def test_a_stop_never_loosens_another(first: StopMode, then: StopMode, stands: StopMode) -> None:

@@ -245,6 +245,33 @@ def test_the_account_is_closed_and_locked_before_the_firms_line() -> None:
     assert not ledger(made).failed
 
 
+@pytest.mark.parametrize("first", ["freeze", "lock"])
+def test_a_freeze_over_a_lock_is_lifted_alone(first: str) -> None:
+    """Whichever came first, lifting the freeze leaves the lock, under which the rest is closed."""
+    made = bench()
+    freeze = inp.StopAsked(Instant(made.at), "account:a", StopMode.FREEZE, "ada", "wait")
+    made.venue.refuses = lambda order: "busy" if order.stop_price is None else ""
+    if first == "freeze":
+        made.feed(freeze)
+    made.quote("1.0955")
+    made.settle()
+    if first == "lock":
+        made.feed(freeze)
+    made.venue.refuses = lambda order: ""
+    made.wait(60 * SECOND)
+    made.settle()
+    assert made.net() != 0, "nothing leaves under a freeze"
+    assert made.state.stops["account:a"].by == "ada"
+    asked = inp.ArmAsked(Instant(made.at), "account:a", "ada", "now", "a")
+    left = only(made.feed(asked), StopSet)
+    assert (left.mode, left.until, left.code) == (StopMode.LOCK, MIDNIGHT, "loss_limit")
+    made.wait(60 * SECOND)
+    made.settle()
+    assert made.net() == 0
+    asked = inp.ArmAsked(Instant(made.at), "account:a", "ada", "now", "a")
+    assert only(made.feed(asked), ArmRefused).code == "locked"
+
+
 def test_what_the_venue_does_not_close_is_closed_again() -> None:
     """Refused closes are tried again, at growing intervals, while the lock holds."""
     made = bench()

@@ -306,7 +306,7 @@ class Desks:
 
     def stopped(self, event: ev.StopSet, before: ev.StopSet | None) -> None:
         """A stop was set: a lock of the loss watch has a cause, and ends at the firm's hour."""
-        if event.code != CODE:
+        if event.code != CODE or event.loosens:
             return
         name = AccountId(event.scope.partition(":")[2])
         desk = self.desks.get(name)
