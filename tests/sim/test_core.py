@@ -51,6 +51,8 @@ REGRESSIONS = {
     935: "an order that a hand had made larger worked on unseen",
     2033: "the exit of one book was taken for that of another in the same position",
     22159: "a full order waited for ever for a fill that had been taken for a hand's",
+    600813: "a freeze on a locked account could not be lifted, and what was open stayed open",
+    601538: "a loss told twice without a price between stayed beside the result of the close",
     23399: "a fill that overtook its price raised a peak that never was",
 }
 """Seeds that once broke something, and what it was.

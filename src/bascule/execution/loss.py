@@ -172,17 +172,22 @@ def take_snapshot(
     watch.counted = dict(watch.told)
     ours = _by_prices(turn, account, watch, snapshot)
     if not ours.unknown:
-        watch.offset = _apart(watch, snapshot, ours)
+        watch.offset = _apart(watch, snapshot, ours, known)
 
 
-def _apart(watch: Watch, snapshot: AccountSnapshot, ours: Marked) -> Decimal:
+def _apart(
+    watch: Watch, snapshot: AccountSnapshot, ours: Marked, known: AccountSnapshot | None
+) -> Decimal:
     """Give what to add to our equity for what the venue knows beyond our prices.
 
     A result in its balance may be that of a position which to us is still open: not twice. Else it
     counts only as far as it is lower than ours, by prices of one instant or twice in a row: once
-    it may just have heard of a price before us, and that move is not to be counted twice.
+    it may just have heard of a price before us, and that move is not to be counted twice. Where no
+    price of ours is younger than the word before, ``known``, it is still the first time.
     """
     difference, before = snapshot.equity - ours.equity, watch.apart
+    if known is not None and ours.newest is not None and ours.newest <= known.at:
+        before = ZERO
     watch.apart = difference
     if watch.unheard:
         return min(max(difference, min(-watch.unheard, ZERO)), max(-watch.unheard, ZERO))

@@ -164,6 +164,24 @@ def test_a_move_while_nobody_listened_is_lost_once() -> None:
     assert not every(made.events, StopSet)
 
 
+def test_what_is_told_twice_without_a_price_between_is_told_once() -> None:
+    """The venue says the same loss in two words while no price comes; then the position closes.
+
+    Before, the second word made the loss stay beside the result of the close.
+    """
+    made = bench(ROOMY_RULES)
+    for _ in range(3):
+        made.at += 20 * SECOND
+        looked(made, 100_000, 99_000)
+    made.at += SECOND
+    made.venue.at = Instant(made.at)
+    made.venue.price = D("1.0990")
+    made.say(ClosePosition(symbol=EURUSD))
+    made.settle()
+    assert made.net() == 0
+    assert loss(made).equity == 99_000
+
+
 def test_what_the_venue_nets_is_not_lost_twice() -> None:
     """Two books hold against each other, and the venue has realised what they have lost.
 
