@@ -6,7 +6,9 @@ are asked back and its books closed. The ledger is looked at with every price an
 held, and twice a second.
 """
 
+from collections.abc import Callable
 from decimal import Decimal
+from typing import Any
 
 from msgspec.structs import replace
 
@@ -67,17 +69,39 @@ _NAMES = {"daily_loss": "the day's loss", "max_loss": "the largest loss"}
 
 def after(turn: Turn, given: inp.Input) -> None:
     """Look at the accounts whose money an input may have moved."""
-    if isinstance(given, inp.QuoteReceived):
-        _on_quote(turn, given.account, given.quote.venue_symbol)
-    elif isinstance(given, inp.Ticked):
-        if turn.at >= turn.market.watched_at + INTERVAL:
-            watch_all(turn)
-    elif isinstance(given, inp.MoneyReceived):
-        _on_account(turn, given.snapshot.account, given.snapshot)
-    elif isinstance(given, inp.Looked):
-        _on_account(turn, given.account, given.money, given)
-    elif isinstance(given, inp.ReportReceived):
-        _on_account(turn, given.report.account)
+    look = _LOOKS.get(type(given))
+    if look is not None:
+        look(turn, given)
+
+
+def _quoted(turn: Turn, given: inp.QuoteReceived) -> None:
+    _on_quote(turn, given.account, given.quote.venue_symbol)
+
+
+def _ticked(turn: Turn, given: inp.Ticked) -> None:
+    if turn.at >= turn.market.watched_at + INTERVAL:
+        watch_all(turn)
+
+
+def _told(turn: Turn, given: inp.MoneyReceived) -> None:
+    _on_account(turn, given.snapshot.account, given.snapshot)
+
+
+def _looked(turn: Turn, given: inp.Looked) -> None:
+    _on_account(turn, given.account, given.money, given)
+
+
+def _reported(turn: Turn, given: inp.ReportReceived) -> None:
+    _on_account(turn, given.report.account)
+
+
+_LOOKS: dict[type, Callable[[Turn, Any], None]] = {
+    inp.QuoteReceived: _quoted,
+    inp.Ticked: _ticked,
+    inp.MoneyReceived: _told,
+    inp.Looked: _looked,
+    inp.ReportReceived: _reported,
+}
 
 
 def before_signal(turn: Turn) -> None:
