@@ -156,7 +156,9 @@ def take_snapshot(
         if not expected.unknown:
             watch.unheard = snapshot.balance - expected.balance
         elif _shared(account):
-            return  # without a price nobody can tell what it has realised of that
+            # Without a price nobody can tell what it has realised of that: the look will.
+            turn.market.looks.setdefault(account.id, "money was told before any price")
+            return
     if watch.unheard:
         turn.market.looks.setdefault(account.id, "the venue's balance is not what fills make it")
         if watch.basis or _shared(account):
@@ -278,7 +280,10 @@ def _by_prices(turn: Turn, account: AccountState, watch: Watch, told: AccountSna
             if is_open and (oldest is None or quote.at < oldest):
                 oldest = quote.at
     if late:
-        # The difference at the snapshot was reckoned with what these fills have changed.
+        # The difference at the snapshot was reckoned with what these fills have changed; what has
+        # traded since is valued along with them, until a look tells one from the other.
+        if account.last_fill_at > told.at:
+            turn.market.looks.setdefault(account.id, "a fill was told after the money with it")
         apart = min(told.equity - told.balance - sum(late) - floating - watch.basis, ZERO)
         watch.offset = apart if newest is None else min(apart, watch.before)
     balance = told.balance + watch.gained

@@ -50,13 +50,16 @@ class Sight(Struct, frozen=True):
 class Desk(Struct):
     """One account under rules about its loss: its firm's office, and what the engine knows of it.
 
-    ``changed`` is when the account's worth last changed, ``traded`` and ``charged`` when it last
-    filled and paid a fee, ``told`` of when its money was last shown to the engine's life ``run``,
-    in a look after all fills. ``misled``: a fill was told so late that prices moved what was held
-    no more, and a peak may stand that never was. ``unheard`` are its fills that the journal does
-    not count, ``reference`` and ``floor`` the last that the engine is bound to know. ``used`` is
-    the worst share of an allowance, in percent, that the account had from an instant on, ``sent``
-    when requests left, ``seen`` what the account was last looked at by.
+    ``changed`` is when the account's worth last changed, ``traded`` and ``charged`` when it
+    last filled and paid a fee, ``told`` of when its money was last shown to the engine's life
+    ``run``, in a look after all fills. ``misled``: a fill was told so late that prices moved
+    what was held no more, and a peak may stand that never was. ``unheard`` are its fills that
+    the journal does not count, and when they were made; ``word`` of when its money was told
+    last. ``mixed``: a fill from before such a word was counted when another from after it was
+    there, and what either is worth shows in the next look. ``reference`` and ``floor`` the last
+    that the engine is bound to know. ``used`` is the worst share of an allowance, in percent,
+    that the account had from an instant on, ``sent`` when requests left, ``seen`` what the
+    account was last looked at by.
     """
 
     spec: AccountSpec
@@ -70,7 +73,9 @@ class Desk(Struct):
     run: int = 0
     misled: bool = False
     seen: tuple[object, ...] = ()
-    unheard: set[ExecID] = field(default_factory=set)
+    unheard: dict[ExecID, int] = field(default_factory=dict)
+    word: int = 0
+    mixed: int = 0
     reference: Decimal | None = None
     floor: Decimal | None = None
     used: list[tuple[int, Decimal]] = field(default_factory=list)
@@ -122,7 +127,7 @@ class Desks:
         desk.changed = now
         if exec_id is not None:
             desk.traded = now
-            desk.unheard.add(exec_id)
+            desk.unheard[exec_id] = now
             self._clock.after(_TOLD, lambda: self._is_told(desk, exec_id))
         if charged:
             desk.charged = now
@@ -179,20 +184,22 @@ class Desks:
     def counted(self, account: AccountId, exec_id: ExecID) -> None:
         """The engine has counted a fill."""
         desk = self.desks.get(account)
-        if desk is not None:
-            desk.unheard.discard(exec_id)
+        traded = desk.unheard.pop(exec_id, None) if desk is not None else None
+        if desk is not None and traded is not None and traded <= desk.word < desk.traded:
+            desk.mixed = self._clock.now
 
     def uncounted(self, account: AccountId, exec_id: ExecID) -> None:
         """A fill that the engine had counted is lost with what was not durable."""
         desk = self.desks.get(account)
         if desk is not None:
-            desk.unheard.add(exec_id)
+            desk.unheard[exec_id] = self._clock.now
 
-    def touched(self, account: AccountId) -> None:
-        """The engine was told something of an account's money."""
+    def touched(self, account: AccountId, at: Instant) -> None:
+        """The engine was told an account's money as it was at an instant."""
         desk = self.desks.get(account)
         if desk is not None:
             desk.seen = ()
+            desk.word = max(desk.word, at)
 
     def shown(self, account: AccountId, at: Instant) -> None:
         """A whole look shows the engine an account's money as it was at an instant."""
@@ -212,7 +219,7 @@ class Desks:
             return False
         if desk.unheard or desk.run != sight.run() or not sight.awake(account):
             return False
-        if desk.told < desk.charged or (balance and desk.told < desk.traded):
+        if desk.told < max(desk.charged, desk.mixed) or (balance and desk.told < desk.traded):
             return False
         held: dict[VenueSymbol, Decimal] = {}
         for (symbol, _), lot in self._bank.purses[account].lots.items():
@@ -222,6 +229,8 @@ class Desks:
         for book in known.books.values():
             if book.quantity:
                 symbol = self._names[account].get(book.symbol, book.venue_symbol)
+                if sight.price(account, symbol) != self._bank.price[symbol]:
+                    return False
                 held[symbol] = held.get(symbol, ZERO) - book.quantity
         return not any(held.values())
 

@@ -105,7 +105,7 @@ class Watch:
         if isinstance(given, inp.Looked) and given.complete and given.money is not None:
             self.desks.shown(given.account, given.money.at)
         elif isinstance(given, inp.MoneyReceived):
-            self.desks.touched(given.snapshot.account)
+            self.desks.touched(given.snapshot.account, given.snapshot.at)
         if self.trace is not None and not isinstance(given, inp.Ticked):
             self.note(f"  in  {told(given)}")
 
