@@ -153,8 +153,8 @@ def _welcome_once() -> list[Patch]:
 
 
 def _look_from_now() -> list[Patch]:
-    def looked(self: LookMemory, account: Any, began: Any) -> None:
-        self._since[account] = began + 30_000_000_000
+    def looked(self: LookMemory, account: Any, look: Any) -> None:
+        self._since[account.id] = look.began + 30_000_000_000
 
     return [(LookMemory, "looked", looked)]
 

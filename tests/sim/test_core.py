@@ -54,6 +54,11 @@ REGRESSIONS = {
     600813: "a freeze on a locked account could not be lifted, and what was open stayed open",
     601538: "a loss told twice without a price between stayed beside the result of the close",
     23399: "a fill that overtook its price raised a peak that never was",
+    46215: "a fill that a look left open was behind what the next one asked for",
+    47712: "a hand's close was left open for an order that was not even asked for when it traded",
+    46677: "a reduce-only exit that had filled already counted in no limit",
+    51512: "a stop that had ended was taken for working, since another had its number by then",
+    56826: "a stop closed what had been taken for a hand's, and both held a part of no position",
 }
 """Seeds that once broke something, and what it was.
 

@@ -5,6 +5,8 @@ The part of looking that decides; ``Looker`` asks, and the simulator runs this v
 
 from collections.abc import Collection, Mapping
 
+from bascule.execution.inputs import Looked
+from bascule.execution.reports import identified
 from bascule.execution.state import AccountState, Order
 from bascule.model.account import Capabilities
 from bascule.model.enums import OrdStatus, OrdType
@@ -94,9 +96,16 @@ class LookMemory:
         agreed = account.agreed_at or account.last_fill_at or now
         return Instant(max(0, min(agreed, now) - FIRST_LOOKBACK_NS))
 
-    def looked(self, account: AccountId, began: Instant) -> None:
-        """Remember a whole look that began then."""
-        self._since[account] = began - OVERLAP_NS
+    def looked(self, account: AccountState, look: Looked) -> None:
+        """Remember a whole look, once it has been decided upon.
+
+        A fill that it left open, since it may be of an order whose number is not known yet, is
+        asked for again until it is counted.
+        """
+        began = look.began if look.began is not None else look.at
+        fills = (identified(fill) for fill in look.fills)
+        left = (fill.at for fill in fills if fill.exec_id not in account.exec_ids)
+        self._since[account.id] = min((began - OVERLAP_NS, *left))
 
     def absent(
         self,

@@ -118,8 +118,8 @@ class Looker:
             absent = self._memory.absent(known, capabilities, found.lookups, found.at)
             found = replace(found, absent=absent, adopt=adopt)
         self._feed(found)
-        if found.complete and found.began is not None:
-            self._memory.looked(account, found.began)
+        if found.complete:
+            self._memory.looked(self._state.accounts[account], found)
         return found.complete
 
     async def ask(self, account: AccountId, cause: str) -> Looked:

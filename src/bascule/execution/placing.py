@@ -150,13 +150,13 @@ def _stood_against(draft: Draft) -> bool:
     )
 
 
-def _past_flat(turn: Turn, draft: Draft) -> Decimal:
+def _past_flat(draft: Draft) -> Decimal:
     """How much exits under way on the draft's side may open beyond what they are to close.
 
-    Something else has closed it meanwhile, and their own news is still on its way.
+    Something else has closed it meanwhile, and their own news is still on its way. A reduce-only
+    one opens nothing, yet it may have filled before what closed the rest: both count then.
     """
     account, side = draft.account, draft.side
-    held_to = turn.settings.capabilities[account.id].reduce_only
     past = ZERO
     for book in account.books.values():
         if book.symbol != draft.listing.symbol or not book.exiting:
@@ -169,7 +169,6 @@ def _past_flat(turn: Turn, draft: Draft) -> Decimal:
                 and order.side is side
                 and (order.strategy, order.symbol) == (book.strategy, book.symbol)
                 and order.position_id is None
-                and not (held_to and order.reduce_only)
             ),
             ZERO,
         )
@@ -200,7 +199,7 @@ def propose(turn: Turn, draft: Draft, *, replacing: Order | None = None) -> Prop
     # A proven reduction is held to no limit, so none is even worked out for it.
     limits = draft.spec.limits if reducing else limits_for(turn, draft.spec, draft.strategy)
     last = account.same.get(same_key(listing.symbol, draft.side, draft.quantity))
-    past = _past_flat(turn, draft) if draft.leg == "e" else ZERO
+    past = _past_flat(draft) if draft.leg == "e" else ZERO
     return Proposal(
         at=turn.at,
         signal=draft.signal,

@@ -140,8 +140,8 @@ def apply_fill(
         nets = position_id is None and before * signed < 0
         closed = min(abs(before), quantity) if nets else ZERO
         entry_filled(account, order, quantity, closed, position_id)
-        if position_id is not None:
-            _closed_by_hand(account, book, position_id, price)
+    if position_id is not None and quantity > 0:
+        _settle_with_hand(account, book, position_id, price)
     trim_guards(account, book)
 
 
@@ -166,10 +166,13 @@ def _exit_filled(
         hold_again(account, order, -quantity)
 
 
-def _closed_by_hand(
+def _settle_with_hand(
     account: AccountState, book: Book, position_id: PositionId, price: Decimal
 ) -> None:
-    """Settle a position that a hand has closed before its opening was told."""
+    """Set two books against each other that hold one position from both sides: it has only one.
+
+    A hand closed it before its opening was told, or an exit closed what a hand was taken to hold.
+    """
     manual = account.book(MANUAL_BOOK, book.symbol)
     theirs = manual.lots.get(position_id, ZERO) if manual is not None else ZERO
     mine = book.lots.get(position_id, ZERO)

@@ -169,10 +169,13 @@ def _end_unseen_children(turn: Turn, account: AccountState, look: Looked) -> Non
 
     Its fills, if it had any, were in the same look; children have no id of ours to ask by.
     """
-    shown = {order.venue_order_id for order in look.orders}
+    shown = {order.venue_order_id: order for order in look.orders if order.cl_ord_id is None}
     for order in list(account.orders.values()):
-        if not order.native_child or order.venue_order_id in shown:
+        if not order.native_child:
             continue
+        numbered = shown.get(order.venue_order_id) if order.venue_order_id is not None else None
+        if numbered is not None and _is(order, numbered):
+            continue  # else the number is another's by now
         if not _heard_since(order, look):
             learn(
                 turn,

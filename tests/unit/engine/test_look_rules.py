@@ -14,19 +14,21 @@ from bascule.engine.look_rules import (
     patience,
     to_ask_after,
 )
+from bascule.execution.inputs import Looked
 from bascule.execution.state import AccountState, Order
 from bascule.model.account import Capabilities
-from bascule.model.enums import OrdStatus, OrdType, Side
+from bascule.model.enums import ExecType, OrdStatus, OrdType, Side
 from bascule.model.ids import (
     AccountId,
     ClOrdID,
+    ExecID,
     SignalId,
     StrategyId,
     Symbol,
     VenueOrderId,
     VenueSymbol,
 )
-from bascule.model.order import VenueOrder
+from bascule.model.order import ExecutionReport, VenueOrder
 from bascule.model.values import HOUR, SECOND, Instant
 
 NOW = Instant(1_767_600_000 * SECOND)
@@ -117,9 +119,47 @@ def test_fills_are_asked_for_from_before_what_is_known() -> None:
     memory, hour_ago = LookMemory(), Instant(NOW - HOUR)
     assert memory.fills_from(account(), NOW) == NOW - FIRST_LOOKBACK_NS
     assert memory.fills_from(account(agreed_at=hour_ago), NOW) == hour_ago - FIRST_LOOKBACK_NS
-    memory.looked(AccountId("a"), NOW)
+    memory.looked(account(), look())
     assert memory.fills_from(account(agreed_at=hour_ago), NOW) == NOW - OVERLAP_NS
     assert (OVERLAP_NS, FIRST_LOOKBACK_NS) == (60 * SECOND, 24 * HOUR)
+
+
+def test_a_fill_that_a_look_left_open_is_asked_for_again() -> None:
+    """It may be of an order in doubt; by the next look it would lie behind what is asked for."""
+    memory, known, then = LookMemory(), account(), Instant(NOW - HOUR)
+    memory.looked(known, look(fill("x1", then), fill("", then)))
+    assert memory.fills_from(known, NOW) == then
+    known.exec_ids["x1"] = known.exec_ids[f"~7.{then}.1"] = NAME
+    memory.looked(known, look(fill("x1", then), fill("", then)))
+    assert memory.fills_from(known, NOW) == NOW - OVERLAP_NS
+
+
+def look(*fills: ExecutionReport) -> Looked:
+    """Give a whole look that began now, and found some fills."""
+    return Looked(
+        at=NOW,
+        account=AccountId("a"),
+        cause="test",
+        orders=(),
+        positions=(),
+        fills=fills,
+        began=NOW,
+    )
+
+
+def fill(exec_id: str, at: Instant) -> ExecutionReport:
+    """Give a fill of 1 from the venue's history."""
+    return ExecutionReport(
+        account=AccountId("a"),
+        exec_id=ExecID(exec_id),
+        exec_type=ExecType.TRADE,
+        venue_order_id=VenueOrderId("7"),
+        venue_symbol=VenueSymbol("EURUSD.x"),
+        side=Side.BUY,
+        at=at,
+        last_qty=Decimal(1),
+        cum_qty=Decimal(1),
+    )
 
 
 def absences(able: Capabilities, times: list[int], doubt: str = "") -> list[bool]:

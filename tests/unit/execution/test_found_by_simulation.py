@@ -13,6 +13,7 @@ from bascule.model.event import (
     ForeignFill,
     ForeignOrderSeen,
     OrderFilled,
+    OrderRefused,
     OrderRequested,
     PositionAdopted,
     ReportIgnored,
@@ -324,3 +325,65 @@ def test_two_books_that_share_a_position_are_both_closed() -> None:
     asked = every(bench.events, OrderRequested)
     closes = [(one.strategy, one.quantity) for one in asked if one.leg == "x"]
     assert closes == [("s", 3), ("manual", 1)]
+
+
+def test_a_position_is_not_open_on_both_sides_in_two_books() -> None:
+    """A fill of an entry was told without its name, and a stop of the whole closed that part too.
+
+    Before, the strategy and the hand held a part each that no order could close.
+    """
+    bench = Bench(position_mode=PositionMode.HEDGING, native_bracket=True)
+    name = entered(bench, 3, protection=protection("1.08"), reference_price=D("1.1"))
+    ((position, _),) = bench.book().lots.items()
+    there = bench.venue.orders[name]
+    more = bench.venue.trade(there.new, there.venue_id, D(1), D("1.1"), position)
+    bench.feed(inp.ReportReceived(Instant(bench.at), replace(more, cl_ord_id=None)))
+    assert (bench.book().quantity, bench.book("manual").quantity) == (3, 1)
+    child = {"cl_ord_id": None, "venue_order_id": "c1", "parent": name, "leg": "s"}
+    bench.traded(name, 4, "1.08", side=Side.SELL, position_id=position, **child)
+    assert (bench.book().quantity, bench.book("manual").quantity) == (0, 0)
+    assert bench.replay() == dump(bench.state)
+
+
+def test_an_exit_that_may_have_filled_already_counts_in_a_limit() -> None:
+    """It is reduce-only, and what it was to close is closed: it opens nothing, or it was first.
+
+    Before, it counted nothing, and an entry passed that could come to 11 of 10.
+    """
+    bench = Bench(limits=replace(ROOMY, max_position_qty=D(10)))
+    entered(bench, 2, side=Side.SELL)
+    bench.venue.fills_markets = False
+    exit_ = only(bench.say(ClosePosition(symbol=EURUSD)), OrderRequested)
+    assert exit_.reduce_only
+    bench.settle()
+    bench.venue.by_hand("a", Side.BUY, 2)
+    bench.settle()
+    assert bench.net() == 0
+    assert only(bench.say(buy(9)), OrderRefused).code == "position_limit"
+    assert every(bench.say(buy(8)), OrderRequested)
+
+
+def test_a_stop_whose_number_is_anothers_by_now_has_ended() -> None:
+    """The venue shows the number, for the stop of another entry.
+
+    Before, a cancel of the old stop hung for ever.
+    """
+    bench = Bench(native_bracket=True, position_mode=PositionMode.HEDGING, route={"pyramiding": 9})
+    more = {"protection": protection("1.08"), "reference_price": D("1.1")}
+    first, second = entered(bench, 1, **more), entered(bench, 1, **more)
+    words = {"cl_ord_id": None, "venue_order_id": "7", "leg": "s", "order_qty": D(1)}
+    bench.report(first, ExecType.NEW, parent=first, side=Side.SELL, **words)
+    bench.at += MINUTE
+    there = replace(
+        bench.venue.shown(bench.venue.orders[second]),
+        cl_ord_id=None,
+        venue_order_id="7",
+        side=Side.SELL,
+        ord_type=OrdType.STOP,
+        ord_status=OrdStatus.WORKING,
+        parent=second,
+        leg="s",
+    )
+    bench.look(orders=(there,), began=Instant(bench.at - SECOND))
+    assert bench.order(f"{first}:s").status is OrdStatus.CANCELED
+    assert bench.order(f"{second}:s").live

@@ -394,25 +394,24 @@ class Host:
         if look.complete:
             capabilities = self.settings.capabilities[look.account]
             absent = self._memory.absent(account, capabilities, look.lookups, now)
-        self.feed(
-            inp.Looked(
-                at=now,
-                account=look.account,
-                cause=look.cause,
-                orders=look.orders,
-                positions=look.positions,
-                fills=fills,
-                money=look.money,
-                lookups=look.lookups,
-                absent=absent,
-                complete=look.complete,
-                began=look.began,
-                positions_at=look.positions_at,
-                adopt=self.adopting if account.drift else "",
-            )
+        found = inp.Looked(
+            at=now,
+            account=look.account,
+            cause=look.cause,
+            orders=look.orders,
+            positions=look.positions,
+            fills=fills,
+            money=look.money,
+            lookups=look.lookups,
+            absent=absent,
+            complete=look.complete,
+            began=look.began,
+            positions_at=look.positions_at,
+            adopt=self.adopting if account.drift else "",
         )
+        self.feed(found)
         if look.complete:
-            self._memory.looked(look.account, look.began)
+            self._memory.looked(account, found)
         else:
             self._mine(_RETRY_NS, lambda: self.want(look.account, "the last look lacked a page"))
         self._looked_at[look.account] = now
