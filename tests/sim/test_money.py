@@ -9,13 +9,25 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bascule.model.ids import AccountId, PositionId, VenueSymbol
-from bascule.model.programme import SERVER_GMT2_GMT3, Clock, DailyLoss, Limit, Lock, MaxLoss, Trail
-from bascule.model.values import MINUTE, SECOND, Instant
+from bascule.model.account import AccountSpec
+from bascule.model.enums import AccountMode
+from bascule.model.ids import AccountId, PositionId, VenueId, VenueSymbol
+from bascule.model.programme import (
+    SERVER_GMT2_GMT3,
+    Clock,
+    DailyLoss,
+    Limit,
+    Lock,
+    MaxLoss,
+    Programme,
+    Trail,
+)
+from bascule.model.values import MINUTE, SECOND, Currency, Instant
 from bascule.sim.core import bank as bank_module
 from bascule.sim.core import office as office_module
 from bascule.sim.core.bank import Bank
-from bascule.sim.core.office import Office, meanings, strike_after
+from bascule.sim.core.distributions import Chances
+from bascule.sim.core.office import Office, meanings, office_of, strike_after
 from bascule.sim.core.world import CONTRACT, ELSEWHERE, START, TICK
 
 EUR = VenueSymbol("EURUSD.x")
@@ -138,6 +150,35 @@ def test_a_floor_of_the_close_moves_at_the_close_alone() -> None:
     assert office.floor == 98_000
     office.see(at("2026-01-05T22:00:01"), D(100_000), D(100_100))
     assert office.floor == 99_000
+
+
+def test_where_closed_results_count_an_open_gain_hides_none() -> None:
+    """And what is open is lost too, once it is closed."""
+    daily = DailyLoss(Limit(D(1), "initial"), "balance", "balance", "below", "fail", Clock())
+    office = Office(daily, None, ("00:00", "UTC"), None, D(100_000), at("2026-01-05T08:00:00"))
+    office.start(D(100_000))
+    office.see(at("2026-01-05T09:00:00"), D(98_900), D(100_100))
+    (line,) = office.lines()
+    assert line.is_passed
+    assert (line.used, line.worst) == (-100, 1_100)
+    office.see(at("2026-01-05T09:00:01"), D(100_000), D(99_500))
+    (line,) = office.lines()
+    assert not line.is_passed
+    assert (line.used, line.worst) == (500, 500)
+
+
+def test_a_close_of_which_nobody_knows_the_hour_may_be_any_moment() -> None:
+    """The firm means one hour, and an engine has to heed them all."""
+    whole = MaxLoss(Limit(amount=D(2_000)), "trailing", Trail("equity", "eod"), None, "equity")
+    spec = AccountSpec(
+        id=ACCOUNT, venue=VenueId("v"), login="1", mode=AccountMode.PAPER, currency=Currency("USD"),
+        programme=Programme(id="firm", max_loss=whole), initial_balance=D(100_000),
+    )  # fmt: skip
+    office = office_of(spec, START, Chances(1, {}))
+    assert office is not None
+    office.start(D(100_000))
+    office.see(Instant(START + SECOND), D(100_000), D(101_500))
+    assert [one.floor for one in office.all()] == [98_000, 99_500]
 
 
 def test_the_truth_shares_no_code_with_what_it_judges() -> None:

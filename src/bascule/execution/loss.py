@@ -163,8 +163,7 @@ def take_snapshot(
         turn.market.looks.setdefault(account.id, "the venue's balance is not what fills make it")
         if watch.basis or _shared(account):
             return  # it reckons results of a shared position in its own way: the look will tell
-    if look is not None:
-        _compare_costs(turn, account, watch, look)
+    guessed = look is not None and not _compare_costs(turn, account, watch, look)
     watch.before = min(watch.offset, ZERO)
     watch.snapshot = snapshot
     watch.gained = watch.offset = ZERO
@@ -175,6 +174,8 @@ def take_snapshot(
     ours = _by_prices(turn, account, watch, snapshot)
     if not ours.unknown:
         watch.offset = _apart(watch, snapshot, ours, known)
+        if guessed and _shared(account):
+            watch.offset = min(watch.offset, watch.apart)
 
 
 def _apart(
@@ -206,11 +207,12 @@ def _shared(account: AccountState) -> bool:
     )
 
 
-def _compare_costs(turn: Turn, account: AccountState, watch: Watch, look: Looked) -> None:
+def _compare_costs(turn: Turn, account: AccountState, watch: Watch, look: Looked) -> bool:
     """Learn by how much the venue's costs of what is held differ from those of our books.
 
     Books of one contract have prices of their own, of which the venue that nets them makes one; so
     what is open to one is realised to the other. Their sum is the same, whatever the price.
+    False where the look shows other positions than it tells of trades: then nobody can compare.
     """
     names = turn.settings.symbols.get(account.id, {})
     costs: dict[Symbol, Decimal] = {}
@@ -218,21 +220,22 @@ def _compare_costs(turn: Turn, account: AccountState, watch: Watch, look: Looked
     for one in look.positions:
         symbol = names.get(one.venue_symbol)
         if symbol is None or not one.avg_price:
-            return
+            return True
         costs[symbol] = costs.get(symbol, ZERO) - one.avg_price * one.quantity
         held[symbol] = held.get(symbol, ZERO) - one.quantity
     for book in account.books.values():
         costs[book.symbol] = costs.get(book.symbol, ZERO) + book.avg_price * book.quantity
         held[book.symbol] = held.get(book.symbol, ZERO) + book.quantity
     if any(held.values()):
-        return  # something has traded between its answers
+        return False
     basis = ZERO
     for name, cost in costs.items():
         unit = unit_of(turn, watch.spec, turn.listing(account.id, name)) if cost else ZERO
         if unit is None:
-            return
+            return True
         basis += cost * unit
     watch.basis = basis
+    return True
 
 
 def mark(turn: Turn, account: AccountState, watch: Watch) -> Marked | None:
@@ -387,11 +390,11 @@ def loss_of(turn: Turn, account: AccountState, spec: AccountSpec) -> Loss | None
         unknown = f"the last price of what is held is {age // 1_000_000_000} s old"
     if watch.floors is None or watch.floors[0] is not ledger:
         watch.floors = (ledger, rooms(watch.rules, ledger, watch.levels.caps))
-    equity = marked.equity
     return Loss(
-        equity=equity,
+        equity=marked.equity,
         rooms=tuple(
-            Room(one.rule, one.floor, one.allowance, equity - one.floor) for one in watch.floors[1]
+            Room(one.rule, one.floor, one.allowance, _counted_by(watch, one, marked) - one.floor)
+            for one in watch.floors[1]
         ),
         block_percent=shares["block"],
         flatten_percent=shares["flatten"],
@@ -401,3 +404,12 @@ def loss_of(turn: Turn, account: AccountState, spec: AccountSpec) -> Loss | None
         unknown=unknown,
         reset=next_reset(watch.rules, turn.at),
     )
+
+
+def _counted_by(watch: Watch, room: Room, marked: Marked) -> Decimal:
+    """Give what a room is left of: where a firm counts closed results, no open gain makes any."""
+    rules = watch.rules
+    rule = rules.daily_loss if room.rule == "daily_loss" else rules.max_loss
+    if rule is not None and rule.measured_on == "balance":
+        return min(marked.balance, marked.equity)
+    return marked.equity

@@ -358,8 +358,11 @@ def _act(turn: Turn, account: AccountState, watch: Watch, one: Happened) -> None
             f"{_NAMES[rule]} at {cents(floor)}" for rule, floor in one.floors.items()
         )
         fate = "the account pauses until the reset" if one.soft else "the firm may end the account"
+        what, worth = "equity", one.equity
+        if watch.ledger is not None and worth > max(one.floors.values()):
+            what, worth = "balance", watch.ledger.balance
         text = (
-            f"equity {cents(one.equity)} {currency} has crossed {lines}"
+            f"{what} {cents(worth)} {currency} has crossed {lines}"
             f"{' with the reset' if one.by_reset else ''}; {fate}"
         )
         turn.emit(

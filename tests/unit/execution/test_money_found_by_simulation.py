@@ -10,17 +10,36 @@ from bascule.engine.owner import receipt_of
 from bascule.execution import inputs as inp
 from bascule.execution.state import dump
 from bascule.model.enums import PositionMode, Side, StopMode
-from bascule.model.event import LedgerMoved, OrderRefused, OrderRequested, SignalAccepted, StopSet
+from bascule.model.event import (
+    LedgerBreached,
+    LedgerMoved,
+    OrderRefused,
+    OrderRequested,
+    SignalAccepted,
+    StopSet,
+)
 from bascule.model.ids import MANUAL_BOOK
 from bascule.model.intent import ClosePosition
 from bascule.model.order import AccountSnapshot
+from bascule.model.programme import Programme
 from bascule.model.values import MINUTE, SECOND, Instant
-from tests.unit.execution.harness import EURUSD, Bench, every
-from tests.unit.execution.test_loss_watch import MIDNIGHT, ROOMY_RULES, bench, buy, loss
+from tests.unit.execution.harness import EURUSD, Bench, every, only
+from tests.unit.execution.test_loss_watch import (
+    DAILY,
+    MIDNIGHT,
+    ROOMY_RULES,
+    bench,
+    buy,
+    loss,
+    refused,
+)
 
 
-def looked(made: Bench, balance: Any, equity: Any, cost: str = "") -> None:
-    """Look at the venue, which tells its money too, and at what cost it holds what it nets."""
+def looked(made: Bench, balance: Any, equity: Any, cost: str = "", *, stale: bool = False) -> None:
+    """Look at the venue, which tells its money too, and at what cost it holds what it nets.
+
+    ``stale``: it shows the positions of before, when nothing was held.
+    """
     money = AccountSnapshot(
         account="a",
         currency="USD",
@@ -30,10 +49,12 @@ def looked(made: Bench, balance: Any, equity: Any, cost: str = "") -> None:
         free_margin=D(str(equity)),
         at=Instant(made.at),
     )
-    more = {}
+    more: dict[str, Any] = {}
     if cost:
         shown = made.venue.positions("a")
         more["positions"] = tuple(replace(one, avg_price=D(cost)) for one in shown)
+    if stale:
+        more["positions"] = ()
     made.look(money=money, **more)
 
 
@@ -219,6 +240,23 @@ def test_what_is_held_at_another_cost_is_worth_the_same() -> None:
     assert loss(made).equity == 102_900
 
 
+def test_what_a_stale_look_cannot_compare_is_not_told_twice() -> None:
+    """The venue has realised what to one book is still open, and shows positions of before.
+
+    Before, that result was open in the book as well, from the next price to the next look.
+    """
+    made = bench(ROOMY_RULES, held=0)
+    enter(made, "s", Side.BUY, 1, "1.0900")
+    enter(made, "t", Side.SELL, 2, "1.1000")
+    made.at += SECOND
+    made.quote("1.1000")
+    made.at += SECOND
+    looked(made, 101_000, 101_000, stale=True)
+    made.at += SECOND
+    made.quote("1.1000")
+    assert loss(made).equity == 101_000
+
+
 def test_a_fill_that_overtakes_its_price_makes_no_gain() -> None:
     """It is told before the price that it was made at, and to the old one it looks like a gift.
 
@@ -255,3 +293,28 @@ def test_a_word_on_money_before_any_price_hides_no_loss() -> None:
     made.at += SECOND
     made.quote("1.1000", "1.1001")
     assert loss(made).equity == 99_980
+
+
+BY_BALANCE = Programme(id="firm", daily_loss=replace(DAILY, measured_on="balance"))
+
+
+def test_where_closed_results_count_an_open_gain_makes_no_room() -> None:
+    """The commission of the next entry alone may cross the line, whatever is open.
+
+    Before, the room was counted from equity, and entries passed with the allowance used up.
+    """
+    made = bench(BY_BALANCE)
+    made.quote("1.1050")
+    made.money(95_010, equity=100_010)
+    room = loss(made).room("daily_loss")
+    assert room is not None and room.room == 10
+    assert refused(made.say(buy(stop="1.1040"))) == "daily_loss"
+
+
+def test_a_breach_by_closed_results_is_told_by_them() -> None:
+    """Before, the words were that an equity far above the line had crossed it."""
+    made = bench(BY_BALANCE)
+    made.quote("1.1050")
+    made.money(94_900, equity=99_900)
+    broke = only(made.events, LedgerBreached)
+    assert broke.text.startswith("balance 94900 USD has crossed the day's loss at 95000")

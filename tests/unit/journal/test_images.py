@@ -6,11 +6,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 import apsw
+import msgspec
 import pytest
 
 from bascule.journal import sqlite
 from bascule.journal.follower import Follower
 from bascule.journal.journal import Journal
+from bascule.journal.progress import Progress
 from bascule.journal.sqlite import SqliteStore
 from bascule.journal.verify import verify
 from bascule.journal.writer import InlineWriter
@@ -18,7 +20,6 @@ from bascule.model.errors import JournalCorrupt, JournalError
 from bascule.model.event import EpochStarted, Event
 from bascule.model.values import Instant
 from bascule.sim.shell.disk import Disk, File
-from bascule.sim.shell.machine import DiskRecord
 from tests.unit.journal.support import Held, links, replayed
 
 PATH = "/journal.db"
@@ -89,13 +90,28 @@ def _changed(old: bytes, new: bytes) -> tuple[int, int]:
     return places[0], places[-1] + 1
 
 
+class _Record:
+    """The progress record beside the simulated disk: replaced as a whole, or not at all."""
+
+    def __init__(self, disk: Disk, kept: dict[str, bytes]) -> None:
+        self._disk, self._kept = disk, kept
+
+    def write(self, record: bytes) -> None:
+        self._kept["progress"] = record
+        self._disk.done("progress record")
+
+    def read(self) -> Progress | None:
+        found = self._kept.get("progress")
+        return None if found is None else msgspec.json.decode(found, type=Progress)
+
+
 def _open(disk: Disk, kept: dict[str, bytes], on_durable: Callable[[int], None]) -> Journal:
     """Take the journal of a simulated disk; each job is committed when it is put."""
     store = SqliteStore.open(PATH, vfs=disk.name, shared=False)
     try:
         return Journal(
             store,
-            DiskRecord(disk, kept),
+            _Record(disk, kept),
             clock=lambda: Instant(1),
             call_soon=lambda callback, *args: callback(*args),
             on_durable=on_durable,

@@ -32,10 +32,14 @@ class Purse(Struct):
 
 
 class Bank:
-    """The money of all accounts. ``price`` is the venue's bids; the ask is a tick above."""
+    """The money of all accounts. ``price`` is the venue's bids; the ask is a tick above.
+
+    ``priced`` is when each was last set.
+    """
 
     def __init__(self, price: Mapping[VenueSymbol, Decimal]) -> None:
         self.price = price
+        self.priced: dict[VenueSymbol, Instant] = {}
         self.purses: dict[AccountId, Purse] = {}
 
     def open(self, account: AccountId, balance: Decimal, per_lot: Decimal) -> None:

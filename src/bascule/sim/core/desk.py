@@ -38,10 +38,10 @@ _HUNDRED = Decimal(100)
 
 
 class Sight(Struct, frozen=True):
-    """What is seen of the engine: its positions, the last price that it was told, its reckoning."""
+    """What is seen of the engine: its positions, of when its last price is, its reckoning."""
 
     account: Callable[[AccountId], AccountState | None]
-    price: Callable[[AccountId, VenueSymbol], Decimal | None]
+    priced: Callable[[AccountId, VenueSymbol], Instant | None]
     equity: Callable[[AccountId], Decimal | None]
     awake: Callable[[AccountId], bool]
     run: Callable[[], int]
@@ -52,8 +52,9 @@ class Desk(Struct):
 
     ``changed`` is when the account's worth last changed, ``traded`` and ``charged`` when it
     last filled and paid a fee, ``told`` of when its money was last shown to the engine's life
-    ``run``, in a look after all fills. ``misled``: a fill was told so late that prices moved
-    what was held no more, and a peak may stand that never was. ``unheard`` are its fills that
+    ``run``, in a look after all fills. ``misled``: a price was set between a fill, or a fee, and
+    the news of it, so that it moved what was held no more, and a peak may stand that never was:
+    an engine that waited for such news would miss peaks that are. ``unheard`` are its fills that
     the journal does not count, and when they were made; ``word`` of when its money was told
     last. ``mixed``: a fill from before such a word was counted when another from after it was
     there, and what either is worth shows in the next look. ``reference`` and ``floor`` the last
@@ -128,21 +129,19 @@ class Desks:
         if exec_id is not None:
             desk.traded = now
             desk.unheard[exec_id] = now
-            self._clock.after(_TOLD, lambda: self._is_told(desk, exec_id))
-        if charged:
+        elif charged:
             desk.charged = now
+        elif desk.told < desk.charged:
+            desk.misled = True
         before = (office.reference, office.floor)
         office.see(now, *self._bank.worth(account))
         self._note(desk, now)
         if (office.reference, office.floor) != before:
             self._learn(account, desk, now, quiet=True)
 
-    def _is_told(self, desk: Desk, exec_id: ExecID) -> None:
-        if exec_id in desk.unheard:
-            desk.misled = True
-
     def _note(self, desk: Desk, at: int) -> None:
-        desk.used.append((at, max((_share(line) for line in desk.office.lines()), default=ZERO)))
+        shares = [_share(line) for one in desk.office.all() for line in one.lines()]
+        desk.used.append((at, max(shares, default=ZERO)))
 
     def _wait(self, account: AccountId, desk: Desk) -> None:
         """Look at the account when its next clock has struck."""
@@ -185,8 +184,12 @@ class Desks:
         """The engine has counted a fill."""
         desk = self.desks.get(account)
         traded = desk.unheard.pop(exec_id, None) if desk is not None else None
-        if desk is not None and traded is not None and traded <= desk.word < desk.traded:
+        if desk is None or traded is None:
+            return
+        if traded <= desk.word < desk.traded:
             desk.mixed = self._clock.now
+        if any(at > traded for at in self._bank.priced.values()):
+            desk.misled = True
 
     def uncounted(self, account: AccountId, exec_id: ExecID) -> None:
         """A fill that the engine had counted is lost with what was not durable."""
@@ -224,15 +227,20 @@ class Desks:
         held: dict[VenueSymbol, Decimal] = {}
         for (symbol, _), lot in self._bank.purses[account].lots.items():
             held[symbol] = held.get(symbol, ZERO) + lot.quantity
-            if sight.price(account, symbol) != self._bank.price[symbol]:
+            if not self._is_priced(account, symbol):
                 return False
         for book in known.books.values():
             if book.quantity:
                 symbol = self._names[account].get(book.symbol, book.venue_symbol)
-                if sight.price(account, symbol) != self._bank.price[symbol]:
+                if not self._is_priced(account, symbol):
                     return False
                 held[symbol] = held.get(symbol, ZERO) - book.quantity
         return not any(held.values())
+
+    def _is_priced(self, account: AccountId, symbol: VenueSymbol) -> bool:
+        """Whether the engine's last price is the venue's: an old one may be the same by chance."""
+        at = self.sight.priced(account, symbol)
+        return at is not None and at == self._bank.priced.get(symbol)
 
     def _lines(self, desk: Desk) -> list[Line]:
         """Give the firm's lines that the engine is bound to know."""
@@ -258,7 +266,7 @@ class Desks:
             if _share(line) >= desk.block:
                 raise Broken(
                     "I4",
-                    f"{event.cl_ord_id} was let through with {line.used:.2f} of "
+                    f"{event.cl_ord_id} was let through with {line.worst:.2f} of "
                     f"{line.allowance:.2f} used of {line.rule}",
                 )
 
@@ -306,10 +314,10 @@ class Desks:
             if desk.office.failed:
                 continue  # its firm has ended it; it was locked once, and a person armed it again
             for line in lines:
-                if _share(line) >= desk.flatten:
+                if line.used * _HUNDRED / line.allowance >= desk.flatten or line.is_passed:
                     raise Broken(
                         "I4",
-                        f"{name} holds on with {line.used:.2f} of {line.allowance:.2f} used of "
+                        f"{name} holds on with {line.worst:.2f} of {line.allowance:.2f} used of "
                         f"{line.rule}",
                     )
 
@@ -378,7 +386,7 @@ def _desk(spec: AccountSpec, office: Office) -> Desk:
 
 
 def _share(line: Line) -> Decimal:
-    return line.used * _HUNDRED / line.allowance
+    return line.worst * _HUNDRED / line.allowance
 
 
 def _follows_peaks(office: Office) -> bool:

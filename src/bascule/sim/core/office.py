@@ -6,6 +6,7 @@ the zone database here, and floors follow from balance and equity at the venue a
 
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import TypeAlias
 from zoneinfo import ZoneInfo
 
 from msgspec import Struct
@@ -27,12 +28,30 @@ UNKNOWN_DAYS = (
 """When the days of firms usually begin: one of them is meant where nobody says which."""
 
 
+_Clock: TypeAlias = tuple[str, str]
+
+
 class Line(Struct, frozen=True):
-    """How an account stands to one rule by the firm's own books."""
+    """How an account stands to one rule by the firm's own books.
+
+    ``used`` counts what is open; ``closed`` does not, and is given where the firm counts closed
+    results alone.
+    """
 
     rule: str
     used: Decimal
     allowance: Decimal
+    closed: Decimal | None = None
+
+    @property
+    def worst(self) -> Decimal:
+        """The larger of the two: what is open becomes a result when it is closed."""
+        return self.used if self.closed is None else max(self.used, self.closed)
+
+    @property
+    def is_passed(self) -> bool:
+        """Whether more is used up than is allowed."""
+        return self.worst > self.allowance
 
 
 def meanings(clock: Clock | None) -> tuple[tuple[str, str], ...]:
@@ -65,7 +84,8 @@ class Office:
     """One firm's books of one account.
 
     ``day`` and ``close`` are what its clocks really mean; ``unsure``: the day that is written may
-    mean another one too, and nobody has said which.
+    mean another one too, and nobody has said which. ``others`` are the offices of all that was
+    written may mean besides, which an engine has to heed as well.
     ``top`` is the equity or balance that a trailing floor follows, ``reference`` what today's loss
     is measured from. ``due`` is the next instant at which a clock strikes.
     """
@@ -86,14 +106,21 @@ class Office:
         self.initial = self.balance = self.equity = initial
         self.reference = self.top = initial
         self.floor: Decimal | None = None
+        self.others: list[Office] = []
         self.failed = False
         """Whether a line was crossed that ends the account for its firm."""
         self.due = self._next(began)
         self.struck: Instant | None = None
         """When today began; None until a clock has struck."""
 
+    def all(self) -> list["Office"]:
+        """Give this office and those of what else its rules may mean."""
+        return [self, *self.others]
+
     def start(self, balance: Decimal) -> None:
         """Take over an account as it is: flat, and with so much closed."""
+        for one in self.others:
+            one.start(balance)
         self.balance = self.equity = balance
         if self.daily is not None and self.daily.reference != "initial":
             self.reference = balance
@@ -119,6 +146,8 @@ class Office:
 
     def see(self, at: Instant, balance: Decimal, equity: Decimal) -> None:
         """Take note of the account's worth from an instant on."""
+        for one in self.others:
+            one.see(at, balance, equity)
         self.pass_to(at)
         self.balance, self.equity = balance, equity
         daily, whole = self.daily, self.whole
@@ -130,6 +159,8 @@ class Office:
 
     def pass_to(self, at: int) -> None:
         """Let the clocks strike that are due by an instant, at the worth of before."""
+        for one in self.others:
+            one.pass_to(at)
         while self.due is not None and self.due <= at:
             now = self.due
             self.due = self._next(now)
@@ -142,7 +173,7 @@ class Office:
     def _judge(self) -> None:
         for line in self.lines():
             pauses = self.daily is not None and self.daily.on_breach == "pause"
-            if line.used >= line.allowance and not (line.rule == "daily_loss" and pauses):
+            if line.worst >= line.allowance and not (line.rule == "daily_loss" and pauses):
                 self.failed = True
 
     def _begin_day(self, at: Instant) -> None:
@@ -190,7 +221,9 @@ class Office:
         found = []
         if self.daily is not None:
             allowance = self.allowed(self.daily.limit, self.reference)
-            found.append(Line("daily_loss", self.reference - self.equity, allowance))
+            by_balance = self.daily.measured_on == "balance"
+            closed = self.reference - self.balance if by_balance else None
+            found.append(Line("daily_loss", self.reference - self.equity, allowance, closed))
         if self.whole is not None and self.floor is not None:
             base = self.initial if self.whole.kind == "static" else self.top
             allowance = self.allowed(self.whole.limit, base)
@@ -208,16 +241,27 @@ def office_of(spec: AccountSpec, began: Instant, chances: Chances) -> Office | N
     if daily is None and whole is None:
         return None
     day = _meant(meanings(daily.reset), chances, f"day {spec.id}") if daily is not None else None
+    days: tuple[_Clock | None, ...] = meanings(daily.reset) if daily is not None else (None,)
     trail = whole.trail if whole is not None and whole.kind == "trailing" else None
-    close = None
+    close, closes = None, days
     if trail is not None and trail.when == "eod":
         close = day
         if trail.eod is not None or day is None:
             close = _meant(meanings(trail.eod), chances, f"close {spec.id}")
+            closes = meanings(trail.eod) if trail.eod is not None else (None,)
+    else:
+        closes = (None,)
     initial = spec.initial_balance
     assert initial is not None
-    unsure = daily is not None and len(meanings(daily.reset)) > 1
-    return Office(daily, whole, day, close, initial, began, unsure=unsure)
+    office = Office(daily, whole, day, close, initial, began, unsure=len(days) > 1)
+    # A close of which nobody knows the hour may be any moment.
+    office.others = [
+        Office(daily, whole, one, other, initial, began)
+        for one in days
+        for other in closes
+        if (one, other) != (day, close)
+    ]
+    return office
 
 
 def _meant(

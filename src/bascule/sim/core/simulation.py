@@ -102,9 +102,9 @@ class Simulation:
     def _sight(self) -> Sight:
         host, network, clock = self.host, self.network, self.clock
 
-        def price(account: AccountId, symbol: VenueSymbol) -> Decimal | None:
+        def priced(account: AccountId, symbol: VenueSymbol) -> Instant | None:
             quote = host.market.quote(account, symbol)
-            return quote.bid if quote is not None else None
+            return quote.at if quote is not None else None
 
         def equity(account: AccountId) -> Decimal | None:
             watch = host.market.watches.get(account)
@@ -117,7 +117,7 @@ class Simulation:
 
         return Sight(
             account=lambda name: host.state.accounts.get(name),
-            price=price,
+            priced=priced,
             equity=equity,
             awake=awake,
             run=lambda: host.runs,

@@ -283,6 +283,7 @@ class Venue:
     def mark(self, symbol: VenueSymbol, price: Decimal) -> None:
         """Move a price (the bid; the ask is a tick above); orders that it reaches trade."""
         self.price[symbol] = price
+        self.bank.priced[symbol] = self.at
         for account in self.bank.holders(symbol):
             self.on_money(account, None)
         for order in list(self.working.values()):
