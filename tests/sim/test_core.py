@@ -60,11 +60,14 @@ REGRESSIONS = {
     51828: "a fill was told along with the money that it is in",
     58349: "an old price was the venue's again by chance",
     115088: "a price came between a fee and the news of it",
+    122347: "the cost of a position that a stale look showed was taken for that of another",
+    123399: "a look told of money with a fill that it did not show",
     112671: "costs of a hedge were forgotten, since the look that had told them was stale",
     46215: "a fill that a look left open was behind what the next one asked for",
     47712: "a hand's close was left open for an order that was not even asked for when it traded",
     46677: "a reduce-only exit that had filled already counted in no limit",
     51512: "a stop that had ended was taken for working, since another had its number by then",
+    125378: "a look that began before a doubt, read after the process had stood still, was proof",
     56826: "a stop closed what had been taken for a hand's, and both held a part of no position",
 }
 """Seeds that once broke something, and what it was.

@@ -11,6 +11,7 @@ after the snapshot's: its gain is not counted again, and its loss only as far as
 did not show it. So the room is never told larger than it is, nor a loss counted twice.
 """
 
+from collections.abc import Iterable
 from decimal import Decimal
 from hashlib import sha256
 
@@ -24,7 +25,7 @@ from bascule.execution.state import AccountState, Book
 from bascule.execution.turn import Turn
 from bascule.model.account import AccountSpec, RiskLimits
 from bascule.model.event import ForeignFill, OrderFilled
-from bascule.model.ids import Symbol
+from bascule.model.ids import PositionId, Symbol
 from bascule.model.instrument import Listing, Quote
 from bascule.model.order import AccountSnapshot
 from bascule.model.programme import Clock, DailyLoss, Limit, MaxLoss, Programme, Trail
@@ -216,21 +217,26 @@ def _compare_costs(turn: Turn, account: AccountState, watch: Watch, look: Looked
     """
     names = turn.settings.symbols.get(account.id, {})
     costs: dict[Symbol, Decimal] = {}
-    held: dict[Symbol, Decimal] = {}
+    held: dict[tuple[Symbol, PositionId | None], Decimal] = {}
     for one in look.positions:
         symbol = names.get(one.venue_symbol)
         if symbol is None or not one.avg_price:
             return True
         costs[symbol] = costs.get(symbol, ZERO) - one.avg_price * one.quantity
-        held[symbol] = held.get(symbol, ZERO) - one.quantity
+        lot = (symbol, one.position_id)
+        held[lot] = held.get(lot, ZERO) - one.quantity
     for book in account.books.values():
         costs[book.symbol] = costs.get(book.symbol, ZERO) + book.avg_price * book.quantity
-        held[book.symbol] = held.get(book.symbol, ZERO) + book.quantity
+        lots: Iterable[tuple[PositionId | None, Decimal]] = book.lots.items() or (
+            (None, book.quantity),
+        )
+        for name, quantity in lots:
+            held[book.symbol, name] = held.get((book.symbol, name), ZERO) + quantity
     if any(held.values()):
         return False
     basis = ZERO
-    for name, cost in costs.items():
-        unit = unit_of(turn, watch.spec, turn.listing(account.id, name)) if cost else ZERO
+    for symbol, cost in costs.items():
+        unit = unit_of(turn, watch.spec, turn.listing(account.id, symbol)) if cost else ZERO
         if unit is None:
             return True
         basis += cost * unit

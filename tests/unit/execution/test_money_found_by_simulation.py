@@ -20,7 +20,7 @@ from bascule.model.event import (
 )
 from bascule.model.ids import MANUAL_BOOK
 from bascule.model.intent import ClosePosition
-from bascule.model.order import AccountSnapshot
+from bascule.model.order import AccountSnapshot, VenuePosition
 from bascule.model.programme import Programme
 from bascule.model.values import MINUTE, SECOND, Instant
 from tests.unit.execution.harness import EURUSD, Bench, every, only
@@ -35,10 +35,17 @@ from tests.unit.execution.test_loss_watch import (
 )
 
 
-def looked(made: Bench, balance: Any, equity: Any, cost: str = "", *, stale: bool = False) -> None:
+def looked(
+    made: Bench,
+    balance: Any,
+    equity: Any,
+    cost: str = "",
+    *,
+    stale: tuple[VenuePosition, ...] | None = None,
+) -> None:
     """Look at the venue, which tells its money too, and at what cost it holds what it nets.
 
-    ``stale``: it shows the positions of before, when nothing was held.
+    ``stale``: the positions of before, if it still shows those.
     """
     money = AccountSnapshot(
         account="a",
@@ -53,8 +60,8 @@ def looked(made: Bench, balance: Any, equity: Any, cost: str = "", *, stale: boo
     if cost:
         shown = made.venue.positions("a")
         more["positions"] = tuple(replace(one, avg_price=D(cost)) for one in shown)
-    if stale:
-        more["positions"] = ()
+    if stale is not None:
+        more["positions"] = stale
     made.look(money=money, **more)
 
 
@@ -251,10 +258,29 @@ def test_what_a_stale_look_cannot_compare_is_not_told_twice() -> None:
     made.at += SECOND
     made.quote("1.1000")
     made.at += SECOND
-    looked(made, 101_000, 101_000, stale=True)
+    looked(made, 101_000, 101_000, stale=())
     made.at += SECOND
     made.quote("1.1000")
     assert loss(made).equity == 101_000
+
+
+def test_the_cost_of_another_position_is_not_that_of_what_is_held() -> None:
+    """A stale look shows a position that is closed, as large as the one that is held now.
+
+    Before, what separates their costs was told as a gain.
+    """
+    made = bench(ROOMY_RULES, held=0, position_mode=PositionMode.HEDGING)
+    made.venue.hedges = True
+    enter(made, "s", Side.BUY, 1, "1.0900")
+    before = made.venue.positions("a")
+    made.say(ClosePosition(symbol=EURUSD))
+    made.settle()
+    enter(made, "s", Side.BUY, 1, "1.1000")
+    made.at += SECOND
+    looked(made, 100_000, 100_000, stale=before)
+    made.at += SECOND
+    made.quote("1.1000")
+    assert loss(made).equity == 100_000
 
 
 def test_a_fill_that_overtakes_its_price_makes_no_gain() -> None:
