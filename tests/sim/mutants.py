@@ -293,7 +293,7 @@ def _cancel_accepted_is_canceled() -> list[Patch]:
 
 
 def _absent_at_once() -> list[Patch]:
-    def absent(self: Any, account: Any, capabilities: Any, lookups: Any, now: Any) -> Any:
+    def absent(self: Any, account: Any, capabilities: Any, lookups: Any, *times: Any) -> Any:
         return tuple(name for name, shown in lookups.items() if shown is None)
 
     return [(LookMemory, "absent", absent)]

@@ -82,14 +82,15 @@ class Desk:
             order.cl_ord_id: venue.status(name, order.cl_ord_id)
             for order in to_ask_after(account, orders)
         }
-        now = Instant(self.at)
+        began, now = Instant(self.at - SECOND), Instant(self.at)
+        able = self.settings.capabilities[name]
         words: dict[str, Any] = {
             "orders": orders,
             "positions": venue.positions(name),
             "fills": venue.fills_since(name, self.memory.fills_from(account, now)),
             "lookups": lookups,
-            "absent": self.memory.absent(account, self.settings.capabilities[name], lookups, now),
-            "began": Instant(self.at - SECOND),
+            "absent": self.memory.absent(account, able, lookups, began, now),
+            "began": began,
             "positions_at": now,
         }
         return self.feed(inp.Looked(at=now, account=name, cause="test", **{**words, **changes}))

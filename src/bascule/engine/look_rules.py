@@ -112,12 +112,15 @@ class LookMemory:
         account: AccountState,
         capabilities: Capabilities,
         lookups: Mapping[ClOrdID, VenueOrder | None],
+        began: Instant,
         now: Instant,
     ) -> tuple[ClOrdID, ...]:
         """Name the orders in doubt whose absence a whole look completes the proof of.
 
         The proof is the manifest's: so many looks, so far apart, none of which shows the order.
         The first comes a send time-out after the doubt: till then the request may be on its way.
+        A look counts from when it began, since its answer may be old by ``now``: a process that
+        stood still reads it, and that a send has timed out, at once.
         """
         if capabilities.absence_proof == "never":
             return ()
@@ -127,14 +130,17 @@ class LookMemory:
             if shown is not None or order is None or order.status is not OrdStatus.IN_DOUBT:
                 self._absences.pop(name, None)
                 continue
+            if began < order.doubted_at:
+                continue
             seen = self._absences.get(name)
             if seen is None:
                 self._absences[name] = seen = _Absence(now)
-                apart = 0 if order.doubt == TIMED_OUT else capabilities.submit_timeout_ns
+                counts = order.doubt == TIMED_OUT
             else:
                 first = seen.count == 0
                 apart = capabilities.submit_timeout_ns if first else capabilities.absence_after_ns
-            if now - seen.last >= apart:
+                counts = began - seen.last >= apart
+            if counts:
                 seen.count += 1
                 seen.last = now
             if seen.count >= capabilities.absence_snapshots:

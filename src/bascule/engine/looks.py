@@ -115,7 +115,8 @@ class Looker:
         if found.complete:
             known = self._state.accounts[account]
             capabilities = self._settings.capabilities[account]
-            absent = self._memory.absent(known, capabilities, found.lookups, found.at)
+            began = found.began if found.began is not None else found.at
+            absent = self._memory.absent(known, capabilities, found.lookups, began, found.at)
             found = replace(found, absent=absent, adopt=adopt)
         self._feed(found)
         if found.complete:

@@ -383,6 +383,7 @@ def doubted(account: AccountState, event: ev.OrderDoubted) -> None:
         return
     _weigh(account, order, -1)
     order.doubt = event.cause
+    order.doubted_at = event.at
     _settle(account, order, OrdStatus.IN_DOUBT)
     _weigh(account, order, 1)
 

@@ -111,6 +111,7 @@ class Order(Struct, kw_only=True, omit_defaults=True):
     changed_at: Instant = Instant(0)
     heard_at: Instant = Instant(0)
     doubt: str = ""
+    doubted_at: Instant = Instant(0)
     end_reason: str = ""
 
     @property

@@ -167,8 +167,8 @@ def absences(able: Capabilities, times: list[int], doubt: str = "") -> list[bool
     memory = LookMemory()
     known = account(order(status=OrdStatus.IN_DOUBT, doubt=doubt))
     return [
-        memory.absent(known, able, {NAME: None}, Instant(NOW + at * SECOND)) == (NAME,)
-        for at in times
+        memory.absent(known, able, {NAME: None}, at, at) == (NAME,)
+        for at in (Instant(NOW + seconds * SECOND) for seconds in times)
     ]
 
 
@@ -184,12 +184,29 @@ def test_a_venue_whose_silence_proves_nothing_never_ends_a_doubt() -> None:
     assert not any(absences(able, list(range(0, 600, 10)), doubt="timeout"))
 
 
+def test_a_look_counts_from_when_it_began() -> None:
+    """A process that stood still reads an old answer, and then that a send has timed out."""
+    able = Capabilities(absence_proof="snapshots", absence_snapshots=2, absence_after_ns=5 * SECOND)
+    doubted = order(status=OrdStatus.IN_DOUBT, doubt="timeout", doubted_at=Instant(NOW + SECOND))
+    memory, known = LookMemory(), account(doubted)
+
+    def look(began: int, now: int) -> tuple[ClOrdID, ...]:
+        times = Instant(NOW + began * SECOND), Instant(NOW + now * SECOND)
+        return memory.absent(known, able, {NAME: None}, *times)
+
+    assert look(0, 6) == ()
+    assert look(6, 7) == ()
+    assert look(8, 20) == ()
+    assert look(12, 21) == (NAME,)
+
+
 def test_an_order_that_was_shown_once_begins_anew() -> None:
     """A look that shows it takes back what earlier ones seemed to prove."""
     memory, known = LookMemory(), account(order(status=OrdStatus.IN_DOUBT, doubt="timeout"))
 
     def look(at: int, found: VenueOrder | None) -> tuple[ClOrdID, ...]:
-        return memory.absent(known, PROVES, {NAME: found}, Instant(NOW + at * SECOND))
+        then = Instant(NOW + at * SECOND)
+        return memory.absent(known, PROVES, {NAME: found}, then, then)
 
     assert look(0, None) == ()
     assert look(5, shown(NAME)) == ()

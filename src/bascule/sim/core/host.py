@@ -393,7 +393,7 @@ class Host:
         absent: tuple[ClOrdID, ...] = ()
         if look.complete:
             capabilities = self.settings.capabilities[look.account]
-            absent = self._memory.absent(account, capabilities, look.lookups, now)
+            absent = self._memory.absent(account, capabilities, look.lookups, look.began, now)
         found = inp.Looked(
             at=now,
             account=look.account,
