@@ -12,6 +12,8 @@ SCRIPTS = (
     "recovery.py",
     "journal_bench.py",
     "fix_codec.py",
+    "fix_session.py",
+    "kill.py",
 )
 
 if __name__ == "__main__":

@@ -145,14 +145,15 @@ def take_snapshot(
 ) -> None:
     """Start anew from the venue's word, unless a fill that we have counted is younger.
 
-    A ``look`` has told every fill and position along with it; a word by itself may have overtaken
-    a fill. A balance that no fill explains is asked after.
+    A ``look`` has told every fill and position along with it, if they agree with each other; a
+    word by itself may have overtaken a fill. A balance that no fill explains is asked after.
     """
     known = watch.snapshot
     if snapshot.at < account.last_fill_at or (known is not None and snapshot.at < known.at):
         return
     watch.unheard = ZERO
-    if known is not None and (look is None or not look.complete):
+    agrees = _agrees(turn, account, watch, look)
+    if known is not None and not agrees:
         expected = _by_prices(turn, account, watch, known)
         if not expected.unknown:
             watch.unheard = snapshot.balance - expected.balance
@@ -164,7 +165,6 @@ def take_snapshot(
         turn.market.looks.setdefault(account.id, "the venue's balance is not what fills make it")
         if watch.basis or _shared(account):
             return  # it reckons results of a shared position in its own way: the look will tell
-    guessed = look is not None and not _compare_costs(turn, account, watch, look)
     watch.before = min(watch.offset, ZERO)
     watch.snapshot = snapshot
     watch.gained = watch.offset = ZERO
@@ -175,8 +175,13 @@ def take_snapshot(
     ours = _by_prices(turn, account, watch, snapshot)
     if not ours.unknown:
         watch.offset = _apart(watch, snapshot, ours, known)
-        if guessed and _shared(account):
-            watch.offset = min(watch.offset, watch.apart)
+
+
+def _agrees(turn: Turn, account: AccountState, watch: Watch, look: Looked | None) -> bool:
+    """Whether a look is whole, and its positions follow from the fills; or never will."""
+    if look is None or not look.complete:
+        return False
+    return _compare_costs(turn, account, watch, look) or bool(account.drift)
 
 
 def _apart(
@@ -213,7 +218,7 @@ def _compare_costs(turn: Turn, account: AccountState, watch: Watch, look: Looked
 
     Books of one contract have prices of their own, of which the venue that nets them makes one; so
     what is open to one is realised to the other. Their sum is the same, whatever the price.
-    False where the look shows other positions than it tells of trades: then nobody can compare.
+    False where it shows other positions than follow from the fills: one of the two is stale.
     """
     names = turn.settings.symbols.get(account.id, {})
     costs: dict[Symbol, Decimal] = {}

@@ -209,7 +209,6 @@ class Desks:
         desk = self.desks.get(account)
         if desk is not None and at >= desk.traded:
             desk.told, desk.run, desk.seen = at, self.sight.run(), ()
-            desk.word = max(desk.word, at)
 
     def informed(self, account: AccountId, *, balance: bool = False) -> bool:
         """Whether the engine was told all that an account's worth follows from.
