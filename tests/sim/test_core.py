@@ -68,6 +68,8 @@ REGRESSIONS = {
     46677: "a reduce-only exit that had filled already counted in no limit",
     51512: "a stop that had ended was taken for working, since another had its number by then",
     125378: "a look that began before a doubt, read after the process had stood still, was proof",
+    132549: "two lost busts left other positions with the same sum, which nobody saw",
+    810336: "a target that was first told by a part of it was full, and then there was another",
     56826: "a stop closed what had been taken for a hand's, and both held a part of no position",
 }
 """Seeds that once broke something, and what it was.

@@ -26,7 +26,7 @@ from bascule.execution.reports import (
 )
 from bascule.execution.state import AccountState, Order
 from bascule.execution.turn import Suspect, Turn
-from bascule.model.enums import ENDED, ExecType, OrdStatus
+from bascule.model.enums import ENDED, ExecType, OrdStatus, PositionMode
 from bascule.model.event import (
     AccountMarked,
     ChangeRejected,
@@ -49,6 +49,7 @@ _HAND_PATIENCE = 10 * SECOND
 _MONEY_INTERVAL = 60 * SECOND
 _FIRST_SEEN = "held at the venue when the account was first seen"
 
+_Lots = tuple[tuple[PositionId, Decimal], ...]
 _FACTS = {
     OrdStatus.ACKNOWLEDGED: Fact.FOUND,
     OrdStatus.WORKING: Fact.FOUND,
@@ -374,7 +375,7 @@ def _compare_positions(turn: Turn, account: AccountState, look: Looked, *, first
         theirs[symbol] = theirs.get(symbol, ZERO) + position.quantity
     if look.positions_at is not None:
         for fill in look.fills:
-            if fill.at > look.positions_at:
+            if _after_positions(fill, look):
                 symbol = named(fill)
                 theirs[symbol] = theirs.get(symbol, ZERO) + fill.last_qty * fill.side.sign
         newest = max((fill.at for fill in look.fills), default=look.positions_at)
@@ -383,19 +384,26 @@ def _compare_positions(turn: Turn, account: AccountState, look: Looked, *, first
             first = False
     symbols = list(theirs) + [s for s, e in account.exposure.items() if e.net and s not in theirs]
     earlier = turn.market.suspects.get(account.id, {})
+    spec = turn.settings.accounts.get(account.id)
+    hedges = spec is not None and spec.position_mode is PositionMode.HEDGING
     suspects: dict[Symbol, Suspect] = {}
     for symbol in symbols:
         exposure = account.exposure.get(symbol)
         ours = exposure.net if exposure is not None else ZERO
         difference = theirs.get(symbol, ZERO) - ours
         shown = [p for p in look.positions if named(p) == symbol]
+        lots: _Lots = ()
         if not difference:
             if first or look.adopt:
                 # Positions on both sides may net to what we have, and not be known all the same.
                 _adopt(turn, account, symbol, difference, shown, look.adopt or _FIRST_SEEN)
-            continue
+                continue
+            later = [f for f in look.fills if named(f) == symbol and _after_positions(f, look)]
+            lots = _other_lots(account, symbol, shown, later) if hedges else ()
+            if not lots:
+                continue
         known = earlier.get(symbol)
-        again = known is not None and known.theirs - known.ours == difference
+        again = known is not None and (known.theirs - known.ours, known.lots) == (difference, lots)
         # What a first look finds is taken over at once where it only adds to what was told; an
         # answer that takes some of that back may be stale, so a second one must say the same.
         adds = difference * ours >= 0
@@ -403,12 +411,43 @@ def _compare_positions(turn: Turn, account: AccountState, look: Looked, *, first
             _adopt(turn, account, symbol, difference, shown, look.adopt or _FIRST_SEEN)
             continue
         looks = known.looks + 1 if known is not None and again else 1
-        suspects[symbol] = Suspect(ours, ours + difference, looks)
+        suspects[symbol] = Suspect(ours, ours + difference, looks, lots)
     turn.market.suspects[account.id] = suspects
     _declare_drift(turn, account, earlier, suspects)
     if any(symbol not in account.drift for symbol in suspects):
         turn.market.looks.setdefault(account.id, "positions differ")
     return not suspects
+
+
+def _after_positions(fill: ExecutionReport, look: Looked) -> bool:
+    return look.positions_at is not None and fill.at > look.positions_at
+
+
+def _other_lots(
+    account: AccountState,
+    symbol: Symbol,
+    positions: list[VenuePosition],
+    later: list[ExecutionReport],
+) -> _Lots:
+    """Give by position what the venue holds more than we, where only the sums agree.
+
+    Nothing where a part bears no id: then it cannot be told one by one.
+    """
+    lots: dict[PositionId | None, Decimal] = {}
+    for position in positions:
+        lots[position.position_id] = lots.get(position.position_id, ZERO) + position.quantity
+    for fill in later:
+        signed = fill.last_qty * fill.side.sign
+        lots[fill.position_id] = lots.get(fill.position_id, ZERO) + signed
+    for book in account.books.values():
+        if book.symbol == symbol:
+            for position_id, quantity in book.lots.items():
+                lots[position_id] = lots.get(position_id, ZERO) - quantity
+    if None in lots or sum(lots.values(), ZERO):
+        return ()
+    return tuple(
+        sorted((name, quantity) for name, quantity in lots.items() if name is not None and quantity)
+    )
 
 
 def _declare_drift(
@@ -429,10 +468,18 @@ def _declare_drift(
                 symbol=symbol,
                 ours=suspect.ours,
                 theirs=suspect.theirs,
-                text=f"{symbol} on {account.id}: the venue holds {text(suspect.theirs)}, the "
-                f"journal {text(suspect.ours)}; entries are refused until they agree",
+                text=_told(account, symbol, suspect),
             )
         )
+
+
+def _told(account: AccountState, symbol: Symbol, suspect: Suspect) -> str:
+    """Tell a difference to a person."""
+    words = f"holds {text(suspect.theirs)}, the journal {text(suspect.ours)}"
+    if suspect.lots:
+        more = ", ".join(f"{name} by {text(quantity)}" for name, quantity in suspect.lots)
+        words = f"and the journal hold {text(suspect.ours)} in other positions ({more})"
+    return f"{symbol} on {account.id}: the venue {words}; entries are refused until they agree"
 
 
 def _adopt(

@@ -153,13 +153,23 @@ def adopt_child(turn: Turn, account: AccountState, report: ExecutionReport) -> O
             venue_symbol=parent.venue_symbol,
             venue_order_id=report.venue_order_id,
             side=report.side,
-            quantity=report.order_qty or report.leaves_qty or report.last_qty,
+            quantity=_child_size(parent, report),
             position_id=report.position_id,
             price=report.price,
             stop_price=report.stop_price,
         )
     )
     return account.order(name)
+
+
+def _child_size(parent: Order, report: ExecutionReport) -> Decimal:
+    """Give a child's size; where only a part of it is told, at the most, until a look shows it."""
+    if report.order_qty:
+        return report.order_qty
+    if report.leaves_qty:
+        return report.leaves_qty + (report.cum_qty or report.last_qty)
+    in_part = report.ord_status is OrdStatus.PARTIALLY_FILLED
+    return max(parent.quantity, report.last_qty) if in_part else report.last_qty
 
 
 def _on_trade(

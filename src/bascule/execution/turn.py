@@ -15,7 +15,7 @@ from bascule.execution.state import AccountState, State
 from bascule.execution.totals import Totals
 from bascule.model.account import AccountSpec, Capabilities, RiskLimits, Route
 from bascule.model.event import Event
-from bascule.model.ids import AccountId, ClOrdID, Symbol, VenueSymbol
+from bascule.model.ids import AccountId, ClOrdID, PositionId, Symbol, VenueSymbol
 from bascule.model.instrument import Listing, Quote
 from bascule.model.values import Currency, Instant
 from bascule.reference.releases import News
@@ -45,11 +45,15 @@ class Settings(Struct, kw_only=True):
 
 
 class Suspect(Struct, frozen=True):
-    """A difference in positions: what we and the venue had, and in how many looks in a row."""
+    """A difference in positions: what we and the venue had, and in how many looks in a row.
+
+    ``lots`` are what the venue has more of, position by position, where the sums agree.
+    """
 
     ours: Decimal
     theirs: Decimal
     looks: int
+    lots: tuple[tuple[PositionId, Decimal], ...] = ()
 
 
 class Merged(Struct):

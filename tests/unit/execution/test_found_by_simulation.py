@@ -9,6 +9,7 @@ from bascule.execution import inputs as inp
 from bascule.execution.state import dump
 from bascule.model.enums import ExecType, OrdStatus, OrdType, PositionMode, Side
 from bascule.model.event import (
+    DriftFound,
     FillCorrected,
     ForeignFill,
     ForeignOrderSeen,
@@ -387,3 +388,49 @@ def test_a_stop_whose_number_is_anothers_by_now_has_ended() -> None:
     bench.look(orders=(there,), began=Instant(bench.at - SECOND))
     assert bench.order(f"{first}:s").status is OrdStatus.CANCELED
     assert bench.order(f"{second}:s").live
+
+
+def test_other_positions_with_the_same_sum_are_drift() -> None:
+    """Two fills of a hedging account were taken back while the engine was down.
+
+    Before, the sums agreed, so a position that was gone was kept, and one that was there unseen.
+    """
+    bench = Bench(position_mode=PositionMode.HEDGING)
+    entered(bench, 3)
+    ((gone, _),) = bench.book().lots.items()
+    bench.venue.lots.clear()
+    bench.venue.lots["a", "EURUSD.x", "other"] = D(3)
+    assert not every(bench.look(), DriftFound)
+    told = only(bench.look(), DriftFound)
+    assert (told.ours, told.theirs) == (3, 3)
+    assert "other by 3" in told.text
+    assert len(every(bench.look(adopt="ada: as the screen has it"), PositionAdopted)) == 2
+    assert not bench.state.accounts["a"].drift
+    assert gone not in bench.book().lots
+    assert bench.book("manual").lots == {"other": 3}
+
+
+def test_a_target_that_was_first_told_by_a_part_of_it_works_on() -> None:
+    """The word that the venue had made it was lost; a look tells its size.
+
+    Before, it was full at that part, and then there was a second one with nothing filled.
+    """
+    bench = Bench(native_bracket=True)
+    name = entered(bench, 3, protection=protection("1.08", "1.2"), reference_price=D("1.1"))
+    child = {"cl_ord_id": None, "venue_order_id": "c1", "parent": name, "leg": "t"}
+    part = {"ord_status": OrdStatus.PARTIALLY_FILLED, "cum_qty": D(1), "side": Side.SELL}
+    bench.traded(name, 1, "1.2", **child, **part)
+    target = bench.order(f"{name}:t")
+    assert (target.status, target.cum_qty) == (OrdStatus.PARTIALLY_FILLED, 1)
+    bench.at += MINUTE
+    there = replace(
+        bench.venue.shown(bench.venue.orders[name]),
+        ord_type=OrdType.LIMIT,
+        ord_status=OrdStatus.PARTIALLY_FILLED,
+        quantity=D(2),
+        side=Side.SELL,
+        cum_qty=D(1),
+        **child,
+    )
+    bench.look(orders=(there,), positions=(), fills=(), began=Instant(bench.at - SECOND))
+    assert (target.leaves, bench.state.accounts["a"].order(f"{name}:t.1")) == (1, None)
