@@ -61,8 +61,8 @@ class Order(Struct, kw_only=True, omit_defaults=True):
     ``pending_*`` until the venue has answered. ``asked_back`` stays set once a cancel was asked
     for. ``waiting`` holds an order back until the one named in ``after`` has ended. ``number``
     counts all requests of the installation, ``changes`` this order's cancel and replace requests;
-    ``changed_at`` is the last of them, ``heard_at`` the last news from the venue. ``refusals``
-    counts the changes that were refused in a row.
+    ``changed_at`` is the last of them, ``heard_at`` the last news from the venue, ``doubted_at``
+    when it was last put in doubt. ``refusals`` counts the changes that were refused in a row.
     """
 
     cl_ord_id: ClOrdID
