@@ -52,6 +52,7 @@ REGRESSIONS = {
     2033: "the exit of one book was taken for that of another in the same position",
     22159: "a full order waited for ever for a fill that had been taken for a hand's",
     600813: "a freeze on a locked account could not be lifted, and what was open stayed open",
+    162257: "a fee taken for the result of what was open stayed in the worth of a flat account",
     601538: "a loss told twice without a price between stayed beside the result of the close",
     23399: "a fill that overtook its price raised a peak that never was",
     47223: "where closed results count, a breach by them was told of an equity above the line",

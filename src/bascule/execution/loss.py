@@ -300,8 +300,10 @@ def _by_prices(turn: Turn, account: AccountState, watch: Watch, told: AccountSna
             turn.market.looks.setdefault(account.id, "a fill was told after the money with it")
         apart = min(told.equity - told.balance - sum(late) - floating - watch.basis, ZERO)
         watch.offset = apart if newest is None else min(apart, watch.before)
+    # Who holds nothing is worth no more than the balance, whatever a word once made of it.
+    offset = watch.offset if newest is not None else min(watch.offset, ZERO)
     balance = told.balance + watch.gained
-    return Marked(balance, balance + floating + watch.basis + watch.offset, oldest, newest)
+    return Marked(balance, balance + floating + watch.basis + offset, oldest, newest)
 
 
 def _mark(account: AccountState, book: Book, quote: Quote) -> Decimal:

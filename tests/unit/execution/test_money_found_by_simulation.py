@@ -210,6 +210,24 @@ def test_what_is_told_twice_without_a_price_between_is_told_once() -> None:
     assert loss(made).equity == 99_000
 
 
+def test_who_holds_nothing_is_worth_no_more_than_the_balance() -> None:
+    """A fee that no fill explains was taken for the result of what is open; then that closes."""
+    made = bench(ROOMY_RULES)
+    made.at += SECOND
+    money = AccountSnapshot(
+        account="a", currency="USD", balance=D(99_975), equity=D(100_000), margin_used=D(0),
+        free_margin=D(100_000), at=Instant(made.at),
+    )  # fmt: skip
+    made.feed(inp.MoneyReceived(Instant(made.at), money))
+    assert loss(made).equity == 100_000
+    made.at += SECOND
+    made.venue.at = Instant(made.at)
+    made.say(ClosePosition(symbol=EURUSD))
+    made.settle()
+    assert made.net() == 0
+    assert loss(made).equity == 99_975
+
+
 def test_what_the_venue_nets_is_not_lost_twice() -> None:
     """Two books hold against each other, and the venue has realised what they have lost.
 
