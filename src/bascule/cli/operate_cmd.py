@@ -2,6 +2,7 @@
 
 import getpass
 import sys
+import time
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from bascule.api.actions import Swept
+
+HEARD_S = 5.0
+"""How long an engine may take to hear what was done at the guardian."""
 
 ScopeOption = Annotated[
     str,
@@ -117,6 +121,20 @@ def arm(
         from bascule.cli.kill_cmd import kill
 
         kill("arm", scope, reason, by, "", typed, code, False, config, as_json)
+        _wait_until_heard(scope, config)
+
+
+def _wait_until_heard(scope: str, config: "Path | None") -> None:
+    """Wait a moment until the engine has heard that the guardian is armed; it says the rest."""
+    from bascule.api.status import StatusView
+    from bascule.cli.remote import engine
+
+    deadline = time.monotonic() + HEARD_S
+    while time.monotonic() < deadline:
+        stops = engine(config).read(StatusView, "/v1/status").stops
+        if all(stop.scope != scope for stop in stops):
+            return
+        time.sleep(0.1)
 
 
 def _lift(
