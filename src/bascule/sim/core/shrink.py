@@ -49,4 +49,8 @@ def _fewer_steps(scenario: Scenario, still: Callable[[Scenario], bool]) -> Scena
 
 def run(scenario: Scenario, *, trace: bool = False) -> Outcome:
     """Run a scenario."""
-    return Simulation(scenario, trace=trace).run()
+    simulation = Simulation(scenario, trace=trace)
+    try:
+        return simulation.run()
+    finally:
+        simulation.close()

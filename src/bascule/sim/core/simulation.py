@@ -142,6 +142,13 @@ class Simulation:
     def _latched(self, account: AccountId, strategy: str) -> LatchMode | None:
         return self.host.latched(self.scenario.settings.accounts[account], strategy)
 
+    def close(self) -> None:
+        """Let go of what the parts hold of each other, so that all of it is freed at once."""
+        for part in (
+            self.clock, self.host, self.network, self.venue, self.watch.desks, self.watch, self,
+        ):  # fmt: skip
+            vars(part).clear()
+
     # --- the run --------------------------------------------------------------------------------
 
     def run(self) -> Outcome:
