@@ -24,6 +24,7 @@ from bascule.execution.loss_state import Booked, Watch
 from bascule.execution.state import AccountState, Book
 from bascule.execution.turn import Turn
 from bascule.model.account import AccountSpec, RiskLimits
+from bascule.model.enums import PositionMode
 from bascule.model.event import ForeignFill, OrderFilled
 from bascule.model.ids import PositionId, Symbol
 from bascule.model.instrument import Listing, Quote
@@ -72,7 +73,7 @@ def watch_of(turn: Turn, account: AccountState, spec: AccountSpec) -> Watch | No
         fresh.ledger, fresh.snapshot, fresh.offset = known.ledger, known.snapshot, known.offset
         fresh.gained, fresh.counted, fresh.told = known.gained, known.counted, known.told
         fresh.before, fresh.unheard = known.before, known.unheard
-        fresh.basis, fresh.apart = known.basis, known.apart
+        fresh.basis, fresh.apart, fresh.aside = known.basis, known.apart, known.aside
     turn.market.watches[account.id] = fresh
     return fresh
 
@@ -164,9 +165,11 @@ def take_snapshot(
     if watch.unheard:
         turn.market.looks.setdefault(account.id, "the venue's balance is not what fills make it")
         if watch.basis or _shared(account):
-            return  # it reckons results of a shared position in its own way: the look will tell
+            # It reckons results of a shared position in its own way: the look will tell.
+            watch.aside = snapshot
+            return
     watch.before = min(watch.offset, ZERO)
-    watch.snapshot = snapshot
+    watch.snapshot, watch.aside = snapshot, None
     watch.gained = watch.offset = ZERO
     watch.told = {
         name: Booked(book.realized, book.commission) for name, book in account.books.items()
@@ -255,14 +258,18 @@ def mark(turn: Turn, account: AccountState, watch: Watch) -> Marked | None:
     if told is None:
         return None
     ours = _by_prices(turn, account, watch, told)
-    newest = ours.newest
-    if newest is None or newest >= told.at or watch.counted != watch.told:
+    newest, aside = ours.newest, watch.aside
+    if newest is None:
         return ours
-    if account.last_fill_at > told.at:
-        return ours  # an opening realises nothing, and yet it costs the spread
-    # Nothing has traded since, and the venue valued it later than any price that we have.
-    oldest = told.at if ours.oldest is not None else None
-    return Marked(ours.balance, told.equity, oldest)
+    # An opening realises nothing, and yet it costs the spread.
+    if newest < told.at >= account.last_fill_at and watch.counted == watch.told:
+        # Nothing has traded since, and the venue valued it later than any price that we have.
+        oldest = told.at if ours.oldest is not None else None
+        ours = Marked(ours.balance, told.equity, oldest)
+    if aside is not None and newest < aside.at >= account.last_fill_at:
+        # Whatever that balance is made of, so much is what the venue says that it is all worth.
+        return Marked(ours.balance, min(ours.equity, aside.equity), ours.oldest)
+    return ours
 
 
 def _by_prices(turn: Turn, account: AccountState, watch: Watch, told: AccountSnapshot) -> Marked:
@@ -293,6 +300,8 @@ def _by_prices(turn: Turn, account: AccountState, watch: Watch, told: AccountSna
             is_open = sessions.state(listing.session or "always", turn.at).is_open
             if is_open and (oldest is None or quote.at < oldest):
                 oldest = quote.at
+    if watch.spec.position_mode is not PositionMode.HEDGING:
+        floating += _netted(turn, account, watch)
     if late:
         # The difference at the snapshot was reckoned with what these fills have changed; what has
         # traded since is valued along with them, until a look tells one from the other.
@@ -326,6 +335,22 @@ def _hedged(book: Book) -> Decimal:
     long = sum((lot for lot in book.lots.values() if lot > 0), ZERO)
     short = sum((-lot for lot in book.lots.values() if lot < 0), ZERO)
     return min(long, short)
+
+
+def _netted(turn: Turn, account: AccountState, watch: Watch) -> Decimal:
+    """Give the spread of what books hold against each other: where the venue nets it costs none."""
+    found = ZERO
+    for symbol, exposure in account.exposure.items():
+        if not (exposure.long and exposure.short):
+            continue
+        listing = turn.listing(account.id, symbol)
+        quote = turn.market.quote(account.id, listing.venue_symbol) if listing else None
+        unit = unit_of(turn, watch.spec, listing)
+        books = [one for one in account.books.values() if one.symbol == symbol and one.quantity]
+        marks = {one.quantity > 0: _mark(account, one, quote) for one in books} if quote else {}
+        if unit is not None and len(marks) == _BOTH:
+            found += (marks[False] - marks[True]) * min(exposure.long, exposure.short) * unit
+    return found
 
 
 def _count(turn: Turn, watch: Watch, name: str, book: Book, made: Decimal) -> list[Decimal]:

@@ -29,10 +29,12 @@ class Watch(Struct):
     snapshot, and ``before`` at the one before it. ``unheard`` is what the venue's balance then held
     beyond ours: results whose fills we had not heard of. ``basis`` is what the venue has realised
     of what to our books is open, since books of one contract have prices of their own, and
-    ``apart`` how the venue's equity differed from ours at the snapshot. ``floors`` are the rooms of
-    a ledger, kept while it is the same. Equity within ``calm`` changes nothing else. ``spec`` and
-    ``limits`` are what the rules were made from. ``swept_at`` is when it was last closed by the
-    watch, ``sweeps`` how often in a row since.
+    ``apart`` how the venue's equity differed from ours at the snapshot. ``aside`` is a younger word
+    that could not be told apart from results of a shared position; until a look explains it, or a
+    price or fill is younger, equity is no higher. ``floors`` are the rooms of a ledger, kept while
+    it is the same. Equity within ``calm`` changes nothing else. ``spec`` and ``limits`` are what
+    the rules were made from. ``swept_at`` is when it was last closed by the watch, ``sweeps`` how
+    often in a row since.
     """
 
     rules: Programme
@@ -50,6 +52,7 @@ class Watch(Struct):
     unheard: Decimal = ZERO
     basis: Decimal = ZERO
     apart: Decimal = ZERO
+    aside: AccountSnapshot | None = None
     floors: tuple[LedgerState, tuple[Room, ...]] | None = None
     calm: tuple[Decimal, Decimal] | None = None
     swept_at: Instant = Instant(0)

@@ -140,9 +140,26 @@ def _apply_fills(turn: Turn, account: AccountState, look: Looked, *, first: bool
             ignore(turn, account, None, fill, "it was before Bascule's first look at the account")
             continue
         known = len(turn.events)
-        on_report(turn, fill, not_shown=unshown if fill.at < settled else ())
+        old = fill.at < settled
+        on_report(
+            turn,
+            fill,
+            not_shown=unshown if old else (),
+            numbered=not (old and _of_another(fill, look)),
+        )
         applied += len(turn.events) > known
     return applied
+
+
+def _of_another(fill: ExecutionReport, look: Looked) -> bool:
+    """Whether the number of an old fill is another order's by now: it has traded less in all."""
+    shown = (*look.orders, *look.lookups.values())
+    traded = [
+        one.cum_qty
+        for one in shown
+        if one is not None and one.venue_order_id == fill.venue_order_id
+    ]
+    return bool(traded) and max(traded) < fill.last_qty
 
 
 def _correct(turn: Turn, account: AccountState, fill: ExecutionReport) -> None:

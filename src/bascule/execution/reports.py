@@ -47,13 +47,22 @@ _SIMPLE = {
 }
 
 
-def on_report(turn: Turn, report: ExecutionReport, *, not_shown: Container[ClOrdID] = ()) -> None:
-    """Apply one execution report, once; see ``may_be_ours`` for ``not_shown``."""
+def on_report(
+    turn: Turn,
+    report: ExecutionReport,
+    *,
+    not_shown: Container[ClOrdID] = (),
+    numbered: bool = True,
+) -> None:
+    """Apply one execution report, once; see ``may_be_ours`` for ``not_shown``.
+
+    ``numbered``: its venue's number tells whose it is; not where that is another order's by now.
+    """
     account = turn.state.accounts.get(report.account)
     if account is None:
         return
     report = identified(report)
-    order = find(turn, account, report)
+    order = find(turn, account, report, numbered=numbered)
     kind = report.exec_type
     if kind is ExecType.TRADE:
         _on_trade(turn, account, order, report, not_shown)
@@ -99,12 +108,14 @@ def identified(report: ExecutionReport) -> ExecutionReport:
     return replace(report, exec_id=ExecID(f"~{report.venue_order_id}.{report.at}.{mark}"))
 
 
-def find(turn: Turn, account: AccountState, report: ExecutionReport) -> Order | None:
+def find(
+    turn: Turn, account: AccountState, report: ExecutionReport, *, numbered: bool = True
+) -> Order | None:
     """Find the order a report speaks of, registering a venue's native child on first sight."""
     order = None
     if report.cl_ord_id is not None:
         order = account.order(report.cl_ord_id)
-    if order is None:
+    if order is None and numbered:
         name = account.by_venue_id.get(report.venue_order_id)
         order = account.order(name) if name is not None else None
         if order is not None and not speaks_of(order, report):

@@ -434,3 +434,19 @@ def test_a_target_that_was_first_told_by_a_part_of_it_works_on() -> None:
     )
     bench.look(orders=(there,), positions=(), fills=(), began=Instant(bench.at - SECOND))
     assert (target.leaves, bench.state.accounts["a"].order(f"{name}:t.1")) == (1, None)
+
+
+def test_an_old_fill_of_another_with_the_number_is_not_our_stops() -> None:
+    """A hand's order traded unheard, and its number is that of a stop of ours by now.
+
+    Before, its fill was the stop's, which counted as full and worked on at the venue unseen.
+    """
+    bench = Bench()
+    entered(bench, 1, protection=protection("1.08"), reference_price=D("1.1"))
+    stop = bench.orders("s")[0]
+    told = bench.venue.by_hand("a", Side.SELL, 2, told=False)
+    bench.at += MINUTE
+    fill = replace(told, venue_order_id=bench.order(stop.cl_ord_id).venue_order_id)
+    events = bench.look(fills=(fill,), began=Instant(bench.at - SECOND))
+    assert only(events, ForeignFill).quantity == 2
+    assert bench.order(stop.cl_ord_id).cum_qty == 0

@@ -362,3 +362,38 @@ def test_a_breach_by_closed_results_is_told_by_them() -> None:
     made.money(94_900, equity=99_900)
     broke = only(made.events, LedgerBreached)
     assert broke.text.startswith("balance 94900 USD has crossed the day's loss at 95000")
+
+
+def test_what_a_stale_look_says_that_it_is_worth_counts_at_once() -> None:
+    """A fee was paid, and the look that tells it shows the positions of before.
+
+    Its balance cannot be told apart from what the venue nets. Before, none of it counted.
+    """
+    made = bench(ROOMY_RULES, held=0)
+    enter(made, "s", Side.BUY, 1, "1.1000")
+    enter(made, "t", Side.BUY, 1, "1.1000")
+    made.at += SECOND
+    made.quote("1.1000")
+    assert loss(made).equity == 100_000
+    made.at += SECOND
+    looked(made, 99_975, 99_975, stale=())
+    assert loss(made).equity == 99_975
+    made.at += SECOND
+    looked(made, 99_975, 99_975)
+    assert loss(made).equity == 99_975
+
+
+def test_books_against_each_other_cost_no_spread_where_the_venue_nets() -> None:
+    """Nothing is held there that could be closed at a worse price.
+
+    Before, the spread counted as lost, and could lock an account that had lost nothing.
+    """
+    made = bench(ROOMY_RULES, held=0)
+    enter(made, "s", Side.BUY, 2, "1.1000")
+    enter(made, "t", Side.SELL, 1, "1.1000")
+    made.at += SECOND
+    made.quote("1.1000", "1.1002")
+    assert loss(made).equity == 100_000
+    made.at += SECOND
+    made.quote("1.0999", "1.1001")
+    assert loss(made).equity == 99_990

@@ -11,6 +11,7 @@ from msgspec import Struct, field
 from bascule.model.ids import AccountId, PositionId, VenueSymbol
 from bascule.model.order import AccountSnapshot
 from bascule.model.values import ZERO, Currency, Instant
+from bascule.sim.core.ledger import Trade
 from bascule.sim.core.world import CONTRACT, TICK
 
 Key = tuple[VenueSymbol, PositionId]
@@ -78,14 +79,20 @@ class Bank:
             if any(name == symbol for name, _ in purse.lots):
                 yield account
 
-    def worth(self, account: AccountId) -> tuple[Decimal, Decimal]:
-        """Give balance and equity: what is open is worth what it could be closed at."""
+    def worth(self, account: AccountId, trade: Trade | None = None) -> tuple[Decimal, Decimal]:
+        """Give balance and equity: what is open is worth what it could be closed at.
+
+        With a ``trade``, no more than at its price.
+        """
         purse = self.purses[account]
         equity = purse.balance
         for (symbol, _), lot in purse.lots.items():
             price = self.price[symbol]
             if lot.quantity < 0:
                 price += TICK
+            if trade is not None and trade.venue_symbol == symbol:
+                pick = max if lot.quantity < 0 else min
+                price = pick(price, trade.price)
             equity += (price - lot.cost) * lot.quantity * CONTRACT
         return purse.balance, equity
 

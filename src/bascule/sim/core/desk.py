@@ -11,6 +11,7 @@ from decimal import Decimal
 
 from msgspec import Struct, field
 
+from bascule.execution.inputs import Looked
 from bascule.execution.loss_watch import CODE
 from bascule.execution.state import AccountState
 from bascule.execution.turn import Settings
@@ -18,12 +19,13 @@ from bascule.model import event as ev
 from bascule.model.account import AccountSpec
 from bascule.model.enums import AccountMode
 from bascule.model.ids import AccountId, ExecID, VenueSymbol
+from bascule.model.order import VenuePosition
 from bascule.model.programme import Clock, FlatRule
 from bascule.model.values import DAY, MILLISECOND, MINUTE, SECOND, ZERO, Instant
 from bascule.reference.releases import News
 from bascule.sim.core.bank import Bank
 from bascule.sim.core.clockwork import Clockwork
-from bascule.sim.core.ledger import Broken
+from bascule.sim.core.ledger import Broken, Trade
 from bascule.sim.core.office import Line, Office, meanings, strike_after
 
 _TOLD = 60 * MILLISECOND
@@ -118,7 +120,7 @@ class Desks:
     # --- the venue ------------------------------------------------------------------------------
 
     def moved(
-        self, account: AccountId, exec_id: ExecID | None = None, *, charged: bool = False
+        self, account: AccountId, trade: Trade | None = None, *, charged: bool = False
     ) -> None:
         """An account's worth changed at the venue: by a price, a fill, or a fee."""
         desk = self.desks.get(account)
@@ -126,9 +128,9 @@ class Desks:
             return
         now, office = self._clock.now, desk.office
         desk.changed = now
-        if exec_id is not None:
+        if trade is not None:
             desk.traded = now
-            desk.unheard[exec_id] = now
+            desk.unheard[trade.shown_id] = now
         elif charged:
             desk.charged = now
         elif desk.told < desk.charged:
@@ -136,11 +138,14 @@ class Desks:
         before = (office.reference, office.floor)
         office.see(now, *self._bank.worth(account))
         self._note(desk, now)
+        if trade is not None:
+            # A fill away from the price says that the market was there, if for a moment.
+            self._note(desk, now, self._bank.worth(account, trade)[1])
         if (office.reference, office.floor) != before:
             self._learn(account, desk, now, quiet=True)
 
-    def _note(self, desk: Desk, at: int) -> None:
-        shares = [_share(line) for one in desk.office.all() for line in one.lines()]
+    def _note(self, desk: Desk, at: int, equity: Decimal | None = None) -> None:
+        shares = [_share(line) for one in desk.office.all() for line in one.lines(equity)]
         desk.used.append((at, max(shares, default=ZERO)))
 
     def _wait(self, account: AccountId, desk: Desk) -> None:
@@ -204,11 +209,19 @@ class Desks:
             desk.seen = ()
             desk.word = max(desk.word, at)
 
-    def shown(self, account: AccountId, at: Instant) -> None:
-        """A whole look shows the engine an account's money as it was at an instant."""
-        desk = self.desks.get(account)
-        if desk is not None and at >= desk.traded:
-            desk.told, desk.run, desk.seen = at, self.sight.run(), ()
+    def shown(self, look: Looked, held: Callable[[AccountId], tuple[VenuePosition, ...]]) -> None:
+        """A whole look shows the engine an account's money, and what is ``held``.
+
+        Where its positions are those of before, it is a word on money and no more: what such a
+        balance is made of nobody can tell, of a position that the venue nets, say.
+        """
+        desk, money = self.desks.get(look.account), look.money
+        if desk is None or money is None or money.at < desk.traded:
+            return
+        if look.positions == held(look.account):
+            desk.told, desk.run, desk.seen = money.at, self.sight.run(), ()
+        else:
+            self.touched(look.account, money.at)
 
     def informed(self, account: AccountId, *, balance: bool = False) -> bool:
         """Whether the engine was told all that an account's worth follows from.

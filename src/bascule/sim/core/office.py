@@ -216,18 +216,19 @@ class Office:
         base = self.initial if limit.of == "initial" else reference
         return base * limit.pct / _HUNDRED
 
-    def lines(self) -> list[Line]:
-        """Say how much of each allowance is used up."""
+    def lines(self, equity: Decimal | None = None) -> list[Line]:
+        """Say how much of each allowance is used up; ``equity``: if it were worth so much."""
+        equity = self.equity if equity is None else equity
         found = []
         if self.daily is not None:
             allowance = self.allowed(self.daily.limit, self.reference)
             by_balance = self.daily.measured_on == "balance"
             closed = self.reference - self.balance if by_balance else None
-            found.append(Line("daily_loss", self.reference - self.equity, allowance, closed))
+            found.append(Line("daily_loss", self.reference - equity, allowance, closed))
         if self.whole is not None and self.floor is not None:
             base = self.initial if self.whole.kind == "static" else self.top
             allowance = self.allowed(self.whole.limit, base)
-            found.append(Line("max_loss", allowance - (self.equity - self.floor), allowance))
+            found.append(Line("max_loss", allowance - (equity - self.floor), allowance))
         return found
 
 

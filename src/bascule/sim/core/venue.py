@@ -68,13 +68,14 @@ class Venue:
         """What hands, busts, corrections and overfills moved beyond what anybody asked for."""
         self.lied: set[ClOrdID] = set()
         """Orders that it said it had refused or ended, and works all the same."""
+        self._turned_away: set[ClOrdID] = set()
         self.told: dict[tuple[AccountId, ExecID], list[tuple[Decimal, Side]]] = {}
         """By the id of a fill, the quantities that were ever told of it."""
         self.amended: dict[AccountId, int] = {}
         """How many fills of an account were taken back or corrected."""
         self.bank = Bank(self.price)
         self.on_trade: Callable[[ExecutionReport, Kept, Decimal], None] = _nobody
-        self.on_money: Callable[[AccountId, ExecID | None], None] = _no_office
+        self.on_money: Callable[[AccountId, Trade | None], None] = _no_office
         """Told that an account's worth has changed, and by which fill."""
         self._words = 0
 
@@ -85,7 +86,11 @@ class Venue:
         name = new.cl_ord_id
         if (new.account, name) in self.by_name:
             return self._refused("duplicate_cl_ord_id")
+        if name in self._turned_away:
+            # A venue that tells orders apart by the client's id gives a copy the same answer.
+            return self._refused("broker_refused")
         if self._chances.strikes("reject_submit", name):
+            self._turned_away.add(name)
             return self._refused("broker_refused")
         if (
             new.stop_price is not None
@@ -93,6 +98,7 @@ class Venue:
             and self._reached(new.side, new.stop_price, new.venue_symbol)
             and self._chances.of(f"strict {new.account}") < 0.3
         ):
+            self._turned_away.add(name)
             return self._refused("stop_at_market")
         order = self._keep(
             new.account,
@@ -387,7 +393,7 @@ class Venue:
         if order.origin == "hand":
             self._meddle(order, quantity)
         report = self.trade_report(trade, ord_status=order.status)
-        self.on_money(order.account, trade.shown_id)
+        self.on_money(order.account, trade)
         self.on_trade(report, order, before)
         self._tell(report)
         if done:
@@ -677,7 +683,7 @@ class Venue:
         )
 
 
-def _no_office(account: AccountId, exec_id: ExecID | None) -> None:
+def _no_office(account: AccountId, trade: Trade | None) -> None:
     """Where no firm watches the money."""
 
 

@@ -103,7 +103,7 @@ class Watch:
     def given(self, given: inp.Input) -> None:
         """An input is about to be decided."""
         if isinstance(given, inp.Looked) and given.complete and given.money is not None:
-            self.desks.shown(given.account, given.money.at)
+            self.desks.shown(given, self.venue.positions)
         elif isinstance(given, inp.MoneyReceived):
             self.desks.touched(given.snapshot.account, given.snapshot.at)
         if self.trace is not None and not isinstance(given, inp.Ticked):
@@ -412,14 +412,14 @@ class Watch:
         if asked is None or asked.leg != "x":
             return
         key = (order.account, order.venue_symbol)
-        if self.venue.meddled.get(key):
-            return
         after = before + report.last_qty * report.side.sign
         opened = min(max(after * report.side.sign, ZERO), report.last_qty)
         able = self.settings.capabilities[order.account]
         if able.native_bracket and not able.reduce_only:
-            # What the race opens is nobody's entry, and no limit was asked about it.
+            # What each such race opens is nobody's entry, and no limit was asked about it.
             self.venue.meddled[key] = self.venue.meddled.get(key, ZERO) + opened
+            return
+        if self.venue.meddled.get(key):
             return
         if self._crossed(key, order.side):
             return
