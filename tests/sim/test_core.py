@@ -72,6 +72,19 @@ REGRESSIONS = {
     132549: "two lost busts left other positions with the same sum, which nobody saw",
     810336: "a target that was first told by a part of it was full, and then there was another",
     56826: "a stop closed what had been taken for a hand's, and both held a part of no position",
+    124243: "a look of stale positions told of a fee, and nothing of its money counted",
+    169079: "the same where the venue's balance is higher than ours, and the equity lower",
+    303302: "a price came between such a look and the next one",
+    311973: "fills came between such a look and the next one",
+    317362: "such a look told of results that to the books were open",
+    162542: "a stop and an exit both filled, for the second time, and the limit knew of the first",
+    168874: "a hand's fill was taken for that of a stop that has its number by now",
+    199271: "an order filled away from the price as its cancel arrived, and the account was locked",
+    725390: "an entry filled away from the price as its cancel arrived",
+    314511: "an order filled away from the price as its change arrived",
+    725986: "an order was refused, and its copy was taken once the faults had stopped",
+    313337: "books against each other cost a spread that the venue never took",
+    327470: "an opening that was taken back left two books on two sides of one position",
 }
 """Seeds that once broke something, and what it was.
 

@@ -140,7 +140,7 @@ def apply_fill(
         nets = position_id is None and before * signed < 0
         closed = min(abs(before), quantity) if nets else ZERO
         entry_filled(account, order, quantity, closed, position_id)
-    if position_id is not None and quantity > 0:
+    if position_id is not None:
         _settle_with_hand(account, book, position_id, price)
     trim_guards(account, book)
 
@@ -171,7 +171,8 @@ def _settle_with_hand(
 ) -> None:
     """Set two books against each other that hold one position from both sides: it has only one.
 
-    A hand closed it before its opening was told, or an exit closed what a hand was taken to hold.
+    A hand closed it before its opening was told, or an exit closed what a hand was taken to hold,
+    or an opening was taken back that a hand has closed.
     """
     manual = account.book(MANUAL_BOOK, book.symbol)
     theirs = manual.lots.get(position_id, ZERO) if manual is not None else ZERO

@@ -450,3 +450,21 @@ def test_an_old_fill_of_another_with_the_number_is_not_our_stops() -> None:
     events = bench.look(fills=(fill,), began=Instant(bench.at - SECOND))
     assert only(events, ForeignFill).quantity == 2
     assert bench.order(stop.cl_ord_id).cum_qty == 0
+
+
+def test_an_opening_that_is_taken_back_leaves_no_position_with_two_sides() -> None:
+    """A hand closed half, then the short that the venue had made of the rest by taking it back.
+
+    Before, the strategy was short of what the manual book was long of, and nobody could close it.
+    """
+    bench = Bench(position_mode=PositionMode.HEDGING)
+    name = entered(bench, 2)
+    ((position, _),) = bench.book().lots.items()
+    for side in (Side.SELL, Side.BUY):
+        told = bench.venue.by_hand("a", side, 1, told=False)
+        bench.feed(inp.ReportReceived(Instant(bench.at), replace(told, position_id=position)))
+    assert bench.book("manual").quantity == 1
+    fill = next(iter(bench.order(name).fills))
+    bench.report(name, ExecType.TRADE_CANCEL, ref_exec_id=fill, last_qty=D(2))
+    assert bench.book().quantity == bench.book("manual").quantity == 0
+    assert bench.replay() == dump(bench.state)
