@@ -35,16 +35,19 @@ from bascule.sim.core.ledger import Broken, Kept
 from bascule.sim.core.venue import Venue
 
 _encode = msgspec.json.Encoder().encode
-_ANSWERS = (
-    ev.OrderRequested,
-    ev.OrderRefused,
-    ev.IntentRefused,
-    ev.IntentIdle,
-    ev.CancelRequested,
-    ev.ReplaceRequested,
-    ev.ProtectionChanged,
-    ev.StopSet,
-    ev.OrderEnded,
+# A struct's type is compared by identity: isinstance costs several times as much.
+_ANSWERS = frozenset(
+    {
+        ev.OrderRequested,
+        ev.OrderRefused,
+        ev.IntentRefused,
+        ev.IntentIdle,
+        ev.CancelRequested,
+        ev.ReplaceRequested,
+        ev.ProtectionChanged,
+        ev.StopSet,
+        ev.OrderEnded,
+    }
 )
 
 
@@ -102,11 +105,12 @@ class Watch:
 
     def given(self, given: inp.Input) -> None:
         """An input is about to be decided."""
-        if isinstance(given, inp.Looked) and given.complete and given.money is not None:
-            self.desks.shown(given, self.venue.positions)
-        elif isinstance(given, inp.MoneyReceived):
+        if type(given) is inp.Looked:
+            if given.complete and given.money is not None:
+                self.desks.shown(given, self.venue.positions)
+        elif type(given) is inp.MoneyReceived:
             self.desks.touched(given.snapshot.account, given.snapshot.at)
-        if self.trace is not None and not isinstance(given, inp.Ticked):
+        if self.trace is not None and type(given) is not inp.Ticked:
             self.note(f"  in  {told(given)}")
 
     def decided(self, event: ev.Event) -> None:
@@ -255,9 +259,9 @@ class Watch:
         answered = {
             (getattr(event, "intent", None), getattr(event, "account", ""))
             for event in events
-            if isinstance(event, _ANSWERS)
+            if type(event) in _ANSWERS
         }
-        touched = {getattr(event, "account", "") for event in events if isinstance(event, _ANSWERS)}
+        touched = {account for _, account in answered}
         for index, intent in enumerate(first.intents):
             if isinstance(intent, StopTrading):
                 continue
@@ -467,9 +471,9 @@ class Watch:
     def _fills(self, rows: list[ev.Event]) -> None:
         counted: set[tuple[AccountId, ExecID]] = set()
         for event in rows:
-            if isinstance(event, ev.OrderFilled | ev.ForeignFill):
+            if type(event) is ev.OrderFilled or type(event) is ev.ForeignFill:
                 counted.add((event.account, event.exec_id))
-            elif isinstance(event, ev.ReportIgnored):
+            elif type(event) is ev.ReportIgnored:
                 # Before the first look at an account: it is in the position that was taken over.
                 counted.add((event.account, event.report.exec_id))
         for trade in self.venue.trades.values():
