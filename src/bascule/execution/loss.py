@@ -300,7 +300,7 @@ def _by_prices(turn: Turn, account: AccountState, watch: Watch, told: AccountSna
             is_open = sessions.state(listing.session or "always", turn.at).is_open
             if is_open and (oldest is None or quote.at < oldest):
                 oldest = quote.at
-    if watch.spec.position_mode is not PositionMode.HEDGING:
+    if len(account.books) > 1 and watch.spec.position_mode is not PositionMode.HEDGING:
         floating += _netted(turn, account, watch)
     if late:
         # The difference at the snapshot was reckoned with what these fills have changed; what has
