@@ -11,9 +11,9 @@ import sys
 from decimal import Decimal
 from pathlib import Path
 
-import uvicorn
 from sink_venue import SinkVenue
 
+from bascule.cli.http_server import Server, server_config
 from bascule.engine.clock import SystemClock
 from bascule.engine.runtime import Runtime, Setup, VenueSetup
 from bascule.model.account import AccountSpec, Pacing, RiskLimits, Route, RouteLeg, SizingRule
@@ -94,10 +94,9 @@ async def main() -> None:
         name="bench", path_token=TOKEN, rate=Rate(per_minute=_MANY, burst=_MANY), strategy="ma"
     )
     intake = HttpIntake([source], runtime, clock=clock.now)
-    config = uvicorn.Config(
-        intake, port=0, log_level="critical", lifespan="off", access_log=False, proxy_headers=False
-    )
-    server = uvicorn.Server(config)
+    config = server_config(intake, lifespan=False)
+    config.port = 0
+    server = Server(config)
     serving = asyncio.ensure_future(server.serve())
     while not server.started:
         await asyncio.sleep(0.01)

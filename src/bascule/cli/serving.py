@@ -9,18 +9,18 @@ import errno
 import os
 import socket
 import sys
-from collections.abc import Callable, Coroutine, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Coroutine, Sequence
+from contextlib import suppress
 
 import msgspec
-import uvicorn
 from msgspec import Struct
 
 from bascule.api.auth import operator_token
-from bascule.api.dispatch import Asgi, build_asgi
+from bascule.api.dispatch import build_asgi
 from bascule.api.served import Served
 from bascule.cli.fix_feed import JournalFeed
 from bascule.cli.guardian_child import GuardianBeside
+from bascule.cli.http_server import Server, server_config
 from bascule.cli.setup import Prepared, prepare
 from bascule.cli.watching import Watching
 from bascule.config.build import Config
@@ -37,8 +37,6 @@ from bascule.signals.intake.fix import FixIntake
 from bascule.signals.intake.http import HttpIntake
 from bascule.signals.intake.source import Source
 
-GRACE_S = 3
-"""How long requests under way may take once the process was told to end."""
 FILES_WAIT_S = 10
 """How long files wait at the start for accounts that are not reconciled."""
 BACKLOG = 2_048
@@ -232,7 +230,7 @@ async def _serve_runtime(
     )
     await sessions.start()
     app = build_asgi(served, intake, token, may_read=intake.bears)
-    server = _Server(_uvicorn_config(app))
+    server = Server(server_config(app))
     async with asyncio.TaskGroup() as group:
         serving = group.create_task(server.serve(sockets=[listener]))
         at = Endpoint(config.server.host, config.server.port, os.getpid())
@@ -263,26 +261,3 @@ async def _watch(files: FileIntake, runtime: Runtime) -> None:
             while not all(one.reconciled for one in runtime.state.accounts.values()):
                 await asyncio.sleep(0.1)
     await files.run()
-
-
-def _uvicorn_config(app: Asgi) -> uvicorn.Config:
-    return uvicorn.Config(
-        app,
-        http="httptools",
-        ws="none",
-        lifespan="on",
-        log_config=None,
-        access_log=False,
-        proxy_headers=False,
-        server_header=False,
-        timeout_keep_alive=75,
-        timeout_graceful_shutdown=GRACE_S,
-    )
-
-
-class _Server(uvicorn.Server):
-    """Uvicorn without its own signal handlers: ours end the engine too, and work on Windows."""
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield

@@ -3,6 +3,10 @@
 import importlib
 import pkgutil
 
+from msgspec import Struct
+
+from bascule.model.account import AccountSpec, RiskLimits
+from bascule.model.enums import AccountMode
 from bascule.model.event import Verdict
 from bascule.risk import checks
 from bascule.risk.proposal import Check, Proposal
@@ -33,9 +37,10 @@ def judge(proposal: Proposal) -> tuple[Verdict, ...]:
         One verdict a check that had something to hold the order to; the order may go only if the
         last one is ``ok``.
     """
-    met = CHECKS
     if proposal.reducing or proposal.closing:
         met = _REDUCING if proposal.reducing else _CLOSING
+    else:
+        met = entry_checks(proposal.spec, proposal.limits, proposal.around.portfolio)
     verdicts = []
     for check in met:
         try:
@@ -48,6 +53,50 @@ def judge(proposal: Proposal) -> tuple[Verdict, ...]:
         if not verdict.ok:
             break
     return tuple(verdicts)
+
+
+class _Armed(Struct, frozen=True):
+    """The checks of entries under these very limits."""
+
+    spec: AccountSpec
+    limits: RiskLimits
+    together: RiskLimits
+    checks: tuple[Check, ...]
+
+
+_ARMED: dict[tuple[int, int, int], _Armed] = {}
+_ARMED_MAX = 10_000
+_UNSET = RiskLimits()
+
+
+def entry_checks(spec: AccountSpec, limits: RiskLimits, together: RiskLimits) -> tuple[Check, ...]:
+    """Give the checks that could say something; limits are few, and found again by identity."""
+    key = id(spec), id(limits), id(together)
+    known = _ARMED.get(key)
+    # What is kept is kept alive, so no other object can have come to bear its number.
+    if known is None:
+        found = tuple(check for check in CHECKS if _could_say(check, spec, limits, together))
+        if len(_ARMED) >= _ARMED_MAX:
+            _ARMED.clear()
+        known = _ARMED[key] = _Armed(spec, limits, together, found)
+    return known.checks
+
+
+def _could_say(check: Check, spec: AccountSpec, limits: RiskLimits, together: RiskLimits) -> bool:
+    return not check.needs or any(_is_set(name, spec, limits, together) for name in check.needs)
+
+
+def _is_set(name: str, spec: AccountSpec, limits: RiskLimits, together: RiskLimits) -> bool:
+    match name:
+        case "programme":
+            return spec.programme is not None
+        case "firm":
+            return bool(spec.firm)
+        case "live":
+            return spec.mode is AccountMode.LIVE
+    of = together if name.startswith("all.") else limits
+    field = name.removeprefix("all.")
+    return bool(getattr(of, field) != getattr(_UNSET, field))
 
 
 def _broken(check: Check, proposal: Proposal, error: Exception) -> Verdict:

@@ -259,13 +259,17 @@ class Check(Struct, frozen=True):
     which orders meet it: ``any`` every order; ``unproven`` all but a proven reduction; ``entry``
     only what opens or adds, so that a close which cannot be proven (another book stands against
     it) is not held to limits on new risk. ``run`` gives None where no limit is set: then there is
-    nothing to say.
+    nothing to say. ``needs`` names what one of must be set for it to have anything to say, so that
+    an entry does not come to it in vain: a field of the account's limits, ``all.`` and a field of
+    those over all accounts, ``programme`` or ``firm`` (the account has one), ``live`` (it is one).
+    A check that names nothing is always met.
     """
 
     code: str
     place: int
     applies_to: Literal["entry", "unproven", "any"]
     run: Callable[[Proposal], Verdict | None]
+    needs: tuple[str, ...] = ()
 
 
 def refuse(

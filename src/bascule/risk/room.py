@@ -6,6 +6,12 @@ from bascule.model.values import Instant
 from bascule.reference.localtime import local
 from bascule.risk.proposal import Proposal, cents, refuse
 
+NEEDS = (
+    "programme", "max_daily_loss", "max_daily_loss_percent", "max_drawdown",
+    "max_drawdown_percent",
+)  # fmt: skip
+"""What one of must be set for an account to have a loss limit."""
+
 
 def verdict(
     code: str, proposal: Proposal, rule: Rule, words: str, before: Rule | None = None

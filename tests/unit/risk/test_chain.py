@@ -1,11 +1,17 @@
 """The chain: its order, whom each check meets, and what a bug in a check may do."""
 
+from decimal import Decimal as D
 from typing import Any
 
 import pytest
+from msgspec import structs
 
+from bascule.model.account import RiskLimits
+from bascule.model.enums import AccountMode
 from bascule.model.event import Verdict
+from bascule.model.programme import Programme
 from bascule.risk import chain
+from bascule.risk.limits import LOOSEST
 from bascule.risk.proposal import Check, Proposal
 from tests.unit.risk.scene import proposal
 
@@ -103,3 +109,60 @@ def test_checks_are_met_in_the_order_of_their_places() -> None:
     places = {check.code: check.place for check in chain.CHECKS}
     met = [places[one.code] for one in chain.judge(proposal(limits={"max_order_qty": 9}))]
     assert met == sorted(met)
+
+
+EVERY_LIMIT = {
+    "instruments": ("-",), "max_order_qty": D(0), "max_order_qty_by_symbol": {"EURUSD": D(0)},
+    "max_book_qty": D(0), "max_book_qty_by_symbol": {"EURUSD": D(0)}, "max_position_qty": D(0),
+    "max_position_qty_by_symbol": {"EURUSD": D(0)}, "max_account_qty": D(0),
+    "max_order_value": D(0), "max_notional": D(0), "max_margin": D(0), "max_quote_age_ns": 0,
+    "price_collar_percent": D(0), "max_order_loss": D(0), "max_order_loss_percent": D(0),
+    "max_daily_loss": D(0), "max_daily_loss_percent": D(0), "max_drawdown": D(0),
+    "max_drawdown_percent": D(0), "messages_per_day": 0, "order_to_fill_warn": 0,
+    "order_to_fill_max": 0, "short_interval_value": D(0), "repeated_executions": 0,
+    "self_match": "refuse", "opposite_positions": "refuse", "probation_signals": 9,
+    "probation": "approval", "require_stop": True,
+}  # fmt: skip
+"""The tightest of every limit."""
+
+
+def without(names: set[str]) -> RiskLimits:
+    """Give the tightest limits there can be, but for some that are not set."""
+    return RiskLimits(**{name: one for name, one in EVERY_LIMIT.items() if name not in names})
+
+
+@pytest.mark.parametrize(
+    "check", [one for one in chain.CHECKS if one.needs], ids=lambda one: one.code
+)
+def test_a_check_that_is_passed_over_had_nothing_to_say(check: Check) -> None:
+    """While nothing that it needs is set, whatever else is, a check says nothing of an entry."""
+    own = {name for name in check.needs if not name.startswith("all.")}
+    together = {name.removeprefix("all.") for name in check.needs if name not in own}
+    order = proposal(
+        limits=without(own),
+        portfolio=without(together),
+        crosses="somebody",
+        opposes="somebody",
+        sent_per_fill=(10_000, 0),
+        mode=AccountMode.PAPER if "live" in own else AccountMode.LIVE,
+    )
+    assert check.run(order) is None
+
+
+@pytest.mark.parametrize("check", chain.CHECKS, ids=lambda one: one.code)
+def test_each_thing_that_a_check_needs_brings_it_into_the_chain(check: Check) -> None:
+    """An entry meets a check as soon as one of what it needs is set, and always where none is."""
+    for name in check.needs or ("",):
+        limits = RiskLimits(**{name: EVERY_LIMIT[name]}) if name in EVERY_LIMIT else RiskLimits()
+        whole = name.removeprefix("all.")
+        order = proposal(
+            limits=limits,
+            portfolio=RiskLimits(**{whole: EVERY_LIMIT[whole]}) if whole != name else LOOSEST,
+        )
+        spec = structs.replace(
+            order.spec,
+            firm="x" if name == "firm" else "",
+            programme=Programme(id="p") if name == "programme" else None,
+            mode=AccountMode.LIVE if name == "live" else AccountMode.PAPER,
+        )
+        assert check in chain.entry_checks(spec, limits, order.around.portfolio)

@@ -34,4 +34,4 @@ def run(proposal: Proposal) -> Verdict | None:
     )
 
 
-CHECK = Check(CODE, 810, "entry", run)
+CHECK = Check(CODE, 810, "entry", run, needs=("max_account_qty",))

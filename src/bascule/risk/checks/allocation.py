@@ -26,4 +26,4 @@ def run(proposal: Proposal) -> Verdict | None:
     return Verdict(CODE, True, used, limit, told)
 
 
-CHECK = Check(CODE, 1320, "entry", run)
+CHECK = Check(CODE, 1320, "entry", run, needs=("programme",))

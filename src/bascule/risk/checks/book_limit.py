@@ -36,4 +36,4 @@ def run(proposal: Proposal) -> Verdict | None:
     )
 
 
-CHECK = Check(CODE, 750, "entry", run)
+CHECK = Check(CODE, 750, "entry", run, needs=("max_book_qty", "max_book_qty_by_symbol"))

@@ -34,4 +34,4 @@ def run(proposal: Proposal) -> Verdict | None:
     return refuse(CODE, told, "the same order on another day", profits.today, useful)
 
 
-CHECK = Check(CODE, 1310, "entry", run)
+CHECK = Check(CODE, 1310, "entry", run, needs=("programme",))

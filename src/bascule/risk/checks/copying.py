@@ -31,4 +31,4 @@ def run(proposal: Proposal) -> Verdict | None:
     )
 
 
-CHECK = Check(CODE, 115, "entry", run)
+CHECK = Check(CODE, 115, "entry", run, needs=("programme",))

@@ -40,4 +40,19 @@ def _refuse(proposal: Proposal, target: str) -> Verdict:
     )
 
 
-CHECK = Check(CODE, 840, "entry", run)
+CHECK = Check(
+    CODE,
+    840,
+    "entry",
+    run,
+    needs=(
+        "max_order_value",
+        "max_notional",
+        "max_margin",
+        "max_order_loss",
+        "max_order_loss_percent",
+        "short_interval_value",
+        "all.max_notional",
+        "all.max_margin",
+    ),
+)

@@ -2,7 +2,7 @@
 
 from bascule.model.event import Verdict
 from bascule.risk.proposal import Check, Proposal
-from bascule.risk.room import verdict
+from bascule.risk.room import NEEDS, verdict
 
 CODE = "daily_loss"
 
@@ -19,4 +19,4 @@ def run(proposal: Proposal) -> Verdict | None:
     return verdict(CODE, proposal, "daily_loss", "the day's loss")
 
 
-CHECK = Check(CODE, 892, "entry", run)
+CHECK = Check(CODE, 892, "entry", run, needs=NEEDS)

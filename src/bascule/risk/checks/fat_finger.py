@@ -52,4 +52,4 @@ def run(proposal: Proposal) -> Verdict | None:
     )
 
 
-CHECK = Check(CODE, 890, "entry", run)
+CHECK = Check(CODE, 890, "entry", run, needs=("max_order_loss", "max_order_loss_percent"))

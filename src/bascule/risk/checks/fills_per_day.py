@@ -34,4 +34,4 @@ def run(proposal: Proposal) -> Verdict | None:
     )
 
 
-CHECK = Check(CODE, 927, "entry", run)
+CHECK = Check(CODE, 927, "entry", run, needs=("programme",))

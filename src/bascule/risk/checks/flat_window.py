@@ -28,4 +28,4 @@ def run(proposal: Proposal) -> Verdict | None:
     )
 
 
-CHECK = Check(CODE, 420, "entry", run)
+CHECK = Check(CODE, 420, "entry", run, needs=("programme",))

@@ -33,4 +33,4 @@ def run(proposal: Proposal) -> Verdict | None:
     )
 
 
-CHECK = Check(CODE, 320, "entry", run)
+CHECK = Check(CODE, 320, "entry", run, needs=("instruments",))

@@ -45,4 +45,4 @@ def run(proposal: Proposal) -> Verdict | None:
     )
 
 
-CHECK = Check(CODE, 870, "entry", run)
+CHECK = Check(CODE, 870, "entry", run, needs=("max_margin",))

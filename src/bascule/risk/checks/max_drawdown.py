@@ -2,7 +2,7 @@
 
 from bascule.model.event import Verdict
 from bascule.risk.proposal import Check, Proposal
-from bascule.risk.room import verdict
+from bascule.risk.room import NEEDS, verdict
 
 CODE = "max_drawdown"
 
@@ -18,4 +18,4 @@ def run(proposal: Proposal) -> Verdict | None:
     return verdict(CODE, proposal, "max_loss", "the drawdown", "daily_loss")
 
 
-CHECK = Check(CODE, 894, "entry", run)
+CHECK = Check(CODE, 894, "entry", run, needs=NEEDS)

@@ -29,4 +29,4 @@ def run(proposal: Proposal) -> Verdict | None:
     )
 
 
-CHECK = Check(CODE, 700, "entry", run)
+CHECK = Check(CODE, 700, "entry", run, needs=("max_order_qty", "max_order_qty_by_symbol"))

@@ -56,4 +56,4 @@ def _told(short: int, count: int) -> str:
     return f"{short} of the last {count} exits were faster than the firm wants" if short else ""
 
 
-CHECK = Check(CODE, 1300, "any", run)
+CHECK = Check(CODE, 1300, "any", run, needs=("programme",))

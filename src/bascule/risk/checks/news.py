@@ -42,4 +42,4 @@ def run(proposal: Proposal) -> Verdict | None:
     )
 
 
-CHECK = Check(CODE, 430, "entry", run)
+CHECK = Check(CODE, 430, "entry", run, needs=("programme",))

@@ -30,4 +30,4 @@ def run(proposal: Proposal) -> Verdict | None:
     )
 
 
-CHECK = Check(CODE, 440, "entry", run)
+CHECK = Check(CODE, 440, "entry", run, needs=("programme",))

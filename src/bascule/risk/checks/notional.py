@@ -37,4 +37,4 @@ def run(proposal: Proposal) -> Verdict | None:
     )
 
 
-CHECK = Check(CODE, 860, "entry", run)
+CHECK = Check(CODE, 860, "entry", run, needs=("max_notional",))

@@ -25,4 +25,4 @@ def run(proposal: Proposal) -> Verdict | None:
     )
 
 
-CHECK = Check(CODE, 1210, "entry", run)
+CHECK = Check(CODE, 1210, "entry", run, needs=("opposite_positions",))

@@ -38,4 +38,4 @@ def run(proposal: Proposal) -> Verdict | None:
     return Verdict(CODE, True, round(ratio, 1), Decimal(limit if limit is not None else warn or 0))
 
 
-CHECK = Check(CODE, 960, "entry", run)
+CHECK = Check(CODE, 960, "entry", run, needs=("order_to_fill_warn", "order_to_fill_max"))

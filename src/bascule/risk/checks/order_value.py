@@ -33,4 +33,4 @@ def run(proposal: Proposal) -> Verdict | None:
     )
 
 
-CHECK = Check(CODE, 850, "entry", run)
+CHECK = Check(CODE, 850, "entry", run, needs=("max_order_value",))

@@ -22,4 +22,4 @@ def run(proposal: Proposal) -> Verdict | None:
     return _PASS if found.ok else refuse(CODE, found.text, found.passes)
 
 
-CHECK = Check(CODE, 110, "entry", run)
+CHECK = Check(CODE, 110, "entry", run, needs=("programme", "firm"))

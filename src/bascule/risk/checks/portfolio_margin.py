@@ -39,4 +39,4 @@ def run(proposal: Proposal) -> Verdict | None:
     )
 
 
-CHECK = Check(CODE, 875, "entry", run)
+CHECK = Check(CODE, 875, "entry", run, needs=("all.max_margin",))

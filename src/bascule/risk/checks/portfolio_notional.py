@@ -38,4 +38,4 @@ def run(proposal: Proposal) -> Verdict | None:
     )
 
 
-CHECK = Check(CODE, 865, "entry", run)
+CHECK = Check(CODE, 865, "entry", run, needs=("all.max_notional",))

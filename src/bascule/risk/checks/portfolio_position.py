@@ -35,4 +35,6 @@ def run(proposal: Proposal) -> Verdict | None:
     )
 
 
-CHECK = Check(CODE, 820, "entry", run)
+CHECK = Check(
+    CODE, 820, "entry", run, needs=("all.max_position_qty", "all.max_position_qty_by_symbol")
+)

@@ -35,4 +35,4 @@ def run(proposal: Proposal) -> Verdict | None:
     )
 
 
-CHECK = Check(CODE, 800, "entry", run)
+CHECK = Check(CODE, 800, "entry", run, needs=("max_position_qty", "max_position_qty_by_symbol"))

@@ -81,4 +81,4 @@ def _without_reference(proposal: Proposal) -> Verdict:
     )
 
 
-CHECK = Check(CODE, 880, "entry", run)
+CHECK = Check(CODE, 880, "entry", run, needs=("price_collar_percent", "live"))

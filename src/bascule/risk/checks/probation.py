@@ -49,4 +49,4 @@ def run(proposal: Proposal) -> Verdict | None:
     )
 
 
-CHECK = Check(CODE, 1400, "entry", run)
+CHECK = Check(CODE, 1400, "entry", run, needs=("probation_signals",))

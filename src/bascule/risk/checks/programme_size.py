@@ -84,4 +84,4 @@ def _refused(
     )
 
 
-CHECK = Check(CODE, 830, "entry", run)
+CHECK = Check(CODE, 830, "entry", run, needs=("programme",))

@@ -39,4 +39,4 @@ def run(proposal: Proposal) -> Verdict | None:
     )
 
 
-CHECK = Check(CODE, 845, "entry", run)
+CHECK = Check(CODE, 845, "entry", run, needs=("max_quote_age_ns",))

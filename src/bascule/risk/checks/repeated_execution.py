@@ -36,4 +36,4 @@ def run(proposal: Proposal) -> Verdict | None:
     )
 
 
-CHECK = Check(CODE, 1150, "entry", run)
+CHECK = Check(CODE, 1150, "entry", run, needs=("repeated_executions",))

@@ -33,4 +33,4 @@ def run(proposal: Proposal) -> Verdict | None:
     )
 
 
-CHECK = Check(CODE, 925, "entry", run)
+CHECK = Check(CODE, 925, "entry", run, needs=("programme",))

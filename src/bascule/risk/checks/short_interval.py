@@ -38,4 +38,4 @@ def run(proposal: Proposal) -> Verdict | None:
     )
 
 
-CHECK = Check(CODE, 940, "entry", run)
+CHECK = Check(CODE, 940, "entry", run, needs=("short_interval_value",))

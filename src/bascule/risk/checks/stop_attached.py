@@ -50,4 +50,4 @@ def run(proposal: Proposal) -> Verdict | None:
     )
 
 
-CHECK = Check(CODE, 510, "entry", run)
+CHECK = Check(CODE, 510, "entry", run, needs=("programme",))

@@ -77,4 +77,4 @@ def _passes(proposal: Proposal, room: Decimal, unit: Decimal) -> str:
     return f"a quantity of {text(fits_too)} or less, or a nearer stop"
 
 
-CHECK = Check(CODE, 896, "entry", run)
+CHECK = Check(CODE, 896, "entry", run, needs=("programme",))
