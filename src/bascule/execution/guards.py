@@ -90,9 +90,11 @@ def mend(turn: Turn) -> None:
 
 
 def _any_refused(account: AccountState, guard: Guard) -> bool:
-    return any(
-        child.refusals for name in guard.children if (child := account.orders.get(name)) is not None
-    )
+    for name in guard.children:
+        child = account.orders.get(name)
+        if child is not None and child.refusals:
+            return True
+    return False
 
 
 def _native_level(guard: Guard, child: Order) -> Decimal | None:

@@ -32,9 +32,10 @@ class Watch(Struct):
     ``apart`` how the venue's equity differed from ours at the snapshot. ``aside`` is a younger word
     that could not be told apart from results of a shared position; until a look explains it, or a
     price or fill is younger, equity is no higher. ``floors`` are the rooms of a ledger, kept while
-    it is the same. Equity within ``calm`` changes nothing else. ``spec`` and ``limits`` are what
-    the rules were made from. ``swept_at`` is when it was last closed by the watch, ``sweeps`` how
-    often in a row since.
+    it is the same. Equity within ``calm`` changes nothing else, and of a ledger that is ``eased``
+    the coming reset was found to bring no floor too near. ``spec`` and ``limits`` are what the
+    rules were made from. ``swept_at`` is when it was last closed by the watch, ``sweeps`` how often
+    in a row since.
     """
 
     rules: Programme
@@ -55,5 +56,6 @@ class Watch(Struct):
     aside: AccountSnapshot | None = None
     floors: tuple[LedgerState, tuple[Room, ...]] | None = None
     calm: tuple[Decimal, Decimal] | None = None
+    eased: LedgerState | None = None
     swept_at: Instant = Instant(0)
     sweeps: int = 0

@@ -437,7 +437,7 @@ def _before_reset(turn: Turn, account: AccountState, watch: Watch) -> None:
     ledger = watch.ledger
     if ledger is None or ledger.due is None or ledger.due - turn.at > LEAD:
         return
-    if RESET in ledger.guards or ledger.failed or _is_flat(account):
+    if ledger is watch.eased or RESET in ledger.guards or ledger.failed or _is_flat(account):
         return
     then, _ = step(watch.rules, ledger, Passed(ledger.due))
     now = {room.rule: room for room in rooms(watch.rules, ledger, watch.levels.caps)}
@@ -464,3 +464,4 @@ def _before_reset(turn: Turn, account: AccountState, watch: Watch) -> None:
         _keep(turn, account, watch, "guard")
         _close(turn, account, watch, text)
         return
+    watch.eased = ledger

@@ -43,20 +43,17 @@ def follow_all(turn: Turn) -> None:
     for account in turn.accounts():
         for venue_symbol in list(account.watched):
             follow(turn, account, venue_symbol)
-    _forget_peaks(turn)
+    if turn.market.peaks:
+        _forget_peaks(turn)
 
 
 def _forget_peaks(turn: Turn) -> None:
     """Keep the peaks of what still follows a price, and no others."""
-    if turn.market.peaks:
-        watched = {
-            name
-            for account in turn.accounts()
-            for names in account.watched.values()
-            for name in names
-        }
-        for name in [name for name in turn.market.peaks if name not in watched]:
-            del turn.market.peaks[name]
+    watched = {
+        name for account in turn.accounts() for names in account.watched.values() for name in names
+    }
+    for name in [name for name in turn.market.peaks if name not in watched]:
+        del turn.market.peaks[name]
 
 
 def _follow_guard(turn: Turn, account: AccountState, guard: Guard, quote: Quote) -> None:

@@ -4,7 +4,6 @@ An event is folded the moment it is emitted, through the same ``evolve`` that re
 a later part of the decision sees is exactly what recovery will see.
 """
 
-from collections.abc import Iterator
 from decimal import Decimal
 
 from msgspec import Struct, field
@@ -128,9 +127,7 @@ class Turn:
         """Give the account's record of a contract."""
         return self.settings.listings.get(account, {}).get(symbol)
 
-    def accounts(self) -> Iterator[AccountState]:
-        """Walk the accounts that are both known and configured."""
-        for name in self.settings.accounts:
-            account = self.state.accounts.get(name)
-            if account is not None:
-                yield account
+    def accounts(self) -> list[AccountState]:
+        """List the accounts that are both known and configured."""
+        known = self.state.accounts
+        return [known[name] for name in self.settings.accounts if name in known]

@@ -118,7 +118,7 @@ class Host:
         """Recover from the durable rows alone, doubt what has no outcome, and connect."""
         self.alive = True
         self.runs += 1
-        self.network.run = self.runs
+        self.network.run = self.clock.life = self.runs
         self.state = State()
         for event in self.disk.rows:
             evolve(self.state, event)
@@ -149,6 +149,7 @@ class Host:
         self.disk.cut(keep_syncing=not torn)
         self.alive = False
         self.runs += 1
+        self.clock.life = 0
         self.network.die()
         self.watch.crashed(len(self.disk.rows))
 
@@ -178,13 +179,7 @@ class Host:
 
     def _mine(self, delay: int, do: Callable[[], None]) -> None:
         """Have this process do something later, if it still lives then."""
-        run = self.runs
-
-        def then() -> None:
-            if self.alive and run == self.runs:
-                do()
-
-        self.clock.after(delay, then, host=True)
+        self.clock.after(delay, do, host=True, life=self.runs)
 
     # --- decisions and the disk -----------------------------------------------------------------
 
