@@ -6,14 +6,16 @@ that dropping a step from a scenario does not change what becomes of all others.
 """
 
 import random
-from collections.abc import Mapping
+from bisect import bisect
+from collections.abc import Mapping, Sequence
 from hashlib import blake2b
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from bascule.model.values import MILLISECOND, SECOND
 
 _SPAN = float(1 << 56)
+_T = TypeVar("_T")
 
 
 class Fault(NamedTuple):
@@ -184,7 +186,24 @@ SWARM = 0.3
 STEPS_RANGE = (18, 48)
 
 
-def faults_of(dice: random.Random, later: random.Random) -> dict[str, float]:
+class Dice(random.Random):
+    """The standard generator, and a shorter way to the same choices."""
+
+    def choice(self, options: Sequence[_T]) -> _T:  # type: ignore[override]
+        """Draw one of several."""
+        count = len(options)
+        bits, draw = count.bit_length(), self.getrandbits
+        found = draw(bits)
+        while found >= count:
+            found = draw(bits)
+        return options[found]
+
+    def weighed(self, options: Sequence[_T], sums: Sequence[float]) -> _T:
+        """Draw one of several by the running sums of their weights."""
+        return options[bisect(sums, self.random() * sums[-1], 0, len(options) - 1)]
+
+
+def faults_of(dice: Dice, later: Dice) -> dict[str, float]:
     """Draw which faults a scenario has, and how strong each is."""
     if dice.random() < CALM:
         return {}
@@ -197,7 +216,7 @@ def faults_of(dice: random.Random, later: random.Random) -> dict[str, float]:
     return found
 
 
-def gap(dice: random.Random) -> int:
+def gap(dice: Dice) -> int:
     """Draw the nanoseconds between two steps: mostly a moment, at times none or many seconds."""
     kind = dice.random()
     if kind < 0.25:

@@ -4,7 +4,6 @@ Drawn from a generator of their own, so that a scenario without a programme is w
 there were any.
 """
 
-import random
 from datetime import datetime
 from decimal import Decimal
 from zoneinfo import ZoneInfo
@@ -45,6 +44,7 @@ from bascule.sim.core.distributions import (
     OWN_LOSS,
     PORTFOLIO,
     UNDER_FIRM,
+    Dice,
 )
 from bascule.sim.core.world import INITIAL, USD
 
@@ -60,7 +60,7 @@ SERVER = "Europe/Athens"
 _TARGETS = ("USD", "EUR")
 
 
-def programme_of(dice: random.Random, began: Instant) -> Programme:
+def programme_of(dice: Dice, began: Instant) -> Programme:
     """Draw a firm's rules for an account of 100,000; its days end soon after ``began``."""
     has = {name: dice.random() < chance for name, chance in FIRM.items()}
     if not has["daily_loss"] and not has["max_loss"]:
@@ -99,7 +99,7 @@ def programme_of(dice: random.Random, began: Instant) -> Programme:
     )
 
 
-def _clock(dice: random.Random, began: Instant) -> Clock:
+def _clock(dice: Dice, began: Instant) -> Clock:
     """Draw a clock that strikes within minutes, or at a usual hour."""
     name = dice.choice(_ZONES)
     if dice.random() < 0.25:
@@ -112,13 +112,13 @@ def _wall(at: int, name: str) -> str:
     return f"{datetime.fromtimestamp(at // SECOND, zone):%H:%M}"
 
 
-def _limit(dice: random.Random, *percents: str) -> Limit:
+def _limit(dice: Dice, *percents: str) -> Limit:
     if dice.random() < 0.3:
         return Limit(amount=Decimal(dice.choice((400, 1_500, 3_000))))
     return Limit(pct=Decimal(dice.choice(percents)), of=dice.choice(("initial", "reference")))
 
 
-def _daily(dice: random.Random, reset: Clock) -> DailyLoss:
+def _daily(dice: Dice, reset: Clock) -> DailyLoss:
     return DailyLoss(
         limit=_limit(dice, "0.5", "1", "2", "4"),
         reference=dice.choice(("balance", "equity", "higher", "initial", "day_peak_equity")),
@@ -129,7 +129,7 @@ def _daily(dice: random.Random, reset: Clock) -> DailyLoss:
     )
 
 
-def _whole(dice: random.Random, began: Instant) -> MaxLoss:
+def _whole(dice: Dice, began: Instant) -> MaxLoss:
     trails = dice.random() < 0.7
     at_close = dice.random() < 0.4
     trail = Trail(
@@ -148,7 +148,7 @@ def _whole(dice: random.Random, began: Instant) -> MaxLoss:
     )
 
 
-def _flat(dice: random.Random, began: Instant) -> FlatRule:
+def _flat(dice: Dice, began: Instant) -> FlatRule:
     """Nothing held from minutes after the start, for a quarter of an hour."""
     name = dice.choice(("UTC", "America/New_York", "Europe/Prague"))
     due = began + dice.randint(1, 4) * MINUTE
@@ -162,13 +162,13 @@ def _flat(dice: random.Random, began: Instant) -> FlatRule:
     )
 
 
-def _hold(dice: random.Random) -> HoldTime:
+def _hold(dice: Dice) -> HoldTime:
     if dice.random() < 0.5:
         return HoldTime(min_hold_s=Decimal(dice.choice((10, 60))))
     return HoldTime(min_share_over_pct=Decimal(50), over_s=Decimal(dice.choice((5, 30))))
 
 
-def _conduct(dice: random.Random, strict: bool) -> Conduct:
+def _conduct(dice: Dice, strict: bool) -> Conduct:
     if not strict:
         return Conduct(same_account_hedge="allowed", cross_account_hedge="allowed")
     return Conduct(
@@ -180,7 +180,7 @@ def _conduct(dice: random.Random, strict: bool) -> Conduct:
     )
 
 
-def news_of(dice: random.Random, began: Instant) -> News:
+def news_of(dice: Dice, began: Instant) -> News:
     """Draw a calendar with releases in the minutes after ``began``; sometimes there is none."""
     if dice.random() < 0.1:
         return News(fault="it could not be read")
@@ -200,7 +200,7 @@ class Opening(Struct, frozen=True):
     per_lot: Decimal
 
 
-def regulated(settings: Settings, dice: random.Random, began: Instant) -> Settings:
+def regulated(settings: Settings, dice: Dice, began: Instant) -> Settings:
     """Put accounts under firms and under limits on their loss, and some scenarios under more."""
     accounts = {name: _under(dice, spec, began) for name, spec in settings.accounts.items()}
     portfolio = {}
@@ -220,13 +220,13 @@ def regulated(settings: Settings, dice: random.Random, began: Instant) -> Settin
     )
 
 
-def opening_of(dice: random.Random) -> Opening:
+def opening_of(dice: Dice) -> Opening:
     """Draw how an account begins: it may have traded before."""
     balance = dice.choice((INITIAL, INITIAL, Decimal(98_900), Decimal(101_200)))
     return Opening(balance, Decimal(dice.choice(("0", "2.5", "7"))))
 
 
-def _under(dice: random.Random, spec: AccountSpec, began: Instant) -> AccountSpec:
+def _under(dice: Dice, spec: AccountSpec, began: Instant) -> AccountSpec:
     limits = spec.limits
     if limits.probation_signals and dice.random() < 0.5:
         limits = replace(limits, probation="approval")
@@ -242,7 +242,7 @@ def _under(dice: random.Random, spec: AccountSpec, began: Instant) -> AccountSpe
     return replace(spec, limits=limits)
 
 
-def _live(dice: random.Random, spec: AccountSpec, began: Instant) -> AccountSpec:
+def _live(dice: Dice, spec: AccountSpec, began: Instant) -> AccountSpec:
     if spec.mode is not AccountMode.PAPER or dice.random() >= LIVE:
         return spec
     asked = Instant(began - DAY)

@@ -1,6 +1,5 @@
 """A scenario as plain data: what is set up, which faults there are, and what happens when."""
 
-import random
 from decimal import Decimal
 from itertools import accumulate
 from typing import Any, NamedTuple
@@ -41,6 +40,7 @@ from bascule.sim.core.distributions import (
     STEP_FAULTS,
     STEPS,
     STEPS_RANGE,
+    Dice,
     faults_of,
     gap,
 )
@@ -95,11 +95,11 @@ class _Mood(NamedTuple):
     symbols: tuple[str, ...]
     buys: float
 
-    def side(self, dice: random.Random) -> Side:
+    def side(self, dice: Dice) -> Side:
         return Side.BUY if dice.random() < self.buys else Side.SELL
 
 
-def _mood(dice: random.Random) -> _Mood:
+def _mood(dice: Dice) -> _Mood:
     return _Mood(
         prices=dict(SYMBOLS),
         weights=_weights(dice),
@@ -109,7 +109,7 @@ def _mood(dice: random.Random) -> _Mood:
     )
 
 
-def _weights(dice: random.Random) -> tuple[float, ...]:
+def _weights(dice: Dice) -> tuple[float, ...]:
     drawn = {name: weight * dice.choice(LEANINGS) for name, weight in INTENTS.items()}
     if not drawn["market"] and not drawn["limit"]:
         drawn["market"] = INTENTS["market"]
@@ -118,7 +118,7 @@ def _weights(dice: random.Random) -> tuple[float, ...]:
 
 def scenario_of(seed: int) -> Scenario:
     """Draw the scenario of a seed."""
-    dice, later = random.Random(seed), random.Random(f"{seed}/firms")
+    dice, later = Dice(seed), Dice(f"{seed}/firms")
     began = later.choice(ELSEWHERE) if later.random() < ELSEWHEN else START
     settings = regulated(settings_of(dice), later, began)
     faults = faults_of(dice, later)
@@ -130,8 +130,8 @@ def scenario_of(seed: int) -> Scenario:
         at += gap(dice)
         steps.append(_step(dice, number, at, befalls, mood))
     steps = _with_more(later, steps, faults)
-    steps = _with_resize(random.Random(f"{seed}/resize"), steps, mood)
-    insisting = random.Random(f"{seed}/insist")
+    steps = _with_resize(Dice(f"{seed}/resize"), steps, mood)
+    insisting = Dice(f"{seed}/insist")
     if insisting.random() < INSISTS:
         faults |= LOSSES
         steps = _with_more_entries(insisting, steps, mood)
@@ -146,7 +146,7 @@ def scenario_of(seed: int) -> Scenario:
     return Scenario(seed, began, settings, openings, faults, tuple(steps))
 
 
-def _with_more(later: random.Random, steps: list[Step], faults: dict[str, float]) -> list[Step]:
+def _with_more(later: Dice, steps: list[Step], faults: dict[str, float]) -> list[Step]:
     """Add the steps that are drawn from the second generator: fees, words on money, faults."""
     first, last = steps[0].at, steps[-1].at
     kinds = ["fee"] * later.choice((0, 0, 1, 2)) + ["money"] * later.randrange(6)
@@ -160,7 +160,7 @@ def _with_more(later: random.Random, steps: list[Step], faults: dict[str, float]
     return sorted([*steps, *more], key=lambda step: (step.at, step.number))
 
 
-def _with_resize(dice: random.Random, steps: list[Step], mood: _Mood) -> list[Step]:
+def _with_resize(dice: Dice, steps: list[Step], mood: _Mood) -> list[Step]:
     """Add an entry that rests, and a signal that makes it smaller and adds another at once."""
     if dice.random() >= RESIZES:
         return steps
@@ -200,7 +200,7 @@ def _with_resize(dice: random.Random, steps: list[Step], mood: _Mood) -> list[St
     return sorted([*steps, *more], key=lambda step: (step.at, step.number))
 
 
-def _with_more_entries(dice: random.Random, steps: list[Step], mood: _Mood) -> list[Step]:
+def _with_more_entries(dice: Dice, steps: list[Step], mood: _Mood) -> list[Step]:
     """Add entries on one side, a second or two apart, past the time-out of the first."""
     at = dice.randint(steps[0].at, steps[-1].at)
     side, price = mood.side(dice), SYMBOLS["EURUSD"]
@@ -232,11 +232,11 @@ def _said(strategy: str, key: str, intents: tuple[Intent, ...]) -> Signal:
     )
 
 
-def _step(dice: random.Random, number: int, at: int, faults: dict[str, float], mood: _Mood) -> Step:
+def _step(dice: Dice, number: int, at: int, faults: dict[str, float], mood: _Mood) -> Step:
     for name, chance in faults.items():
         if dice.random() < chance:
             return Step(number, at, name, dice.random())
-    kind = dice.choices(_STEPS, cum_weights=_STEP_WEIGHTS)[0]
+    kind = dice.weighed(_STEPS, _STEP_WEIGHTS)
     if kind == "mark":
         symbol = dice.choice(tuple(SYMBOLS))
         mood.prices[symbol] += TICK * dice.choice((-60, -25, -8, -3, -1, 1, 3, 8, 25, 60))
@@ -246,7 +246,7 @@ def _step(dice: random.Random, number: int, at: int, faults: dict[str, float], m
     return Step(number, at, kind, dice.random())
 
 
-def _signal(dice: random.Random, number: int, mood: _Mood) -> Signal:
+def _signal(dice: Dice, number: int, mood: _Mood) -> Signal:
     count = dice.choice((1, 1, 1, 1, 1, 2, 3))
     intents = tuple(_intent(dice, mood) for _ in range(count))
     odd = dice.random()
@@ -265,10 +265,10 @@ def _signal(dice: random.Random, number: int, mood: _Mood) -> Signal:
     )
 
 
-def _intent(dice: random.Random, mood: _Mood) -> Intent:
+def _intent(dice: Dice, mood: _Mood) -> Intent:
     symbol = dice.choice(mood.symbols)
     price = mood.prices[symbol]
-    kind = dice.choices(_INTENTS, cum_weights=mood.weights)[0]
+    kind = dice.weighed(_INTENTS, mood.weights)
     if kind in ("market", "limit", "stop", "trailing", "target"):
         return _entry(dice, kind, symbol, price, mood.side(dice))
     if kind == "nonsense":
@@ -276,7 +276,7 @@ def _intent(dice: random.Random, mood: _Mood) -> Intent:
     return _change(dice, kind, symbol, price)
 
 
-def _entry(dice: random.Random, kind: str, symbol: str, price: Decimal, side: Side) -> Intent:
+def _entry(dice: Dice, kind: str, symbol: str, price: Decimal, side: Side) -> Intent:
     amount = _amount(dice)
     protection = _protection(dice, price, side)
     if kind == "target":
@@ -318,7 +318,7 @@ def _entry(dice: random.Random, kind: str, symbol: str, price: Decimal, side: Si
     )
 
 
-def _nonsense(dice: random.Random) -> Intent:
+def _nonsense(dice: Dice) -> Intent:
     """Ask for what must be refused: a closed or untradable contract, a level, a size, a name."""
     kind = dice.randrange(6)
     symbol = ("USDJPY", "AUDUSD", "XYZABC", "EURUSD", "EURUSD", "EURUSD")[kind]
@@ -334,7 +334,7 @@ def _nonsense(dice: random.Random) -> Intent:
     )
 
 
-def _change(dice: random.Random, kind: str, symbol: str, price: Decimal) -> Intent:
+def _change(dice: Dice, kind: str, symbol: str, price: Decimal) -> Intent:
     label = dice.choice(("", "", "one", "two"))
     if kind == "close":
         part = dice.random()
@@ -371,13 +371,13 @@ def _change(dice: random.Random, kind: str, symbol: str, price: Decimal) -> Inte
     return StopTrading(scope=dice.choice(("strategy", "all")))
 
 
-def _amount(dice: random.Random) -> Amount:
+def _amount(dice: Dice) -> Amount:
     if dice.random() < 0.05:
         return Amount(Decimal(dice.choice((1, 2))), QtyUnit.LOTS)
     return Amount(Decimal(dice.choice(("0.5", "1", "2", "3", "5"))))
 
 
-def _protection(dice: random.Random, price: Decimal, side: Side) -> Protection | None:
+def _protection(dice: Dice, price: Decimal, side: Side) -> Protection | None:
     if dice.random() < 0.35:
         return None
     away = TICK * dice.choice((5, 30, 100)) * side.sign

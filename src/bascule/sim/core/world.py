@@ -1,6 +1,5 @@
 """Random accounts, routes, contracts and venues' abilities: the settings of one scenario."""
 
-import random
 from decimal import Decimal
 from typing import Any
 
@@ -19,7 +18,7 @@ from bascule.model.enums import AccountMode, InstrumentKind, PositionMode
 from bascule.model.ids import AccountId, RouteId, StrategyId, Symbol, VenueId, VenueSymbol
 from bascule.model.instrument import Listing
 from bascule.model.values import SECOND, Currency, Instant
-from bascule.sim.core.distributions import RARE_LIMIT
+from bascule.sim.core.distributions import RARE_LIMIT, Dice
 
 START = Instant(1_767_600_000 * SECOND)
 """Monday, 2026-01-05, 08:00 UTC."""
@@ -98,7 +97,7 @@ _FULL_MAP = SymbolMap(
 )
 
 
-def settings_of(dice: random.Random) -> Settings:
+def settings_of(dice: Dice) -> Settings:
     """Draw accounts, what their venues can do, and the routes to them."""
     count = dice.choice((1, 1, 1, 2, 2, 3))
     specs = [_account(dice, number) for number in range(count)]
@@ -111,7 +110,7 @@ def settings_of(dice: random.Random) -> Settings:
     )
 
 
-def _account(dice: random.Random, number: int) -> AccountSpec:
+def _account(dice: Dice, number: int) -> AccountSpec:
     tight = dice.random() < 0.3
     return AccountSpec(
         id=AccountId(f"acc{number}"),
@@ -149,7 +148,7 @@ _RARE: tuple[tuple[str, tuple[Any, ...]], ...] = (
 """Limits that few accounts have, and what they may be."""
 
 
-def _limits(dice: random.Random) -> RiskLimits:
+def _limits(dice: Dice) -> RiskLimits:
     rare: dict[str, Any] = {
         name: dice.choice(values) for name, values in _RARE if dice.random() < RARE_LIMIT
     }
@@ -172,7 +171,7 @@ def _limits(dice: random.Random) -> RiskLimits:
     )
 
 
-def _capabilities(dice: random.Random) -> Capabilities:
+def _capabilities(dice: Dice) -> Capabilities:
     return Capabilities(
         native_bracket=dice.random() < 0.5,
         reduce_only=dice.random() < 0.7,
@@ -182,7 +181,7 @@ def _capabilities(dice: random.Random) -> Capabilities:
     )
 
 
-def _sizing(dice: random.Random) -> SizingRule:
+def _sizing(dice: Dice) -> SizingRule:
     method = dice.choice(("fixed", "multiplier", "signal", "signal", "signal", "risk_percent"))
     if method == "fixed":
         return SizingRule(method="fixed", quantity=Decimal(dice.choice((1, 2, 3))))
@@ -193,7 +192,7 @@ def _sizing(dice: random.Random) -> SizingRule:
     return SizingRule(method="signal")
 
 
-def _routes(dice: random.Random, specs: list[AccountSpec]) -> tuple[Route, ...]:
+def _routes(dice: Dice, specs: list[AccountSpec]) -> tuple[Route, ...]:
     one_for_all = dice.random() < 0.5
     names = ("*",) if one_for_all else STRATEGIES
     routes = []
