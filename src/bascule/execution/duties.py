@@ -56,6 +56,8 @@ def fulfil(turn: Turn) -> None:
         turn.market.duties[account.id] = Instant(turn.at + LOOK_NS)
         if programme.inactivity is not None:
             warn(turn, account, spec)
+        if programme.flat is None and programme.news is None:
+            continue
         if spec.mode is AccountMode.SHADOW or not account.reconciled:
             continue
         if not is_frozen(turn.state, spec, ""):

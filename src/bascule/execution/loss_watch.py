@@ -421,7 +421,7 @@ def _is_flat(account: AccountState) -> bool:
 
 def _close_again(turn: Turn, account: AccountState, watch: Watch) -> None:
     """Close what the venue did not close, as long as the watch holds the account."""
-    stop = turn.state.stops.get(f"account:{account.id}")
+    stop = turn.state.stops.get(f"account:{account.id}") if turn.state.stops else None
     if stop is None or stop.code != CODE or _is_flat(account):
         return
     if turn.at < watch.swept_at + (AGAIN_AFTER << min(watch.sweeps, _DOUBLINGS)):

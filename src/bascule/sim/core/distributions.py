@@ -242,7 +242,7 @@ class Chances:
         """Give the number in [0, 1) that belongs to a name."""
         named = self._named.copy()
         named.update(what.encode())
-        return int.from_bytes(named.digest(), "big") / _SPAN
+        return int.from_bytes(named.digest()) / _SPAN
 
     def between(self, low: int, high: int, what: str) -> int:
         """Give the whole number in [low, high) that belongs to a name."""

@@ -287,26 +287,27 @@ class Host:
     # --- timers and looks -----------------------------------------------------------------------
 
     def _poll(self) -> None:
-        now, up = self.clock.now, self.network.up
+        now, accounts = self.clock.now, self.state.accounts
         if (
             self._bound
             or self.market.watches
-            or any(account.watched for account in self.state.accounts.values())
+            or any([account.watched for account in accounts.values()])
         ):
             self.feed(inp.Ticked(now))
             self.watch.ticked()
-        for name, account in self.state.accounts.items():
-            if name in self._looking or not up.get(self._venues[name]):
-                continue
+        for name, account in accounts.items():
             waited = now - self._looked_at.get(name, now)
-            if waited >= self._least[name] and waited >= patience(
-                account, self.settings.capabilities[name]
+            if (
+                waited >= self._least[name]
+                and name not in self._looking
+                and self._up(name)
+                and waited >= patience(account, self.settings.capabilities[name])
             ):
                 self.want(name, "timer")
         self._mine(self.poll_ns, self._poll)
 
     def _up(self, account: AccountId) -> bool:
-        return bool(self.network.up.get(self.network.venue_of(account)))
+        return self.network.up.get(self._venues[account], False)
 
     def want(self, account: AccountId, cause: str) -> None:
         """Have a look at an account soon; one at a time, and one more for what came meanwhile."""
