@@ -81,6 +81,8 @@ def propose(turn: Turn) -> None:
             _change(turn, scope, None, wanted, "configuration", "first start with this scope")
             continue
         now, later, since = known.at(turn.at), known.then, known.since
+        if later is None and now == wanted:
+            continue
         tight = tightest(now, wanted)
         if differences(now, tight):
             _change(turn, scope, now, tight, "configuration", "tighter than what was in force")

@@ -76,7 +76,7 @@ class Bank:
     def holders(self, symbol: VenueSymbol) -> Iterator[AccountId]:
         """Name the accounts whose worth a price moves."""
         for account, purse in self.purses.items():
-            if any(name == symbol for name, _ in purse.lots):
+            if purse.lots and any(name == symbol for name, _ in purse.lots):
                 yield account
 
     def worth(self, account: AccountId, trade: Trade | None = None) -> tuple[Decimal, Decimal]:

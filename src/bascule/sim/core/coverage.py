@@ -87,7 +87,7 @@ class _Counting(dict[Cell, OrdStatus | Ignore]):
 
     def __getitem__(self, cell: Cell) -> OrdStatus | Ignore:
         self._hits[cell] = self._hits.get(cell, 0) + 1
-        return super().__getitem__(cell)
+        return dict.__getitem__(self, cell)
 
 
 class Coverage(Struct):

@@ -7,6 +7,8 @@ knows nothing of the engine; what is lost on the way is the network's doing, not
 from collections.abc import Callable, Iterator
 from decimal import Decimal
 
+from msgspec.structs import replace
+
 from bascule.execution.turn import Settings
 from bascule.model.enums import ExecType, OrdStatus, OrdType, PositionMode, Side, TimeInForce
 from bascule.model.ids import (
@@ -578,47 +580,49 @@ class Venue:
         named = order.cl_ord_id is not None and not self._chances.strikes(
             "unnamed_fill", trade.exec_id
         )
-        words: dict[str, object] = {
-            "account": trade.account,
-            "exec_id": trade.exec_id if trade.shown_id == trade.exec_id else ExecID(""),
-            "exec_type": ExecType.TRADE,
-            "venue_order_id": order.venue_id,
-            "venue_symbol": trade.venue_symbol,
-            "side": trade.side,
-            "at": trade.at,
-            "cl_ord_id": order.cl_ord_id if named else None,
-            "last_qty": trade.quantity,
-            "last_price": trade.price,
-            "cum_qty": trade.cum,
-            "commission": trade.fee,
-            "position_id": trade.position,
-            "parent": order.parent.cl_ord_id if order.parent is not None else None,
-            "leg": order.leg,
-        }
-        return ExecutionReport(**{**words, **more})  # type: ignore[arg-type]
+        report = ExecutionReport(
+            account=trade.account,
+            exec_id=trade.exec_id if trade.shown_id == trade.exec_id else ExecID(""),
+            exec_type=ExecType.TRADE,
+            venue_order_id=order.venue_id,
+            venue_symbol=trade.venue_symbol,
+            side=trade.side,
+            at=trade.at,
+            cl_ord_id=order.cl_ord_id if named else None,
+            last_qty=trade.quantity,
+            last_price=trade.price,
+            cum_qty=trade.cum,
+            commission=trade.fee,
+            position_id=trade.position,
+            parent=order.parent.cl_ord_id if order.parent is not None else None,
+            leg=order.leg,
+        )
+        return replace(report, **more) if more else report
 
-    def _word(self, order: Kept, kind: ExecType, **more: object) -> None:
+    def _word(self, order: Kept, kind: ExecType, *, request_id: str = "", reason: str = "") -> None:
         self._words += 1
-        words: dict[str, object] = {
-            "account": order.account,
-            "exec_id": ExecID(f"w{self._words}"),
-            "exec_type": kind,
-            "venue_order_id": order.venue_id,
-            "venue_symbol": order.venue_symbol,
-            "side": order.side,
-            "at": self.at,
-            "cl_ord_id": order.cl_ord_id,
-            "ord_status": order.status,
-            "order_qty": order.quantity,
-            "cum_qty": order.cum,
-            "leaves_qty": order.leaves,
-            "price": order.price,
-            "stop_price": order.stop_price,
-            "position_id": order.position,
-            "parent": order.parent.cl_ord_id if order.parent is not None else None,
-            "leg": order.leg,
-        }
-        self._tell(ExecutionReport(**{**words, **more}))  # type: ignore[arg-type]
+        report = ExecutionReport(
+            account=order.account,
+            exec_id=ExecID(f"w{self._words}"),
+            exec_type=kind,
+            venue_order_id=order.venue_id,
+            venue_symbol=order.venue_symbol,
+            side=order.side,
+            at=self.at,
+            cl_ord_id=order.cl_ord_id,
+            ord_status=order.status,
+            order_qty=order.quantity,
+            cum_qty=order.cum,
+            leaves_qty=order.leaves,
+            price=order.price,
+            stop_price=order.stop_price,
+            position_id=order.position,
+            parent=order.parent.cl_ord_id if order.parent is not None else None,
+            leg=order.leg,
+            request_id=request_id,
+            reason=reason,
+        )
+        self._tell(report)
 
     def shown(self, order: Kept) -> VenueOrder:
         """Show an order as it stands."""
