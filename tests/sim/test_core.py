@@ -84,6 +84,8 @@ REGRESSIONS = {
     314511: "an order filled away from the price as its change arrived",
     725986: "an order was refused, and its copy was taken once the faults had stopped",
     313337: "books against each other cost a spread that the venue never took",
+    336753: "a further target was refused and sent again without end, under which nothing settled",
+    344298: "a look of stale positions told the cost of one that had been closed",
     327470: "an opening that was taken back left two books on two sides of one position",
 }
 """Seeds that once broke something, and what it was.

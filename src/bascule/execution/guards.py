@@ -174,8 +174,7 @@ def _tend_targets(duty: _Duty, wanted: Decimal) -> None:
         zip(guard.bracket.take_profits, dues, strict=True)
     ):
         label = chr(ord("a") + index)
-        there = bool(duty.of("t", label))
-        if there or (due >= listing.min_qty and guard.refused.get(f"t{label}", 0) < REFUSALS_MAX):
+        if duty.of("t", label) or due >= listing.min_qty:
             _tend_slot(duty, "t", label, due, level)
     for child in duty.children:
         if child.leg == "t" and ord(child.label or "a") - ord("a") >= len(dues):
@@ -237,8 +236,10 @@ def _level(child: Order) -> Decimal | None:
 
 
 def _protect(duty: _Duty, leg: str, label: str, quantity: Decimal, level: Decimal) -> None:
-    """Place a stop or a target for what is held."""
+    """Place a stop or a target for what is held, unless the venue goes on refusing it."""
     guard = duty.guard
+    if guard.refused.get(f"{leg}{label}", 0) >= REFUSALS_MAX:
+        return
     draft = Draft(
         account=duty.account,
         spec=duty.spec,

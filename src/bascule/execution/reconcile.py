@@ -15,6 +15,7 @@ from bascule.execution.guards import tend
 from bascule.execution.inputs import Looked
 from bascule.execution.order_table import Fact
 from bascule.execution.reports import (
+    HAND_PATIENCE,
     adopt_child,
     aftermath,
     identified,
@@ -44,8 +45,6 @@ _CHANGE_PATIENCE = 3 * SECOND
 """A cancel or replace that a look still does not show after this long has not happened."""
 MOVING_LOOKS = 5
 """A difference that stays the same while the position moves is drift after so many looks."""
-_HAND_PATIENCE = 10 * SECOND
-"""A fill that bears no name counts as a hand's after so long, if no order of ours is shown."""
 _MONEY_INTERVAL = 60 * SECOND
 _FIRST_SEEN = "held at the venue when the account was first seen"
 
@@ -127,7 +126,7 @@ def _bind(turn: Turn, account: AccountState, look: Looked) -> None:
 
 def _apply_fills(turn: Turn, account: AccountState, look: Looked, *, first: bool) -> int:
     applied = 0
-    settled = (look.began or look.at) - _HAND_PATIENCE
+    settled = (look.began or look.at) - HAND_PATIENCE
     unshown = {name for name, found in look.lookups.items() if found is None}
     for shown in look.fills:
         fill = identified(shown)
@@ -144,7 +143,7 @@ def _apply_fills(turn: Turn, account: AccountState, look: Looked, *, first: bool
         on_report(
             turn,
             fill,
-            not_shown=unshown if old else (),
+            not_shown=account.orders if look.adopt else unshown if old else (),
             numbered=not (old and _of_another(fill, look)),
         )
         applied += len(turn.events) > known

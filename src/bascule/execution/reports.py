@@ -31,9 +31,11 @@ from bascule.model.event import (
 )
 from bascule.model.ids import AccountId, ClOrdID, ExecID, Symbol
 from bascule.model.order import Accepted, ExecutionReport, Outcome, Refused
-from bascule.model.values import MINUTE, ZERO, text
+from bascule.model.values import MINUTE, SECOND, ZERO, text
 
 _ENDS = (ExecType.CANCELED, ExecType.EXPIRED, ExecType.REJECTED)
+HAND_PATIENCE = 10 * SECOND
+"""A fill that bears no name counts as a hand's after so long, if no order of ours is shown."""
 REUSE_AFTER = MINUTE
 """A fact so much younger than the last news of an ended order is of another with its number."""
 
@@ -251,12 +253,14 @@ def may_be_ours(
 ) -> bool:
     """Whether a fill that names no order of ours may be of one whose number is not known yet.
 
-    Those ``not_shown`` were asked after, and the venue showed nothing.
+    Those ``not_shown`` were asked after, and the venue showed nothing. What was asked for only when
+    it had traded is not meant either.
     """
     return report.cl_ord_id is None and any(
         order.venue_order_id is None
         and order.cl_ord_id not in not_shown
         and not order.waiting
+        and order.requested_at < report.at + HAND_PATIENCE
         and (order.venue_symbol, order.side) == (report.venue_symbol, report.side)
         for order in account.orders.values()
     )

@@ -219,6 +219,36 @@ def test_a_fill_that_may_be_ours_waits_for_the_look_that_tells() -> None:
     assert [event.quantity for event in every(bench.look(), OrderFilled)] == [3]
 
 
+def test_a_fill_from_before_an_order_was_asked_for_is_not_its() -> None:
+    """It bears no name, and the order on its way was asked for long after it had traded.
+
+    Before, it was nobody's as long as any order was on its way, on a busy account for ever.
+    """
+    bench = Bench()
+    told = bench.venue.by_hand("a", Side.BUY, 1, told=False)
+    bench.at += MINUTE
+    bench.say(buy(3))
+    assert only(bench.feed(inp.ReportReceived(Instant(bench.at), told)), ForeignFill)
+
+
+def test_what_a_person_takes_over_counts_an_open_fill_once() -> None:
+    """A fill that bears no name is left open for an order in doubt as a person takes over.
+
+    Before, the difference was taken over with it, and it counted once more when it was explained.
+    """
+    bench = Bench()
+    bench.venue.times_out = lambda order: "before"
+    bench.say(buy(3))
+    bench.carry()
+    bench.venue.by_hand("a", Side.BUY, 1, told=False)
+    for _ in range(2):
+        bench.look()
+    events = bench.look(adopt="ada: as the screen has it")
+    assert only(events, ForeignFill).quantity == 1
+    assert not every(events, PositionAdopted)
+    assert bench.net() == 1
+
+
 def test_a_target_whose_level_is_taken_away_goes() -> None:
     """Two targets become one: the second's order is asked back.
 

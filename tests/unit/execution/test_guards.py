@@ -283,6 +283,23 @@ def test_a_target_that_is_refused_is_given_up_and_the_stop_stays() -> None:
     assert (sizes(bench, "s"), bench.book().quantity) == ([10], 10)
 
 
+def test_a_further_target_that_is_refused_is_given_up_too() -> None:
+    """The venue cannot resize an order, so what fills later has targets of its own.
+
+    Before, such a one was sent again as fast as the venue refused it, since the first one worked.
+    """
+    bench = Bench(replace=False)
+    name = entry(bench, "1.15")
+    bench.venue.fill(name, 4)
+    bench.settle()
+    bench.venue.refuses = refusing("t")
+    bench.venue.fill(name, 6)
+    bench.settle()
+    tries = [e for e in every(bench.events, OrderRequested) if e.leg == "t"]
+    assert len(tries) == 3
+    assert (sizes(bench, "s"), sizes(bench, "t")) == ([4, 6], [4])
+
+
 def test_a_stop_that_the_venue_takes_and_ends_at_once_counts_as_refused() -> None:
     """Accepted and canceled, twice: the position is closed instead of the two going on for ever."""
     bench = Bench()

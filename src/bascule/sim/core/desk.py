@@ -59,7 +59,7 @@ class Desk(Struct):
     an engine that waited for such news would miss peaks that are. ``unheard`` are its fills that
     the journal does not count, and when they were made; ``word`` of when its money was told
     last. ``mixed``: a fill from before such a word was counted when another from after it was
-    there, and what either is worth shows in the next look. ``reference`` and ``floor`` the last
+    there, or a look told positions of before; what it is all worth shows in the next. ``reference`` and ``floor`` the last
     that the engine is bound to know. ``used`` is the worst share of an allowance, in percent,
     that the account had from an instant on, ``sent`` when requests left, ``seen`` what the
     account was last looked at by.
@@ -222,6 +222,7 @@ class Desks:
             desk.told, desk.run, desk.seen = money.at, self.sight.run(), ()
         else:
             self.touched(look.account, money.at)
+            desk.mixed = self._clock.now
 
     def informed(self, account: AccountId, *, balance: bool = False) -> bool:
         """Whether the engine was told all that an account's worth follows from.
