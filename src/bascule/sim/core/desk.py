@@ -59,10 +59,10 @@ class Desk(Struct):
     an engine that waited for such news would miss peaks that are. ``unheard`` are its fills that
     the journal does not count, and when they were made; ``word`` of when its money was told
     last. ``mixed``: a fill from before such a word was counted when another from after it was
-    there, or a look told positions of before; what it is all worth shows in the next. ``reference`` and ``floor`` the last
-    that the engine is bound to know. ``used`` is the worst share of an allowance, in percent,
-    that the account had from an instant on, ``sent`` when requests left, ``seen`` what the
-    account was last looked at by.
+    there, or a look told positions of before; what it is all worth shows in the next look.
+    ``reference`` and ``floor`` the last that the engine is bound to know. ``used`` is the worst
+    share of an allowance, in percent, that the account had from an instant on, ``sent`` when
+    requests left, ``seen`` what the account was last looked at by.
     """
 
     spec: AccountSpec
