@@ -4,20 +4,17 @@ from enum import StrEnum
 
 
 class Side(StrEnum):
-    """Which way an order trades."""
+    """Which way an order trades. ``sign`` is +1 for a buy, -1 for a sell."""
 
     BUY = "buy"
     SELL = "sell"
+    sign: int
+    opposite: "Side"
 
-    @property
-    def sign(self) -> int:
-        """+1 for a buy, -1 for a sell."""
-        return 1 if self is Side.BUY else -1
 
-    @property
-    def opposite(self) -> "Side":
-        """The other side."""
-        return Side.SELL if self is Side.BUY else Side.BUY
+# Set once and not reckoned: every quantity asks for them.
+Side.BUY.sign, Side.BUY.opposite = 1, Side.SELL
+Side.SELL.sign, Side.SELL.opposite = -1, Side.BUY
 
 
 class Direction(StrEnum):
