@@ -165,6 +165,7 @@ async def until(condition):
 async def test_a_turn_waits_for_no_fsync(tmp_path, worker, monkeypatch):
     """Answers leave before they are synced, and one fsync soon after serves many turns."""
     monkeypatch.setattr(link_module, "QUICK", SECOND)
+    monkeypatch.setattr(link_module, "FLUSH_S", 0.3)
     wire = Wireless(tmp_path / "s.fix")
     link = make(tmp_path / "s.fix", Noted(echo=True), worker)
     link.attach(wire)
@@ -277,19 +278,20 @@ async def test_numbers_that_were_left_out_are_told(tmp_path, worker):
     await link.close()
 
 
-async def test_a_write_that_fails_stops_the_session(tmp_path, worker, monkeypatch):
-    """When a write fails nothing of the turn leaves, the line is cut, and sending is refused."""
+async def test_a_full_disk_stops_the_session(tmp_path, worker, monkeypatch):
+    """Where there is no room nothing of the turn leaves, the line is cut, sending is refused."""
     monkeypatch.setattr(link_module, "QUICK", SECOND)
+    monkeypatch.setattr(store_module, "_AHEAD", 0)
     application = Noted(echo=True)
     link = make(tmp_path / "s.fix", application, worker)
     wire = Wireless(tmp_path / "s.fix")
     link.attach(wire)
     link.receive([from_peer(b"A", 1, (98, b"0"), (108, b"0"))])
 
-    def fail(handle, data):
+    def fail(file, size):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(store_module, "_put", fail)
+    monkeypatch.setattr(store_module, "_lengthen", fail)
     link.receive([from_peer(b"D", 2, *ORDER)])
     await application.until("fix_store_unwritable")
     assert wire.events == [(b"A", True)]

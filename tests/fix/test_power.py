@@ -24,13 +24,18 @@ class Disk:
         self.path = path
         self.durable = bytearray(path.read_bytes() if path.exists() else b"")
         self.loose = []
-        put = store_module._put
+        put, lengthen = store_module._put, store_module._lengthen
 
-        def noted(handle, data):
-            at = os.lseek(handle, 0, os.SEEK_CUR)
-            put(handle, data)
-            if os.fstat(handle).st_ino == path.stat().st_ino:
+        def noted(content, at, data):
+            put(content, at, data)
+            if content[:] == path.read_bytes():
                 self.loose.append((at, data))
+
+        def lengthened(file, size):
+            at = os.fstat(file.fileno()).st_size
+            lengthen(file, size)
+            if os.fstat(file.fileno()).st_ino == path.stat().st_ino:
+                self.loose.append((at, bytes(size - at)))
 
         def synced(handle):
             if os.fstat(handle).st_ino == path.stat().st_ino:
@@ -39,6 +44,7 @@ class Disk:
 
         monkeypatch.setattr(store_module, "_AHEAD", 300)
         monkeypatch.setattr(store_module, "_put", noted)
+        monkeypatch.setattr(store_module, "_lengthen", lengthened)
         monkeypatch.setattr(store_module, "_sync", synced)
 
     def images(self, chance):
@@ -53,6 +59,7 @@ class Disk:
                 (at, data), cut = writes[-1], chance.randrange(len(writes[-1][1]))
                 yield self._image([*writes[:-1], (at, data[:cut])])
                 yield self._image([*writes[:-1], (at, data[:cut] + bytes(len(data) - cut))])
+                yield self._image([*writes[:-1], (at, bytes(cut) + data[cut:])])
 
     def _image(self, writes):
         image = bytearray(self.durable)
@@ -75,9 +82,9 @@ class Seen:
 
 def let_out(store, seen, turn):
     """End a turn as a link does; after this its bytes have left."""
-    write = store.seal()
-    if write is not None:
-        write()
+    sync = store.seal()
+    if sync is not None:
+        sync()
         store.settle()
     seen.sent.update(turn)
     turn.clear()
@@ -190,8 +197,7 @@ def test_the_same_run_of_the_machine_forgets_nothing(tmp_path, monkeypatch):
     store = FileStore(path)
     for number in range(5):
         store.sent(b"message %d" % number)
-        store.seal()()
-        store.settle()
+        store.seal()
     copy.write_bytes(path.read_bytes())
     copy.with_name("copy.fix.lock").write_bytes(path.with_name("s.fix.lock").read_bytes())
     again = FileStore(copy)

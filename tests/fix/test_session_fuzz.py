@@ -73,7 +73,7 @@ class Play:
         assert len(core.gaps) <= HELD_MAX
         assert ended <= (core.phase is Phase.DOWN)
         if core.phase is Phase.DOWN:
-            assert len(core.gaps) == 0 and core.gaps.request is None and not core.replay.busy
+            assert len(core.gaps) == 0 and core.gaps.request is None and not core.replay.running
 
     def message(self, kind, number, fresh, fields):
         """Have the peer send a message; ``fresh``: with the expected number and required fields."""

@@ -1,6 +1,7 @@
 """What a session remembers, in memory and on disk, across ends, crashes and damage."""
 
 import os
+from io import FileIO
 
 import pytest
 from hypothesis import given, settings
@@ -91,11 +92,8 @@ def test_messages_are_read_before_they_are_on_disk(tmp_path):
     store = FileStore(tmp_path / "session.fix")
     store.sent(b"one")
     assert list(store.messages(1, 1)) == [(1, b"one")]
-    write = store.seal()
+    store.seal()
     store.sent(b"two")
-    assert list(store.messages(1, 2)) == [(1, b"one"), (2, b"two")]
-    write()
-    store.settle()
     assert list(store.messages(1, 2)) == [(1, b"one"), (2, b"two")]
     store.close()
     assert reopened(tmp_path / "session.fix")[3] == [(1, b"one"), (2, b"two")]
@@ -158,8 +156,8 @@ def test_every_damaged_byte_before_is_refused(tmp_path):
         assert refused.value.code == "fix_store_corrupt"
 
 
-def test_after_a_failed_write_nothing_more_is_sealed(tmp_path):
-    """A store whose disk refused stays refused, and what was durable before is found again."""
+def test_after_a_failed_sync_nothing_more_is_sealed(tmp_path):
+    """A store whose disk refused stays refused; what was written may be found again."""
     path = tmp_path / "session.fix"
     store = FileStore(path)
     store.sent(b"one")
@@ -170,11 +168,48 @@ def test_after_a_failed_write_nothing_more_is_sealed(tmp_path):
         with pytest.raises(StoreError) as refused:
             store.commit()
         assert refused.value.code == "fix_store_unwritable"
-    store._reader.close()
     os.close(store._lock)
     with pytest.raises(OSError):
         store._file.close()
+    assert reopened(path)[3] == [(1, b"one"), (2, b"two")]
+
+
+def test_a_full_disk_is_met_before_anything_is_written(tmp_path, monkeypatch):
+    """What does not fit is not written in part, and what was there before is found again."""
+
+    class Full(FileIO):
+        def write(self, data):
+            return super().write(data[:50])
+
+    path = tmp_path / "session.fix"
+    monkeypatch.setattr(store_module, "_AHEAD", 100)
+    store = FileStore(path)
+    store.sent(b"one")
+    store.commit()
+    store._file.close()
+    store._file = Full(path, "r+")
+    store.sent(b"x" * 200)
+    for _ in range(2):
+        with pytest.raises(StoreError) as refused:
+            store.seal()
+        assert refused.value.code == "fix_store_unwritable"
+    store.close()
     assert reopened(path)[3] == [(1, b"one")]
+
+
+def test_a_file_grows_with_what_is_in_it(tmp_path, monkeypatch):
+    """Messages of any size are read back, whether the file had room for them or not."""
+    monkeypatch.setattr(store_module, "_AHEAD", 64)
+    path = tmp_path / "session.fix"
+    store = FileStore(path)
+    sent = [(number, bytes([number]) * (number * 7)) for number in range(1, 60)]
+    for _, data in sent:
+        store.sent(data)
+        store.seal()
+    assert list(store.messages(1, 99)) == sent
+    assert path.stat().st_size >= store._end
+    store.close()
+    assert reopened(path)[3] == sent
 
 
 def test_resets_give_room_back(tmp_path, monkeypatch):

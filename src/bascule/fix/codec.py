@@ -153,6 +153,11 @@ def encode(begin_string: bytes, message: Message, header: bytes = b"") -> bytes:
         body = body[:-1]
     if body.count(SOH) - header.count(SOH) != len(fields) + 1:
         _refuse_separators(message)
+    return framed(begin_string, body)
+
+
+def framed(begin_string: bytes, body: bytes) -> bytes:
+    """Put 8 and 9 before, and 10 behind, what is written from ``35=`` to the last separator."""
     whole = b"8=%b\x019=%d\x01%b" % (begin_string, len(body), body)
     return b"%b10=%03d\x01" % (whole, byte_sum(whole) & 0xFF)
 
@@ -202,7 +207,7 @@ class Decoder:
         self._max_body = max_body
         self._max_fields = max_fields
         self._buffer = bytearray()
-        self._read = _Read()
+        self._read = _Read().__getitem__
         self._wanted = 0  # a message is complete at this many bytes, at the earliest
         self._swallow = ""  # why everything up to the next CheckSum is dropped
         self._dropped = b""
@@ -248,10 +253,10 @@ class Decoder:
             return self._no_head(data, at)
         if self._dropped_size:
             found.append(self._report("noise", "these bytes begin no message"))
-        length = int(head[2])
-        end = head.end() + length
+        start, length = head.end(), int(head[2])
+        end = start + length
         if length > self._max_body:
-            return self._drop(data, at, head.end(), "too_long")
+            return self._drop(data, at, start, "too_long")
         if len(data) < end + 4:
             self._wanted = end + 4
             return at
@@ -261,12 +266,13 @@ class Decoder:
             if marked and len(data) < end - 1 + _TRAILER_MAX and SOH not in data[end:]:
                 return at
             return self._drop(data, at, end - 1, "body_length")
-        raw = data[at : trailer.end()]
+        after = trailer.end()
+        raw = data[at:after]
         try:
-            found.append(self._message(head[1], raw, head.end() - at, end - at, trailer[1]))
+            found.append(self._message(head[1], raw, start - at, end - at, trailer[1]))
         except _Refused as why:
             found.append(Garbled(why.reason, why.text, raw[:KEPT_BYTES], len(raw)))
-        return trailer.end()
+        return after
 
     def _no_head(self, data: bytes, at: int) -> int:
         """Skip to what may begin a message; stay where that is not known yet."""
@@ -314,12 +320,11 @@ class Decoder:
             raise _Refused("check_sum", "CheckSum is not the sum of the bytes")
         if not raw.startswith(b"35=", start):
             raise _Refused("header", "the third field is not MsgType")
-        texts = raw[start + 3 : end - 1].split(SOH)
-        if len(texts) > self._max_fields:
+        msg_type, *texts = raw[start + 3 : end - 1].split(SOH)
+        if len(texts) >= self._max_fields:
             raise _Refused("too_many_fields", f"it has more than {self._max_fields} fields")
-        msg_type, read = texts[0], self._read
         try:
-            fields = [read[text] for text in texts[1:]]
+            fields = list(map(self._read, texts))
         except _Refused:  # one of them may be data
             fields = _by_length(raw[start + 4 + len(msg_type) : end])
         return Message(msg_type, fields, begin, raw)

@@ -34,6 +34,9 @@ class Phase(Enum):
     """Our Logout is sent because of an error; nothing counts but the peer's Logout."""
 
 
+DOWN, AWAITING, ASKING, UP, LEAVING, ENDING = Phase
+
+
 class Core:
     """The state of a session, and its ways out. ``now`` is the time of the input at hand."""
 
@@ -46,7 +49,8 @@ class Core:
         self.outbox = Outbox(config, store)
         self.gaps = Gaps()
         self.replay = Replay(store, self.outbox, may_resend)
-        self.phase = Phase.DOWN
+        self.phase = DOWN
+        self.begin_string = config.version.begin_string
         self.now = Instant(0)
         self.last_in = Instant(0)
         self.heartbeat = Duration(config.heartbeat_s * SECOND)
@@ -106,8 +110,8 @@ class Core:
 
     def down(self, text: str) -> None:
         """Take in that the connection is gone."""
-        was_on = self.phase in (Phase.UP, Phase.LEAVING, Phase.ENDING)
-        self.phase = Phase.DOWN
+        was_on = self.phase in (UP, LEAVING, ENDING)
+        self.phase = DOWN
         self.deadline = None
         self.test_sent = b""
         self.resetting = self.asked_reset = False

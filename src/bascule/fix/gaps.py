@@ -34,6 +34,11 @@ class Gaps:
     def __len__(self) -> int:
         return len(self._held)
 
+    @property
+    def open(self) -> bool:
+        """Whether anything is asked for or held."""
+        return self.request is not None or bool(self._held)
+
     def hold(self, number: int, message: Message | None) -> bool:
         """Hold a message until its turn; None stands for one that was served already.
 

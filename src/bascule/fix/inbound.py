@@ -2,7 +2,7 @@
 
 from bascule.fix import logon
 from bascule.fix.actions import Deliver, Halt, Refused
-from bascule.fix.core import Core, Phase
+from bascule.fix.core import ENDING, LEAVING, UP, Core
 from bascule.fix.message import Message, read_int
 from bascule.fix.outbox import (
     HEARTBEAT,
@@ -31,6 +31,7 @@ from bascule.fix.validation import (
 from bascule.model.values import Instant
 
 BEGIN_SEQ_NO, END_SEQ_NO, NEW_SEQ_NO, GAP_FILL, TEST_REQ_ID = 7, 16, 36, 123, 112
+_DIGITS_MAX = 18
 
 
 class Inbound:
@@ -59,12 +60,12 @@ class Inbound:
         core = self._core
         core.last_in = core.now
         core.test_sent = b""
-        if core.phase is Phase.ENDING:
+        if core.phase is ENDING:
             self._while_ending(message)
-        elif message.begin_string != core.config.version.begin_string:
-            core.logout("Incorrect BeginString", Phase.ENDING)
-        elif (number := read_int(message.index().get(MSG_SEQ_NUM, b""))) is None or number < 0:
-            core.logout("MsgSeqNum is missing or no number", Phase.ENDING)
+        elif message.begin_string != core.begin_string:
+            core.logout("Incorrect BeginString", ENDING)
+        elif (number := _read_number(message.index().get(MSG_SEQ_NUM, b""))) is None:
+            core.logout("MsgSeqNum is missing or no number", ENDING)
         elif core.resetting and message.msg_type != LOGOUT and not _is_reset(message):
             core.warn("fix_message_dropped", "A message came while the numbers begin anew.")
         else:
@@ -82,10 +83,8 @@ class Inbound:
     def _numbered(self, number: int, message: Message) -> None:
         core = self._core
         expected = core.store.next_in
-        early = late = False
-        if number != expected and not _counts_anyhow(message):
-            early, late = number > expected, number < expected
-        if not (early or late) and (found := core.validate(message)):
+        counts = number == expected or _counts_anyhow(message)
+        if counts and (found := core.validate(message)):
             core.refuse(message, number, found)
             if number == expected:
                 core.expect(number + 1)
@@ -93,14 +92,14 @@ class Inbound:
             return
         if not self._from_peer_and_now(number, message):
             return
-        if late:
-            self._late(number, message)
-        elif early:
+        if counts:
+            self._dispatch(number, message)
+            if core.gaps.open:
+                self._held()
+        elif number > expected:
             self._early(number, message)
         else:
-            self._dispatch(number, message)
-            if core.gaps.request or core.gaps:
-                self._held()
+            self._late(number, message)
 
     def _from_peer_and_now(self, number: int, message: Message) -> bool:
         """Check CompIDs and times; a message that fails ends the session."""
@@ -116,7 +115,7 @@ class Inbound:
         core.reject(message, number, reason)
         if number == core.store.next_in:
             core.expect(number + 1)
-        core.logout("", Phase.ENDING)
+        core.logout("", ENDING)
         return False
 
     def _late(self, number: int, message: Message) -> None:
@@ -137,7 +136,7 @@ class Inbound:
         """Take what was held and is due now; ask for the next gap, if there is one."""
         core = self._core
         gaps, store = core.gaps, core.store
-        while core.phase in (Phase.UP, Phase.LEAVING) and gaps.due(store.next_in):
+        while core.phase in (UP, LEAVING) and gaps.due(store.next_in):
             number = store.next_in
             message = gaps.take(number)
             if message is None:
@@ -148,7 +147,7 @@ class Inbound:
             else:
                 self._dispatch(number, message)
         request = gaps.request
-        if request is None or core.phase not in (Phase.UP, Phase.LEAVING):
+        if request is None or core.phase not in (UP, LEAVING):
             return
         if store.next_in > request.upto:
             gaps.request = None
@@ -158,10 +157,9 @@ class Inbound:
             core.ask_for_gap(request.upto)
 
     def _dispatch(self, number: int, message: Message) -> None:
-        handler = self._handlers.get(message.msg_type)
-        if handler is not None:
-            handler(number, message)
-            return
+        self._handlers.get(message.msg_type, self._deliver)(number, message)
+
+    def _deliver(self, number: int, message: Message) -> None:
         core = self._core
         core.outbox.add(Deliver(message, number))
         if core.config.keep_incoming:
@@ -197,7 +195,7 @@ class Inbound:
         said = message.get_text(58) or ""
         if number == core.store.next_in:
             core.expect(number + 1)
-        if core.phase is Phase.LEAVING:
+        if core.phase is LEAVING:
             reason = "both sides logged out"
         else:
             reason = f"the peer logged out: {said}" if said else "the peer logged out"
@@ -256,6 +254,10 @@ class Inbound:
             self._asked, self._asked_times = (first, end), 0
         self._asked_times += 1
         return self._asked_times > self._core.config.same_request_max
+
+
+def _read_number(text: bytes) -> int | None:
+    return int(text) if text.isdigit() and len(text) <= _DIGITS_MAX else None
 
 
 def _counts_anyhow(message: Message) -> bool:

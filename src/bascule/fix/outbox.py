@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from operator import itemgetter
 
 from bascule.fix.actions import Action, Send
-from bascule.fix.codec import encode
+from bascule.fix.codec import SOH, encode, framed
 from bascule.fix.config import SessionConfig
 from bascule.fix.message import Field, Message
 from bascule.fix.store import Store
@@ -20,7 +20,9 @@ _OURS = frozenset({8, 9, 10, 34, 35, 43, 49, 52, 56, 122})
 _HEADER = HEADER_TAGS | {628, 629, 630}
 _MAY_STAND_IN_FIELDS = _HEADER - {8, 9, 35}
 _HOPS = 627
-_tag_of = itemgetter(0)
+_tag_of, _value_of = itemgetter(0), itemgetter(1)
+FORMS_MAX = 256
+"""How many kinds of messages are remembered, by their types and tags."""
 _SENT_AGAIN = frozenset({POSS_DUP, SENDING_TIME, ORIG_SENDING_TIME})
 
 
@@ -42,9 +44,10 @@ class Outbox:
         self._after = [field for field in fixed if field[0] > SENDING_TIME]
         encode(self._begin, Message(HEARTBEAT, fixed))  # refuses what would end a field early
         self._written = tuple(
-            b"".join([b"%d=%b\x01" % field for field in part])
+            _literal(b"".join([b"%d=%b\x01" % field for field in part]))
             for part in (self._before, self._after)
         )
+        self._forms: dict[tuple[bytes, tuple[int, ...]], bytes] = {}
         self._millisecond, self._time = -1, b""
 
     def add(self, action: Action) -> None:
@@ -90,14 +93,27 @@ class Outbox:
     def _encode(self, message: Message, number: int, now: Instant) -> bytes:
         at = self._stamp(now)
         fields = message.fields
-        if _MAY_STAND_IN_FIELDS.isdisjoint(map(_tag_of, fields)):
-            before, after = self._written
-            header = b"34=%d\x01%b52=%b\x01%b" % (number, before, at, after)
-            return encode(self._begin, message, header)
+        tags = tuple(map(_tag_of, fields))
+        form = self._forms.get((message.msg_type, tags)) or self._form(message.msg_type, tags)
+        if form:
+            body = form % (number, at, *map(_value_of, fields))
+            if body.count(SOH) == form.count(SOH):
+                return framed(self._begin, body)
         fixed = [*self._before, (SENDING_TIME, at), *self._after]
         front = [(MSG_SEQ_NUM, b"%d" % number), *fixed, *_own_header(fields)]
         own = [field for field in fields if field[0] not in _HEADER]
         return encode(self._begin, Message(message.msg_type, [*sorted(front, key=_place), *own]))
+
+    def _form(self, msg_type: bytes, tags: tuple[int, ...]) -> bytes:
+        """Give what stands around the values of such messages; empty when it is not always so."""
+        if SOH in msg_type or not _MAY_STAND_IN_FIELDS.isdisjoint(tags):
+            return b""
+        before, after = self._written
+        body = b"".join([b"%d=%%b\x01" % tag for tag in tags])
+        form = b"35=%b\x0134=%%d\x01%b52=%%b\x01%b%b" % (_literal(msg_type), before, after, body)
+        if len(self._forms) < FORMS_MAX:
+            self._forms[msg_type, tags] = form
+        return form
 
     def _stamp(self, now: Instant) -> bytes:
         millisecond = now // MILLISECOND
@@ -108,6 +124,10 @@ class Outbox:
     def _send(self, data: bytes, now: Instant) -> None:
         self.last = now
         self._actions.append(Send(data))
+
+
+def _literal(text: bytes) -> bytes:
+    return text.replace(b"%", b"%%")
 
 
 def _place(field: Field) -> int:

@@ -26,35 +26,31 @@ class Replay:
         self._outbox = outbox
         self._may_resend = may_resend
         self._waiting: deque[tuple[int, int]] = deque(maxlen=WAITING_MAX)
-        self._running: Iterator[None] | None = None
+        self.running: Iterator[None] | None = None
+        """What is being sent again, while there is more of it; ``go_on`` sends the next batch."""
         self._now = Instant(0)
-
-    @property
-    def busy(self) -> bool:
-        """Whether there is more to send; ``go_on`` sends the next batch."""
-        return self._running is not None
 
     def serve(self, first: int, last: int, now: Instant) -> None:
         """Send the first batch of a range; after those that were asked for before."""
         self._waiting.append((first, last))
-        if self._running is None:
+        if self.running is None:
             self.go_on(now)
 
     def go_on(self, now: Instant) -> None:
         """Send the next batch."""
         self._now = now
         for _ in range(BATCH):
-            if self._running is None:
+            if self.running is None:
                 if not self._waiting:
                     return
-                self._running = self._range(*self._waiting.popleft())
-            if next(self._running, self) is self:
-                self._running = None
+                self.running = self._range(*self._waiting.popleft())
+            if next(self.running, self) is self:
+                self.running = None
 
     def stop(self) -> None:
         """Forget what was asked for, as at the end of a connection."""
         self._waiting.clear()
-        self._running = None
+        self.running = None
 
     def _range(self, first: int, last: int) -> Iterator[None]:
         """Send one range; stops after each message of it."""

@@ -15,7 +15,7 @@ from bascule.fix import logon
 from bascule.fix.actions import Action, Deliver
 from bascule.fix.codec import Garbled
 from bascule.fix.config import SessionConfig
-from bascule.fix.core import Core, Phase, Validate
+from bascule.fix.core import ASKING, AWAITING, DOWN, ENDING, LEAVING, UP, Core, Validate
 from bascule.fix.inbound import Inbound
 from bascule.fix.message import Message
 from bascule.fix.outbox import HEARTBEAT, TEST_REQUEST
@@ -61,12 +61,12 @@ class Session:
     @property
     def logged_on(self) -> bool:
         """Whether messages may be sent."""
-        return self._core.phase is Phase.UP
+        return self._core.phase is UP
 
     @property
     def connected(self) -> bool:
         """Whether a connection is up, logged on or not."""
-        return self._core.phase is not Phase.DOWN
+        return self._core.phase is not DOWN
 
     def resume(self) -> list[Action]:
         """After a start: deliver again what came before it and was not said to be taken."""
@@ -87,7 +87,7 @@ class Session:
         if self.config.role == "initiator":
             logon.ask(core)
         else:
-            core.phase = Phase.AWAITING
+            core.phase = AWAITING
             core.deadline = Instant(now + self.config.logon_timeout)
         return core.outbox.take()
 
@@ -95,7 +95,7 @@ class Session:
         """Take in that the connection is gone."""
         core = self._core
         core.now = now
-        if core.phase is not Phase.DOWN:
+        if core.phase is not DOWN:
             core.down("the connection was lost")
         return core.outbox.take()
 
@@ -104,15 +104,15 @@ class Session:
         core = self._core
         core.now = now
         phase = core.phase
-        if phase is Phase.DOWN:
+        if phase is DOWN:
             return []
         if isinstance(item, Garbled):
             core.warn("fix_garbled", f"{item.size} bytes were no message: {item.text}.")
-            if phase in (Phase.AWAITING, Phase.ASKING):
+            if phase in (AWAITING, ASKING):
                 core.close("the first message is garbled")
-        elif phase is Phase.AWAITING:
+        elif phase is AWAITING:
             logon.take_request(core, item)
-        elif phase is Phase.ASKING:
+        elif phase is ASKING:
             logon.take_answer(core, item)
         else:
             self._inbound.take(item)
@@ -133,12 +133,14 @@ class Session:
         """
         core = self._core
         core.now = now
-        up = core.phase is Phase.UP and not core.resetting
-        if not up and not hold:
+        if core.phase is UP and not core.resetting:
+            core.outbox.write(message, now)
+        elif hold:
+            if core.phase is DOWN:
+                self._begin_anew(now)
+            core.outbox.write(message, now, hold=True)
+        else:
             raise NotLoggedOn(f"{self.config.name} is not logged on")
-        if core.phase is Phase.DOWN:
-            self._begin_anew(now)
-        core.outbox.write(message, now, hold=not up)
         return core.outbox.take()
 
     def refuse(
@@ -163,9 +165,9 @@ class Session:
         """Say goodbye; the peer's messages count until its answer, then the connection closes."""
         core = self._core
         core.now = now
-        if core.phase is Phase.UP:
-            core.logout(text, Phase.LEAVING)
-        elif core.phase in (Phase.AWAITING, Phase.ASKING):
+        if core.phase is UP:
+            core.logout(text, LEAVING)
+        elif core.phase in (AWAITING, ASKING):
             core.close("logout before logon")
         return core.outbox.take()
 
@@ -176,9 +178,9 @@ class Session:
         """
         core = self._core
         core.now = now
-        if core.phase is Phase.UP:
+        if core.phase is UP:
             logon.begin_renewal(core)
-        elif core.phase is Phase.DOWN:
+        elif core.phase is DOWN:
             self.store.reset(now)
         return core.outbox.take()
 
@@ -213,16 +215,16 @@ class Session:
         # A clock that was set back must not keep a dead connection alive.
         core.last_in, core.outbox.last = min(core.last_in, now), min(core.outbox.last, now)
         core.now = now
-        if core.phase is Phase.DOWN:
+        if core.phase is DOWN:
             return []
         if core.deadline is not None and now >= core.deadline:
             self._too_late()
-        elif core.phase in (Phase.UP, Phase.LEAVING):
+        elif core.phase in (UP, LEAVING):
             if replay:
                 core.replay.go_on(now)
             self._watch_gap()
-            if core.phase is Phase.UP and self._is_over(now):
-                core.logout("the session's hours are over", Phase.LEAVING)
+            if core.phase is UP and self._is_over(now):
+                core.logout("the session's hours are over", LEAVING)
             self._watch_life()
         return core.outbox.take()
 
@@ -230,22 +232,17 @@ class Session:
     def waits(self) -> bool:
         """Whether it waits for more than the next message, so that ``due`` may come nearer."""
         core = self._core
-        return (
-            core.deadline is not None
-            or core.gaps.request is not None
-            or core.replay.busy
-            or core.test_sent != b""
-        )
+        return bool(core.deadline or core.gaps.request or core.replay.running or core.test_sent)
 
     def due(self, *, replay: bool = True) -> Instant | None:
         """Give when ``tick`` is next needed; None when only input changes anything."""
         core = self._core
-        if core.phase is Phase.DOWN:
+        if core.phase is DOWN:
             return None
-        if replay and core.replay.busy:
+        if replay and core.replay.running:
             return core.now
         due = core.deadline
-        if core.phase not in (Phase.UP, Phase.LEAVING):
+        if core.phase not in (UP, LEAVING):
             return due
         if beat := core.heartbeat:
             if core.test_sent:
@@ -256,7 +253,7 @@ class Session:
         if request := core.gaps.request:
             due = _earlier(due, request.at + self.config.request_timeout)
         schedule = self.config.schedule
-        if schedule and core.phase is Phase.UP and (window := schedule.window(core.now)):
+        if schedule and core.phase is UP and (window := schedule.window(core.now)):
             due = _earlier(due, window.end)
         return due
 
@@ -286,7 +283,7 @@ class Session:
         core = self._core
         if core.resetting:
             core.close("the peer did not answer the reset")
-        elif core.phase in (Phase.LEAVING, Phase.ENDING):
+        elif core.phase in (LEAVING, ENDING):
             core.close("the peer did not answer our Logout")
         else:
             core.warn("fix_logon_unanswered", f"{self.config.name}: no Logon came in time.")
@@ -307,7 +304,7 @@ class Session:
         """Send what shows that we live, and find out whether the peer does."""
         core = self._core
         beat = core.heartbeat
-        if not beat or core.phase not in (Phase.UP, Phase.LEAVING):
+        if not beat or core.phase not in (UP, LEAVING):
             return
         silence = core.now - core.last_in
         if silence >= beat * 12 // 5:

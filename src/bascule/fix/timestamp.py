@@ -29,8 +29,8 @@ def write_time(at: Instant, digits: int) -> bytes:
 
 def read_sending_time(text: bytes) -> Instant | None:
     """Read a UTCTimestamp; None when it is no such thing."""
-    length = len(text)
-    if length == _SECOND_LENGTH + 4 and text[_SECOND_LENGTH] == 46 and text[-3:].isdigit():
-        second = _read(text[:_SECOND_LENGTH])
-        return None if second is None else Instant(second + int(text[-3:]) * MILLISECOND)
-    return _read(text) if length == _SECOND_LENGTH else read_time(text)
+    second, dot, digits = text.partition(b".")
+    if len(digits) == 3 and digits.isdigit():
+        whole = _read(second)
+        return None if whole is None else Instant(whole + int(digits) * MILLISECOND)
+    return read_time(text) if dot else _read(text)

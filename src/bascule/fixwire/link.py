@@ -1,4 +1,4 @@
-"""A session on its way: turns of input, one write each, then what the session asked for.
+"""A session on its way: turns of input, each written, then what the session asked for.
 
 A turn is some of what one read of the socket brought, or one tick of the clock, or what the
 application sent since the last turn. While it runs, actions are collected; when it ends, what the
@@ -6,8 +6,8 @@ store recorded is written, and synced if it must be; only then do bytes leave an
 ``Application.settled`` is called. What was written and not synced is synced on the thread within
 ``FLUSH_S``, and nothing waits for that: see ``bascule.fixwire.store``.
 
-The write runs where it costs least: at once on the loop while the disk is quick, else on the thread
-as well, with the next turns gathering behind it.
+A sync that a turn must wait for runs where it costs least: at once on the loop while the disk is
+quick, else on the thread as well, with the next turns gathering behind it.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Executor
-from typing import Protocol
+from typing import Protocol, cast
 
 from bascule.fix.actions import (
     Action,
@@ -36,9 +36,9 @@ from bascule.fixwire.store import FileStore
 from bascule.model.values import MILLISECOND, SECOND, Instant
 
 QUICK = MILLISECOND
-"""A disk whose writes take longer than this, on average, is written to on the thread."""
+"""A disk whose syncs take longer than this, on average, is waited for on the thread."""
 _WEIGHT = 8
-"""How many writes that average looks back on, about."""
+"""How many syncs that average looks back on, about."""
 FLUSH_S = 0.005
 """How long what is written may wait for its fsync, so that one serves many turns."""
 TURN_MAX = 16
@@ -110,7 +110,7 @@ class Link:
         session: the protocol; it must have been made with ``store``.
         store: its memory on disk.
         application: what takes and sends the messages.
-        worker: runs fsyncs while the disk is slow.
+        worker: runs syncs.
         log: takes warnings.
         now: the clock.
     """
@@ -134,7 +134,7 @@ class Link:
         self._application = application
         self._worker = worker
         self._log = log
-        self._now = now
+        self._now = cast(Callable[[], Instant], now)
         self._out: list[bytes] = []
         self._hang_up = False
         self._unsettled = False
@@ -166,12 +166,12 @@ class Link:
         """
         if self.failed:
             raise self.failed
-        self._collect(self.session.send(message, self._instant(), hold=hold))
+        self._collect(self.session.send(message, self._now(), hold=hold))
 
     def refuse(self, message: Message, reason: int = 3, text: str = "") -> None:
         """Answer a message with a BusinessMessageReject; 3: its type is not supported."""
         self._check()
-        self._collect(self.session.refuse(message, self._instant(), reason, text))
+        self._collect(self.session.refuse(message, self._now(), reason, text))
 
     def taken(self, number: int) -> None:
         """Say that messages up to and with ``number`` need no second delivery."""
@@ -196,11 +196,11 @@ class Link:
 
     def logout(self, text: str = "") -> None:
         """Say goodbye and close."""
-        self._turn(self.session.logout(self._instant(), text))
+        self._turn(self.session.logout(self._now(), text))
 
     def reset(self) -> None:
         """Begin numbering anew on both sides; inside the session if it is up."""
-        self._turn(self.session.reset(self._instant()))
+        self._turn(self.session.reset(self._now()))
 
     def halt(self, code: str, text: str) -> None:
         """Ask for a person."""
@@ -218,7 +218,7 @@ class Link:
         except StoreError as error:
             self._fail(error)
             return
-        self._turn(self.session.connect(self._instant()))
+        self._turn(self.session.connect(self._now()))
 
     def detach(self, peer: Peer) -> None:
         """Take in that a connection is gone; one that is not the link's own changes nothing."""
@@ -228,7 +228,7 @@ class Link:
                 self._take(len(self._items))
             self.peer = None
             self._out.clear()
-            self._turn(self.session.disconnected(self._instant()))
+            self._turn(self.session.disconnected(self._now()))
 
     def receive(self, items: list[Message | Garbled]) -> None:
         """Take in what one read brought."""
@@ -242,10 +242,11 @@ class Link:
         if self.failed:
             items.clear()
             return
-        now = self._instant()
+        now = self._now()
         self._in_turn = True
         try:
-            for _ in range(min(most, len(items))):
+            while items and most:
+                most -= 1
                 self._collect(self.session.receive(items.popleft(), now))
         except StoreError as error:
             self._fail(error)
@@ -271,9 +272,6 @@ class Link:
             self._timer = None
         self._store.close()
 
-    def _instant(self) -> Instant:
-        return Instant(self._now())
-
     def _check(self) -> None:
         if self.failed:
             raise self.failed
@@ -294,7 +292,7 @@ class Link:
                 self._application.received(self, action.message, action.number, action.again)
             else:
                 self._heed(action)
-        if actions and not self._in_turn and not self._asked_turn:
+        if not self._in_turn and actions and not self._asked_turn:
             self._asked_turn = True
             asyncio.get_running_loop().call_soon(self._end_turn)
 
@@ -321,27 +319,30 @@ class Link:
     def _end_turn(self) -> None:
         """Write what the turn recorded, then let out what it asked for."""
         self._asked_turn = False
-        self._hold_reading()
+        if self._flight is not None or self._items or self._held:
+            self._hold_reading()
         if self._flight is not None or self.failed:
             return
         turn = self.peer, self._out, self._hang_up, self._unsettled
         self._out, self._hang_up, self._unsettled = [], False, False
         try:
-            write = self._store.seal()
-            if write is None:
+            sync = self._store.seal()
+            if sync is None:
                 self._let_out(*turn)
             elif self._cost > QUICK:
-                self._fly(write, turn)
+                self._fly(sync, turn)
             else:
                 began = time.perf_counter_ns()
-                write()
+                sync()
                 self._land(began, turn)
         except StoreError as error:
             self._fail(error)
             return
+        if self._flush_due is None and self._flushing is None:
+            self._flush_soon()
         waits = self.session.waits
         # Traffic as usual only puts the deadline off, which is seen when the timer fires.
-        if self._timer is None or self.peer is None or waits or self._waited:
+        if waits or self._waited or self._timer is None or self.peer is None:
             self._waited = waits
             self._wind()
 
@@ -353,8 +354,8 @@ class Link:
             self._held = held
             self.peer.hold_reading(held)
 
-    def _fly(self, write: Callable[[], None], turn: _Turn) -> None:
-        """Write on the thread; what comes meanwhile waits for the next write."""
+    def _fly(self, sync: Callable[[], None], turn: _Turn) -> None:
+        """Sync on the thread; what comes meanwhile waits for the next turn."""
         began = time.perf_counter_ns()
 
         def done(flight: asyncio.Future[None]) -> None:
@@ -363,18 +364,17 @@ class Link:
                 self._land(began, turn)
                 self._end_turn()
 
-        self._flight = asyncio.get_running_loop().run_in_executor(self._worker, write)
+        self._flight = asyncio.get_running_loop().run_in_executor(self._worker, sync)
         self._flight.add_done_callback(done)
 
     def _land(self, began: int, turn: _Turn) -> None:
         self._store.settle()
         self._cost += (time.perf_counter_ns() - began - self._cost) // _WEIGHT
         self._let_out(*turn)
-        self._flush_soon()
 
     def _flush_soon(self) -> None:
         """Have what is written synced, together with what will be written until then."""
-        if self._flush_due is None and self._flushing is None and not self._store.is_synced:
+        if not self._store.is_synced:
             loop = asyncio.get_running_loop()
             self._flush_due = loop.call_later(FLUSH_S, self._flush)
 
@@ -388,7 +388,8 @@ class Link:
             self._flushing = None
             if not self._has_failed(flight):
                 self._store.flushed()
-                self._flush_soon()
+                if self._flush_due is None:
+                    self._flush_soon()
 
         self._flushing = asyncio.get_running_loop().run_in_executor(self._worker, flush)
         self._flushing.add_done_callback(done)
@@ -409,8 +410,6 @@ class Link:
                 peer.write(out[0] if len(out) == 1 else b"".join(out))
             if hang_up:
                 peer.hang_up()
-            else:
-                self._hold_reading()
         if unsettled:
             self._application.settled(self)
 
@@ -451,6 +450,6 @@ class Link:
             return
         try:
             replay = self.peer is not None and not self.peer.clogged()
-            self._turn(self.session.tick(self._instant(), replay=replay))
+            self._turn(self.session.tick(self._now(), replay=replay))
         except StoreError as error:
             self._fail(error)

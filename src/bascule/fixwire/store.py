@@ -1,8 +1,9 @@
 """The durable store of a session: an append-only file, written before anything leaves.
 
-What is written survives the end of this process; what is synced survives the end of the machine's
-power. A turn's frame is always written before its bytes leave. Whether it is synced before, too, is
-for what it holds:
+The file is mapped into memory, so that writing is copying. What is written survives the end of this
+process, since the system holds it; what is synced survives the end of the machine's power. A turn's
+frame is always written before its bytes leave. Whether it is synced before, too, is for what it
+holds:
 
 - A reset, and what comes with an application's mark, is.
 - Else it is synced a little later, since outgoing numbers are reserved ahead: a record that is
@@ -13,12 +14,12 @@ for what it holds:
 A frame that is broken is the end of what was written. Where a whole one behind it shows that it was
 synced once, the file was damaged later, and is refused.
 
-The file is extended by zeros ahead of need, which makes an fsync cheaper since the file's size
-does not change with it.
+The file is extended ahead of need, by zeros that are really written: a full disk is met there, and
+never by a copy into the map. It makes an fsync cheaper, too, since the file's size does not change.
 """
 
 import os
-import struct
+import sys
 from array import array
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -26,7 +27,7 @@ from contextlib import suppress
 from errno import ENOSPC
 from functools import partial
 from io import FileIO
-from mmap import ACCESS_READ, mmap
+from mmap import mmap
 from pathlib import Path
 
 from bascule.fixwire import lock
@@ -59,22 +60,24 @@ ROTATE_BYTES = 64 << 20
 """A reset begins a new file when the old one is larger than this."""
 
 _sync: Callable[[int], None] = getattr(os, "fdatasync", os.fsync)
+_SYNCS_MAPS = sys.platform == "linux"
+"""Whether that syncs what was written through a map; elsewhere the map is flushed first."""
 
-
+_HEADS = FRAME.size + RECORD.size
 _Extent = tuple[int, int]
-"""How far the file is written or synced: to which byte, and what is reserved by then."""
+"""How far the file is synced: to which byte, and what is reserved by then."""
 
 
 class FileStore:
     """A session's ``Store`` in one file; held from ``FileStore(path)`` to ``close``.
 
-    What is recorded is written, and synced where it has to be, once what ``seal`` gave has run; all
-    of it is synced once what ``flush`` gave has run, or ``commit`` has returned. Everything but
-    what these two give is called on one thread.
+    ``seal`` writes what is recorded, and gives what syncs it where it has to be; all of it is
+    synced once what ``flush`` gives has run, or ``commit`` has returned. Everything but what these
+    two give is called on one thread.
 
     Args:
         path: the file; a lock file stands beside it.
-        reserve: how many outgoing numbers to reserve; 0: everything is synced by ``seal``.
+        reserve: how many outgoing numbers to reserve; 0: everything is synced after ``seal``.
 
     Raises:
         StoreError: another process uses it, it is damaged, or it cannot be read or written.
@@ -100,12 +103,10 @@ class FileStore:
         self._records: list[bytes] = []
         self._size = 0
         self._fresh: dict[int, bytes] = {}
-        self._flying: dict[int, bytes] = {}
         self._broken = False
-        self._end = self._allocated = self._said_synced = 0
-        self._written: _Extent = (0, 0)
-        self._synced = self._flushing = self._written
-        self._sealed: tuple[_Extent, bool] = self._written, False
+        self._end = self._said_synced = 0
+        self._synced: _Extent = (0, 0)
+        self._syncing = self._flushing = self._synced
         boot = lock.boot_id()
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -123,18 +124,23 @@ class FileStore:
             if not same_boot and self._reserved >= self.next_out:
                 self._leave_out(self._reserved)
             lock.trust(self._lock, boot)
+        except OSError as error:
+            os.close(self._lock)
+            raise self._unwritable(error.strerror or "it failed") from error
         except BaseException:
             os.close(self._lock)
             raise
 
     def sent(self, data: bytes) -> None:
         """Record the message with number ``next_out``."""
-        at = self._end + FRAME.size + self._size + RECORD.size if data else 0
-        self._offsets.append(at)
+        number = self.next_out
+        at = 0
         if data:
-            self._fresh[self.next_out] = data
-        self._record(SENT, self.next_out, data)
-        self.next_out += 1
+            at = self._end + self._size + _HEADS
+            self._fresh[number] = data
+        self._offsets.append(at)
+        self._record(SENT, number, data)
+        self.next_out = number + 1
 
     def expect(self, number: int) -> None:
         """Record which number is expected next."""
@@ -168,12 +174,12 @@ class FileStore:
         """Give the recorded messages of a range, ascending; each is read when it is asked for.
 
         Raises:
-            StoreError: the file can no longer be read.
+            StoreError: the file was damaged meanwhile.
         """
         for number in range(first, min(last, self.next_out - 1) + 1):
             if number >= self.next_out:
                 return
-            if data := self._fresh.get(number) or self._flying.get(number):
+            if data := self._fresh.get(number):
                 yield number, data
             elif at := self._offsets[number - 1]:
                 yield number, self._read(at)
@@ -198,8 +204,7 @@ class FileStore:
         kept = [RECORD.pack(KEEP, number, len(data)) + data for _, number, data in self._kept]
         if self.marked:
             kept.append(RECORD.pack(MARK, self.marked, 0))
-        self._file.close()
-        self._reader.close()
+        self._let_go()
         try:
             with open(self.path, "rb") as old:
                 old.seek(self._live_from)
@@ -212,13 +217,13 @@ class FileStore:
         self._open(whole=True)
 
     def seal(self) -> Callable[[], None] | None:
-        """Close the frame; give what writes it, and syncs it if it must be; None if it is empty.
+        """Write what was recorded; give what must sync it before anything leaves, None for nothing.
 
         What is given may run on another thread; ``settle`` is to be called once it has, and before
-        the next frame is sealed.
+        the next turn is sealed.
 
         Raises:
-            StoreError: an earlier write failed, so nothing more may leave.
+            StoreError: the disk refused, now or earlier, so nothing more may leave.
         """
         if self._broken:
             raise self._unwritable("an earlier write failed")
@@ -237,30 +242,21 @@ class FileStore:
         if synced > self._said_synced:
             self._said_synced = synced
             self._record(SYNCED, synced, b"")
-        frame = framed(self._records)
-        self._records.clear()
-        if self._fresh:
-            self._flying, self._fresh = self._fresh, {}
-        self._size = ahead = 0
-        self._end += len(frame)
-        if self._end > self._allocated:
-            ahead = self._end + _AHEAD - self._allocated
-            self._allocated += ahead
-        self._sealed = (self._end, self._reserved), urgent
-        return lambda: self._write(frame, ahead, urgent)
+        self._write(framed(self._records))
+        self._records, self._fresh, self._size = [], {}, 0
+        if not urgent:
+            return None
+        self._syncing = self._end, self._reserved
+        return self._flush
 
     def settle(self) -> None:
-        """Take in that the frame that was sealed last is written."""
-        if self._flying:
-            self._flying = {}
-        self._written, synced = self._sealed
-        if synced:
-            self._synced = self._written
+        """Take in that the turn that was sealed last is synced."""
+        self._synced = self._syncing
 
     @property
     def is_synced(self) -> bool:
         """Whether everything that is written is synced, or cannot be any more."""
-        return self._broken or self._written == self._synced
+        return self._broken or self._end == self._synced[0]
 
     def flush(self) -> Callable[[], None] | None:
         """Give what syncs everything that is written; None when everything is synced.
@@ -270,7 +266,7 @@ class FileStore:
         """
         if self.is_synced:
             return None
-        self._flushing = self._written
+        self._flushing = self._end, self._reserved
         return self._flush
 
     def flushed(self) -> None:
@@ -284,10 +280,7 @@ class FileStore:
         Raises:
             StoreError: the disk refused; nothing that depends on it may leave the process.
         """
-        write = self.seal()
-        if write is not None:
-            write()
-            self.settle()
+        self.seal()
         flush = self.flush()
         if flush is not None:
             flush()
@@ -300,15 +293,13 @@ class FileStore:
                 self.reserve, self._reserved = 0, self.next_out - 1
                 self._record(RESERVED, self._reserved, b"")
             self.commit()
-            self._file.truncate(self._end)
-        self._file.close()
-        self._reader.close()
+        self._let_go()
         os.close(self._lock)
 
     def _record(self, kind: int, number: int, data: bytes) -> None:
-        size = len(data)
-        self._records.append(RECORD.pack(kind, number, size) + data)
-        self._size += RECORD.size + size
+        record = RECORD.pack(kind, number, len(data)) + data
+        self._records.append(record)
+        self._size += len(record)
 
     def _forget(self, now_ns: int) -> None:
         self.next_out = self.next_in = 1
@@ -318,7 +309,6 @@ class FileStore:
         self._epoch += 1
         self._offsets = array("Q")
         self._fresh = {}
-        self._flying = {}
 
     def _leave_out(self, last: int) -> None:
         """Go on behind numbers that may have been used."""
@@ -329,23 +319,26 @@ class FileStore:
         self._urgent = True
         self.commit()
 
-    def _write(self, frame: bytes, ahead: int, urgent: bool) -> None:
-        handle = self._file.fileno()
+    def _write(self, frame: bytes) -> None:
+        begin, end = self._end, self._end + len(frame)
+        if end > len(self._map):
+            self._extend(end + _AHEAD)
+        _put(self._map, begin, frame)
+        self._end = end
+
+    def _extend(self, size: int) -> None:
+        """Have a file of at least so many bytes, all of them there, and map it anew."""
         try:
-            if ahead:
-                here = os.lseek(handle, 0, os.SEEK_CUR)
-                os.lseek(handle, 0, os.SEEK_END)
-                _put(handle, bytes(ahead))
-                os.lseek(handle, here, os.SEEK_SET)
-            _put(handle, frame)
+            _lengthen(self._file, size)
+            self._map = mmap(self._file.fileno(), 0)
         except OSError as error:
             self._broken = True
             raise self._unwritable(error.strerror or "it failed") from error
-        if urgent:
-            self._flush()
 
     def _flush(self) -> None:
         try:
+            if not _SYNCS_MAPS:
+                self._map.flush()
             _sync(self._file.fileno())
         except OSError as error:
             self._broken = True
@@ -362,12 +355,8 @@ class FileStore:
         )
 
     def _read(self, at: int) -> bytes:
-        try:
-            self._reader.seek(at - RECORD.size)
-            kind, _, length = RECORD.unpack(self._reader.read(RECORD.size))
-            data = self._reader.read(length)
-        except (OSError, struct.error) as error:
-            raise self._corrupt(at) from error
+        kind, _, length = RECORD.unpack_from(self._map, at - RECORD.size)
+        data = self._map[at : at + length]
         if kind != SENT or len(data) != length:
             raise self._corrupt(at)
         return data
@@ -375,28 +364,43 @@ class FileStore:
     def _open(self, *, whole: bool) -> None:
         """Read the file. ``whole``: nothing that was written can be missing."""
         self._reserved = 0
-        reserves = False
         if not self.path.exists() or self.path.stat().st_size == 0:
             write_new(self.path, HEADER, iter(()))
-        with open(self.path, "rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as content:
-            if content[: len(HEADER)] != HEADER:
-                raise self._corrupt(0)
-            at = len(HEADER)
-            while (end := frame_end(content, at)) > at:
-                for record in records(content, at, end):
-                    self._apply(record, at)
-                    reserves = reserves or record.kind == RESERVED
-                at = end
-            for begin, end in frames_behind(content, at):
-                if whole or not reserves or _synced_before(content, begin, end) > at:
-                    raise self._corrupt(at)
         self._file: FileIO = open(self.path, "r+b", buffering=0)  # noqa: SIM115
-        self._file.truncate(at)
-        self._file.seek(at)
-        _sync(self._file.fileno())
-        self._reader: FileIO = open(self.path, "rb", buffering=0)  # noqa: SIM115
-        self._end = self._allocated = self._said_synced = at
-        self._written = self._synced = self._flushing = at, self._reserved
+        try:
+            self._map = mmap(self._file.fileno(), 0)
+            self._end = self._said_synced = self._replay(whole=whole)
+            self._map.close()
+            self._file.truncate(self._end)
+            self._map = mmap(self._file.fileno(), 0)
+            self._flush()
+        except BaseException:
+            self._file.close()
+            raise
+        self._synced = self._flushing = self._end, self._reserved
+
+    def _replay(self, *, whole: bool) -> int:
+        """Take in what the file holds; give where it ends."""
+        content, reserves = self._map, False
+        if content[: len(HEADER)] != HEADER:
+            raise self._corrupt(0)
+        at = len(HEADER)
+        while (end := frame_end(content, at)) > at:
+            for record in records(content, at, end):
+                self._apply(record, at)
+                reserves = reserves or record.kind == RESERVED
+            at = end
+        for begin, end in frames_behind(content, at):
+            if whole or not reserves or _synced_before(content, begin, end) > at:
+                raise self._corrupt(at)
+        return at
+
+    def _let_go(self) -> None:
+        """Close the file, without the room that was not used."""
+        self._map.close()
+        if not self._broken:
+            self._file.truncate(self._end)
+        self._file.close()
 
     def _apply(self, record: Record, frame: int) -> None:
         kind, number, data, at = record
@@ -433,9 +437,14 @@ class FileStore:
         )
 
 
-def _put(handle: int, data: bytes) -> None:
-    if os.write(handle, data) != len(data):
+def _lengthen(file: FileIO, size: int) -> None:
+    zeros = bytes(size - file.seek(0, os.SEEK_END))
+    if file.write(zeros) != len(zeros):
         raise OSError(ENOSPC, "the disk is full")
+
+
+def _put(content: mmap, at: int, data: bytes) -> None:
+    content[at : at + len(data)] = data
 
 
 def _synced_before(content: mmap, begin: int, end: int) -> int:
