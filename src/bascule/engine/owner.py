@@ -20,9 +20,12 @@ from bascule.journal.journal import Journal
 from bascule.model.errors import JournalError
 from bascule.model.event import Event, SignalAccepted, SignalDuplicate, SignalRefused
 from bascule.model.intent import Receipt, Signal
+from bascule.model.values import MILLISECOND, Duration, Instant
 
 LAZY_S = 0.002
 """How long events that nobody waits for may gather before they are written."""
+LONE_AFTER = Duration(MILLISECOND // 2)
+"""A signal this long after the one before it comes alone; of a burst many share a commit."""
 BACKLOG_MAX = 20_000
 """Rows waiting for the disk beyond which a signal is answered "overloaded" and not taken in."""
 SNAPSHOT_EVERY = 100_000
@@ -61,6 +64,7 @@ class Owner:
         self._lazy = False
         self._followers: list[Follower] = []
         self._snapshot_seq = journal.head.seq
+        self._last_signal_at = Instant(0)
         self.stopped = False
         """Set before the journal is let go: what arrives later is not decided."""
 
@@ -84,12 +88,14 @@ class Owner:
                 Receipt("", "overloaded", code="overloaded", text="nothing was kept; send again")
             )
             return reply
-        events = self.feed(SignalReceived(self.clock.now(), signal))
+        now = self.clock.now()
+        events = self.feed(SignalReceived(now, signal))
         self._replies.append((reply, receipt_of(events)))
         if self._undurable:
             self._schedule(urgent=True)  # shares the next commit with whatever comes meanwhile
         else:
-            self.flush()
+            self.flush(lone=now - self._last_signal_at > LONE_AFTER)
+        self._last_signal_at = now
         return reply
 
     def durable(self) -> asyncio.Future[None]:
@@ -118,15 +124,15 @@ class Owner:
         else:
             self._flush_handle = self._loop.call_later(LAZY_S, self.flush)
 
-    def flush(self) -> None:
-        """Hand what was decided to the journal."""
+    def flush(self, *, lone: bool = False) -> None:
+        """Hand what was decided to the journal; a signal that comes alone needs no company."""
         if self._flush_handle is not None:
             self._flush_handle.cancel()
             self._flush_handle = None
         if not self._events and not self._replies and not self._waiters:
             return
         try:
-            seq = self._journal.append(self._events)
+            seq = self._journal.append(self._events, lone=lone)
         except JournalError:
             # The journal has told its fatal error already; the process is on its way out, and
             # whoever waits for a reply gets none: nothing was promised.

@@ -168,8 +168,13 @@ class Journal:
             head = check_link(head, row)
             yield row.seq, decode(row.seq, row.data)
 
-    def append(self, events: Sequence[Event]) -> int:
-        """Queue events as one transaction, all or none. They are NOT durable yet.
+    def append(self, events: Sequence[Event], *, lone: bool = False) -> int:
+        """Queue events as one transaction, all or none. They are durable once that is told.
+
+        Args:
+            events: what happened, in order.
+            lone: nothing else is expected to come while they are written, so that they may be
+                before this returns: ``on_durable`` is then called meanwhile.
 
         Returns:
             the sequence of the last of them: wait for ``on_durable`` to reach it.
@@ -187,7 +192,11 @@ class Journal:
             raise error
         values: list[Value] = []
         self.head = encode(events, self.head, values)
-        self._put(Rows(values, self.head))
+        rows = Rows(values, self.head)
+        if lone and self._writer is not None:
+            self._writer.put_lone(rows)
+        else:
+            self._put(rows)
         if self.epoch_due and any(isinstance(event, EpochStarted) for event in events):
             self.epoch_due = False
             self._put(SetMeta(EPOCH_DUE, ""))

@@ -99,7 +99,11 @@ class SetMeta(NamedTuple):
     value: str
 
 
-Chore = SaveSnapshot | SaveProgress | SetMeta
+class Tidy(NamedTuple):
+    """A job: nothing but the housekeeping that follows every job, where it is due."""
+
+
+Chore = SaveSnapshot | SaveProgress | SetMeta | Tidy
 Job = Rows | Chore
 
 
@@ -157,6 +161,12 @@ class Writer(Protocol):
 
     def put(self, job: Job) -> None:
         """Queue a job; never blocks, never raises for what the disk does."""
+
+    def put_lone(self, job: Rows) -> None:
+        """Do an append that comes alone before this returns, or queue it like any other.
+
+        Durable is what ``on_durable`` says; it is called meanwhile where it was done at once.
+        """
 
     def close(self) -> None:
         """Do all that is queued, then stop; blocks until it is done."""

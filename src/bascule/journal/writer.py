@@ -1,13 +1,15 @@
-"""Writers: what stands between the engine's loop, which never waits, and a store, which does.
+"""Writers: what stands between the engine's loop, which must not wait, and a store, which does.
 
 ``WriterThread`` is the one of production. It takes whatever is queued, commits it at once, so that
-one fsync covers all of it, and tells the loop the new durable head. ``InlineWriter`` does the same
-in one thread, when its caller says so, for simulation.
+one fsync covers all of it, and tells the loop the new durable head. What comes alone while the disk
+is quick, it commits in the loop's own thread. ``InlineWriter`` does the same in one thread, when
+its caller says so, for simulation.
 """
 
 import queue
 import sys
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
@@ -25,6 +27,7 @@ from bascule.journal.store import (
     SaveSnapshot,
     SetMeta,
     Store,
+    Tidy,
     Value,
 )
 from bascule.model.errors import JournalError, JournalUnwritable
@@ -35,6 +38,10 @@ SWITCH_INTERVAL_S = 0.0001
 """How soon a busy loop gives the writer its turn; see the measurements in ``docs/journal.md``."""
 IDLE_S = 0.02
 """How long the queue must be empty before housekeeping is done for its own sake."""
+TIDY_AFTER = 300
+"""So many commits on the loop's own thread, and the writer's is woken to do what is due."""
+QUICK_NS = 1_000_000
+"""A disk whose last commit took no longer is not worth two changes of thread, nor a wait."""
 
 
 class Committer:
@@ -47,6 +54,21 @@ class Committer:
         self._durable = GENESIS
         self._told = True
         self.failed = False
+
+    def run_here(self, job: Rows) -> None:
+        """Do one append on the loop's thread, and report it there and then."""
+        if self.failed:
+            return
+        try:
+            self._store.append(job.values)
+        except JournalError as error:
+            self.fail(error)
+            return
+        except Exception as error:  # the loop would go on as if it were only late
+            self.fail(broken(error))
+            return
+        self._durable = job.head
+        self._notices.on_durable(job.head)
 
     def run(self, jobs: list[Job]) -> None:
         """Do jobs in order; neighbouring appends share a commit. A failure is reported once."""
@@ -98,6 +120,8 @@ class Committer:
                 self._record.write(record)
             case SetMeta(name, value):
                 self._store.set_meta(name, value)
+            case Tidy():
+                pass
 
     def fail(self, error: JournalError) -> None:
         """Report the failure; whatever comes later is dropped, since its outcome is unknown."""
@@ -109,32 +133,68 @@ class Committer:
             self._notices.call_soon(callback, *args)
 
 
+def broken(error: Exception) -> JournalUnwritable:
+    """Say that something failed which is no fault of the disk's."""
+    return JournalUnwritable(f"The journal's writer broke: {error!r}. This is a bug.")
+
+
 def rows_of(job: Job) -> int:
     """Give the number of rows that a job appends."""
     return len(job.values) // len(COLUMNS) if isinstance(job, Rows) else 0
 
 
 class WriterThread:
-    """Commits from a thread of its own, which alone uses the store from now on.
+    """Commits from a thread of its own, or for what comes alone from the loop's, never from both.
 
-    It shortens the interpreter's switch interval, for the whole process: after each commit the
-    thread must take the interpreter lock back from the loop, and a busy loop gives it up only then.
+    The thread alone uses the store while anything is queued or under way. It shortens the
+    interpreter's switch interval, for the whole process: after each commit the thread must take
+    the interpreter lock back from the loop, and a busy loop gives it up only then.
     """
 
     def __init__(self, store: Store, record: ProgressRecord, notices: Notices) -> None:
         self._store = store
         self._committer = Committer(store, record, notices)
         self._queue: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
+        self._put = self._done = self._here = 0
+        self._tidying = threading.Lock()
+        self._took_ns = 0
         sys.setswitchinterval(min(sys.getswitchinterval(), SWITCH_INTERVAL_S))
         self._thread = threading.Thread(target=self._run, name="journal-writer", daemon=True)
         self._thread.start()
 
     def put(self, job: Job) -> None:
         """Queue a job; never blocks."""
+        self._put += 1
         self._queue.put(job)
+
+    def put_lone(self, job: Rows) -> None:
+        """Commit in this thread, if nothing else is under way and the disk is quick; else queue.
+
+        A change to the writer's thread and back costs as much as half an fsync. The loop stands
+        still meanwhile, which is why a commit that took long sends the next ones to the thread,
+        until one of them was quick again.
+        """
+        if (
+            self._put != self._done
+            or self._took_ns > QUICK_NS
+            or not self._tidying.acquire(blocking=False)
+        ):
+            self.put(job)
+            return
+        try:
+            began = time.perf_counter_ns()
+            self._committer.run_here(job)
+            self._took_ns = time.perf_counter_ns() - began
+        finally:
+            self._tidying.release()
+        self._here += 1
+        if self._here >= TIDY_AFTER:
+            self._here = 0
+            self.put(Tidy())
 
     def close(self) -> None:
         """Do all that is queued, then stop and close the store."""
+        self._put += 1  # which is never done: nothing is committed here any more
         self._queue.put(None)
         self._thread.join()
 
@@ -142,9 +202,7 @@ class WriterThread:
         try:
             self._work()
         except Exception as error:  # a thread that ends unheard would leave the loop waiting
-            self._committer.fail(
-                JournalUnwritable(f"The journal's writer broke: {error!r}. This is a bug.")
-            )
+            self._committer.fail(broken(error))
         self._store.close()
 
     def _work(self) -> None:
@@ -152,8 +210,11 @@ class WriterThread:
         asked_to_stop = False
         while not asked_to_stop:
             asked_to_stop = not self._drain(jobs)
+            began = time.perf_counter_ns()
             self._committer.run(jobs)
+            self._took_ns = time.perf_counter_ns() - began
             self._committer.tidy(idle=False)
+            self._done += len(jobs)
             jobs.clear()
 
     def _drain(self, jobs: list[Job]) -> bool:
@@ -172,7 +233,8 @@ class WriterThread:
         try:
             return self._queue.get(timeout=IDLE_S)
         except queue.Empty:
-            self._committer.tidy(idle=True)
+            with self._tidying:
+                self._committer.tidy(idle=True)
             return self._queue.get()
 
 
@@ -190,10 +252,12 @@ class InlineWriter:
         notices: Notices,
         *,
         schedule: Callable[[Callable[[], None]], object],
+        quick: Callable[[], bool] = lambda: False,
     ) -> None:
         self._store = store
         self._committer = Committer(store, record, notices)
         self._schedule = schedule
+        self._quick = quick
         self._queue: deque[Job] = deque()
 
     def put(self, job: Job) -> None:
@@ -201,6 +265,13 @@ class InlineWriter:
         if not self._queue:
             self._schedule(self.commit)
         self._queue.append(job)
+
+    def put_lone(self, job: Rows) -> None:
+        """Commit at once, if nothing is queued and ``quick`` says so; else queue."""
+        if self._queue or not self._quick():
+            self.put(job)
+        else:
+            self._committer.run_here(job)
 
     def commit(self) -> None:
         """Commit what is queued, up to the limit of one commit; arrange another for the rest."""

@@ -339,10 +339,14 @@ async def test_more_than_may_wait_for_the_disk_is_turned_away(
         append = store.append
 
         def stalled(values: list[object]) -> None:
-            disk.wait(5)
+            disk.wait(0.01 if slow else 5)
             append(values)  # type: ignore[arg-type]
 
+        slow = True
         monkeypatch.setattr(store, "append", stalled)
+        # The first slow commit stops the loop as long as it takes; later ones no more.
+        assert (await runtime.submit(place.signal(runtime))).status == "accepted"
+        slow = False
         replies = []
         for _ in range(40):
             replies.append(runtime.submit(place.signal(runtime)))
@@ -354,7 +358,7 @@ async def test_more_than_may_wait_for_the_disk_is_turned_away(
         answers = [one.status for one in await asyncio.gather(*replies)]
         assert answers.count("accepted") == 40 - len(turned_away)
         kept = journal(tmp_path, "select count(*) from events where kind = 'signal_accepted'")
-        assert kept == [(40 - len(turned_away),)]
+        assert kept == [(41 - len(turned_away),)]
 
 
 async def test_a_venue_that_breaks_the_contract_ends_the_engine(tmp_path: Path) -> None:

@@ -1,13 +1,23 @@
 """Both writers: the order of jobs, the coalescing of notices, and a writer that breaks."""
 
-from collections.abc import Callable, Sequence
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from bascule.journal.progress import ProgressFile
-from bascule.journal.store import Head, Notices, Rows
-from bascule.journal.writer import COMMIT_ROWS_MAX, InlineWriter, WriterThread
-from bascule.model.errors import JournalError
+from bascule.journal.store import COLUMNS, Head, Notices, Rows
+from bascule.journal.writer import (
+    COMMIT_ROWS_MAX,
+    QUICK_NS,
+    TIDY_AFTER,
+    InlineWriter,
+    WriterThread,
+)
+from bascule.model.errors import JournalError, JournalUnwritable
 from tests.unit.journal.support import Held, link, links, replayed
 
 
@@ -119,3 +129,139 @@ def test_an_inline_writer_commits_when_it_is_called_back(tmp_path: Path) -> None
         assert isinstance(writer, InlineWriter)
         writer.commit()
         assert len(held.durable) == 2
+
+
+class Disk(Broken):
+    """A store that notes who appends what, takes its time, and can fail."""
+
+    def __init__(self) -> None:
+        self.appended: list[tuple[int, bool]] = []
+        self.tidied = 0
+        self.takes_s = 0.0
+        self.error: Exception | None = None
+        self.may_go = threading.Event()
+        self.may_go.set()
+
+    def append(self, values: Any) -> None:
+        here = threading.current_thread() is threading.main_thread()
+        if not here:
+            self.may_go.wait(10)
+        if self.error is not None:
+            raise self.error
+        time.sleep(self.takes_s)
+        self.appended += [(seq, here) for seq in values[:: len(COLUMNS)]]
+
+    def tidy(self, *, idle: bool) -> None:
+        self.tidied += 1
+
+
+@pytest.fixture
+def lone(tmp_path: Path) -> Iterator[tuple[Disk, Loop, WriterThread]]:
+    """Give a writer thread on a disk that can be told what to do, with a loop to be told."""
+    disk, loop = Disk(), Loop()
+    writer = WriterThread(disk, ProgressFile(tmp_path / "j"), loop.notices)
+    yield disk, loop, writer
+    disk.may_go.set()
+    writer.close()
+
+
+def settled(disk: Disk, rows: int) -> None:
+    """Wait until the writer's thread has appended so many rows and looked for housekeeping."""
+    until = time.monotonic() + 10
+    while len(disk.appended) < rows or disk.tidied < 1:
+        assert time.monotonic() < until
+        time.sleep(0.001)
+
+
+def test_what_comes_alone_is_durable_before_the_call_returns(
+    lone: tuple[Disk, Loop, WriterThread],
+) -> None:
+    """It is committed on the loop's own thread, and reported there and then."""
+    disk, loop, writer = lone
+    writer.put_lone(_row(1))
+    assert disk.appended == [(1, True)]
+    assert loop.durable == [1] and loop.due == []
+
+
+def test_what_comes_alone_never_overtakes_what_is_under_way(
+    lone: tuple[Disk, Loop, WriterThread],
+) -> None:
+    """While the thread has anything to do, a lone append queues behind it."""
+    disk, loop, writer = lone
+    disk.may_go.clear()
+    writer.put(_row(1))
+    writer.put_lone(_row(2))
+    assert disk.appended == []
+    disk.may_go.set()
+    settled(disk, 2)
+    assert disk.appended == [(1, False), (2, False)]
+    loop.run()
+    assert loop.durable[-1] == 2
+
+
+def test_a_slow_disk_sends_what_comes_alone_to_the_thread(
+    lone: tuple[Disk, Loop, WriterThread],
+) -> None:
+    """One slow commit may stop the loop, the next may not; a quick one in the thread ends that."""
+    disk, _, writer = lone
+    disk.takes_s = 2 * QUICK_NS / 1e9
+    writer.put_lone(_row(1))
+    disk.takes_s = 0
+    writer.put_lone(_row(2))
+    settled(disk, 2)
+    while writer._put != writer._done:
+        time.sleep(0.001)
+    writer.put_lone(_row(3))
+    assert disk.appended == [(1, True), (2, False), (3, True)]
+
+
+@pytest.mark.parametrize("error", [JournalUnwritable("full"), ZeroDivisionError("a bug")])
+def test_a_lone_append_that_fails_is_fatal(
+    lone: tuple[Disk, Loop, WriterThread], error: Exception
+) -> None:
+    """Nothing of it is called durable, the loop is told once, and nothing is appended after."""
+    disk, loop, writer = lone
+    disk.error = error
+    writer.put_lone(_row(1))
+    disk.error = None
+    writer.put_lone(_row(2))
+    loop.run()
+    assert (disk.appended, loop.durable) == ([], [])
+    assert len(loop.fatal) == 1
+
+
+def test_housekeeping_is_done_though_every_append_comes_alone(
+    lone: tuple[Disk, Loop, WriterThread],
+) -> None:
+    """After so many of them the thread is woken, and does what is due."""
+    disk, _, writer = lone
+    for number in range(1, TIDY_AFTER):
+        writer.put_lone(_row(number))
+    assert disk.tidied == 0 and all(here for _, here in disk.appended)
+    writer.put_lone(_row(TIDY_AFTER))
+    settled(disk, TIDY_AFTER)
+
+
+def test_nothing_is_committed_on_the_loop_once_it_is_closed(tmp_path: Path) -> None:
+    """The store is let go of by then."""
+    disk = Disk()
+    writer = WriterThread(disk, ProgressFile(tmp_path / "j"), Loop().notices)
+    writer.close()
+    writer.put_lone(_row(1))
+    assert disk.appended == []
+
+
+def test_an_inline_writer_commits_at_once_what_comes_alone_when_it_may(tmp_path: Path) -> None:
+    """Only with nothing queued, and only where its maker says that the disk is quick."""
+    disk, loop, quick = Disk(), Loop(), [True, False]
+    due: list[Callable[[], None]] = []
+    writer = InlineWriter(
+        disk, ProgressFile(tmp_path / "j"), loop.notices, schedule=due.append, quick=quick.pop
+    )
+    writer.put_lone(_row(1))
+    assert disk.appended == [] and len(due) == 1
+    writer.put_lone(_row(2))
+    assert disk.appended == []
+    due.pop()()
+    writer.put_lone(_row(3))
+    assert [seq for seq, _ in disk.appended] == [1, 2, 3]

@@ -207,6 +207,10 @@ class Machine(ABC):
         """Give the seconds of the next sync."""
 
     @abstractmethod
+    def quick(self) -> bool:
+        """Whether an append that comes alone is synced before its call returns."""
+
+    @abstractmethod
     def away(self) -> float:
         """Give the seconds until an engine that ended is started again."""
 
@@ -405,7 +409,7 @@ class Machine(ABC):
         def schedule(commit: Callable[[], None]) -> None:
             self.loop.call_later(self.fsync(), commit)
 
-        return InlineWriter(store, record, notices, schedule=schedule)
+        return InlineWriter(store, record, notices, schedule=schedule, quick=self.quick)
 
     def _broker(self, overrides: dict[str, Any]) -> PaperSettings:
         accounts = [

@@ -84,6 +84,10 @@ class ScriptWorld(Machine):
         """Give the seconds of a sync."""
         return FSYNC_S
 
+    def quick(self) -> bool:
+        """Every sync is a step of its own."""
+        return False
+
     def away(self) -> float:
         """Give the seconds until an engine that ended is started again."""
         return AWAY_S

@@ -44,6 +44,10 @@ class World(Machine):
         """Draw the seconds of the next sync."""
         return self.chance.uniform(*self.fsync_s)
 
+    def quick(self) -> bool:
+        """Draw whether an append that comes alone is synced at once."""
+        return self.dice.random() >= 0.5
+
     def away(self) -> float:
         """Draw the seconds until an engine that ended is started again."""
         self._fuse = None
