@@ -68,7 +68,7 @@ def _plain(name: str) -> str:
 
 def _checked(name: str) -> str:
     bare = name.rpartition(":")[2]
-    if not any(one.isalnum() for one in bare):
+    if not bare.isalnum() and not any(one.isalnum() for one in bare):
         raise Refuse("missing_field", f"no symbol: {shown(name)} names none")
     if len(name) > _MAX_SYMBOL or not name.isascii() or not name.isprintable():
         raise Refuse("missing_field", f"no symbol: {shown(name)} cannot be one")

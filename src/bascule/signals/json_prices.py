@@ -16,6 +16,11 @@ from bascule.signals.json_measures import price
 from bascule.signals.numbers import shown
 from bascule.signals.words import ORDER_TYPES, fold
 
+_SAYING_MORE = frozenset(
+    {"order_type", "type", "limit", "bare_limit", "trigger", "entry", "metrics"}
+)
+"""The roles without which an order is a market order, whatever else is said."""
+
 
 class Prices(Struct, frozen=True, gc=False):
     """The order type and its prices; ``protects`` when the type's name says it only protects."""
@@ -57,6 +62,8 @@ def read_prices(fields: Fields) -> Prices:
         Refuse: ``bad_number``, ``unresolved_placeholder``, ``bad_enum``, ``conflict``, and
             ``missing_field`` for a limit or stop order without its price.
     """
+    if fields.keys().isdisjoint(_SAYING_MORE):
+        return Prices(OrdType.MARKET, ref=price(fields, "price"))
     kind, protects = order_type(fields)
     if kind in (OrdType.LIMIT, OrdType.STOP_LIMIT, OrdType.STOP):
         return _pending(fields, kind, protects)

@@ -47,6 +47,9 @@ def read_action(fields: Fields) -> Asked:
             a side, ``conflict`` where fields contradict each other, ``unresolved_placeholder``.
     """
     said, unknown = _gather(fields)
+    if len(said) == 1 and not unknown and said[0].word.verb == "open" and said[0].word.side:
+        # What most alerts say, and what the rest of this would come to.
+        return Asked("open", said[0].word.side, word=said[0].raw)
     decided = any(
         one.role == "action" and (one.word.side or one.word.verb not in ("open", "neutral"))
         for one in said

@@ -5,6 +5,7 @@ webhook reference as of November 2026, verify. See docs/dialects.md.
 """
 
 import re
+from functools import lru_cache
 
 from bascule.signals import lenient_json, traders_json
 from bascule.signals.instruction import Hints, Parsed, Rejection
@@ -19,6 +20,8 @@ _COMMON = frozenset({"ticker", "action", "quantity", "price", "time", "interval"
 _CAMEL = re.compile(r"[a-z]+(?:[A-Z][a-z]+)*(?:Price|Percent|Amount|Type|Loss|Profit|Force|Hours)")
 _OWN = KEYS - _COMMON
 _OWN_ACTIONS = ACTIONS - {"buy", "sell"}
+_SHAPES = 64
+"""Sets of names whose verdict is remembered."""
 _FOREIGN_ROLES = frozenset(
     {
         "credential", "now", "now_size", "before", "before_size", "target", "qty", "volume",
@@ -43,18 +46,23 @@ def detect(text: str) -> int:
     action, ticker = message.get("action"), message.get("ticker")
     if not isinstance(action, str) or not isinstance(ticker, str):
         return 0
-    own = not _OWN.isdisjoint(message) or any(map(_CAMEL.fullmatch, message))
+    own = _is_own(tuple(message))
     if not (own or action in _OWN_ACTIONS or CONTRACT.fullmatch(ticker)):
         return 0
-    others = {key: value for key, value in message.items() if key not in KEYS}
-    if _says_more(others):
+    if _says_more(tuple([key for key, one in message.items() if not isinstance(one, dict | list)])):
         return 0
     return 70 if own else 60
 
 
-def _says_more(others: dict[str, object]) -> bool:
-    flat = {key: one for key, one in others.items() if not isinstance(one, dict | list)}
-    roles = collect({key: "1" for key in flat})
+@lru_cache(maxsize=_SHAPES)
+def _is_own(keys: tuple[str, ...]) -> bool:
+    """Whether one of the names is TradersPost's alone. A sender's messages have the same names."""
+    return not _OWN.isdisjoint(keys) or any(map(_CAMEL.fullmatch, keys))
+
+
+@lru_cache(maxsize=_SHAPES)
+def _says_more(keys: tuple[str, ...]) -> bool:
+    roles = collect({key: "1" for key in keys if key not in KEYS})
     return not _FOREIGN_ROLES.isdisjoint(roles)
 
 
