@@ -8,7 +8,7 @@ from datetime import date, datetime, time, timedelta
 from functools import lru_cache
 
 from bascule.model.programme import SERVER_GMT2_GMT3, Clock
-from bascule.model.values import Instant
+from bascule.model.values import DAY, Instant
 from bascule.reference.localtime import instant, local, parse_time
 
 UNKNOWN = Clock(tz="unknown")
@@ -21,6 +21,7 @@ _USUAL = (
 )
 _SERVER_BEFORE_NEW_YORK = timedelta(hours=7)
 _NOON = time(12)
+_EPOCH = date(1970, 1, 1)
 
 
 def candidates(clock: Clock | None) -> tuple[Clock, ...]:
@@ -33,14 +34,16 @@ def candidates(clock: Clock | None) -> tuple[Clock, ...]:
         return ()
     if clock.tz == UNKNOWN.tz:
         return _USUAL
-    if clock.tz != SERVER_GMT2_GMT3:
-        return (clock,)
-    server = datetime.combine(date(2000, 1, 2), parse_time(clock.time))
+    return (clock,) if clock.tz != SERVER_GMT2_GMT3 else _of_server(clock.time)
+
+
+@lru_cache(maxsize=1_024)
+def _of_server(shown: str) -> tuple[Clock, ...]:
+    server = datetime.combine(date(2000, 1, 2), parse_time(shown))
     new_york = (server - _SERVER_BEFORE_NEW_YORK).time()
-    return (Clock(f"{new_york:%H:%M}", "America/New_York"), Clock(clock.time, "Europe/Athens"))
+    return (Clock(f"{new_york:%H:%M}", "America/New_York"), Clock(shown, "Europe/Athens"))
 
 
-@lru_cache(maxsize=4_096)
 def next_instant(clock: Clock, after: Instant) -> Instant:
     """Give the first instant later than ``after`` at which the clock strikes its time.
 
@@ -48,13 +51,17 @@ def next_instant(clock: Clock, after: Instant) -> Instant:
         ZoneInfoNotFoundError: the zone is not in the zone database.
         ValueError: the time is not ``HH:MM``.
     """
-    strikes = parse_time(clock.time)
-    day = local(after, clock.tz).date() - timedelta(days=1)
-    while True:
-        found = instant(day, strikes, clock.tz)
-        if found > after:
-            return found
-        day += timedelta(days=1)
+    # No zone is a whole day ahead of UTC or behind it.
+    day = after // DAY - 1
+    while (found := _strike(clock, day)) <= after:
+        day += 1
+    return found
+
+
+@lru_cache(maxsize=4_096)
+def _strike(clock: Clock, day: int) -> Instant:
+    """Give when a clock strikes on a date, told in days since 1970."""
+    return instant(_EPOCH + timedelta(days=day), parse_time(clock.time), clock.tz)
 
 
 def day_of(at: Instant, clock: Clock) -> date:

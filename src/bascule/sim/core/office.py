@@ -6,6 +6,7 @@ the zone database here, and floors follow from balance and equity at the venue a
 
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import lru_cache
 from typing import TypeAlias
 from zoneinfo import ZoneInfo
 
@@ -67,17 +68,19 @@ def meanings(clock: Clock | None) -> tuple[tuple[str, str], ...]:
 
 def strike_after(meaning: tuple[str, str], at: int) -> Instant:
     """Give when a zone's clock next shows a time, later than ``at``."""
+    today = at // DAY
+    return next(
+        found for day in range(today - 2, today + 5) if (found := _strike(meaning, day)) > at
+    )
+
+
+@lru_cache(maxsize=4_096)
+def _strike(meaning: tuple[str, str], day: int) -> Instant:
+    """Give when a zone's clock shows a time on a date, told in days since 1970."""
     wall, name = meaning
-    zone = ZoneInfo(name)
-    shown = datetime.fromtimestamp(at // SECOND, zone)
     hour, minute = (int(part) for part in wall.split(":"))
-    for days in range(-1, 4):
-        day = shown.date() + timedelta(days=days)
-        strike = datetime(day.year, day.month, day.day, hour, minute, tzinfo=zone)
-        found = int(strike.timestamp()) * SECOND
-        if found > at:
-            return Instant(found)
-    raise AssertionError(f"{wall} {name} never strikes")
+    midnight = datetime(1970, 1, 1, tzinfo=ZoneInfo(name)) + timedelta(days=day)
+    return Instant(int(midnight.replace(hour=hour, minute=minute).timestamp()) * SECOND)
 
 
 class Office:
