@@ -98,8 +98,8 @@ def _failed_write_told_durable() -> list[Patch]:
 def _latch_not_read() -> list[Patch]:
     real = Lanes.__init__
 
-    def init(self: Lanes, state: Any, settings: Any, latched: Any, feed: Any) -> None:
-        real(self, state, settings, lambda spec, strategy: None, feed)
+    def init(self: Lanes, state: Any, settings: Any, look: Any, feed: Any) -> None:
+        real(self, state, settings, lambda: lambda spec, strategy: None, feed)
 
     return [(Lanes, "__init__", init)]
 

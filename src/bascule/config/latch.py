@@ -48,6 +48,25 @@ NOBODY = "unknown"
 _UNREADABLE = Entry("halt", NOBODY, "all")
 
 
+class Gate(NamedTuple):
+    """How the latch stood when it was looked at."""
+
+    entries: tuple[Entry, ...]
+
+    def mode(self, spec: "AccountSpec", strategy: str = "") -> LatchMode | None:
+        """Say what it forbids an order; None when it forbids nothing."""
+        if not self.entries:
+            return None
+        scopes = ("all", f"account:{spec.id}", f"venue:{spec.venue}", f"firm:{spec.firm}",
+                  f"strategy:{strategy}")  # fmt: skip
+        modes = {entry.mode for entry in self.entries if entry.scope in scopes}
+        return "freeze" if "freeze" in modes else "halt" if modes else None
+
+
+OPEN = Gate(())
+"""Nothing is latched."""
+
+
 class Latch:
     """The latch of one mode's data directory.
 
@@ -59,24 +78,20 @@ class Latch:
         self.path = os.fspath(path)
         self._files = files
 
-    def mode(self, spec: "AccountSpec", strategy: str = "") -> LatchMode | None:
-        """Say what the latch forbids an order; None when it forbids nothing."""
+    def look(self) -> "Gate":
+        """Look at the files; what comes is how the gate stands at this moment."""
         try:
             names = self._files.names(self.path)
         except FileNotFoundError:
-            return None
+            return OPEN
         except OSError:
-            return "halt"
-        found: LatchMode | None = None if names else "halt"
-        scopes = ("all", f"account:{spec.id}", f"venue:{spec.venue}", f"firm:{spec.firm}",
-                  f"strategy:{strategy}")  # fmt: skip
-        for name in names:
-            entry = read_name(name)
-            if entry is not None and entry.scope in scopes:
-                if entry.mode == "freeze":
-                    return "freeze"
-                found = "halt"
-        return found
+            return Gate((_UNREADABLE,))
+        found = [entry for name in names if (entry := read_name(name)) is not None]
+        return Gate(tuple(found) if names else (_UNREADABLE,))
+
+    def mode(self, spec: "AccountSpec", strategy: str = "") -> LatchMode | None:
+        """Say what the latch forbids an order; None when it forbids nothing."""
+        return self.look().mode(spec, strategy)
 
     def covers(self, spec: "AccountSpec", strategy: str = "") -> bool:
         """Whether the latch holds back entries of this account."""
@@ -84,14 +99,7 @@ class Latch:
 
     def entries(self) -> tuple[Entry, ...]:
         """Give every file as it counts."""
-        try:
-            names = sorted(self._files.names(self.path))
-        except FileNotFoundError:
-            return ()
-        except OSError:
-            return (_UNREADABLE,)
-        found = [entry for name in names if (entry := read_name(name)) is not None]
-        return tuple(found) if names else (_UNREADABLE,)
+        return tuple(sorted(self.look().entries))
 
     def scopes(self) -> dict[str, dict[str, object]]:
         """Give by scope what is kept and what its file says; a freeze stands before a halt."""

@@ -42,7 +42,7 @@ class Dispatcher:
         self._feed = feed
         self._on_broken = on_broken
         self._loop = asyncio.get_running_loop()
-        self._lanes = Lanes(state, settings, latch.mode, feed)
+        self._lanes = Lanes(state, settings, lambda: latch.look().mode, feed)
         self._timers: dict[AccountId, asyncio.TimerHandle] = {}
         self._scheduled = False
         self._tasks: set[asyncio.Task[None]] = set()

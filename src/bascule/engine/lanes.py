@@ -27,6 +27,15 @@ QUEUE_MAX = 10_000
 """Requests an account may have waiting; an entry beyond it is dropped unsent, and says so."""
 
 
+Latched = Callable[[AccountSpec, str], LatchMode | None]
+"""Says what the kill switch forbids an account's strategy."""
+
+
+def nothing_known(spec: AccountSpec, strategy: str) -> LatchMode | None:
+    """Before the first look the gate counts as shut."""
+    return "freeze"
+
+
 class Outgoing(Struct):
     """What is to be written to venues now, in this order, and when to ask again.
 
@@ -53,8 +62,9 @@ class _Lane:
 class Lanes:
     """The queues of all accounts.
 
-    ``latched`` says what the kill switch forbids an account's strategy; it is asked before each
-    send, since whoever shut the gate may be another process.
+    ``look`` looks at the kill switch, and gives what says what it forbids an account's strategy. It
+    is looked at in each pump, so in the very step that writes what the pump lets go, since whoever
+    shut the gate may be another process.
     What is dropped here is told to ``feed``, never silently.
     """
 
@@ -62,12 +72,13 @@ class Lanes:
         self,
         state: State,
         settings: Settings,
-        latched: Callable[[AccountSpec, str], LatchMode | None],
+        look: Callable[[], Latched],
         feed: Callable[[Input], object],
     ) -> None:
         self._state = state
         self._settings = settings
-        self._latched = latched
+        self._look = look
+        self._latched: Latched = nothing_known
         self._feed = feed
         self._lanes: dict[AccountId, _Lane] = {}
         self._dirty: dict[AccountId, None] = {}
@@ -96,6 +107,7 @@ class Lanes:
     def pump(self, now: Instant) -> Outgoing:
         """Take from the queues all that may go now."""
         out = Outgoing()
+        self._latched = self._look()
         dirty, self._dirty = self._dirty, {}
         for account in dirty:
             wait = self._pump(account, now, out)

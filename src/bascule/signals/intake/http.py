@@ -18,6 +18,7 @@ from bascule.model.values import SECOND, Instant
 from bascule.signals.instruction import Rejection
 from bascule.signals.intake import answers
 from bascule.signals.intake.answers import Reply
+from bascule.signals.intake.arriving import by
 from bascule.signals.intake.auth import (
     Bearers,
     BodySecret,
@@ -189,23 +190,21 @@ class HttpIntake:
             return answers.TOO_LARGE
         parts: list[bytes] = []
         size = 0
-        try:
-            async with asyncio.timeout(self._read_timeout_s):
-                while True:
-                    message = await receive()
-                    if message["type"] != "http.request":
-                        return None
-                    part = message.get("body", b"")
-                    size += len(part)
-                    if size > self._body_limit:
-                        return answers.TOO_LARGE
-                    if not message.get("more_body", False) and not parts:
-                        return bytes(part)
-                    parts.append(part)
-                    if not message.get("more_body", False):
-                        return b"".join(parts)
-        except TimeoutError:
-            return answers.TOO_SLOW
+        deadline = asyncio.get_running_loop().time() + self._read_timeout_s
+        while True:
+            try:
+                message = await by(deadline, receive())
+            except TimeoutError:
+                return answers.TOO_SLOW
+            if message["type"] != "http.request":
+                return None
+            part = message.get("body", b"")
+            size += len(part)
+            if size > self._body_limit:
+                return answers.TOO_LARGE
+            parts.append(part)
+            if not message.get("more_body", False):
+                return b"".join(parts)
 
     async def _take(
         self, gate: _Gate, hook: bool, scope: Scope, headers: Headers, body: bytes

@@ -123,7 +123,7 @@ class Host:
         for event in self.disk.rows:
             evolve(self.state, event)
         self.market = Market()
-        self._lanes = Lanes(self.state, self.settings, self.latched, self.feed)
+        self._lanes = Lanes(self.state, self.settings, lambda: self.latched, self.feed)
         self._memory = LookMemory()
         self._replies, self._woken = [], set()
         self._causes, self._looking, self._looked_at = {}, set(), {}
