@@ -116,11 +116,11 @@ def release_guards(
 
 def trim_guards(account: AccountState, book: Book) -> None:
     """Let a book's guards hold no more than the book does, whatever undid or overtook what."""
-    whole = book.quantity - sum(book.lots.values(), ZERO)
     for side in (Side.BUY, Side.SELL):
         guards = guards_of(account, book.strategy, book.symbol, side)
         if not guards:
             continue
+        whole = book.quantity - sum(book.lots.values(), ZERO)
         most = max(whole * side.sign, ZERO)
         most += sum((abs(lot) for lot in book.lots.values() if lot * side.sign > 0), ZERO)
         excess = sum((max(guard.held, ZERO) for guard in guards), ZERO) - most

@@ -29,7 +29,7 @@ from bascule.model.event import (
     PhaseRecorded,
     ScaleRecorded,
 )
-from bascule.model.ids import AccountId, VenueSymbol
+from bascule.model.ids import AccountId
 from bascule.model.ledger import LedgerState
 from bascule.model.order import AccountSnapshot
 from bascule.model.values import DAY, MILLISECOND, MINUTE, ONE, SECOND, ZERO, Instant
@@ -75,7 +75,14 @@ def after(turn: Turn, given: inp.Input) -> None:
 
 
 def _quoted(turn: Turn, given: inp.QuoteReceived) -> None:
-    _on_quote(turn, given.account, given.quote.venue_symbol)
+    name = given.account
+    watch = turn.market.watches.get(name)
+    account = turn.state.accounts.get(name)
+    if watch is None or account is None:
+        return
+    symbol = turn.settings.symbols.get(name, {}).get(given.quote.venue_symbol)
+    if any(book.quantity and book.symbol == symbol for book in account.books.values()):
+        _look(turn, account, watch, by_price=True)
 
 
 def _ticked(turn: Turn, given: inp.Ticked) -> None:
@@ -194,16 +201,6 @@ def on_scale(turn: Turn, given: inp.ScaleTold) -> None:
 
 
 # --- looking --------------------------------------------------------------------------------------
-
-
-def _on_quote(turn: Turn, name: AccountId, venue_symbol: VenueSymbol) -> None:
-    watch = turn.market.watches.get(name)
-    account = turn.state.accounts.get(name)
-    if watch is None or account is None:
-        return
-    symbol = turn.settings.symbols.get(name, {}).get(venue_symbol)
-    if any(book.quantity and book.symbol == symbol for book in account.books.values()):
-        _look(turn, account, watch, by_price=True)
 
 
 def _on_account(

@@ -106,7 +106,7 @@ class Market(Struct):
 class Turn:
     """Collects the events of one decision, folding each as it comes."""
 
-    __slots__ = ("at", "events", "market", "settings", "state")
+    __slots__ = ("_accounts", "at", "events", "market", "settings", "state")
 
     def __init__(self, state: State, settings: Settings, market: Market, at: Instant) -> None:
         self.state = state
@@ -114,6 +114,7 @@ class Turn:
         self.market = market
         self.at = at
         self.events: list[Event] = []
+        self._accounts: list[AccountState] = []
 
     def emit(self, event: Event) -> None:
         """Let a fact be known: fold it, and keep it for the journal."""
@@ -128,6 +129,8 @@ class Turn:
         return self.settings.listings.get(account, {}).get(symbol)
 
     def accounts(self) -> list[AccountState]:
-        """List the accounts that are both known and configured."""
-        known = self.state.accounts
-        return [known[name] for name in self.settings.accounts if name in known]
+        """List the accounts that are both known and configured; only a start opens more."""
+        if not self._accounts:
+            known = self.state.accounts
+            self._accounts = [known[name] for name in self.settings.accounts if name in known]
+        return self._accounts

@@ -96,11 +96,12 @@ TIGHTER: dict[str, _Rule] = {
 
 BY_SYMBOL = ("max_order_qty", "max_book_qty", "max_position_qty")
 """Fields with a ``_by_symbol`` table beside them, whose entry replaces the field for a symbol."""
+_TABLE_OF = {name: f"{name}_by_symbol" for name in BY_SYMBOL}
 
 
 def quantity(limits: RiskLimits, name: str, symbol: str) -> Decimal | None:
     """Give one of the ``BY_SYMBOL`` limits as it holds for a symbol."""
-    table: dict[str, Decimal] = getattr(limits, f"{name}_by_symbol")
+    table: dict[str, Decimal] = getattr(limits, _TABLE_OF[name])
     general: Decimal | None = getattr(limits, name)
     return table.get(symbol, general)
 

@@ -6,6 +6,7 @@ there were any.
 
 from datetime import datetime
 from decimal import Decimal
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from msgspec import Struct
@@ -107,6 +108,7 @@ def _clock(dice: Dice, began: Instant) -> Clock:
     return Clock(_wall(began + dice.randint(1, 3) * MINUTE, name), name)
 
 
+@lru_cache(maxsize=4_096)
 def _wall(at: int, name: str) -> str:
     zone = ZoneInfo(SERVER if name == SERVER_GMT2_GMT3 else name)
     return f"{datetime.fromtimestamp(at // SECOND, zone):%H:%M}"

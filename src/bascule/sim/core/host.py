@@ -67,7 +67,7 @@ class _Look(msgspec.Struct):
     account: AccountId
     cause: str
     began: Instant
-    run: int
+    name: str
     orders: tuple[VenueOrder, ...] = ()
     lookups: dict[ClOrdID, VenueOrder | None] = {}
     positions: tuple[VenuePosition, ...] = ()
@@ -321,11 +321,12 @@ class Host:
         if not self._up(account):
             self._looking.discard(account)
             return
-        look = _Look(account, cause, self.clock.now, self.network.run)
+        began = self.clock.now
+        look = _Look(account, cause, began, f"{account} {began}")
         self._ask(look, self._ask_orders)
 
     def _ask(self, look: _Look, question: Callable[[_Look], None]) -> None:
-        what = f"{look.account} {look.began} {question.__name__}"
+        what = f"{look.name} {question.__name__}"
 
         def answered() -> None:
             if not self._up(look.account) or self.chances.strikes("look_fails", what):
@@ -339,7 +340,7 @@ class Host:
 
     def _ask_orders(self, look: _Look) -> None:
         shown = self.network.venue.open_orders(look.account)
-        if self.chances.strikes("truncated_orders", f"{look.account} {look.began}"):
+        if self.chances.strikes("truncated_orders", look.name):
             shown, look.complete = shown[::2], False
         look.orders = shown
         self._ask(look, self._ask_lookups)
@@ -356,18 +357,18 @@ class Host:
         look.positions_at = self.clock.now
         # At the very first look nothing could tell that it is stale: it is taken over as it is.
         before = self._shown_before.get(name) if self.state.accounts[name].known else None
-        if before is not None and self.chances.strikes("stale_positions", f"{name} {look.began}"):
+        if before is not None and self.chances.strikes("stale_positions", look.name):
             shown = before
         else:
             self._shown_before[name] = shown
         look.positions = shown
-        look.money = self._money(name, look.began)
+        look.money = self._money(look)
         self._ask(look, self._ask_fills)
 
-    def _money(self, name: AccountId, began: Instant) -> AccountSnapshot:
-        now = self.clock.now
+    def _money(self, look: _Look) -> AccountSnapshot:
+        name, now = look.account, self.clock.now
         before = self._money_before.get(name)
-        if before is not None and self.chances.strikes("stale_money", f"{name} {began}"):
+        if before is not None and self.chances.strikes("stale_money", look.name):
             return before
         currency = self.settings.accounts[name].currency
         told = self.network.venue.bank.snapshot(name, currency, now)
@@ -378,9 +379,9 @@ class Host:
         account = self.state.accounts[look.account]
         since = self._memory.fills_from(account, self.clock.now)
         fills = self.network.venue.fills_since(look.account, since)
-        if self.chances.strikes("truncated_fills", f"{look.account} {look.began}"):
+        if self.chances.strikes("truncated_fills", look.name):
             fills, look.complete = fills[: len(fills) // 2], False
-        delay = self.chances.reply(f"look {look.account} {look.began}")
+        delay = self.chances.reply(f"look {look.name}")
         self._mine(delay, lambda: self._looked(look, fills))
 
     def _looked(self, look: _Look, fills: tuple[ExecutionReport, ...]) -> None:
