@@ -2,6 +2,7 @@
 
 import os
 from itertools import combinations
+from mmap import mmap
 from random import Random
 
 import pytest
@@ -24,12 +25,13 @@ class Disk:
         self.path = path
         self.durable = bytearray(path.read_bytes() if path.exists() else b"")
         self.loose = []
-        put, lengthen = store_module._put, store_module._lengthen
+        lengthen = store_module._lengthen
 
-        def noted(content, at, data):
-            put(content, at, data)
-            if content[:] == path.read_bytes():
-                self.loose.append((at, data))
+        class Noted(mmap):
+            def __setitem__(content, where, data):
+                super().__setitem__(where, data)
+                if content[:] == path.read_bytes():
+                    self.loose.append((where.start, data))
 
         def lengthened(file, size):
             at = os.fstat(file.fileno()).st_size
@@ -43,7 +45,7 @@ class Disk:
                 self.loose.clear()
 
         monkeypatch.setattr(store_module, "_AHEAD", 300)
-        monkeypatch.setattr(store_module, "_put", noted)
+        monkeypatch.setattr(store_module, "mmap", Noted)
         monkeypatch.setattr(store_module, "_lengthen", lengthened)
         monkeypatch.setattr(store_module, "_sync", synced)
 

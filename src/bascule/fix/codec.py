@@ -107,20 +107,19 @@ class _Keys(dict[int, bytes]):
         return key
 
 
-class _Tags(dict[bytes, int]):
-    """Tag numbers by their text, remembered for the first few thousand."""
-
-    def __missing__(self, text: bytes) -> int:
-        if not _TAG.fullmatch(text):
-            raise _Refused("field", "a field has no valid tag number")
-        tag = int(text)
-        if len(self) < _REMEMBERED:
-            self[text] = tag
-        return tag
-
-
 _KEYS = _Keys()
-_TAGS = _Tags()
+_ORDINARY: dict[bytes, int] = {}
+"""Tag numbers by their text, the first few thousand: of fields that are no secret and have no data
+behind them."""
+
+
+def _read_tag(text: bytes) -> int:
+    if not _TAG.fullmatch(text):
+        raise _Refused("field", "a field has no valid tag number")
+    tag = int(text)
+    if text not in _LENGTHS and text not in _SECRETS and len(_ORDINARY) < _REMEMBERED:
+        _ORDINARY[text] = tag
+    return tag
 
 
 class _Read(dict[bytes, Field]):
@@ -128,10 +127,13 @@ class _Read(dict[bytes, Field]):
 
     def __missing__(self, text: bytes) -> Field:
         tag_text, equals, value = text.partition(b"=")
-        field = _TAGS[tag_text], value
-        if not equals or tag_text in _LENGTHS:
-            raise _Refused("field", "a field has no equals sign, or data follows it")
-        if len(text) <= _SHORT and tag_text not in _SECRETS:
+        tag = _ORDINARY.get(tag_text)
+        if tag is None or not equals:
+            if not equals or tag_text in _LENGTHS:
+                raise _Refused("field", "a field has no equals sign, or data follows it")
+            return _read_tag(tag_text), value
+        field = tag, value
+        if len(text) <= _SHORT:
             if len(self) >= _FIELDS_MAX:
                 self.clear()
             self[text] = field
@@ -182,7 +184,7 @@ def _by_length(body: bytes) -> list[Field]:
         equals = body.find(b"=", at, stop)
         if equals < 0:
             raise _Refused("field", "a field has no equals sign")
-        tag = _TAGS[body[at:equals]]
+        tag = _read_tag(body[at:equals])
         if tag == data_tag:
             stop = equals + 1 + size
             if body[stop : stop + 1] != SOH:

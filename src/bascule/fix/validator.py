@@ -3,13 +3,12 @@
 Messages of a session are alike: the same fields in the same order, most of them with values that
 came before. Whether a message without repeating groups is sound depends only on its row of tags and
 on each field by itself, so a row that was once found sound, with fields that were each found sound
-before or are easily seen to be, needs no second look.
+before or are easily seen to be, needs no second look. A decoder gives one object for a field that
+comes again, so most fields are known by that alone.
 """
 
 import re
 from collections.abc import Callable
-from itertools import filterfalse
-from operator import itemgetter
 
 from bascule.fix.core import Validate
 from bascule.fix.dictionary import APPL_VERSIONS, load
@@ -24,10 +23,10 @@ ROWS_MAX = 256
 FIELDS_MAX = 4096
 """Rows and fields that are remembered; a peer that sends ever new ones is checked in full."""
 
-_Row = tuple[bytes, tuple[int, ...]]
+_Kind = tuple[bytes, int]
+"""Type and number of fields."""
 _Easy = Callable[[bytes], object]
 _DIGITS_MAX = 18
-_tag_of = itemgetter(0)
 
 
 def _is_number(value: bytes) -> bool:
@@ -76,29 +75,38 @@ class _Validator:
             self._application = self._application.overlaid(overlay)
         if not self._default:
             self._session = self._application
-        self._rows: set[_Row] = set()
+        self._known: dict[_Kind, list[list[Field]]] = {}
+        """The fields of the last sound message of each row."""
+        self._rows = 0
         self._looks: dict[int, _Easy] = {}
         self._sound: set[Field] = set()
 
     def check(self, message: Message) -> Reject | None:
         fields = message.fields
-        row = message.msg_type, tuple(map(_tag_of, fields))
-        if row in self._rows and self._are_like_before(fields):
-            return None
+        kind = message.msg_type, len(fields)
+        known = self._known.get(kind, [])
+        for place, before in enumerate(known):
+            if self._are_like(before, fields):
+                known[place] = fields
+                return None
         named = message.get(APPL_VER_ID) if self._default else None
         if named not in (None, self._default) and message.msg_type not in ADMIN_TYPES:
             return self._by_its_own(named, message)
         found = validate(message, self._session, self._application, self._options)
         if found is None:
-            self._remember(row, fields)
+            self._remember(kind, fields)
         return found
 
-    def _are_like_before(self, fields: list[Field]) -> bool:
+    def _are_like(self, before: list[Field], fields: list[Field]) -> bool:
         looks = self._looks
-        for tag, value in filterfalse(self._sound.__contains__, fields):
-            look = looks.get(tag)
-            if look is None or not look(value):
-                return False
+        for field, was in zip(fields, before, strict=True):
+            if field is not was:
+                tag, value = field
+                if tag != was[0]:
+                    return False
+                look = looks.get(tag)
+                if not (look(value) if look else field in self._sound):
+                    return False
         return True
 
     def _by_its_own(self, named: bytes | None, message: Message) -> Reject | None:
@@ -107,19 +115,21 @@ class _Validator:
             return Reject(VALUE_INCORRECT, APPL_VER_ID)
         return validate(message, self._session, load(name), self._options)
 
-    def _remember(self, row: _Row, fields: list[Field]) -> None:
-        if row not in self._rows:
-            if len(self._rows) >= ROWS_MAX or self._has_groups(row):
-                return
-            self._rows.add(row)
-            for tag in row[1]:
-                if look := self._easy(tag):
-                    self._looks[tag] = look
+    def _remember(self, kind: _Kind, fields: list[Field]) -> None:
+        tags = [tag for tag, _ in fields]
+        if self._has_groups(kind[0], tags):
+            return
+        for tag in tags:
+            if look := self._easy(tag):
+                self._looks[tag] = look
         if len(self._sound) < FIELDS_MAX:
-            self._sound.update(fields)
+            self._sound.update(field for field in fields if field[0] not in self._looks)
+        known = self._known.setdefault(kind, [])
+        if self._rows < ROWS_MAX and all([tag for tag, _ in row] != tags for row in known):
+            known.append(fields)
+            self._rows += 1
 
-    def _has_groups(self, row: _Row) -> bool:
-        msg_type, tags = row
+    def _has_groups(self, msg_type: bytes, tags: list[int]) -> bool:
         admin = msg_type in ADMIN_TYPES
         definition = (self._session if admin else self._application).message(msg_type)
         groups = set(self._session.header.groups)

@@ -229,7 +229,7 @@ class FileStore:
             raise self._unwritable("an earlier write failed")
         if self.next_in != self._expected:
             self._expected = self.next_in
-            self._record(EXPECT, self.next_in, b"")
+            self._records.append(RECORD.pack(EXPECT, self.next_in, 0))
         if not self._records:
             return None
         reserve, used = self.reserve, self.next_out - 1
@@ -242,7 +242,12 @@ class FileStore:
         if synced > self._said_synced:
             self._said_synced = synced
             self._record(SYNCED, synced, b"")
-        self._write(framed(self._records))
+        frame = framed(self._records)
+        end = self._end + len(frame)
+        if end > self._room:
+            self._extend(end + _AHEAD)
+        self._map[self._end : end] = frame
+        self._end = end
         self._records, self._fresh, self._size = [], {}, 0
         if not urgent:
             return None
@@ -319,18 +324,11 @@ class FileStore:
         self._urgent = True
         self.commit()
 
-    def _write(self, frame: bytes) -> None:
-        begin, end = self._end, self._end + len(frame)
-        if end > len(self._map):
-            self._extend(end + _AHEAD)
-        _put(self._map, begin, frame)
-        self._end = end
-
     def _extend(self, size: int) -> None:
         """Have a file of at least so many bytes, all of them there, and map it anew."""
         try:
             _lengthen(self._file, size)
-            self._map = mmap(self._file.fileno(), 0)
+            self._map, self._room = mmap(self._file.fileno(), 0), size
         except OSError as error:
             self._broken = True
             raise self._unwritable(error.strerror or "it failed") from error
@@ -372,7 +370,7 @@ class FileStore:
             self._end = self._said_synced = self._replay(whole=whole)
             self._map.close()
             self._file.truncate(self._end)
-            self._map = mmap(self._file.fileno(), 0)
+            self._map, self._room = mmap(self._file.fileno(), 0), self._end
             self._flush()
         except BaseException:
             self._file.close()
@@ -441,10 +439,6 @@ def _lengthen(file: FileIO, size: int) -> None:
     zeros = bytes(size - file.seek(0, os.SEEK_END))
     if file.write(zeros) != len(zeros):
         raise OSError(ENOSPC, "the disk is full")
-
-
-def _put(content: mmap, at: int, data: bytes) -> None:
-    content[at : at + len(data)] = data
 
 
 def _synced_before(content: mmap, begin: int, end: int) -> int:
