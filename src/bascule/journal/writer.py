@@ -188,8 +188,7 @@ class WriterThread:
         finally:
             self._tidying.release()
         self._here += 1
-        if self._here >= TIDY_AFTER:
-            self._here = 0
+        if self._here % TIDY_AFTER == 0:
             self.put(Tidy())
 
     def close(self) -> None:
@@ -230,9 +229,13 @@ class WriterThread:
         return False
 
     def _wait(self) -> Job | None:
-        try:
-            return self._queue.get(timeout=IDLE_S)
-        except queue.Empty:
+        while True:
+            here = self._here
+            try:
+                return self._queue.get(timeout=IDLE_S)
+            except queue.Empty:
+                if here != self._here:
+                    continue  # what comes alone comes often: somebody would wait
             with self._tidying:
                 self._committer.tidy(idle=True)
             return self._queue.get()

@@ -12,6 +12,7 @@ from bascule.journal.progress import ProgressFile
 from bascule.journal.store import COLUMNS, Head, Notices, Rows
 from bascule.journal.writer import (
     COMMIT_ROWS_MAX,
+    IDLE_S,
     QUICK_NS,
     TIDY_AFTER,
     InlineWriter,
@@ -165,10 +166,10 @@ def lone(tmp_path: Path) -> Iterator[tuple[Disk, Loop, WriterThread]]:
     writer.close()
 
 
-def settled(disk: Disk, rows: int) -> None:
+def settled(disk: Disk, rows: int, tidied: int = 1) -> None:
     """Wait until the writer's thread has appended so many rows and looked for housekeeping."""
     until = time.monotonic() + 10
-    while len(disk.appended) < rows or disk.tidied < 1:
+    while len(disk.appended) < rows or disk.tidied < tidied:
         assert time.monotonic() < until
         time.sleep(0.001)
 
@@ -237,9 +238,33 @@ def test_housekeeping_is_done_though_every_append_comes_alone(
     disk, _, writer = lone
     for number in range(1, TIDY_AFTER):
         writer.put_lone(_row(number))
-    assert disk.tidied == 0 and all(here for _, here in disk.appended)
+    assert writer._put == 0 and all(here for _, here in disk.appended)
     writer.put_lone(_row(TIDY_AFTER))
+    assert writer._put == 1
     settled(disk, TIDY_AFTER)
+
+
+def test_a_writer_is_idle_only_while_nothing_comes_alone(
+    lone: tuple[Disk, Loop, WriterThread],
+) -> None:
+    """Housekeeping for its own sake waits for a pause, whichever thread commits."""
+    disk, _, writer = lone
+    number = 0
+    for _ in range(50):  # a pause of the machine's own is a pause: then it counts for nothing
+        number += 1
+        writer.put(_row(number))
+        while writer._put != writer._done:
+            time.sleep(0)
+        tidied, pause, last = disk.tidied, 0.0, time.monotonic()
+        for _ in range(60):
+            number += 1
+            writer.put_lone(_row(number))
+            time.sleep(IDLE_S / 30)
+            pause, last = max(pause, time.monotonic() - last), time.monotonic()
+        if pause < IDLE_S / 2 and writer._put == writer._done:
+            break
+    assert disk.tidied == tidied
+    settled(disk, 0, tidied + 1)
 
 
 def test_nothing_is_committed_on_the_loop_once_it_is_closed(tmp_path: Path) -> None:
