@@ -42,8 +42,11 @@ def decide(state: State, settings: Settings, market: Market, given: inp.Input) -
     when this returns, in the order given.
     """
     turn = Turn(state, settings, market, given.at)
-    _DECIDERS[type(given)](turn, given)
-    loss_watch.after(turn, given)
+    kind = type(given)
+    _DECIDERS[kind](turn, given)
+    look = loss_watch.LOOKS.get(kind)
+    if look is not None:
+        look(turn, given)
     return turn.events
 
 

@@ -67,13 +67,6 @@ _OURS = "loss watch"
 _NAMES = {"daily_loss": "the day's loss", "max_loss": "the largest loss"}
 
 
-def after(turn: Turn, given: inp.Input) -> None:
-    """Look at the accounts whose money an input may have moved."""
-    look = _LOOKS.get(type(given))
-    if look is not None:
-        look(turn, given)
-
-
 def _quoted(turn: Turn, given: inp.QuoteReceived) -> None:
     name = given.account
     watch = turn.market.watches.get(name)
@@ -102,13 +95,14 @@ def _reported(turn: Turn, given: inp.ReportReceived) -> None:
     _on_account(turn, given.report.account)
 
 
-_LOOKS: dict[type, Callable[[Turn, Any], None]] = {
+LOOKS: dict[type, Callable[[Turn, Any], None]] = {
     inp.QuoteReceived: _quoted,
     inp.Ticked: _ticked,
     inp.MoneyReceived: _told,
     inp.Looked: _looked,
     inp.ReportReceived: _reported,
 }
+"""How to look, once it is decided, at the accounts whose money an input may have moved."""
 
 
 def before_signal(turn: Turn) -> None:
@@ -238,7 +232,7 @@ def _look(turn: Turn, account: AccountState, watch: Watch, *, by_price: bool = F
         watch.ledger = _begin(turn, watch, ledger, marked.balance, marked.equity)
         _keep(turn, account, watch, "opened" if ledger is None else "rules")
         ledger = watch.ledger
-    opened = _has_opened(turn, account)
+    opened = bool(turn.events) and _has_opened(turn, account)
     is_due = ledger.due is not None and ledger.due <= turn.at
     moved = (marked.balance, marked.equity) != (ledger.balance, ledger.equity)
     if moved or opened or is_due:

@@ -300,8 +300,8 @@ class Host:
             if (
                 waited >= self._least[name]
                 and name not in self._looking
-                and self._up(name)
                 and waited >= patience(account, self.settings.capabilities[name])
+                and self._up(name)
             ):
                 self.want(name, "timer")
         self._mine(self.poll_ns, self._poll)
