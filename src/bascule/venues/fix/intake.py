@@ -302,21 +302,12 @@ class Intake:
         if told.quantity:
             known.quantity = told.quantity
         self._orders.touch(known)
-        return VenueOrder(
-            account=known.account,
-            venue_order_id=VenueOrderId(known.order_id),
-            venue_symbol=known.venue_symbol,
-            side=known.side,
-            ord_type=known.ord_type,
-            ord_status=status,
-            quantity=told.quantity or known.quantity,
+        return changed(
+            self.recorded(known, told.at, status, told.reason or told.text),
             cum_qty=told.cum_qty or ZERO,
-            at=told.at,
-            cl_ord_id=self._name(known),
             price=told.price or known.price,
             stop_price=told.stop_price or known.stop_price,
             position_id=PositionId(told.position_id) if told.position_id else None,
-            reason=told.reason or told.text,
         )
 
     def recorded(
