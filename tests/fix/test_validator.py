@@ -3,7 +3,13 @@
 import pytest
 
 from bascule.fix.message import Message
-from bascule.fix.validation import INVALID_TAG_NUMBER, VALUE_INCORRECT, Reject
+from bascule.fix.validation import (
+    INCORRECT_FORMAT,
+    INVALID_TAG_NUMBER,
+    TAG_WITHOUT_VALUE,
+    VALUE_INCORRECT,
+    Reject,
+)
 from bascule.fix.validator import FIELDS_MAX, ROWS_MAX, validator
 from bascule.fix.version import VERSIONS
 
@@ -26,6 +32,30 @@ def test_a_message_may_name_its_own_version():
         refused = check(order(later, header=[(1128, b"6")]))
         assert refused == Reject(INVALID_TAG_NUMBER, 1138)
         assert check(order(header=[(1128, b"6")])) is None
+
+
+def test_what_an_administrative_message_names_is_not_sound_elsewhere():
+    """A heartbeat may name any version; an order that names it is held against that one."""
+    check = validator(VERSIONS["FIX.5.0SP2"])
+    later = (1138, b"5")
+    assert check(order(later, header=[(1128, b"9")])) is None
+    assert check(Message(b"0", [*HEADER, (1128, b"6")])) is None
+    refused = check(order(later, header=[(1128, b"6")]))
+    assert refused == Reject(INVALID_TAG_NUMBER, 1138)
+
+
+def test_a_known_row_is_still_looked_at_field_by_field():
+    """Whatever came before, each new value is checked, and so is a tag in another's place."""
+    check = validator(VERSIONS["FIX.4.4"])
+    for _ in range(2):
+        assert check(order()) is None
+        assert check(order((15, b"USD"))) is None
+        assert check(order((44, b"1.5"))) is None
+    assert check(order((44, b"1.5x"))) == Reject(INCORRECT_FORMAT, 44)
+    assert check(order((15, b""))) == Reject(TAG_WITHOUT_VALUE, 15)
+    assert check(order((9999, b"USD"))) == Reject(INVALID_TAG_NUMBER, 9999)
+    sides = [field if field[0] != 54 else (54, b"?") for field in order().fields]
+    assert check(Message(b"D", sides)) == Reject(VALUE_INCORRECT, 54)
 
 
 def test_a_version_that_does_not_exist():

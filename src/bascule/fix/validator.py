@@ -123,9 +123,15 @@ class _Validator:
             if look := self._easy(tag):
                 self._looks[tag] = look
         if len(self._sound) < FIELDS_MAX:
-            self._sound.update(field for field in fields if field[0] not in self._looks)
+            # What names a version is sound where it stands: an administrative message may name any.
+            seen_alone = APPL_VER_ID, *self._looks
+            self._sound.update(field for field in fields if field[0] not in seen_alone)
         known = self._known.setdefault(kind, [])
-        if self._rows < ROWS_MAX and all([tag for tag, _ in row] != tags for row in known):
+        for place, before in enumerate(known):
+            if [tag for tag, _ in before] == tags:
+                known[place] = fields
+                return
+        if self._rows < ROWS_MAX:
             known.append(fields)
             self._rows += 1
 
