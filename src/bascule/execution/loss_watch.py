@@ -68,14 +68,9 @@ _NAMES = {"daily_loss": "the day's loss", "max_loss": "the largest loss"}
 
 
 def _quoted(turn: Turn, given: inp.QuoteReceived) -> None:
-    name = given.account
-    watch = turn.market.watches.get(name)
-    account = turn.state.accounts.get(name)
-    if watch is None or account is None:
-        return
-    symbol = turn.settings.symbols.get(name, {}).get(given.quote.venue_symbol)
-    if any(book.quantity and book.symbol == symbol for book in account.books.values()):
-        _look(turn, account, watch, by_price=True)
+    watch = turn.market.watches.get(given.account)
+    if watch is not None:
+        _on_quote(turn, given, watch)
 
 
 def _ticked(turn: Turn, given: inp.Ticked) -> None:
@@ -195,6 +190,16 @@ def on_scale(turn: Turn, given: inp.ScaleTold) -> None:
 
 
 # --- looking --------------------------------------------------------------------------------------
+
+
+def _on_quote(turn: Turn, given: inp.QuoteReceived, watch: Watch) -> None:
+    name = given.account
+    account = turn.state.accounts.get(name)
+    if account is None:
+        return
+    symbol = turn.settings.symbols.get(name, {}).get(given.quote.venue_symbol)
+    if any(book.quantity and book.symbol == symbol for book in account.books.values()):
+        _look(turn, account, watch, by_price=True)
 
 
 def _on_account(
