@@ -5,6 +5,8 @@ A live account under a firm needs that word on record: *yes*, or *silent* with a
 nothing to a firm and need none.
 """
 
+from typing import Literal
+
 from msgspec import Struct
 
 from bascule.model.account import AccountSpec
@@ -21,6 +23,41 @@ PERMISSION_DAYS = 180
 EXPIRES_SOON = 14 * DAY
 _AHEAD = 14 * HOUR
 """A day is read in UTC, and begins so much earlier for whoever lives farthest east."""
+
+
+Refusal = Literal[
+    "automation_prohibited", "policy_unknown", "evidence_missing", "written_permission_missing",
+    "evidence_expired",
+]  # fmt: skip
+_SAID: dict[Refusal, str] = {
+    "automation_prohibited": 'has "{}" on record as its firm\'s answer',
+    "policy_unknown": 'has "{}" on record as its firm\'s answer',
+    "evidence_missing": "has a permission on record without its text or file",
+    "written_permission_missing": (
+        "has a silent firm, and no record of who permitted it in writing, and how"
+    ),
+    "evidence_expired": "has a permission on record that has ended",
+}
+
+
+def refusal(policy: str, *, held: bool, written: bool, expired: bool) -> Refusal | None:
+    """Say why a firm's word lets no live automated order go, or None when it does.
+
+    Args:
+        policy: the word: ``yes``, ``no``, ``silent`` or ``unknown``.
+        held: the owner holds something that shows it.
+        written: and what is held is somebody's written answer.
+        expired: it is too old to count, or nobody knows how old.
+    """
+    if policy == "no":
+        return "automation_prohibited"
+    if policy not in ("yes", "silent"):
+        return "policy_unknown"
+    if policy == "silent" and not (held and written):
+        return "written_permission_missing"
+    if not held:
+        return "evidence_missing"
+    return "evidence_expired" if expired else None
 
 
 class Stance(Struct, frozen=True):
@@ -70,18 +107,16 @@ def _by_permission(spec: AccountSpec, at: Instant) -> Stance | None:
     permission = spec.permission
     if permission is None:
         return _refused(spec, "has no permission of its firm on record")
-    if permission.policy in ("no", "unknown"):
-        return _refused(spec, f'has "{permission.policy}" on record as its firm\'s answer')
-    if not permission.evidence:
-        return _refused(spec, "has a permission on record without its text or file")
-    if permission.policy == "silent" and not (permission.answered_by and permission.how):
-        return _refused(
-            spec, "has a silent firm, and no record of who permitted it in writing, and how"
-        )
+    why = refusal(
+        permission.policy,
+        held=bool(permission.evidence),
+        written=bool(permission.answered_by and permission.how),
+        expired=at >= permission.expires,
+    )
+    if why is not None:
+        return _refused(spec, _SAID[why].format(permission.policy))
     if at < permission.asked - _AHEAD:
         return _refused(spec, "has a permission on record of a day that has not come")
-    if at >= permission.expires:
-        return _refused(spec, "has a permission on record that has ended")
     if spec.programme is None or permission.phase in ("", spec.programme.phase):
         return None
     phase = spec.programme.phase or "no stated phase"

@@ -10,7 +10,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from bascule.risk.policy import PERMISSION_DAYS
+from bascule.risk.policy import PERMISSION_DAYS, refusal
 from bascule.risk.programmes.written import Answer, part
 
 MAX_AGE_DAYS = Decimal(PERMISSION_DAYS)
@@ -19,28 +19,6 @@ _WRITTEN = frozenset(
      "written_permission", "permission", "contract"}
 )  # fmt: skip
 _NOTHING = frozenset({"", "none", "no", "verbal"})
-
-
-def refusal(
-    policy: str, evidence: str, age_days: Decimal | None, max_age_days: Decimal = MAX_AGE_DAYS
-) -> str | None:
-    """Give why live automated orders are not allowed, as a code, or None when they are.
-
-    Args:
-        policy: the firm's word: ``yes``, ``no``, ``silent`` or ``unknown``.
-        evidence: what the owner holds: ``email``, ``terms``, nothing...
-        age_days: how old it is; None where it bears no date.
-        max_age_days: from when on it must be asked for again.
-    """
-    if policy == "no":
-        return "automation_prohibited"
-    if policy not in ("yes", "silent"):
-        return "policy_unknown"
-    if evidence in _NOTHING or (policy == "silent" and evidence not in _WRITTEN):
-        return "evidence_missing" if policy == "yes" else "written_permission_missing"
-    if age_days is None or age_days > max_age_days:
-        return "evidence_expired"
-    return None
 
 
 class _Rule(Struct, frozen=True):
@@ -60,11 +38,12 @@ def answer(given: Mapping[str, object], unread: list[str]) -> Answer:
     """Answer a written question: whether live automation is allowed, and if not, why."""
     asked = part(given, _Question, "input", unread, {"age_days": "evidence_age_days"})
     rule = part(asked.rule or {}, _Rule, "input.rule", unread)
-    why = refusal(
+    evidence, age = (asked.evidence or "").strip().lower(), asked.evidence_age_days
+    why: str | None = refusal(
         asked.policy,
-        (asked.evidence or "").strip().lower(),
-        asked.evidence_age_days,
-        rule.max_age_days,
+        held=evidence not in _NOTHING,
+        written=evidence in _WRITTEN,
+        expired=age is None or age > rule.max_age_days,
     )
     if why is None and asked.evidence_phase and asked.phase not in ("", asked.evidence_phase):
         why = "evidence_of_another_phase"
