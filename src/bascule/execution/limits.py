@@ -39,7 +39,9 @@ def in_force(turn: Turn, scope: str) -> RiskLimits | None:
 def account_limits(turn: Turn, spec: AccountSpec) -> RiskLimits:
     """Give what is in force for an account."""
     known = turn.state.limits.get(f"account:{spec.id}")
-    return known.at(turn.at) if known is not None else spec.limits
+    if known is None:
+        return spec.limits
+    return known.now if known.then is None else known.at(turn.at)
 
 
 def limits_for(turn: Turn, spec: AccountSpec, strategy: StrategyId) -> RiskLimits:

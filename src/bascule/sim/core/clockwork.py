@@ -2,6 +2,7 @@
 
 import heapq
 from collections.abc import Callable
+from typing import Any
 
 from bascule.model.values import Instant
 
@@ -17,7 +18,7 @@ class Clockwork:
         self.began = self.now = began
         self.frozen_until = Instant(0)
         self.life = 0
-        self._due: list[tuple[int, int, bool, int, Callable[[], None]]] = []
+        self._due: list[tuple[Any, int, bool, int, Callable[[], None]]] = []
         self._count = 0
 
     def after(
@@ -35,7 +36,6 @@ class Clockwork:
             if host and at < self.frozen_until:
                 heapq.heappush(due, (self.frozen_until, count, host, life, do))
             elif not life or life == self.life:
-                if at > self.now:
-                    self.now = Instant(at)
+                self.now = at
                 do()
         self.now = Instant(max(end, self.now))

@@ -295,10 +295,11 @@ class Host:
         ):
             self.feed(inp.Ticked(now))
             self.watch.ticked()
+        looked_at, least = self._looked_at, self._least
         for name, account in accounts.items():
-            waited = now - self._looked_at.get(name, now)
+            waited = now - looked_at.get(name, now)
             if (
-                waited >= self._least[name]
+                waited >= least[name]
                 and name not in self._looking
                 and waited >= patience(account, self.settings.capabilities[name])
                 and self._up(name)

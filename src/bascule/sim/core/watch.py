@@ -15,6 +15,7 @@ I10  what was refused, dropped or expired is accounted for, with a reason
 import hashlib
 from collections.abc import Callable, Iterable
 from decimal import Decimal
+from typing import Any
 
 import msgspec
 
@@ -49,6 +50,14 @@ _ANSWERS = frozenset(
         ev.OrderEnded,
     }
 )
+
+
+_FILLS: dict[type, Callable[[Any], tuple[AccountId, ExecID]]] = {
+    ev.OrderFilled: lambda event: (event.account, event.exec_id),
+    ev.ForeignFill: lambda event: (event.account, event.exec_id),
+    # Before the first look at an account: it is in the position that was taken over.
+    ev.ReportIgnored: lambda event: (event.account, event.report.exec_id),
+}
 
 
 class Watch:
@@ -469,13 +478,7 @@ class Watch:
                 self._protected(account, guard)
 
     def _fills(self, rows: list[ev.Event]) -> None:
-        counted: set[tuple[AccountId, ExecID]] = set()
-        for event in rows:
-            if type(event) is ev.OrderFilled or type(event) is ev.ForeignFill:
-                counted.add((event.account, event.exec_id))
-            elif type(event) is ev.ReportIgnored:
-                # Before the first look at an account: it is in the position that was taken over.
-                counted.add((event.account, event.report.exec_id))
+        counted = {fill(event) for event in rows if (fill := _FILLS.get(type(event))) is not None}
         for trade in self.venue.trades.values():
             if not trade.busted and (trade.account, trade.shown_id) not in counted:
                 raise Broken("I2", f"fill {trade.exec_id} of {trade.account} was lost")

@@ -7,7 +7,7 @@ knows is touched by every release.
 import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from functools import cache
+from functools import cache, lru_cache
 from typing import Literal, get_args
 
 from msgspec import Struct
@@ -59,6 +59,7 @@ _EVERYTHING = frozenset({"all", "any", "*", "listed_instruments"})
 
 
 @cache
+@lru_cache(maxsize=1_024)
 def currencies_of(symbol: str) -> frozenset[str]:
     """Give the currencies whose releases touch a symbol; none when nobody knows it."""
     name = symbol.upper().rsplit(":", 1)[-1]
