@@ -25,7 +25,6 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from errno import ENOSPC
-from functools import partial
 from io import FileIO
 from mmap import mmap
 from pathlib import Path
@@ -206,10 +205,8 @@ class FileStore:
             kept.append(RECORD.pack(MARK, self.marked, 0))
         self._let_go()
         try:
-            with open(self.path, "rb") as old:
-                old.seek(self._live_from)
-                live = iter(partial(old.read, 1 << 20), b"")
-                write_new(self.path, HEADER + (framed(kept) if kept else b""), live)
+            head = HEADER + (framed(kept) if kept else b"")
+            write_new(self.path, head, _chunks(self.path, self._live_from))
         except OSError as error:
             self._broken = True
             raise self._unwritable(error.strerror or "it failed") from error
@@ -433,6 +430,14 @@ class FileStore:
             hint="Put back a copy of the file, or move it away and agree on a reset of the numbers"
             " with the counterparty.",
         )
+
+
+def _chunks(path: Path, at: int) -> Iterator[bytes]:
+    """Give a file from ``at`` on; it is closed when all is given, so that it can be replaced."""
+    with path.open("rb") as file:
+        file.seek(at)
+        while chunk := file.read(1 << 20):
+            yield chunk
 
 
 def _lengthen(file: FileIO, size: int) -> None:
