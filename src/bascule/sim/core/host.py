@@ -84,6 +84,7 @@ class Host:
     ) -> None:
         self.settings = settings
         self.clock = clock
+        self._mine = clock.mine
         self.chances = chances
         self.watch = watch
         self.disk = Disk()
@@ -176,10 +177,6 @@ class Host:
             if spec.venue == venue:
                 self.feed(inp.LinkReported(self.clock.now, spec.id, True, "connected"))
                 self.want(spec.id, "connected")
-
-    def _mine(self, delay: int, do: Callable[[], None]) -> None:
-        """Have this process do something later, if it still lives then."""
-        self.clock.after(delay, do, host=True, life=self.runs)
 
     # --- decisions and the disk -----------------------------------------------------------------
 

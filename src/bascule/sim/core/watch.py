@@ -201,9 +201,10 @@ class Watch:
         self._verdicts(event.verdicts)
 
     def _verdicts(self, verdicts: tuple[ev.Verdict, ...]) -> None:
+        counts = self.verdicts
         for verdict in verdicts:
             word = verdict.code if verdict.ok else f"{verdict.code} refuses"
-            self.verdicts[word] = self.verdicts.get(word, 0) + 1
+            counts[word] = counts.get(word, 0) + 1
 
     def _filled(self, event: ev.OrderFilled | ev.ForeignFill, row: int) -> None:
         key = (event.account, event.exec_id)
