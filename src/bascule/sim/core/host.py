@@ -224,8 +224,7 @@ class Host:
         effects: list[Effect] = []
         for event in self.disk.rows[first:last]:
             make = EFFECTS.get(type(event))
-            effect = make(event) if make is not None else None
-            if effect is not None:
+            if make is not None and (effect := make(event)) is not None:
                 effects.append(effect)
         if effects:
             self._lanes.enqueue(effects, self.clock.now)

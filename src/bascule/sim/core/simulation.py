@@ -320,8 +320,8 @@ class Simulation:
         quote = Quote(symbol, price, price + TICK, self.clock.now)
 
         def hear() -> None:
-            for account in self.scenario.settings.accounts:
-                if run == self.host.runs and self.network.up.get(self.network.venue_of(account)):
+            for account, spec in self.scenario.settings.accounts.items():
+                if run == self.host.runs and self.network.up.get(spec.venue):
                     self.host.feed(inp.QuoteReceived(self.clock.now, account, quote))
 
         self.clock.after(5 * MILLISECOND, hear, host=True)
