@@ -235,17 +235,16 @@ class Decoder:
             self._buffer.clear()
         self._wanted = 0
         found: list[Message | Garbled] = []
-        at = 0
-        while at < len(data):
+        at, size = 0, len(data)
+        while at < size:
             after = (
                 self._swallowed(data, at, found) if self._swallow else self._next(data, at, found)
             )
             if after == at:
+                self._buffer += data[at:]
+                self._wanted -= at
                 break
             at = after
-        if at < len(data):
-            self._buffer += data[at:]
-            self._wanted -= at
         return found
 
     def _next(self, data: bytes, at: int, found: list[Message | Garbled]) -> int:
@@ -262,19 +261,30 @@ class Decoder:
         if len(data) < end + 4:
             self._wanted = end + 4
             return at
-        trailer = _TRAILER.match(data, end - 1)
-        if trailer is None:
-            marked = data.startswith(b"\x0110=", end - 1)
-            if marked and len(data) < end - 1 + _TRAILER_MAX and SOH not in data[end:]:
-                return at
-            return self._drop(data, at, end - 1, "body_length")
-        after = trailer.end()
+        frame = data[at:end]
+        total = b"10=%03d\x01" % (byte_sum(frame) & 0xFF)
+        if not data.startswith(total, end) or not frame.endswith(SOH):
+            return self._no_total(data, at, end, found)
+        after = end + len(total)
         raw = data[at:after]
         try:
-            found.append(self._message(head[1], raw, start - at, end - at, trailer[1]))
+            found.append(self._message(head[1], raw, start - at, end - at))
         except _Refused as why:
             found.append(Garbled(why.reason, why.text, raw[:KEPT_BYTES], len(raw)))
         return after
+
+    def _no_total(self, data: bytes, at: int, end: int, found: list[Message | Garbled]) -> int:
+        """Take a frame that does not end with its CheckSum, or wait for the rest of it."""
+        trailer = _TRAILER.match(data, end - 1)
+        if trailer is not None:
+            raw = data[at : trailer.end()]
+            text = "CheckSum is not the sum of the bytes"
+            found.append(Garbled("check_sum", text, raw[:KEPT_BYTES], len(raw)))
+            return trailer.end()
+        marked = data.startswith(b"\x0110=", end - 1)
+        if marked and len(data) < end - 1 + _TRAILER_MAX and SOH not in data[end:]:
+            return at
+        return self._drop(data, at, end - 1, "body_length")
 
     def _no_head(self, data: bytes, at: int) -> int:
         """Skip to what may begin a message; stay where that is not known yet."""
@@ -316,10 +326,8 @@ class Decoder:
         self._dropped, self._dropped_size = b"", 0
         return garbled
 
-    def _message(self, begin: bytes, raw: bytes, start: int, end: int, stated: bytes) -> Message:
+    def _message(self, begin: bytes, raw: bytes, start: int, end: int) -> Message:
         """Make a message of a whole frame, its body at ``start`` to ``end``."""
-        if stated != b"%03d" % (byte_sum(raw[:end]) & 0xFF):
-            raise _Refused("check_sum", "CheckSum is not the sum of the bytes")
         if not raw.startswith(b"35=", start):
             raise _Refused("header", "the third field is not MsgType")
         msg_type, *texts = raw[start + 3 : end - 1].split(SOH)
