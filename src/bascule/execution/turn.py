@@ -103,18 +103,15 @@ class Market(Struct):
         return by_symbol.get(venue_symbol) if by_symbol is not None else None
 
 
-class Turn:
+class Turn(Struct, eq=False):
     """Collects the events of one decision, folding each as it comes."""
 
-    __slots__ = ("_accounts", "at", "events", "market", "settings", "state")
-
-    def __init__(self, state: State, settings: Settings, market: Market, at: Instant) -> None:
-        self.state = state
-        self.settings = settings
-        self.market = market
-        self.at = at
-        self.events: list[Event] = []
-        self._accounts: list[AccountState] = []
+    state: State
+    settings: Settings
+    market: Market
+    at: Instant
+    events: list[Event] = []
+    _accounts: list[AccountState] = []
 
     def emit(self, event: Event) -> None:
         """Let a fact be known: fold it, and keep it for the journal."""
