@@ -28,16 +28,12 @@ class Gaps:
 
     def __init__(self) -> None:
         self.request: Request | None = None
-        self._held: dict[int, Message | None] = {}
+        self.held: dict[int, Message | None] = {}
+        """Messages by number; None for one that was served already."""
         self._bytes = 0
 
     def __len__(self) -> int:
-        return len(self._held)
-
-    @property
-    def open(self) -> bool:
-        """Whether anything is asked for or held."""
-        return self.request is not None or bool(self._held)
+        return len(self.held)
 
     def hold(self, number: int, message: Message | None) -> bool:
         """Hold a message until its turn; None stands for one that was served already.
@@ -45,33 +41,33 @@ class Gaps:
         Returns:
             False when there is no room: the message is dropped.
         """
-        if number in self._held:
+        if number in self.held:
             return True
         size = len(message.raw) if message else 0
-        if len(self._held) >= HELD_MAX or self._bytes + size > HELD_BYTES_MAX:
+        if len(self.held) >= HELD_MAX or self._bytes + size > HELD_BYTES_MAX:
             return False
-        self._held[number] = message
+        self.held[number] = message
         self._bytes += size
         return True
 
     def due(self, number: int) -> bool:
         """Say whether the message of this number is held."""
-        return number in self._held
+        return number in self.held
 
     def take(self, number: int) -> Message | None:
         """Give out the message of this number, which is held."""
-        message = self._held.pop(number)
+        message = self.held.pop(number)
         self._bytes -= len(message.raw) if message else 0
         return message
 
     def drop_below(self, number: int) -> None:
         """Forget messages whose turn was skipped."""
-        for early in [held for held in self._held if held < number]:
+        for early in [held for held in self.held if held < number]:
             self.take(early)
 
     def first(self) -> int:
         """Give the lowest number that is held, 0 when none is."""
-        return min(self._held, default=0)
+        return min(self.held, default=0)
 
     def progress(self, now: Instant) -> None:
         """Note that something of what was asked for has come."""
@@ -81,5 +77,5 @@ class Gaps:
     def clear(self) -> None:
         """Forget everything, as at the end of a connection."""
         self.request = None
-        self._held.clear()
+        self.held.clear()
         self._bytes = 0

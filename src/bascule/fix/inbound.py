@@ -60,16 +60,17 @@ class Inbound:
         core = self._core
         core.last_in = core.now
         core.test_sent = b""
+        first = message.index()
         if core.phase is ENDING:
             self._while_ending(message)
         elif message.begin_string != core.begin_string:
             core.logout("Incorrect BeginString", ENDING)
-        elif (number := _read_number(message.index().get(MSG_SEQ_NUM, b""))) is None:
+        elif not (number := first.get(MSG_SEQ_NUM, b"")).isdigit() or len(number) > _DIGITS_MAX:
             core.logout("MsgSeqNum is missing or no number", ENDING)
         elif core.resetting and message.msg_type != LOGOUT and not _is_reset(message):
             core.warn("fix_message_dropped", "A message came while the numbers begin anew.")
         else:
-            self._numbered(number, message)
+            self._numbered(int(number), message, first)
 
     def _while_ending(self, message: Message) -> None:
         core = self._core
@@ -80,7 +81,7 @@ class Inbound:
             core.expect(core.store.next_in + 1)
         core.close("the peer answered our Logout", message.get_text(58) or "")
 
-    def _numbered(self, number: int, message: Message) -> None:
+    def _numbered(self, number: int, message: Message, first: dict[int, bytes]) -> None:
         core = self._core
         expected = core.store.next_in
         counts = number == expected or _counts_anyhow(message)
@@ -90,20 +91,20 @@ class Inbound:
                 core.expect(number + 1)
                 self._held()
             return
-        if not self._from_peer_and_now(number, message):
+        if not self._from_peer_and_now(number, message, first):
             return
         if counts:
-            self._dispatch(number, message)
-            if core.gaps.open:
+            self._handlers.get(message.msg_type, self._deliver)(number, message)
+            if core.gaps.request or core.gaps.held:
                 self._held()
         elif number > expected:
             self._early(number, message)
         else:
             self._late(number, message)
 
-    def _from_peer_and_now(self, number: int, message: Message) -> bool:
+    def _from_peer_and_now(self, number: int, message: Message, first: dict[int, bytes]) -> bool:
         """Check CompIDs and times; a message that fails ends the session."""
-        core, first = self._core, message.index()
+        core = self._core
         if first.get(SENDER) != core.target or first.get(TARGET) != core.sender:
             reason = COMP_ID_PROBLEM
         else:
@@ -145,7 +146,7 @@ class Inbound:
                 core.refuse(message, number, found)
                 core.expect(number + 1)
             else:
-                self._dispatch(number, message)
+                self._handlers.get(message.msg_type, self._deliver)(number, message)
         request = gaps.request
         if request is None or core.phase not in (UP, LEAVING):
             return
@@ -155,9 +156,6 @@ class Inbound:
                 core.ask_for_gap(first - 1)
         elif store.next_in > request.asked:
             core.ask_for_gap(request.upto)
-
-    def _dispatch(self, number: int, message: Message) -> None:
-        self._handlers.get(message.msg_type, self._deliver)(number, message)
 
     def _deliver(self, number: int, message: Message) -> None:
         core = self._core
@@ -254,10 +252,6 @@ class Inbound:
             self._asked, self._asked_times = (first, end), 0
         self._asked_times += 1
         return self._asked_times > self._core.config.same_request_max
-
-
-def _read_number(text: bytes) -> int | None:
-    return int(text) if text.isdigit() and len(text) <= _DIGITS_MAX else None
 
 
 def _counts_anyhow(message: Message) -> bool:

@@ -91,8 +91,10 @@ class Outbox:
         self._send(encode(self._begin, Message(SEQUENCE_RESET, [*sorted(header), *body])), now)
 
     def _encode(self, message: Message, number: int, now: Instant) -> bytes:
-        at = self._stamp(now)
-        fields = message.fields
+        millisecond = now // MILLISECOND
+        if millisecond != self._millisecond:
+            self._millisecond, self._time = millisecond, write_time(now, self._digits)
+        at, fields = self._time, message.fields
         tags = tuple(map(_tag_of, fields))
         form = self._forms.get((message.msg_type, tags)) or self._form(message.msg_type, tags)
         if form:
@@ -114,12 +116,6 @@ class Outbox:
         if len(self._forms) < FORMS_MAX:
             self._forms[msg_type, tags] = form
         return form
-
-    def _stamp(self, now: Instant) -> bytes:
-        millisecond = now // MILLISECOND
-        if millisecond != self._millisecond:
-            self._millisecond, self._time = millisecond, write_time(now, self._digits)
-        return self._time
 
     def _send(self, data: bytes, now: Instant) -> None:
         self.last = now

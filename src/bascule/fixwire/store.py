@@ -133,11 +133,11 @@ class FileStore:
     def sent(self, data: bytes) -> None:
         """Record the message with number ``next_out``."""
         number = self.next_out
-        at = 0
         if data:
-            at = self._end + self._size + _HEADS
+            self._offsets.append(self._end + self._size + _HEADS)
             self._fresh[number] = data
-        self._offsets.append(at)
+        else:
+            self._offsets.append(0)
         self._record(SENT, number, data)
         self.next_out = number + 1
 
