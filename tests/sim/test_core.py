@@ -86,6 +86,9 @@ REGRESSIONS = {
     313337: "books against each other cost a spread that the venue never took",
     336753: "a further target was refused and sent again without end, under which nothing settled",
     344298: "a look of stale positions told the cost of one that had been closed",
+    366533: "a word on money from just before the fill of its moment gave a commission back",
+    370861: "the hour at which all must be flat struck as the run ended",
+    378342: "what a person took over in flat hours stayed open until the next try",
     327470: "an opening that was taken back left two books on two sides of one position",
 }
 """Seeds that once broke something, and what it was.

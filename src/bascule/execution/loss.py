@@ -164,8 +164,10 @@ def take_snapshot(
             return
     if watch.unheard:
         turn.market.looks.setdefault(account.id, "the venue's balance is not what fills make it")
-        if watch.basis or _shared(account):
-            # It reckons results of a shared position in its own way: the look will tell.
+        before_fill = snapshot.at == account.last_fill_at and watch.unheard > 0
+        if watch.basis or before_fill or _shared(account):
+            # It reckons results of a shared position in its own way, or may be from just before
+            # the loss of that very moment: the look will tell.
             watch.aside = snapshot
             return
     watch.before = min(watch.offset, ZERO)

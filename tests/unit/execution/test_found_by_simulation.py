@@ -207,6 +207,17 @@ def test_a_person_takes_over_a_difference() -> None:
     assert not bench.state.accounts["a"].drift
 
 
+def test_what_a_person_takes_over_is_looked_at_for_its_firm_at_once() -> None:
+    """All must be flat by now. Before, up to half a minute passed until it was closed."""
+    bench = Bench()
+    bench.venue.net["a", "EURUSD.x"] = D(2)
+    for _ in range(2):
+        bench.look()
+    bench.market.duties["a"] = Instant(bench.at + MINUTE)
+    assert every(bench.look(adopt="ada: as the screen has it"), PositionAdopted)
+    assert "a" not in bench.market.duties
+
+
 def test_a_fill_that_may_be_ours_waits_for_the_look_that_tells() -> None:
     """It bears no name, and an order of ours has no number yet: nobody's book has it till then."""
     bench = Bench()

@@ -332,6 +332,7 @@ def test_a_soft_line_pauses_until_the_reset() -> None:
 def test_a_coming_reset_that_would_break_the_floor_is_met_flat() -> None:
     """Profit banked by day and a loss carried to midnight: the position is closed before it."""
     made = bench()
+    made.at += SECOND
     made.money(104_000)
     made.quote("1.0956")  # equity 99,600; the floor is 95,000 today and 99,000 from midnight on
     made.at = MIDNIGHT - 11 * MINUTE

@@ -397,3 +397,17 @@ def test_books_against_each_other_cost_no_spread_where_the_venue_nets() -> None:
     made.at += SECOND
     made.quote("1.0999", "1.1001")
     assert loss(made).equity == 99_990
+
+
+def test_money_from_just_before_the_loss_of_its_moment_gives_nothing_back() -> None:
+    """Both bear the same time, and the word comes last.
+
+    Before, it was taken to know of the fill, and what that had cost was forgotten.
+    """
+    made = bench(ROOMY_RULES, held=0)
+    made.at += SECOND
+    made.venue.at = Instant(made.at)
+    told = made.venue.by_hand("a", Side.BUY, 1, told=False)
+    made.feed(inp.ReportReceived(Instant(made.at), replace(told, commission=D(7))))
+    made.money(100_000)
+    assert loss(made).equity == 99_993

@@ -77,6 +77,11 @@ class Network:
         """Name an account's venue."""
         return self._settings.accounts[account].venue
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether a request waits for its answer, or reports are on their way to the engine."""
+        return bool(self._calls) or any(at > self._clock.now for at in self._last_word.values())
+
     # --- requests -------------------------------------------------------------------------------
 
     def send(self, request: Request) -> None:
