@@ -197,11 +197,11 @@ def _apart(
     A result in its balance may be that of a position which to us is still open: not twice. Else it
     counts only as far as it is lower than ours, by prices of one instant or twice in a row: once
     it may just have heard of a price before us, and that move is not to be counted twice. Where no
-    price of ours is younger than the word before, ``known``, it is still the first time.
+    price of ours is younger than the word before, ``known``, what counted since that goes on to.
     """
     difference, before = snapshot.equity - ours.equity, watch.apart
     if known is not None and ours.newest is not None and ours.newest <= known.at:
-        before = ZERO
+        before = watch.before
     watch.apart = difference
     if watch.unheard:
         return min(max(difference, min(-watch.unheard, ZERO)), max(-watch.unheard, ZERO))

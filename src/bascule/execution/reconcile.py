@@ -398,7 +398,8 @@ def _compare_positions(turn: Turn, account: AccountState, look: Looked, *, first
         if account.last_fill_at > max(newest, look.positions_at):
             # A report has overtaken this answer: what differs may be just that. Look again.
             first = False
-    symbols = list(theirs) + [s for s, e in account.exposure.items() if e.net and s not in theirs]
+    held = (s for s, e in account.exposure.items() if e.long or e.short)
+    symbols = [*theirs, *(symbol for symbol in held if symbol not in theirs)]
     earlier = turn.market.suspects.get(account.id, {})
     spec = turn.settings.accounts.get(account.id)
     hedges = spec is not None and spec.position_mode is PositionMode.HEDGING

@@ -133,7 +133,7 @@ def speaks_of(order: Order, report: ExecutionReport) -> bool:
     Some venues give a number out again once its order has ended.
     """
     same = (report.venue_symbol, report.side) == (order.venue_symbol, order.side)
-    if not same or report.parent not in (None, order.parent):
+    if not same or report.parent not in (None, order.parent) or report.leg not in ("", order.leg):
         return False
     if report.position_id is not None and order.position_id not in (None, report.position_id):
         return False

@@ -477,6 +477,41 @@ def test_a_target_that_was_first_told_by_a_part_of_it_works_on() -> None:
     assert (target.leaves, bench.state.accounts["a"].order(f"{name}:t.1")) == (1, None)
 
 
+def test_a_hedge_that_is_gone_is_drift() -> None:
+    """Both of its openings were taken back unheard, and the venue shows nothing at all.
+
+    Before, what nets to nothing was not even compared, and stayed in the books for ever.
+    """
+    bench = Bench(position_mode=PositionMode.HEDGING)
+    for side in (Side.BUY, Side.SELL):
+        bench.venue.by_hand("a", side, 1)
+    bench.settle()
+    assert len(bench.book("manual").lots) == 2
+    bench.venue.lots.clear()
+    bench.venue.net.clear()
+    bench.look(fills=())
+    assert only(bench.look(fills=()), DriftFound).theirs == 0
+    assert len(every(bench.look(fills=(), adopt="ada: as it is"), PositionAdopted)) == 2
+    assert not bench.book("manual").lots
+
+
+def test_a_target_that_has_the_number_of_an_ended_stop_is_no_stop() -> None:
+    """The venue gives numbers out again, here to the other leg of the same entry.
+
+    Before, the stop worked again, at a target's price, and the target was nowhere.
+    """
+    bench = Bench(native_bracket=True)
+    name = entered(bench, 2, protection=protection("1.08", "1.2"), reference_price=D("1.1"))
+    child = {"cl_ord_id": None, "venue_order_id": "c1", "parent": name, "side": Side.SELL}
+    bench.report(name, ExecType.NEW, leg="s", stop_price=D("1.08"), order_qty=D(2), **child)
+    bench.report(name, ExecType.CANCELED, leg="s", **child)
+    bench.report(name, ExecType.NEW, leg="t", price=D("1.2"), order_qty=D(2), **child)
+    account = bench.state.accounts["a"]
+    assert not bench.order(f"{name}:s").live
+    target = account.order(f"{name}:t")
+    assert target is not None and (target.live, target.price) == (True, D("1.2"))
+
+
 def test_an_old_fill_of_another_with_the_number_is_not_our_stops() -> None:
     """A hand's order traded unheard, and its number is that of a stop of ours by now.
 

@@ -411,3 +411,19 @@ def test_money_from_just_before_the_loss_of_its_moment_gives_nothing_back() -> N
     made.feed(inp.ReportReceived(Instant(made.at), replace(told, commission=D(7))))
     made.money(100_000)
     assert loss(made).equity == 99_993
+
+
+def test_a_second_word_without_a_price_between_keeps_what_the_first_told() -> None:
+    """The venue has realised a gain of what to us is open, and says so twice.
+
+    Before, the second word made it count once more, from the next fill or price on.
+    """
+    made = bench(ROOMY_RULES, held=0)
+    enter(made, "s", Side.BUY, 1, "1.1000")
+    for _ in range(2):
+        made.at += SECOND
+        made.money(100_570, equity=100_000)
+    assert loss(made).equity == 100_000
+    made.at += SECOND
+    made.quote("1.1000")
+    assert loss(made).equity == 100_000
