@@ -263,6 +263,8 @@ def _on_found(
     fact = _FACTS.get(shown.ord_status)
     if fact is Fact.FOUND and _heard_since(order, look):
         return
+    if shown.ord_status in ENDED and not look.complete and shown.cum_qty > order.cum_qty:
+        return  # its end is believed with its fills, and a page with one of them may be missing
     status_before, heard = order.status, _heard_since(order, look)
     if fact is not None:
         report = _as_report(shown) if fact is Fact.FOUND and order.venue_order_id is None else None

@@ -477,6 +477,22 @@ def test_a_target_that_was_first_told_by_a_part_of_it_works_on() -> None:
     assert (target.leaves, bench.state.accounts["a"].order(f"{name}:t.1")) == (1, None)
 
 
+def test_an_end_is_believed_with_its_fills_in_a_look_too() -> None:
+    """The look lacks the page with a fill of an order that it shows canceled.
+
+    Before, the order ended without it, and an exit that had waited closed what it had closed.
+    """
+    bench = Bench()
+    bench.venue.fills_markets = False
+    name = entered(bench, 5)
+    bench.venue.fill(name, 2, told=False)
+    bench.venue.orders[name].status = OrdStatus.CANCELED
+    bench.look(fills=(), complete=False)
+    assert bench.order(name).live
+    bench.look()
+    assert (bench.order(name).status, bench.order(name).cum_qty) == (OrdStatus.CANCELED, 2)
+
+
 def test_a_hedge_that_is_gone_is_drift() -> None:
     """Both of its openings were taken back unheard, and the venue shows nothing at all.
 
