@@ -67,6 +67,9 @@ class _Armed(Struct, frozen=True):
 _ARMED: dict[tuple[int, int, int], _Armed] = {}
 _ARMED_MAX = 10_000
 _UNSET = RiskLimits()
+_NEEDED = {name for check in CHECKS for name in check.needs}
+_OWN = sorted(_NEEDED & set(RiskLimits.__struct_fields__))
+_COMMON = sorted(name[4:] for name in _NEEDED if name.startswith("all."))
 
 
 def entry_checks(spec: AccountSpec, limits: RiskLimits, together: RiskLimits) -> tuple[Check, ...]:
@@ -75,28 +78,25 @@ def entry_checks(spec: AccountSpec, limits: RiskLimits, together: RiskLimits) ->
     known = _ARMED.get(key)
     # What is kept is kept alive, so no other object can have come to bear its number.
     if known is None:
-        found = tuple(check for check in CHECKS if _could_say(check, spec, limits, together))
+        given = _given(spec, limits, together)
+        found = tuple([one for one in CHECKS if not one.needs or not given.isdisjoint(one.needs)])
         if len(_ARMED) >= _ARMED_MAX:
             _ARMED.clear()
         known = _ARMED[key] = _Armed(spec, limits, together, found)
     return known.checks
 
 
-def _could_say(check: Check, spec: AccountSpec, limits: RiskLimits, together: RiskLimits) -> bool:
-    return not check.needs or any(_is_set(name, spec, limits, together) for name in check.needs)
-
-
-def _is_set(name: str, spec: AccountSpec, limits: RiskLimits, together: RiskLimits) -> bool:
-    match name:
-        case "programme":
-            return spec.programme is not None
-        case "firm":
-            return bool(spec.firm)
-        case "live":
-            return spec.mode is AccountMode.LIVE
-    of = together if name.startswith("all.") else limits
-    field = name.removeprefix("all.")
-    return bool(getattr(of, field) != getattr(_UNSET, field))
+def _given(spec: AccountSpec, limits: RiskLimits, together: RiskLimits) -> set[str]:
+    """Name what is set of all that checks need."""
+    given = {name for name in _OWN if getattr(limits, name) != getattr(_UNSET, name)}
+    given |= {f"all.{name}" for name in _COMMON if getattr(together, name) != getattr(_UNSET, name)}
+    if spec.programme is not None:
+        given.add("programme")
+    if spec.firm:
+        given.add("firm")
+    if spec.mode is AccountMode.LIVE:
+        given.add("live")
+    return given
 
 
 def _broken(check: Check, proposal: Proposal, error: Exception) -> Verdict:
