@@ -300,6 +300,7 @@ def _settle_change(
             order.cum_qty >= shown.quantity
             or order.cum_qty == shown.cum_qty
             or _all_counted(account, shown, look)
+            or _counted_before(turn, account, order, look)
         )
         if shown.ord_status is OrdStatus.FILLED and known and order.cum_qty:
             # All its fills are known: it was smaller than we think, since a change went through
@@ -321,6 +322,15 @@ def _all_counted(account: AccountState, shown: VenueOrder, look: Looked) -> bool
         sum((fill.last_qty for fill in told), ZERO) >= shown.cum_qty
         and all(fill.exec_id in account.exec_ids for fill in told)
     )  # fmt: skip
+
+
+def _counted_before(turn: Turn, account: AccountState, order: Order, look: Looked) -> bool:
+    """Whether what is missing of a full order must have been counted long ago, as a hand's.
+
+    Nothing has come for as long as looks are apart, and the positions agree without it.
+    """
+    agrees = not turn.market.suspects.get(account.id) and not account.drift
+    return look.complete and agrees and turn.at - order.heard_at > _MONEY_INTERVAL
 
 
 def _take_terms(

@@ -477,6 +477,27 @@ def test_a_target_that_was_first_told_by_a_part_of_it_works_on() -> None:
     assert (target.leaves, bench.state.accounts["a"].order(f"{name}:t.1")) == (1, None)
 
 
+def test_an_order_whose_first_fill_was_taken_for_a_hands_ends_all_the_same() -> None:
+    """The venue had refused it, and worked it: a fill of then counted as a hand's.
+
+    Before, it was full at the venue and hung for ever, once looks asked for no fills so old.
+    """
+    bench = Bench()
+    bench.venue.fills_markets = False
+    name = entered(bench, 5)
+    other = bench.venue.fill(name, 2, told=False)
+    assert other is not None
+    alias = replace(other, cl_ord_id=None, venue_order_id="v?")
+    bench.feed(inp.ReportReceived(Instant(bench.at), alias))
+    bench.venue.fill(name, 3, told=False)
+    bench.traded(name, 3, cum_qty=D(5))
+    bench.look(fills=())
+    assert bench.order(name).live
+    bench.at += 2 * MINUTE
+    bench.look(fills=())
+    assert bench.order(name).status is OrdStatus.FILLED
+
+
 def test_an_end_is_believed_with_its_fills_in_a_look_too() -> None:
     """The look lacks the page with a fill of an order that it shows canceled.
 
