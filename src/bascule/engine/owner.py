@@ -98,10 +98,15 @@ class Owner:
         self._last_signal_at = now
         return reply
 
+    @property
+    def settled(self) -> bool:
+        """Whether everything decided so far is durable."""
+        return not self._events and not self._undurable
+
     def durable(self) -> asyncio.Future[None]:
         """Give a future that resolves when everything decided so far is durable."""
         done: asyncio.Future[None] = self._loop.create_future()
-        if not self._events and not self._undurable:
+        if self.settled:
             done.set_result(None)
         else:
             self._waiters.append(done)

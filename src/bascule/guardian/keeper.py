@@ -180,7 +180,7 @@ class Keeper:
         if floor is None or self._money is None or self._money.equity > floor.level:
             return
         goal = self._office.goal(self.spec)
-        if goal.action in ("flatten", "freeze"):
+        if goal.action == "freeze" or (goal.action == "flatten" and not goal.only):
             return
         rule = f" ({floor.rule})" if floor.rule else ""
         self._office.trip(
@@ -235,6 +235,7 @@ class Keeper:
             owned = self._owned(goal.only)
             if owned is None:
                 self.state, self.note = "idle", "the engine does it, which is alive"
+                await self._ask_money()
                 return self._options.sweep_ns
         seen = await self.sweeper.step(
             close=goal.action == "flatten",
@@ -242,6 +243,8 @@ class Keeper:
             asked=lambda: self._office.goal(self.spec).action == goal.action,
         )
         self._seen = seen
+        if goal.action != "flatten" or goal.only:
+            await self._ask_money()  # what stays open may still come to its loss line
         if self._office.goal(self.spec) != goal:
             return RETRY_NS  # something else was asked for meanwhile: no word on this any more
         return self._judge(goal, goal.stop.at, seen)
@@ -343,11 +346,16 @@ class Keeper:
         elif self._seen is None or now - self._seen.at >= (NEWS_NS if self._news else LOOK_NS):
             self._news = False
             self._seen = await self.sweeper.look()
+        return min(await self._ask_money(), self._options.watch_ns)
+
+    async def _ask_money(self) -> int:
+        """Ask what the account is worth when that is due; gives how often it is, in nanoseconds."""
+        now = self._clock.now()
         wait = self._options.money_ns if self._office.floor(self.spec.id) else LOOK_NS
         if now - self._money_asked >= wait:
             self._money_asked = now
             self.paid(await self._link.account(self.spec.id))
-        return min(wait, self._options.watch_ns)
+        return wait
 
     async def _reconnected(self, down_ns: int) -> None:
         """After a break: look first, then close what stood without a stop for too long."""

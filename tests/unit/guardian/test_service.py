@@ -369,6 +369,23 @@ async def test_the_loss_line_closes_and_locks(place: Place) -> None:
         assert place.venue.net == {("beta", OIL, ""): -1}
 
 
+@pytest.mark.parametrize(
+    ("action", "scope"), [("cancel", "account:alpha"), ("flatten", "strategy:nobody")]
+)
+async def test_the_loss_line_counts_under_a_stop_that_leaves_positions_open(
+    place: Place, action: str, scope: str
+) -> None:
+    """What a lesser command leaves open is flattened all the same once the line is met."""
+    write_floors(place.files.floors, {"alpha": Floor(level=Decimal(9_500))})
+    async with place.running():
+        await until(lambda: place.guardian.view().accounts[0].room == 500, "the room")
+        await place.command(action, scope)
+        await until(lambda: place.guardian.view().accounts[0].sweep == "idle", "what was asked")
+        assert any(owner == "alpha" for owner, *_ in place.venue.net)
+        place.venue.equity = Decimal(9_500)
+        await flat(place, "alpha")
+
+
 async def test_the_tighter_of_two_loss_lines_counts(tmp_path: Path) -> None:
     """The user's own line stands beside the engine's, and the higher one is met first."""
     place = Place(

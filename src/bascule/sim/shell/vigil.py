@@ -288,9 +288,10 @@ class Vigil:
         ]
         if not guarded or "stale_positions_snapshot" in world.faults:
             return
-        refused = world.witness.ledger(
-            "select cl_ord_id from requests where login = ? and op = 'submit' "
-            "and outcome = 'refused'",
+        refused = world.witness.ledger(  # at once, or after it was taken
+            "select cl_ord_id from requests where login = ?1 and op = 'submit' "
+            "and outcome = 'refused' "
+            "union select cl_ord_id from orders where login = ?1 and status = 'rejected'",
             login,
         )
         if sum(1 for (name,) in refused if OWN.fullmatch(str(name))) < 2:
