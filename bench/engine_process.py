@@ -15,6 +15,7 @@ from sink_venue import SinkVenue
 
 from bascule.cli.http_server import Server, server_config
 from bascule.engine.clock import SystemClock
+from bascule.engine.memory import settle
 from bascule.engine.runtime import Runtime, Setup, VenueSetup
 from bascule.model.account import AccountSpec, Pacing, RiskLimits, Route, RouteLeg, SizingRule
 from bascule.model.enums import AccountMode
@@ -97,6 +98,7 @@ async def main() -> None:
     config = server_config(intake, lifespan=False)
     config.port = 0
     server = Server(config)
+    settle()
     serving = asyncio.ensure_future(server.serve())
     while not server.started:
         await asyncio.sleep(0.01)

@@ -20,6 +20,7 @@ from pathlib import Path
 from common import Control, child, fdatasync_p50_us, now, percentile, table
 from engine_process import PAPER_TOKEN, setup
 
+from bascule.engine.memory import settle
 from bascule.engine.runtime import Runtime
 from bascule.journal.chain import encode
 from bascule.journal.sqlite import SqliteStore
@@ -111,6 +112,7 @@ async def measure(sink: int, count: int, rows: int, open_orders: int) -> tuple[f
         runtime = await Runtime.start(setup(Path(directory), sink, ACCOUNTS))
         while not all(account.reconciled for account in runtime.state.accounts.values()):
             await asyncio.sleep(0.01)
+        settle()
         run = Run(runtime, control)
         await control.take()
         if open_orders:

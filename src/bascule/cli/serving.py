@@ -28,6 +28,7 @@ from bascule.config.private import write_private
 from bascule.config.secrets import Secrets
 from bascule.config.stopping import stop_signals
 from bascule.engine.clock import SystemClock
+from bascule.engine.memory import settle
 from bascule.engine.runtime import Runtime
 from bascule.journal.wirelog import Direction, WireLog
 from bascule.model.errors import ConfigError, invariant
@@ -231,6 +232,7 @@ async def _serve_runtime(
     await sessions.start()
     app = build_asgi(served, intake, token, may_read=intake.bears)
     server = Server(server_config(app))
+    settle()
     async with asyncio.TaskGroup() as group:
         serving = group.create_task(server.serve(sockets=[listener]))
         at = Endpoint(config.server.host, config.server.port, os.getpid())

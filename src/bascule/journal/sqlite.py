@@ -28,10 +28,11 @@ SNAPSHOTS_KEPT = 3
 PAGE = 4_096
 WAL_PAGES_DUE = 100
 """From here on the WAL is written back when nobody waits."""
-WAL_PAGES_MAX = 1_500
+WAL_PAGES_MAX = 500
 """From here on it is written back even when somebody waits.
 
-That takes 2 ms once in some 400 commits. Where the WAL only grows, each fsync takes twice as long.
+A longer WAL is written back more rarely and for longer: tens of milliseconds where each page is
+new. In one that only grows each fsync takes twice as long.
 """
 CHECKED_BYTES_MAX = 256 << 20
 """Files up to this size get SQLite's own check at start; it reads the whole file."""

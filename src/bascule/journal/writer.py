@@ -38,7 +38,7 @@ SWITCH_INTERVAL_S = 0.0001
 """How soon a busy loop gives the writer its turn; see the measurements in ``docs/journal.md``."""
 IDLE_S = 0.02
 """How long the queue must be empty before housekeeping is done for its own sake."""
-TIDY_AFTER = 300
+TIDY_AFTER = 250
 """So many commits on the loop's own thread, and the writer's is woken to do what is due."""
 QUICK_NS = 1_000_000
 """A disk whose last commit took no longer is not worth two changes of thread, nor a wait."""
