@@ -60,7 +60,7 @@ def _answer_at_once() -> list[Patch]:
 def _send_at_once() -> list[Patch]:
     real = Owner.flush
 
-    def flush(self: Owner) -> None:
+    def flush(self: Owner, *, lone: bool = False) -> None:
         effects = [
             effect
             for event in self._events
@@ -68,7 +68,7 @@ def _send_at_once() -> list[Patch]:
             and (effect := make(event)) is not None
         ]
         self._on_effects(effects)
-        real(self)
+        real(self, lone=lone)
 
     return [(Owner, "flush", flush)]
 
