@@ -40,7 +40,7 @@ run: setup ## Start the demo on paper (DEMO=0: without its signal sender)
 
 test: setup ## Run every test (WORKERS=2); as root it first installs the programs that some need
 	@$(PY) tools/system_packages.py || true
-	@$(PY) -m pytest -n $(WORKERS)
+	@$(PY) -m pytest -n $(WORKERS) --dist worksteal
 
 test-core: setup ## Run the tests that need nothing but Python
 	@$(PY) -m pytest -n $(WORKERS) tests/unit

@@ -29,6 +29,7 @@ REGRESSIONS = {
     1434: "closes that were lost counted as refused, and the stops went out of their way",
     4733: "a hold for a lost connection outlived it where the disk refused to release it",
     1856: "a first look that a report had overtaken was taken over",
+    583: "a close that was never sent counted as refused, and the stops went out of its way",
     7032: "under a stop that leaves positions open no loss line was looked at",
 }
 """What each seed once found; they are run for ever."""

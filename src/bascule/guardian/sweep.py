@@ -50,6 +50,10 @@ def _always() -> bool:
     return True
 
 
+NOT_CONNECTED = "not_connected"
+"""The reason of a request that a client could not send, since its link was down."""
+
+
 class _Refusals(NamedTuple):
     """How often in a row closes of a position were refused, when the next may go, and why."""
 
@@ -249,8 +253,8 @@ class Sweeper:
             self._closed[flight.key] = self._closed.get(flight.key, ZERO) + done * flight.side.sign
             if rules.can_flip(self._spec.position_mode, self._link.capabilities):
                 self._filled[flight.key] = flight.held
-        refused = how in ("rejected", "absent")
-        if how == "rejected":  # one that was lost on its way has no stop in its way
+        refused = how in ("rejected", "absent", "unsent")
+        if how == "rejected":  # one that never came to the venue has no stop in its way
             self._was_refused(flight.key, why)
         self._note(flight, "refused" if refused else "done", f"{how}: {why}" if why else how)
         self._record([("close_ended", {**_named(flight, self._spec), "how": how, "why": why})])
@@ -323,7 +327,8 @@ class Sweeper:
         if isinstance(outcome, Accepted):
             flight.state = "accepted"
         elif isinstance(outcome, Refused):
-            self._ended(flight, "rejected", ZERO, outcome.text or outcome.reason)
+            how = "unsent" if outcome.reason == NOT_CONNECTED else "rejected"
+            self._ended(flight, how, ZERO, outcome.text or outcome.reason)
         else:
             flight.state = "unknown"
             self._note(flight, "unknown", outcome.cause)
