@@ -41,6 +41,8 @@ ACCIDENTS: Mapping[str, float] = MappingProxyType(
 )
 """Accidents by their worst probability at each step; each run takes a share of it, or none."""
 
+QUICK_REST = 1
+"""Seeds that leave this by three have a disk that is quick enough to be waited for on the loop."""
 GUARDED_DIGITS = frozenset({0, 2, 3, 4, 7})
 """Seeds that end with these have a guardian; those that found something before it came do not."""
 

@@ -36,6 +36,7 @@ class World(Machine):
         broker = {"reply_delay_ms": self.chance.choice((0, 1))}
         super().__init__(seed, folder, jitter_s=jitter, broker=broker)
         self.fsync_s = chances.FSYNC_S
+        self._quick = seed % 3 == chances.QUICK_REST
         self._fuse: int | None = None
         self._on_fuse: Callable[[], None] = self.kill
         self.loop.before_step = self._step
@@ -45,8 +46,8 @@ class World(Machine):
         return self.chance.uniform(*self.fsync_s)
 
     def quick(self) -> bool:
-        """Draw whether an append that comes alone is synced at once."""
-        return self.dice.random() >= 0.5
+        """Draw whether an append that comes alone is synced at once: in a third of the worlds."""
+        return self._quick and self.dice.random() >= 0.5
 
     def away(self) -> float:
         """Draw the seconds until an engine that ended is started again."""
