@@ -47,6 +47,7 @@ class Dispatcher:
         self._scheduled = False
         self._tasks: set[asyncio.Task[None]] = set()
         self._futures: set[asyncio.Future[Any]] = set()
+        self._unnoted: list[NewOrder] = []
         self.stopped = False
 
     def enqueue(self, effects: Sequence[Effect]) -> None:
@@ -101,7 +102,9 @@ class Dispatcher:
             self._on_broken(error)
 
     def _submit(self, link: Venue, orders: list[NewOrder]) -> None:
-        self._loop.call_soon(self._written, orders)
+        if not self._unnoted:
+            self._loop.call_soon(self.note_written)
+        self._unnoted += orders
         # Written in this very step where the venue can: the latch was looked at in it.
         if len(orders) > 1:
             answers = link.submit_many(orders)
@@ -131,6 +134,7 @@ class Dispatcher:
         answer.add_done_callback(answered)
 
     def _outcome(self, order: NewOrder, outcome: Outcome) -> None:
+        self.note_written()
         self._feed(SubmitAnswered(self._clock.now(), order.account, order.cl_ord_id, outcome))
 
     async def _submit_one(self, order: NewOrder, answer: Awaitable[Outcome]) -> None:
@@ -145,7 +149,15 @@ class Dispatcher:
         for order, outcome in zip(orders, outcomes, strict=True):
             self._outcome(order, outcome)
 
-    def _written(self, orders: list[NewOrder]) -> None:
+    def note_written(self) -> None:
+        """Have it decided which orders were written, off their way to the wire.
+
+        A venue's word about an order is decided after this: its answer may be read in the very
+        step in which the order was written, before the loop comes to what was left for later.
+        """
+        if not self._unnoted:
+            return
+        orders, self._unnoted = self._unnoted, []
         self._feed(
             OrdersWritten(
                 self._clock.now(),

@@ -449,6 +449,7 @@ class Runtime:
         self.dispatcher.enqueue(effects)
 
     def _on_message(self, venue: VenueId, message: VenueMessage) -> None:
+        self.dispatcher.note_written()
         now = self.clock.now()
         if isinstance(message, ExecutionReport):
             self.owner.feed(inp.ReportReceived(now, message))

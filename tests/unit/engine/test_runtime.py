@@ -3,6 +3,7 @@
 import asyncio
 import sqlite3
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -12,9 +13,9 @@ from bascule.engine.runtime import Runtime
 from bascule.model.account import Pacing
 from bascule.model.enums import OrdStatus, Side, StopMode
 from bascule.model.errors import InvariantBroken, JournalLocked, JournalUnwritable
-from bascule.model.ids import AccountId, ClOrdID
+from bascule.model.ids import AccountId, ClOrdID, VenueOrderId
 from bascule.model.intent import CancelOrders, ClosePosition, PlaceOrder
-from bascule.model.order import NewOrder, Outcome, Refused
+from bascule.model.order import Accepted, NewOrder, Outcome, Refused
 from bascule.model.values import SECOND, Instant
 from tests.unit.engine.fakes import Installation, unknown
 from tests.waiting import until
@@ -72,6 +73,26 @@ async def test_a_resend_is_answered_with_the_first_result(tmp_path: Path) -> Non
         assert again.duplicate_of == receipt.signal
         assert conflict.status == "conflict"
         assert len(place.venue.seen) == 2
+
+
+async def test_an_order_was_sent_before_its_venue_spoke_of_it(tmp_path: Path) -> None:
+    """A fill that is read in the very step of the write is decided after the write is noted."""
+
+    def fill_at_once(orders: Sequence[NewOrder]) -> asyncio.Future[Sequence[Outcome]]:
+        for number, order in enumerate(orders):
+            place.venue.fill(order, f"fill-{number}")
+        outcomes: asyncio.Future[Sequence[Outcome]] = asyncio.get_running_loop().create_future()
+        accepted = [Accepted(VenueOrderId(f"v-{o.cl_ord_id}"), Instant(0)) for o in orders]
+        outcomes.set_result(accepted)
+        return outcomes
+
+    place = Installation(tmp_path, tune=lambda venue: setattr(venue, "submit_many", fill_at_once))
+    async with place.running() as runtime:
+        await runtime.submit(place.signal(runtime))
+        await until(lambda: len(place.venue.fills) == 2, "two fills")
+        await runtime.owner.durable()
+        query = "select kind from events where kind in ('orders_sent', 'order_filled') order by seq"
+        assert journal(tmp_path, query) == [("orders_sent",), ("order_filled",), ("order_filled",)]
 
 
 async def test_an_unknown_outcome_is_looked_up_and_never_sent_again(tmp_path: Path) -> None:
