@@ -4,6 +4,7 @@ import asyncio
 import sqlite3
 import threading
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -25,7 +26,8 @@ ONE = AccountId("one")
 
 def journal(directory: Path, query: str) -> list[tuple[object, ...]]:
     """Read the journal as a stranger would."""
-    with sqlite3.connect(f"file:{directory}/journal.db?mode=ro", uri=True) as connection:
+    path = f"file:{directory}/journal.db?mode=ro"
+    with closing(sqlite3.connect(path, uri=True)) as connection:
         return connection.execute(query).fetchall()
 
 
