@@ -19,7 +19,7 @@ from bascule.execution.planning import (
 from bascule.execution.positions import open_entries
 from bascule.execution.state import Book
 from bascule.model.account import SizingRule
-from bascule.model.enums import AccountMode, Direction, OrdType, Side
+from bascule.model.enums import AccountMode, Direction, OrdType, Side, TimeInForce
 from bascule.model.event import Bracket
 from bascule.model.ids import ClOrdID
 from bascule.model.instrument import Listing
@@ -159,7 +159,8 @@ def enter(
     target: Decimal | None = None,
 ) -> None:
     """Size, bracket and place an entry; every way out says why."""
-    if not _venue_can(plan, intent, listing):
+    life = intent.time_in_force or plan.route.default_tif
+    if not _venue_can(plan, intent, listing, life):
         return
     prices = _prices(plan, intent, listing)
     if prices is None:
@@ -192,7 +193,7 @@ def enter(
         price=price,
         stop_price=stop,
         trail_distance=trail,
-        time_in_force=intent.time_in_force,
+        time_in_force=life,
         expire_at=intent.expire_at,
         bracket=bracket,
         after=after,
@@ -277,7 +278,7 @@ def _on_probation(plan: Plan, listing: Listing, sized: Sized) -> Sized:
     return replace(sized, lots=listing.min_qty, words=words)
 
 
-def _venue_can(plan: Plan, intent: PlaceOrder, listing: Listing) -> bool:
+def _venue_can(plan: Plan, intent: PlaceOrder, listing: Listing, life: TimeInForce) -> bool:
     """Hold the entry against the manifest; a trail that the venue lacks is run with stops."""
     capabilities = plan.capabilities
     missing = ""
@@ -288,8 +289,8 @@ def _venue_can(plan: Plan, intent: PlaceOrder, listing: Listing) -> bool:
             missing = "trailing stop orders, nor stops that can be moved,"
     elif intent.ord_type not in capabilities.ord_types:
         missing = f"{intent.ord_type.value} orders"
-    if not missing and intent.time_in_force not in capabilities.time_in_force:
-        missing = f"{intent.time_in_force.value} orders"
+    if not missing and life not in capabilities.time_in_force:
+        missing = f"{life.value} orders"
     if missing:
         plan.refuse(
             "capability_absent",
