@@ -107,6 +107,7 @@ def test_a_signal_that_no_route_follows_is_refused() -> None:
         (10, 0, 11, False),
         (60, 5, 6, False),
         (0, 0, 59, True),
+        (300, 200, 61, False),
     ],
 )
 def test_a_stale_signal_is_refused_with_its_age(
