@@ -68,17 +68,13 @@ def _way_in(plan: Plan, side: Side, listing: Listing, book: Book | None) -> _Way
     None after a refusal, or where only the close was wanted.
     """
     route = plan.route
-    if side not in route.allowed_sides:
-        plan.refuse(
-            "side_not_allowed",
-            f"route {route.id} allows {', '.join(s.value for s in route.allowed_sides)} entries",
-            listing.symbol,
-        )
-        return None
+    left = remaining(book)
+    against = left * side.sign < 0
+    if side not in route.allowed_sides and (not against or route.reverse == "refuse"):
+        return _side_refused(plan, listing)
     if book is None:
         return _Way()
-    left = remaining(book)
-    if left * side.sign < 0:
+    if against:
         return _reverse(plan, side, listing, book)
     leaving = bool(book.quantity) and not left
     entries = open_entries(plan.account, book) if leaving else book.entries
@@ -115,6 +111,8 @@ def _reverse(plan: Plan, side: Side, listing: Listing, book: Book) -> _Way | Non
     exits = exit_book(plan, book, listing, abs(book.quantity), whole=True)
     if route.reverse == "close_only":
         return None
+    if side not in route.allowed_sides:
+        return _side_refused(plan, listing)
     if not exits:
         plan.refuse(
             "not_closed_first",
@@ -124,6 +122,15 @@ def _reverse(plan: Plan, side: Side, listing: Listing, book: Book) -> _Way | Non
         )
         return None
     return _Way(exits[-1])
+
+
+def _side_refused(plan: Plan, listing: Listing) -> None:
+    route = plan.route
+    plan.refuse(
+        "side_not_allowed",
+        f"route {route.id} allows {', '.join(s.value for s in route.allowed_sides)} entries",
+        listing.symbol,
+    )
 
 
 def _last_exit(plan: Plan, book: Book) -> ClOrdID | None:

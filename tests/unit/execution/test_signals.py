@@ -9,8 +9,9 @@ from msgspec.structs import replace
 from bascule.execution import inputs as inp
 from bascule.execution.state import dump
 from bascule.model.account import Route, RouteLeg, SizingRule
-from bascule.model.enums import Direction, OrdStatus, Side, StopMode
+from bascule.model.enums import Direction, OrdStatus, OrdType, Side, StopMode
 from bascule.model.event import (
+    CancelRequested,
     Event,
     IntentIdle,
     IntentRefused,
@@ -34,9 +35,9 @@ from bascule.model.values import SECOND, Instant
 from tests.unit.execution.harness import EURUSD, ROOMY, Bench, every, kinds, only
 
 
-def buy(quantity: Any = 1, symbol: str = EURUSD) -> PlaceOrder:
-    """A market entry."""
-    return PlaceOrder(symbol=symbol, side=Side.BUY, quantity=Amount(D(str(quantity))))
+def buy(quantity: Any = 1, symbol: str = EURUSD, **more: Any) -> PlaceOrder:
+    """An entry; market unless told otherwise."""
+    return PlaceOrder(symbol=symbol, side=Side.BUY, quantity=Amount(D(str(quantity))), **more)
 
 
 def refused(events: list[Event]) -> str:
@@ -232,6 +233,26 @@ def test_a_route_trades_only_its_symbols() -> None:
     bench.settings.accounts["a"] = replace(spec, symbols=mapped)
     assert only(bench.say(buy(symbol="GBPUSD")), IntentRefused).code == "symbol_not_allowed"
     assert only(bench.say(buy()), OrderRequested)
+
+
+def test_what_a_route_has_in_a_symbol_that_it_trades_no_more_can_be_ended() -> None:
+    """Its position is closed and its order canceled; there is no way back in.
+
+    Before, whoever took a symbol off the list could not close it by a signal any more.
+    """
+    bench = Bench(symbols=("EURUSD", "GBPUSD"), route={"pyramiding": 9})
+    bench.say(buy())
+    bench.say(buy(symbol="GBPUSD", ord_type=OrdType.LIMIT, price=D(1)))
+    bench.settle()
+    route = replace(bench.settings.routes[0], symbols=("USDJPY",))
+    bench.settings.routes = (route,)
+    assert only(bench.say(buy()), IntentRefused).code == "symbol_not_allowed"
+    assert only(bench.say(ClosePosition(symbol="EURUSD")), OrderRequested)
+    assert only(bench.say(CancelOrders(symbol="GBPUSD")), CancelRequested)
+    bench.settle()
+    assert only(bench.say(ClosePosition(symbol="EURUSD")), IntentRefused).code == (
+        "symbol_not_allowed"
+    )
 
 
 def test_before_the_first_connection_no_symbol_is_called_unknown() -> None:
