@@ -203,9 +203,8 @@ def _unguarded(plan: Plan, listing: Listing, wanted: Side | None) -> bool:
 
 
 def _change(plan: Plan, guard: Guard, protection: Protection, listing: Listing) -> None:
-    reference = guard.entry_price if guard.filled else None
     old = guard.bracket
-    new = bracket_of(protection, guard.side, listing, reference, held=True)
+    new = _levels(plan, guard, protection, listing)
     if isinstance(new, LevelRefused):
         plan.refuse(new.code, new.text, guard.symbol)
         return
@@ -243,6 +242,27 @@ def _change(plan: Plan, guard: Guard, protection: Protection, listing: Listing) 
         )
     )
     tend(plan.turn, plan.account, guard)
+
+
+def _levels(
+    plan: Plan, guard: Guard, protection: Protection, listing: Listing
+) -> Bracket | LevelRefused | None:
+    """Give the new levels; a stop that the market has passed already would close at once."""
+    if not guard.filled:
+        order = plan.account.order(guard.cl_ord_id)
+        price = (order.price or order.stop_price) if order is not None else None
+        return bracket_of(protection, guard.side, listing, price)
+    new = bracket_of(protection, guard.side, listing, guard.entry_price, held=True)
+    if not isinstance(new, Bracket) or new.stop_loss is None:
+        return new
+    market, _ = plan.entry_reference(listing, guard.side.opposite, None, None)
+    if market is None or (market - new.stop_loss) * guard.side.sign > 0:
+        return new
+    return LevelRefused(
+        "stop_wrong_side",
+        f"with the market at {text(market)} a stop at {text(new.stop_loss)} would close the "
+        "position at once; the old one stays. To close it, send a close",
+    )
 
 
 def _venue_holds(plan: Plan, guard: Guard, new: Bracket) -> bool:
