@@ -321,7 +321,8 @@ class AsyncClient:
         body = msgspec.json.encode({"signal": signal, "intents": [intent]})
         status, answer = await self._answered("POST", "/v1/intents", body=body, id=own)
         receipt = msgspec.structs.replace(_read(answer, Receipt), id=own)
-        if status >= 400 or receipt.status not in ("accepted", "duplicate"):
+        taken = receipt.status == "accepted" or (receipt.status == "duplicate" and not receipt.code)
+        if status >= 400 or not taken:
             raise Refused(
                 receipt.text or f"The signal was answered with {receipt.status}.",
                 code=receipt.code or receipt.status,

@@ -165,6 +165,7 @@ def _answer_resend(turn: Turn, name: SignalId, signal: Signal) -> bool:
                 source=signal.source,
                 received_at=signal.received_at,
                 duplicate_of=known.signal,
+                code=known.code,
             )
         )
     else:

@@ -77,6 +77,21 @@ async def test_a_resend_is_answered_with_the_first_result(tmp_path: Path) -> Non
         assert len(place.venue.seen) == 2
 
 
+async def test_a_resend_of_a_refused_signal_is_answered_with_the_refusal(tmp_path: Path) -> None:
+    """The code is the first one's, also after a restart."""
+    place = Installation(tmp_path)
+    async with place.running() as runtime:
+        old = place.signal(runtime, fired_at=Instant(1))
+        first = await runtime.submit(old)
+        again = await runtime.submit(old)
+    async with place.running() as runtime:
+        later = await runtime.submit(old)
+    assert (first.status, first.code) == ("refused", "stale")
+    for one in (again, later):
+        assert (one.status, one.duplicate_of, one.code) == ("duplicate", first.signal, "stale")
+        assert one.text == f"{first.signal} was refused, and nothing was done"
+
+
 async def test_an_order_was_sent_before_its_venue_spoke_of_it(tmp_path: Path) -> None:
     """A fill that is read in the very step of the write is decided after the write is noted."""
 

@@ -54,7 +54,17 @@ def test_a_resend_answers_with_the_first_and_does_nothing() -> None:
     first = only(bench.say(buy(), key="k", body_hash="h"), SignalAccepted)
     events = bench.say(buy(), key="k", body_hash="h")
     assert kinds(events) == ["signal_duplicate"]
-    assert only(events, SignalDuplicate).duplicate_of == first.signal
+    again = only(events, SignalDuplicate)
+    assert (again.duplicate_of, again.code) == (first.signal, "")
+
+
+def test_a_resend_of_what_was_refused_says_so() -> None:
+    """A sender whose first answer was lost must not take it for accepted."""
+    bench = Bench()
+    words = {"fired_at": Instant(bench.at - 100 * SECOND), "body_hash": "h"}
+    for key in ("k", ""):
+        assert refused(bench.say(buy(), key=key, **words)) == "stale"
+        assert only(bench.say(buy(), key=key, **words), SignalDuplicate).code == "stale"
 
 
 def test_the_same_key_with_another_body_is_a_conflict() -> None:
