@@ -16,7 +16,7 @@ from bascule.execution.planning import (
     held_side,
     remaining,
 )
-from bascule.execution.positions import open_entries
+from bascule.execution.positions import open_entries, stood_against
 from bascule.execution.state import Book
 from bascule.model.account import SizingRule
 from bascule.model.enums import AccountMode, Direction, OrdType, Side, TimeInForce
@@ -230,7 +230,7 @@ def _levels(
         return None
     if bracket is None:
         return None, trail
-    fitted = _fit_bracket(plan, bracket, listing)
+    fitted = _fit_bracket(plan, bracket, listing, intent.side)
     return None if fitted is None else (fitted, trail)
 
 
@@ -341,14 +341,17 @@ def _prices(
     return price, stop
 
 
-def _fit_bracket(plan: Plan, bracket: Bracket, listing: Listing) -> Bracket | None:
+def _fit_bracket(plan: Plan, bracket: Bracket, listing: Listing, side: Side) -> Bracket | None:
     """Decide who runs the bracket: the venue where it can, else the engine where it may."""
     capabilities = plan.capabilities
     stops = bracket.stop_loss is not None or bracket.follows_price
-    # A venue holds natively what goes with the entry; a stop that comes later is the engine's.
+    against = stood_against(plan.account, plan.spec, plan.strategy, listing.symbol, side)
+    # A venue holds natively what goes with the entry, and a target for all of it; a stop that
+    # comes later is the engine's.
     native = (
         capabilities.native_bracket
-        and len(bracket.take_profits) <= 1
+        and not against
+        and [portion for _, portion in bracket.take_profits] in ([], [ONE])
         and (bracket.stop_loss is not None or not bracket.follows_price)
     )
     lacks = ""
@@ -367,10 +370,11 @@ def _fit_bracket(plan: Plan, bracket: Bracket, listing: Listing) -> Bracket | No
     engine_stop = not native and stops
     live = plan.spec.mode is AccountMode.LIVE
     if engine_stop and live and plan.route.engine_stops == "refuse_live":
+        why = " where another strategy stands against it" if against else ""
         plan.refuse(
             "stop_only_in_engine",
-            "this venue holds no stop with the entry, so it would live only in the engine; a "
-            'live account refuses that unless the route says engine_stops = "allow"',
+            f"this venue holds no stop with the entry{why}, so it would live only in the engine; "
+            'a live account refuses that unless the route says engine_stops = "allow"',
             listing.symbol,
         )
         return None
