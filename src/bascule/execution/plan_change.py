@@ -75,14 +75,22 @@ def plan_modify(plan: Plan, intent: ModifyOrder) -> None:
 
 
 def _replace(plan: Plan, intent: ModifyOrder, order: Order, listing: Listing) -> None:
+    for given, has, name in (
+        (intent.price, order.price, "limit price"),
+        (intent.stop_price, order.stop_price, "stop price"),
+    ):
+        if given is not None and has is None:
+            kind = order.ord_type.value.replace("_", " ")
+            plan.refuse("bad_price", f"a {kind} order has no {name} to change", order.symbol)
+            return
     quantity = order.quantity
     if intent.quantity is not None:
         asked = _new_quantity(plan, intent.quantity, order, listing)
         if asked is None:
             return
         quantity = asked
-    price = rounded(intent.price, listing, order.side, "limit") if order.price else None
-    stop = rounded(intent.stop_price, listing, order.side, "stop") if order.stop_price else None
+    price = rounded(intent.price, listing, order.side, "limit")
+    stop = rounded(intent.stop_price, listing, order.side, "stop")
     same = price in (None, order.price) and stop in (None, order.stop_price)
     if same and quantity == order.quantity:
         plan.idle("nothing to change was named", order.symbol)

@@ -134,6 +134,7 @@ def test_a_change_that_a_look_proves_is_taken() -> None:
         ({"label": "nobody", "price": D(1)}, "order_not_found"),
         ({"side": Side.SELL, "price": D(1)}, "order_not_found"),
         ({"quantity": Amount(D(0))}, "below_filled"),
+        ({"stop_price": D(2), "quantity": Amount(D(7))}, "bad_price"),
         ({"quantity": Amount(D(5), QtyUnit.RISK_PERCENT)}, "quantity_unit_unsupported"),
     ],
 )
@@ -160,7 +161,7 @@ def test_a_change_of_nothing_is_idle() -> None:
     """The terms are as asked already, or none was named."""
     bench = Bench()
     resting(bench)
-    for change in ({}, {"price": D(1)}, {"quantity": Amount(D(5))}, {"stop_price": D(2)}):
+    for change in ({}, {"price": D(1)}, {"quantity": Amount(D(5))}):
         assert only(bench.say(modify(**change)), IntentIdle)
 
 
