@@ -71,7 +71,8 @@ def _way_in(plan: Plan, side: Side, listing: Listing, book: Book | None) -> _Way
     left = remaining(book)
     against = left * side.sign < 0
     if side not in route.allowed_sides and (not against or route.reverse == "refuse"):
-        return _side_refused(plan, listing)
+        _side_refused(plan, listing)
+        return None
     if book is None:
         return _Way()
     if against:
@@ -112,7 +113,8 @@ def _reverse(plan: Plan, side: Side, listing: Listing, book: Book) -> _Way | Non
     if route.reverse == "close_only":
         return None
     if side not in route.allowed_sides:
-        return _side_refused(plan, listing)
+        _side_refused(plan, listing)
+        return None
     if not exits:
         plan.refuse(
             "not_closed_first",

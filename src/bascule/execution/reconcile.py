@@ -6,7 +6,7 @@ a second look shows the same and nothing has moved in between: orders, fills and
 three questions, and the market does not stand still between them.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from decimal import Decimal
 
 from msgspec.structs import replace
@@ -39,7 +39,7 @@ from bascule.model.event import (
     ProtectionChanged,
     ReconcilePassed,
 )
-from bascule.model.ids import ExecID, PositionId, Symbol
+from bascule.model.ids import ClOrdID, ExecID, PositionId, Symbol
 from bascule.model.order import ExecutionReport, VenueOrder, VenuePosition
 from bascule.model.values import SECOND, ZERO, text
 
@@ -111,8 +111,14 @@ def on_look(turn: Turn, look: Looked) -> None:
                     cause=look.cause,
                 )
             )
+    _tend_all(turn, account, look, bare if agreed else ())
+    release_waiting(turn, account)
+
+
+def _tend_all(turn: Turn, account: AccountState, look: Looked, bare: Collection[ClOrdID]) -> None:
+    """Tend every guard; of the ``bare`` ones, take over those that their venue has abandoned."""
     for guard in list(account.guards.values()):
-        if agreed and guard.cl_ord_id in bare and _abandoned(turn, account, guard, look):
+        if guard.cl_ord_id in bare and _abandoned(turn, account, guard, look):
             turn.emit(
                 ProtectionChanged(
                     at=turn.at,
@@ -123,7 +129,6 @@ def on_look(turn: Turn, look: Looked) -> None:
                 )
             )
         tend(turn, account, guard)
-    release_waiting(turn, account)
 
 
 def _abandoned(turn: Turn, account: AccountState, guard: Guard, look: Looked) -> bool:

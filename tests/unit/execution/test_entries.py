@@ -415,31 +415,6 @@ def test_a_side_that_the_route_does_not_allow_is_refused() -> None:
     assert refused(bench.say(place(Side.SELL))) == "side_not_allowed"
 
 
-@pytest.mark.parametrize(
-    ("rule", "left"), [("close_then_open", 0), ("close_only", 0), ("refuse", 1)]
-)
-@pytest.mark.parametrize("by_target", [False, True])
-def test_a_long_only_route_closes_its_long_where_the_sender_turns_short(
-    rule: str, left: int, by_target: bool
-) -> None:
-    """What the route allows to be opened does not hold back what closes.
-
-    Before, the long stayed open while the sender stood short.
-    """
-    bench = Bench(route={"allowed_sides": (Side.BUY,), "reverse": rule})
-    bench.say(place())
-    bench.settle()
-    asked = place(Side.SELL)
-    if by_target:
-        asked = TargetPosition(
-            symbol=EURUSD, direction=Direction.SHORT, quantity=Amount(D(1)), side=Side.SELL
-        )
-    codes = [event.code for event in every(bench.say(asked), IntentRefused)]
-    assert codes == ([] if rule == "close_only" else ["side_not_allowed"])
-    bench.settle()
-    assert bench.book().quantity == bench.venue.net["a", "EURUSD.x"] == left
-
-
 def test_pyramiding_holds_in_flight_and_after_fills() -> None:
     """Two entries may stack, whether they filled or are on their way; a third is refused."""
     bench = Bench(route={"pyramiding": 2})

@@ -27,6 +27,7 @@ from bascule.model.intent import (
     Amount,
     CancelOrders,
     ClosePosition,
+    Intent,
     PlaceOrder,
     StopTrading,
     TargetPosition,
@@ -263,6 +264,31 @@ def test_what_a_route_has_in_a_symbol_that_it_trades_no_more_can_be_ended() -> N
     assert only(bench.say(ClosePosition(symbol="EURUSD")), IntentRefused).code == (
         "symbol_not_allowed"
     )
+
+
+@pytest.mark.parametrize(
+    ("rule", "left"), [("close_then_open", 0), ("close_only", 0), ("refuse", 1)]
+)
+@pytest.mark.parametrize("by_target", [False, True])
+def test_a_long_only_route_closes_its_long_where_the_sender_turns_short(
+    rule: str, left: int, by_target: bool
+) -> None:
+    """What the route allows to be opened does not hold back what closes.
+
+    Before, the long stayed open while the sender stood short.
+    """
+    bench = Bench(route={"allowed_sides": (Side.BUY,), "reverse": rule})
+    bench.say(buy())
+    bench.settle()
+    asked: Intent = PlaceOrder(symbol=EURUSD, side=Side.SELL, quantity=Amount(D(1)))
+    if by_target:
+        asked = TargetPosition(
+            symbol=EURUSD, direction=Direction.SHORT, quantity=Amount(D(1)), side=Side.SELL
+        )
+    codes = [event.code for event in every(bench.say(asked), IntentRefused)]
+    assert codes == ([] if rule == "close_only" else ["side_not_allowed"])
+    bench.settle()
+    assert bench.book().quantity == bench.venue.net["a", "EURUSD.x"] == left
 
 
 def test_before_the_first_connection_no_symbol_is_called_unknown() -> None:
