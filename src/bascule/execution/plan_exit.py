@@ -30,7 +30,7 @@ from bascule.model.event import BookClosing
 from bascule.model.ids import MANUAL_BOOK, ClOrdID, PositionId, SignalId, base36, cl_ord_id
 from bascule.model.instrument import Listing
 from bascule.model.intent import Amount, ClosePosition, Flatten
-from bascule.model.values import ZERO, Instant, floor_to, text
+from bascule.model.values import ZERO, floor_to, text
 
 _AT_ONCE = (TimeInForce.IOC, TimeInForce.FOK)
 
@@ -151,7 +151,6 @@ def exit_book(
         intent=plan.intent,
         sizing=words,
         label=label,
-        not_before=plan.not_before,
         target=target,
     )
 
@@ -184,7 +183,6 @@ def close_quantity(
     sizing: str,
     intent: int = 0,
     label: str = "",
-    not_before: Instant | None = None,
     parent: ClOrdID | None = None,
     target: Decimal | None = None,
     late: bool = False,
@@ -209,7 +207,6 @@ def close_quantity(
         parent=parent,
         label=label,
         sizing=sizing,
-        not_before=not_before,
         target=target,
     )
     # A late exit is numbered by the count of all requests: its signal may be so old that an exit

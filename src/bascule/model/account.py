@@ -143,7 +143,7 @@ class SizingRule(Struct, frozen=True, kw_only=True):
 
 
 class RouteLeg(Struct, frozen=True, kw_only=True):
-    """One account that follows a route. ``stagger_ns`` is a fixed, logged delay for rate limits."""
+    """One account that follows a route; ``stagger_ns`` delays its entries, for rate limits."""
 
     account: AccountId
     sizing: SizingRule

@@ -308,8 +308,8 @@ def test_an_unknown_symbol_is_explained() -> None:
     assert "GBPUSD" in refusal.text
 
 
-def test_a_stagger_sets_when_each_order_may_leave() -> None:
-    """A fixed, logged delay an account; nothing leaves before."""
+def test_a_stagger_sets_when_each_entry_may_leave() -> None:
+    """A fixed, logged delay an account; no entry leaves before, and no exit waits for it."""
     bench = Bench("a", "b")
     legs = tuple(
         replace(leg, stagger_ns=number * SECOND)
@@ -323,6 +323,8 @@ def test_a_stagger_sets_when_each_order_may_leave() -> None:
     bench.wait(SECOND)
     bench.settle()
     assert bench.net("b") == 1
+    exits = every(bench.say(ClosePosition(symbol="EURUSD")), OrderRequested)
+    assert [order.not_before for order in exits] == [None, None]
 
 
 def all_or_none(bench: Bench, broken: str) -> Bench:
