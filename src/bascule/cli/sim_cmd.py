@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 _PROGRESS_EVERY = 500
 _SHRINK_MAX = 3
+_SEED_MAX = 10**12
+"""More than anybody runs; every draw is named by its seed in eight bytes."""
 
 
 def register(app: typer.Typer) -> None:
@@ -26,17 +28,28 @@ def register(app: typer.Typer) -> None:
 
 
 def sim(
-    seeds: Annotated[int, typer.Option("--seeds", min=1, help="How many seeds to run.")] = 2_000,
-    first: Annotated[int, typer.Option("--from", min=0, help="The first seed.")] = 0,
+    seeds: Annotated[
+        int, typer.Option("--seeds", min=1, max=_SEED_MAX, help="How many seeds to run.")
+    ] = 2_000,
+    first: Annotated[int, typer.Option("--from", min=0, max=_SEED_MAX, help="The first seed.")] = 0,
     replay: Annotated[
         int | None,
-        typer.Option("--replay", min=0, help="Print the trace of this seed.", show_default=False),
+        typer.Option(
+            "--replay",
+            min=0,
+            max=_SEED_MAX,
+            help="Print the trace of this seed.",
+            show_default=False,
+        ),
     ] = None,
     mutants: Annotated[
         bool, typer.Option("--mutants", help="Plant bugs, and say how fast each is caught.")
     ] = False,
     cover: Annotated[
-        bool, typer.Option("--coverage", help="Also say how often each thing was reached.")
+        bool,
+        typer.Option(
+            "--coverage", help="Say how often each thing was reached; none may be missed."
+        ),
     ] = False,
     schedule: Annotated[
         bool,
@@ -54,8 +67,15 @@ def sim(
 
     With --shell it is the whole engine that runs, with its journal and the paper broker. Nothing
     is connected and nothing is written. A seed decides everything, so what one run finds another
-    repeats. Ends with 1 when an invariant broke, or a planted bug was not caught.
+    repeats. Ends with 1 when an invariant broke, a planted bug was not caught, or --coverage found
+    what was never reached.
     """
+    if mutants + bool(schedule or scenario) + (replay is not None) > 1:
+        raise UsageError(
+            "--replay, --mutants and --schedule are three different runs. Nothing was run.",
+            code="usage",
+            hint="Ask for one of them.",
+        )
     if mutants:
         _hunt()
     elif schedule or scenario:
@@ -91,7 +111,7 @@ def _run(first: int, seeds: int, cover: bool) -> None:
     _print_campaign(campaign, took, cover)
     for violation in campaign.violations[:_SHRINK_MAX]:
         _print_smallest(violation)
-    if campaign.violations:
+    if campaign.violations or (cover and campaign.coverage.missing()):
         raise typer.Exit(Exit.NO)
 
 
@@ -193,12 +213,12 @@ def _hunt() -> None:
         violation, count = mutant.hunt()
         survived += violation is None
         caught = "SURVIVED" if violation is None else violation.invariant
-        rows.append((mutant.name, mutant.tier, f"{mutant.bound:,}", caught, f"{count:,}"))
+        rows.append((mutant.name, "core", "0", f"{mutant.bound:,}", caught, f"{count:,}"))
         typer.echo(f"{mutant.name}: {caught}", err=True)
     shell_rows = sim_shell.hunt(importlib.import_module("tests.sim.shell_mutants").MUTANTS)
-    survived += sum(row[3] == "SURVIVED" for row in shell_rows)
+    survived += sum(row[4] == "SURVIVED" for row in shell_rows)
     rows += shell_rows
-    print_table(("planted bug", "tier", "bound", "caught by", "seeds needed"), rows)
+    print_table(("planted bug", "tier", "from seed", "bound", "caught by", "seeds needed"), rows)
     typer.echo(f"{len(rows) - survived} of {len(rows)} caught.")
     if survived:
         raise typer.Exit(Exit.NO)

@@ -46,9 +46,10 @@ def run(first: int, seeds: int, cover: bool) -> None:
     if cover:
         met = sorted(campaign.hits.items())
         print_table(("met", "times"), [(name, f"{count:,}") for name, count in met])
-    if unmet := campaign.unmet():
+    unmet = campaign.unmet()
+    if unmet:
         typer.echo(f"Never met: {', '.join(unmet)}.", err=True)
-    if campaign.broken:
+    if campaign.broken or (cover and unmet):
         raise typer.Exit(Exit.NO)
 
 
@@ -66,7 +67,7 @@ def replay(seed: int) -> None:
         raise typer.Exit(Exit.NO)
 
 
-def hunt(mutants: "tuple[object, ...]") -> list[tuple[str, str, str, str, str]]:
+def hunt(mutants: "tuple[object, ...]") -> list[tuple[str, str, str, str, str, str]]:
     """Plant each bug of this tier; gives the rows of the table, and says so as it goes."""
     from bascule.sim.shell.campaign import first_violation
 
@@ -79,7 +80,7 @@ def hunt(mutants: "tuple[object, ...]") -> list[tuple[str, str, str, str, str]]:
         caught = "SURVIVED" if found is None else found.violations[0].split(" ", 1)[0]
         name: str = mutant.name  # type: ignore[attr-defined]
         typer.echo(f"{name}: {caught}", err=True)
-        rows.append((name, "shell", f"{bound:,}", caught, f"{count:,}"))
+        rows.append((name, "shell", f"{start:,}", f"{bound:,}", caught, f"{count:,}"))
     return rows
 
 

@@ -6,7 +6,10 @@ import pytest
 import structlog
 from typer.testing import CliRunner
 
+from bascule.cli.exits import Exit
 from bascule.cli.main import app
+from bascule.model.errors import UsageError
+from tests.sim import mutants, shell_mutants
 from tests.sim.mutants import MUTANTS
 from tests.sim.shell_mutants import MUTANTS as SHELL_MUTANTS
 
@@ -57,10 +60,51 @@ def test_coverage_is_a_table() -> None:
         assert word in done.output
 
 
+@pytest.mark.parametrize("tier", [[], ["--shell"]])
+def test_what_was_never_reached_fails_where_coverage_is_asked_for(tier: list[str]) -> None:
+    """A zero proves nothing: the exit code is 1; without the question it is a remark."""
+    assert RUN.invoke(app, ["sim", *tier, "--seeds", "2", "--coverage"]).exit_code == 1
+    plain = RUN.invoke(app, ["sim", *tier, "--seeds", "2"])
+    assert (plain.exit_code, "Never " in plain.output) == (0, True)
+
+
+def test_the_planted_bugs_are_a_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each with tier, where it is looked for and what caught it; 1 where one was not caught."""
+    core = next(one for one in MUTANTS if one.name == "skip_latch")
+    shell = next(one for one in SHELL_MUTANTS if one.name == "send_again")
+    monkeypatch.setattr(mutants, "MUTANTS", (core,))
+    monkeypatch.setattr(shell_mutants, "MUTANTS", (shell,))
+    done = RUN.invoke(app, ["sim", "--mutants"])
+    rows = [line.split()[:5] for line in done.output.splitlines()]
+    assert ["skip_latch", "core", "0", "2,000", "I7"] in rows
+    assert ["send_again", "shell", "1", "500", "I1"] in rows
+    assert (done.exit_code, "2 of 2 caught." in done.output) == (0, True)
+    monkeypatch.setattr(mutants, "MUTANTS", (core._replace(patches=lambda: [], bound=2),))
+    done = RUN.invoke(app, ["sim", "--mutants"])
+    assert (done.exit_code, "1 of 2 caught." in done.output) == (1, True)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--replay", "3", "--mutants"],
+        ["--replay", "3", "--schedule"],
+        ["--mutants", "--scenario", "reject"],
+        ["--replay", str(2**64)],
+        ["--shell", "--replay", str(2**64)],
+        ["--seeds", "1", "--from", str(2**64)],
+    ],
+)
+def test_what_cannot_be_run_is_wrong_use(words: list[str]) -> None:
+    """Two runs at once, and a seed that no draw can be named by; nothing is run."""
+    done = RUN.invoke(app, ["sim", *words])
+    assert isinstance(done.exception, UsageError) or done.exit_code == Exit.USAGE
+    assert "digest" not in done.output
+
+
 def test_the_whole_engine_runs_by_seeds_too() -> None:
     """With ``--shell`` it is machines that are counted; a replay has its trace and its digest."""
     done = RUN.invoke(app, ["sim", "--shell", "--seeds", "3", "--from", "7", "--coverage"])
-    assert done.exit_code == 0
     assert "3 machines in" in done.output
     assert "0 broken." in done.output
     assert "step signal" in done.output
