@@ -1,17 +1,21 @@
 """Looking at an account now: what it brings, what it would bring, and taking over positions."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from bascule.api.actions import Done
+from bascule.execution.turn import Suspect
 from bascule.model import event as ev
+from bascule.model.enums import OrdStatus
 from bascule.model.errors import UsageError
-from bascule.model.ids import AccountId, of_guardian
+from bascule.model.ids import AccountId, Symbol, of_guardian
 from bascule.model.values import text
 
 if TYPE_CHECKING:
     from bascule.engine.runtime import Runtime
 
 _SHOWN_MAX = 50
+_LACKS = "the venue's answer lacked a page, so what it does not show proves nothing"
 
 
 async def reconcile(runtime: "Runtime", account: str) -> Done:
@@ -22,8 +26,8 @@ async def reconcile(runtime: "Runtime", account: str) -> Done:
         VenueError: the venue could not be asked.
     """
     name = _askable(runtime, account)
-    await runtime.reconcile(name, "asked for by the operator")
-    return _found(runtime, name)
+    whole = await runtime.reconcile(name, "asked for by the operator")
+    return _found(runtime, name, whole)
 
 
 async def preview(runtime: "Runtime", account: str) -> Done:
@@ -34,20 +38,17 @@ async def preview(runtime: "Runtime", account: str) -> Done:
         VenueError: the venue could not be asked.
     """
     name = _askable(runtime, account)
-    events, differences = await runtime.preview(name)
-    lines = [said for event in events if (said := _said(event))]
-    lines += [
-        f"{symbol}: the venue holds {text(one.theirs)}, the journal {text(one.ours)}"
-        for symbol, one in differences.items()
-    ]
+    events, differences, whole = await runtime.preview(name)
+    changes = [said for event in events if (said := _said(event))] + _differing(differences)
+    unsettled = ([] if whole else [_LACKS]) + _doubtful(runtime, name)
+    lines = changes + unsettled
     if not lines:
         return Done("agrees", f"{account} agrees with its venue; a look would change nothing")
     more = f"; and {len(lines) - _SHOWN_MAX} more" if len(lines) > _SHOWN_MAX else ""
-    return Done(
-        "would_change",
-        f"a look at {account} would find: {'; '.join(lines[:_SHOWN_MAX])}{more}",
-        "Nothing was changed. The same without --dry-run does it.",
-    )
+    told = f"a look at {account} would find: {'; '.join(lines[:_SHOWN_MAX])}{more}"
+    if not changes:
+        return Done("looked", told, "Nothing was changed, and nothing would be.")
+    return Done("would_change", told, "Nothing was changed. The same without --dry-run does it.")
 
 
 async def adopt(runtime: "Runtime", account: str, by: str, reason: str) -> Done:
@@ -65,8 +66,8 @@ async def adopt(runtime: "Runtime", account: str, by: str, reason: str) -> Done:
         )
     name = _askable(runtime, account)
     word = f"{by.strip()}: {reason.strip()}"
-    await runtime.reconcile(name, "positions are taken over", adopt=word)
-    return _found(runtime, name)
+    whole = await runtime.reconcile(name, "positions are taken over", adopt=word)
+    return _found(runtime, name, whole)
 
 
 def _askable(runtime: "Runtime", account: str) -> AccountId:
@@ -88,7 +89,7 @@ def _askable(runtime: "Runtime", account: str) -> AccountId:
     return name
 
 
-def _found(runtime: "Runtime", name: AccountId) -> Done:
+def _found(runtime: "Runtime", name: AccountId, whole: bool) -> Done:
     after = runtime.state.accounts[name]
     if after.drift:
         return Done(
@@ -97,9 +98,30 @@ def _found(runtime: "Runtime", name: AccountId) -> Done:
             "Compare the venue's own screen with `bascule positions`; entries are refused until "
             "they agree. If the venue is right: `bascule reconcile --adopt --reason ...`.",
         )
-    if not after.reconciled:
-        return Done("looked", "The look was not complete; another one follows by itself")
+    lines = [] if whole else [_LACKS]
+    lines += _differing(runtime.market.suspects.get(name, {})) + _doubtful(runtime, name)
+    if lines or not after.reconciled:
+        told = "; ".join(lines) or "nothing is certain yet"
+        return Done(
+            "looked",
+            f"{name}: {told}",
+            "Another look follows by itself; `bascule status` shows it.",
+        )
     return Done("reconciled", f"{name} agrees with its venue: orders, positions and fills")
+
+
+def _differing(differences: Mapping[Symbol, Suspect]) -> list[str]:
+    """Tell each position that a look showed otherwise; a second one makes it drift."""
+    return [
+        f"{symbol}: the venue holds {text(one.theirs)}, the journal {text(one.ours)}"
+        for symbol, one in differences.items()
+    ]
+
+
+def _doubtful(runtime: "Runtime", name: AccountId) -> list[str]:
+    """Tell each order whose fate the venue has not shown."""
+    orders = runtime.state.accounts[name].orders.values()
+    return [f"{one.cl_ord_id} is in doubt" for one in orders if one.status is OrdStatus.IN_DOUBT]
 
 
 def _said(event: ev.Event) -> str:

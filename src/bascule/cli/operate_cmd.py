@@ -293,6 +293,10 @@ def reconcile(
             "--adopt needs one account and a --reason, and is no dry run. Nothing was done.",
             code="usage",
         )
+    if name and account and name != account:
+        raise UsageError(
+            f"{name} and --account {account} are two accounts. Nothing was done.", code="usage"
+        )
     agreed = True
     for one in [name or account] if name or account else _accounts(config):
         path = f"/v1/reconcile/{_reconcile_path(one, dry_run, adopt, by, reason)}"

@@ -129,7 +129,8 @@ def _notes(account: "AccountView") -> str:
     if account.in_doubt:
         notes.append(f"{account.in_doubt} in doubt")
     if account.foreign_orders:
-        notes.append(f"{account.foreign_orders} orders that Bascule did not send")
+        orders = "order" if account.foreign_orders == 1 else "orders"
+        notes.append(f"{account.foreign_orders} {orders} that Bascule did not send")
     if account.latched:
         notes.append("latched")
     if account.idle:

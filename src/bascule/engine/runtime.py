@@ -386,17 +386,20 @@ class Runtime:
 
     async def reconcile(
         self, account: AccountId, cause: str = "asked for", *, adopt: str = ""
-    ) -> None:
-        """Look at an account now; see ``Looker.look`` for ``adopt``.
+    ) -> bool:
+        """Look at an account now, and tell whether the answer was whole; see ``Looker.look``.
 
         Raises:
             VenueError: the venue could not be asked.
         """
-        await self.looker.look(account, cause, adopt=adopt)
+        whole = await self.looker.look(account, cause, adopt=adopt)
         await self.owner.durable()
+        return whole
 
-    async def preview(self, account: AccountId) -> tuple[list[Event], dict[Symbol, Suspect]]:
+    async def preview(self, account: AccountId) -> tuple[list[Event], dict[Symbol, Suspect], bool]:
         """Say what a look at an account would bring, decided on a copy of the state.
+
+        Gives the events, the positions that differ, and whether the venue's answer was whole.
 
         Raises:
             VenueError: the venue could not be asked.
@@ -404,7 +407,7 @@ class Runtime:
         found = await self.looker.ask(account, "preview")
         market = Market(quotes=self.market.quotes)
         events = decide(load(dump(self.state)), self.settings, market, found)
-        return events, market.suspects.get(account, {})
+        return events, market.suspects.get(account, {}), found.complete
 
     async def stop(self, reason: str) -> None:
         """Let go: no more signals, outcomes awaited for a while, a snapshot, the journal closed."""

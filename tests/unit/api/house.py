@@ -85,6 +85,7 @@ class Market(MemoryVenue):
         self.lose = False
         self.deny = ""
         self.foreign = Decimal(0)
+        self.whole = True
         self._working: dict[ClOrdID, NewOrder] = {}
         self._count = 0
 
@@ -120,7 +121,7 @@ class Market(MemoryVenue):
         return None
 
     async def open_orders(self, account: AccountId) -> OrdersSnapshot:
-        return OrdersSnapshot((), True, self.now())
+        return OrdersSnapshot((), self.whole, self.now())
 
     async def subscribe(self, account: AccountId, symbols: Sequence[VenueSymbol]) -> None:
         self.context.sink(

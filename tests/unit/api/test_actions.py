@@ -130,7 +130,9 @@ async def test_reconcile_says_whether_the_venue_agrees(api: House) -> None:
     fine = await api.call("POST", "/v1/reconcile/one")
     assert fine.json()["status"] == "reconciled"
     api.market.foreign = Decimal(3)
-    await api.call("POST", "/v1/reconcile/one")
+    once = (await api.call("POST", "/v1/reconcile/one")).json()
+    assert once["status"] == "looked"
+    assert "the venue holds 3, the journal 0" in once["text"]
     drift = await api.call("POST", "/v1/reconcile/one")
     assert drift.json()["status"] == "drift"
     assert "the venue holds 3, the journal 0" in drift.json()["text"]
@@ -183,6 +185,28 @@ async def test_a_look_can_be_tried_without_changing_anything(api: House) -> None
     assert would["status"] == "would_change"
     assert "the venue holds 3, the journal 0" in would["text"]
     assert api.runtime.head_seq == before
+
+
+@pytest.mark.parametrize("which", ["look", "preview", "adopt"])
+async def test_an_answer_that_lacks_a_page_is_no_agreement(api: House, which: str) -> None:
+    """Nor does it change anything, though all agreed the time before."""
+    assert (await api.call("POST", "/v1/reconcile/one")).json()["status"] == "reconciled"
+    api.market.whole = False
+    path = f"/v1/reconcile/one?which={which}&by=ada&reason=seen"
+    told = (await api.call("POST", path)).json()
+    assert told["status"] == "looked"
+    assert "lacked a page" in told["text"]
+
+
+async def test_an_order_in_doubt_is_no_agreement(api: House) -> None:
+    """Its positions may agree: nobody knows whether it was taken."""
+    api.market.lose = True
+    await api.signal(buy())
+    await asyncio.sleep(0.05)
+    for which in ("look", "preview"):
+        told = (await api.call("POST", f"/v1/reconcile/one?which={which}")).json()
+        assert told["status"] == "looked"
+        assert "is in doubt" in told["text"]
 
 
 async def test_a_person_takes_over_what_no_report_explains(api: House) -> None:

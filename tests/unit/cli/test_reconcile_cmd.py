@@ -54,3 +54,9 @@ def test_taking_over_needs_one_account_and_a_reason(monkeypatch: pytest.MonkeyPa
     for lacking in (("--adopt", "--reason", "x"), ("one", "--adopt")):
         done = CliRunner().invoke(app, ["reconcile", *lacking])
         assert isinstance(done.exception, UsageError)
+
+
+def test_two_accounts_at_once_are_wrong_use() -> None:
+    """Neither is looked at: which one was meant is not known."""
+    done = CliRunner().invoke(app, ["reconcile", "one", "--account", "two"])
+    assert isinstance(done.exception, UsageError)
