@@ -208,7 +208,7 @@ def account_view(
         unpriced=tuple(dict.fromkeys(unpriced)),
         drift=tuple(known.drift.values()),
         stops=tuple(scope for scope in runtime.state.stops if scope in scopes),
-        foreign_orders=len(known.foreign),
+        foreign_orders=len(known.foreign.keys() - runtime.market.gone.get(known.id, frozenset())),
         loss=loss_view(runtime, known, spec),
         firm=spec.firm,
         owner=spec.owner,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from bascule.cli.common import ConfigOption, JsonOption, print_table
-from bascule.cli.exits import Exit
+from bascule.cli.exits import EngineUnreachable, Exit, explain
 from bascule.model.errors import BasculeError, UsageError
 
 if TYPE_CHECKING:
@@ -297,10 +297,19 @@ def reconcile(
         raise UsageError(
             f"{name} and --account {account} are two accounts. Nothing was done.", code="usage"
         )
+    named = name or account
     agreed = True
-    for one in [name or account] if name or account else _accounts(config):
+    for one in [named] if named else _accounts(config):
         path = f"/v1/reconcile/{_reconcile_path(one, dry_run, adopt, by, reason)}"
-        agreed &= _do(path, None, config, as_json) in ("reconciled", "agrees")
+        try:
+            agreed &= _do(path, None, config, as_json) in ("reconciled", "agrees")
+        except EngineUnreachable:
+            raise
+        except BasculeError as error:  # a venue that cannot be asked keeps no other from it
+            if named:
+                raise
+            explain(error)
+            agreed = False
     if not agreed:
         raise typer.Exit(Exit.NO)
 

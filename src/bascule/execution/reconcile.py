@@ -75,6 +75,8 @@ def on_look(turn: Turn, look: Looked) -> None:
         _on_shown(turn, account, shown, look)
     if look.complete:
         _end_unseen_children(turn, account, look)
+        shown_now = {shown.venue_order_id for shown in look.orders}
+        turn.market.gone[account.id] = frozenset(account.foreign.keys() - shown_now)
     for name, found in look.lookups.items():
         order = account.order(name)
         if order is None:

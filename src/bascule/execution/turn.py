@@ -14,7 +14,7 @@ from bascule.execution.state import AccountState, State
 from bascule.execution.totals import Totals
 from bascule.model.account import AccountSpec, Capabilities, RiskLimits, Route
 from bascule.model.event import Event
-from bascule.model.ids import AccountId, ClOrdID, PositionId, Symbol, VenueSymbol
+from bascule.model.ids import AccountId, ClOrdID, PositionId, Symbol, VenueOrderId, VenueSymbol
 from bascule.model.instrument import Listing, Quote
 from bascule.model.values import Currency, Instant
 from bascule.reference.releases import News
@@ -72,7 +72,8 @@ class Market(Struct):
     whichever account it came from: rates between currencies are taken from it, and ``rates`` keeps
     those of one instant. ``totals`` and ``merged`` are sums and limits that the state implies,
     kept so that an order costs the same however many accounts there are. ``duties`` says when the
-    rules of an account's firm are looked at again.
+    rules of an account's firm are looked at again. ``gone`` names orders that Bascule did not
+    send, and that the last whole look at their account no longer showed.
 
     After a restart a peak starts again from the level that was last asked of the venue, which
     only ever ratchets, so nothing that was gained is given back.
@@ -89,6 +90,7 @@ class Market(Struct):
     watches: dict[AccountId, Watch] = field(default_factory=dict)
     watched_at: Instant = Instant(0)
     duties: dict[AccountId, Instant] = field(default_factory=dict)
+    gone: dict[AccountId, frozenset[VenueOrderId]] = field(default_factory=dict)
 
     def keep(self, account: AccountId, quote: Quote, symbol: Symbol | None) -> None:
         """Keep a quote as the account's latest and, where its name is known, as anybody's."""

@@ -86,6 +86,7 @@ class Market(MemoryVenue):
         self.deny = ""
         self.foreign = Decimal(0)
         self.whole = True
+        self.strange: tuple[VenueOrder, ...] = ()
         self._working: dict[ClOrdID, NewOrder] = {}
         self._count = 0
 
@@ -121,7 +122,7 @@ class Market(MemoryVenue):
         return None
 
     async def open_orders(self, account: AccountId) -> OrdersSnapshot:
-        return OrdersSnapshot((), self.whole, self.now())
+        return OrdersSnapshot(self.strange, self.whole, self.now())
 
     async def subscribe(self, account: AccountId, symbols: Sequence[VenueSymbol]) -> None:
         self.context.sink(

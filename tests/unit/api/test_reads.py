@@ -1,12 +1,13 @@
 import asyncio
 from decimal import Decimal
 
-from bascule.model.enums import OrdType
-from bascule.model.ids import AccountId, VenueSymbol
+from bascule.model.enums import OrdStatus, OrdType, Side
+from bascule.model.ids import AccountId, VenueOrderId, VenueSymbol
 from bascule.model.instrument import Quote
 from bascule.model.intent import CancelOrders, ClosePosition, ModifyOrder, Signal
+from bascule.model.order import VenueOrder
 
-from .house import House, buy, close
+from .house import LISTING, House, buy, close
 
 
 async def test_status_shows_every_account(api: House) -> None:
@@ -189,3 +190,29 @@ async def test_the_schema_lists_every_path(api: House) -> None:
     """OpenAPI has each path of the API."""
     paths = (await api.get("/schema"))["paths"]
     assert {"/v1/status", "/v1/flatten", "/v1/events", "/readyz"} <= paths.keys()
+
+
+async def test_orders_of_others_are_counted_for_as_long_as_they_work(api: House) -> None:
+    """One that a look no longer shows is none any more, and counts anew if it comes back."""
+
+    async def counted() -> int:
+        await api.call("POST", "/v1/reconcile/one")
+        accounts = (await api.get("/v1/status"))["accounts"]
+        return next(one for one in accounts if one["id"] == "one").get("foreign_orders", 0)
+
+    order = VenueOrder(
+        account=AccountId("one"),
+        venue_order_id=VenueOrderId("by-hand"),
+        venue_symbol=LISTING.venue_symbol,
+        side=Side.BUY,
+        ord_type=OrdType.LIMIT,
+        ord_status=OrdStatus.WORKING,
+        quantity=Decimal(1),
+        cum_qty=Decimal(0),
+        at=api.market.now(),
+    )
+    for shown in ((order,), (), (order,)):
+        api.market.strange = shown
+        assert await counted() == len(shown)
+    api.market.strange, api.market.whole = (), False
+    assert await counted() == 1
