@@ -96,8 +96,9 @@ def verify(
         typer.echo(f"Head {report.head.hash.hex()}")
     else:
         typer.echo(f"{path}: {report.problem}", err=True)
-        typer.echo(f"Events 1 to {report.head.seq} are as they were written.", err=True)
-        typer.echo("To do: keep the file as it is and restore a backup.", err=True)
+        if report.head.seq:
+            typer.echo(f"Events 1 to {report.head.seq} are as they were written.", err=True)
+        typer.echo(f"To do: {report.to_do}", err=True)
     if not report.ok:
         raise typer.Exit(Exit.JOURNAL)
 
@@ -120,7 +121,7 @@ def backup(
 
 
 def restore(
-    source: Annotated[Path, typer.Argument(help="A backup.")],
+    source: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="A backup.")],
     config: ConfigOption = None,
     journal: JournalOption = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,

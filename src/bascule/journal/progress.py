@@ -84,5 +84,5 @@ class ProgressFile:
             raise JournalCorrupt(
                 f"{self._path} is not a progress record: {error}.",
                 code="progress_unreadable",
-                hint="Run a full verification of the journal; when it passes, move this file away.",
+                hint="Run `bascule journal verify`: it checks the events and says what to do.",
             ) from error

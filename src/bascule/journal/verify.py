@@ -15,7 +15,13 @@ from bascule.journal.chain import GENESIS, check_columns, check_link
 from bascule.journal.follower import ROWS_MAX, Follower
 from bascule.journal.progress import Progress, ProgressFile
 from bascule.journal.store import Head, Row, Snapshot
-from bascule.model.errors import JournalCorrupt
+from bascule.model.errors import JournalCorrupt, JournalError
+
+_RESTORE = "keep the file as it is and restore a backup."
+_MOVE_AWAY = (
+    "this record told which event was the last; see that the newest one is what you expect, move "
+    "the record away, then start."
+)
 
 
 class VerifyReport(NamedTuple):
@@ -23,13 +29,14 @@ class VerifyReport(NamedTuple):
 
     ``head`` is the last row that is vouched for; ``kinds`` counts the rows up to it. ``problem``
     is '' when all is well, and else a sentence about the first thing found; ``bad_seq`` is the
-    row that it speaks of, 0 when it is of none.
+    row that it speaks of, 0 when it is of none. ``to_do`` says what to do about it.
     """
 
     head: Head
     kinds: dict[str, int]
     problem: str = ""
     bad_seq: int = 0
+    to_do: str = _RESTORE
 
     @property
     def ok(self) -> bool:
@@ -49,10 +56,17 @@ def verify(path: str | Path, *, with_progress: bool = True) -> VerifyReport:
         JournalCorrupt: the file is no journal at all.
     """
     # Read before the rows, since an engine that runs meanwhile moves it on.
-    last = ProgressFile(Path(path)).read() if with_progress else None
+    last, unread = _last(Path(path)) if with_progress else (None, "")
     kinds: Counter[str] = Counter()
     head = GENESIS
-    with Follower(path) as follower:
+    try:
+        opened = Follower(path)
+    except JournalError as error:
+        if error.code != "journal_missing" or last is None or last.seq == 0:
+            raise
+        gone = f"There is no journal any more, and event {last.seq} was durable."
+        return VerifyReport(head, {}, gone)
+    with opened as follower:
         try:
             for row in _rows(follower):
                 after = check_link(head, row)
@@ -67,7 +81,17 @@ def verify(path: str | Path, *, with_progress: bool = True) -> VerifyReport:
         except (apsw.Error, UnicodeDecodeError) as error:
             problem = f"SQLite cannot read what follows event {head.seq}: {error}."
             return VerifyReport(head, dict(kinds), problem, head.seq + 1)
+    if unread and not problem:
+        return VerifyReport(head, dict(kinds), unread, to_do=_MOVE_AWAY)
     return VerifyReport(head, dict(kinds), problem)
+
+
+def _last(path: Path) -> tuple[Progress | None, str]:
+    """Give the progress record, or why it cannot be read: the events are checked all the same."""
+    try:
+        return ProgressFile(path).read(), ""
+    except JournalCorrupt as error:
+        return None, error.message
 
 
 def _rows(follower: Follower) -> Iterator[Row]:

@@ -113,6 +113,41 @@ def test_a_missing_journal_ends_with_5(bascule: Bascule) -> None:
     assert "journal_missing" in done.err
 
 
+def test_an_unreadable_progress_record_does_not_hide_the_events(
+    ready: Bascule, journal: Path
+) -> None:
+    """They are verified all the same, and what is to be done is not to restore a backup."""
+    record = journal.with_name("progress.json")
+    record.write_text('{"at": 1')
+    code, _, told = ready("journal", "verify")
+    assert code == 5
+    assert "progress.json is not a progress record" in told
+    assert "Events 1 to 4 are as they were written." in told
+    assert "restore" not in told
+    record.unlink()
+    assert ready("journal", "verify").code == 0
+
+
+def test_a_journal_that_was_there_is_not_called_a_first_start(
+    ready: Bascule, journal: Path
+) -> None:
+    """Where the progress record tells of events, a file without any has lost them."""
+    record = {"at": AT, "pid": 1, "started": "x", "seq": 4, "hash": "00"}
+    journal.with_name("progress.json").write_text(json.dumps(record))
+    journal.unlink()
+    code, _, told = ready("journal", "verify")
+    assert code == 5
+    assert "There is no journal any more, and event 4 was durable." in told
+    assert "Start the engine once" not in told
+    assert "Events 1 to" not in told
+
+
+def test_a_backup_that_is_not_there_is_not_asked_about(ready: Bascule) -> None:
+    """Nobody is asked whether to put nothing in the journal's place."""
+    done = ready("journal", "restore", "nothing.db")
+    assert (done.code, "Put " in done.err) == (2, False)
+
+
 def test_a_backup_is_a_journal_and_is_put_back(ready: Bascule, tmp_path: Path) -> None:
     """A copy verifies by itself, is never written over, and takes the journal's place."""
     copy = tmp_path / "copy.db"
