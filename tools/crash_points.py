@@ -64,20 +64,27 @@ def points() -> dict[Point, range]:
             if not path.name.startswith("emulator"):
                 name = path.relative_to(ROOT).as_posix()
                 tree = ast.parse(path.read_text(encoding="utf-8"))
-                found.update(_of_scope(name, "", tree))
+                found.update(of_scope(name, "", tree))
     return found
 
 
-def _of_scope(file: str, scope: str, node: ast.AST) -> Iterator[tuple[Point, range]]:
+def of_scope(file: str, scope: str, node: ast.AST) -> Iterator[tuple[Point, range]]:
+    """Give the points of a scope and of all within it, and the lines on which each stands."""
     count = 0
     for inner in _within(node):
-        kind = _KINDS.get(type(inner))
-        if kind is not None:
+        kind = _kind(inner)
+        if kind:
             count += 1
             yield Point(file, scope, count, kind), _lines(inner)
     for named in _scopes(node):
         name = f"{scope}.{named.name}" if scope else named.name
-        yield from _of_scope(file, name, named)
+        yield from of_scope(file, name, named)
+
+
+def _kind(node: ast.AST) -> str:
+    if isinstance(node, ast.comprehension) and node.is_async:
+        return "async for"
+    return _KINDS.get(type(node), "")
 
 
 _Named = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
@@ -102,6 +109,8 @@ def _scopes(node: ast.AST) -> Iterator[_Named]:
 def _lines(node: ast.AST) -> range:
     if isinstance(node, ast.AsyncWith | ast.AsyncFor):
         return range(node.lineno, node.body[0].lineno)
+    if isinstance(node, ast.comprehension):
+        return range(node.target.lineno, (node.iter.end_lineno or node.iter.lineno) + 1)
     assert isinstance(node, ast.expr)
     return range(node.lineno, (node.end_lineno or node.lineno) + 1)
 

@@ -1,6 +1,8 @@
 """Every point at which the engine's loop can stop is in the list, with what reaches it."""
 
-from tools.crash_points import points, problems, read_manifest
+import ast
+
+from tools.crash_points import of_scope, points, problems, read_manifest
 
 
 def test_every_await_is_accounted_for() -> None:
@@ -31,3 +33,11 @@ def test_orders_are_carried_through_simulated_crashes() -> None:
 def test_the_walk_sees_every_kind() -> None:
     """Awaits, async withs and async fors are in it, each named once."""
     assert {point.kind for point in points()} == {"await", "async with", "async for"}
+
+
+def test_the_walk_sees_an_async_comprehension() -> None:
+    """It stops the loop as the statement does, wherever it stands."""
+    source = "async def f(x):\n    return [y async for y in x], {y for y in x}\n"
+    found = dict(of_scope("here.py", "", ast.parse(source)))
+    assert [(point.function, point.kind) for point in found] == [("f", "async for")]
+    assert list(found.values()) == [range(2, 3)]
