@@ -461,8 +461,10 @@ def _peak_forgotten_at_restart() -> list[Patch]:
     def watch_of(turn: Any, account: Any, spec: Any) -> Any:
         fresh = account.id not in turn.market.watches
         watch = plain(turn, account, spec)
-        if fresh and watch is not None and watch.ledger is not None:
-            watch.ledger = replace(watch.ledger, high=watch.ledger.initial, floor=None)
+        ledger = watch.ledger if fresh and watch is not None else None
+        if ledger is not None and ledger.floor is not None and ledger.high > ledger.balance:
+            floor = ledger.floor - (ledger.high - ledger.balance)
+            watch.ledger = replace(ledger, high=ledger.balance, floor=floor, locked=False)
         return watch
 
     plain = loss.watch_of
@@ -484,10 +486,10 @@ def _loss_seen_at_looks_only() -> list[Patch]:
 
 
 def _loss_counted_twice() -> list[Patch]:
-    def apart(watch: Any, snapshot: Any, ours: Any) -> Decimal:
+    def apart(watch: Any, snapshot: Any, ours: Any, known: Any) -> Decimal:
         return min(snapshot.equity - ours.equity, ZERO)
 
-    return [(loss, "_apart", apart), (loss, "_compare_costs", _nothing)]
+    return [(loss, "_apart", apart), (loss, "_compare_costs", lambda *args: True)]
 
 
 MUTANTS = (

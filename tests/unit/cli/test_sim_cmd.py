@@ -8,6 +8,7 @@ from typer.testing import CliRunner
 
 from bascule.cli.exits import Exit
 from bascule.cli.main import app
+from bascule.engine.pacing import TokenBucket
 from bascule.model.errors import UsageError
 from tests.sim import mutants, shell_mutants
 from tests.sim.mutants import MUTANTS
@@ -80,6 +81,10 @@ def test_the_planted_bugs_are_a_table(monkeypatch: pytest.MonkeyPatch) -> None:
     assert ["send_again", "shell", "1", "500", "I1"] in rows
     assert (done.exit_code, "2 of 2 caught." in done.output) == (0, True)
     monkeypatch.setattr(mutants, "MUTANTS", (core._replace(patches=lambda: [], bound=2),))
+    done = RUN.invoke(app, ["sim", "--mutants"])
+    assert (done.exit_code, "1 of 2 caught." in done.output) == (1, True)
+    broken = core._replace(patches=lambda: [(TokenBucket, "take", lambda self: None)])
+    monkeypatch.setattr(mutants, "MUTANTS", (broken,))
     done = RUN.invoke(app, ["sim", "--mutants"])
     assert (done.exit_code, "1 of 2 caught." in done.output) == (1, True)
 

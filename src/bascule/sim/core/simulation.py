@@ -35,6 +35,10 @@ _LATCH_SCOPES = _SCOPES[:4]
 _T = TypeVar("_T")
 
 
+FAULT = "I0"
+"""No invariant: the engine, or the simulator, broke down."""
+
+
 class Violation(Struct, frozen=True):
     """What was broken, in which step of which seed (-1: after the last), and how it showed."""
 
@@ -162,7 +166,7 @@ class Simulation:
         except Broken as broken:
             violation = self._violation(broken.invariant, broken.text)
         except _BUGS as error:
-            violation = self._violation("I0", f"{type(error).__name__}: {error}")
+            violation = self._violation(FAULT, f"{type(error).__name__}: {error}")
         rows = self.host.disk.rows
         return Outcome(
             violation=violation,
