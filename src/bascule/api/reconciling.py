@@ -96,7 +96,7 @@ def _found(runtime: "Runtime", name: AccountId, whole: bool) -> Done:
             "drift",
             "; ".join(after.drift.values()),
             "Compare the venue's own screen with `bascule positions`; entries are refused until "
-            "they agree. If the venue is right: `bascule reconcile --adopt --reason ...`.",
+            f"they agree. If the venue is right: `bascule reconcile {name} --adopt --reason ...`.",
         )
     lines = [] if whole else [_LACKS]
     lines += _differing(runtime.market.suspects.get(name, {})) + _doubtful(runtime, name)

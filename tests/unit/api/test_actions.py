@@ -136,6 +136,7 @@ async def test_reconcile_says_whether_the_venue_agrees(api: House) -> None:
     drift = await api.call("POST", "/v1/reconcile/one")
     assert drift.json()["status"] == "drift"
     assert "the venue holds 3, the journal 0" in drift.json()["text"]
+    assert "`bascule reconcile one --adopt --reason ...`" in drift.json()["next"]
     answer = await api.call("GET", "/readyz")
     assert (answer.status, list(answer.json()["waiting_for"])) == (503, ["one"])
 
