@@ -28,9 +28,7 @@ def register(app: typer.Typer) -> None:
 
 
 def sim(
-    seeds: Annotated[
-        int, typer.Option("--seeds", min=1, max=_SEED_MAX, help="How many seeds to run.")
-    ] = 2_000,
+    seeds: Annotated[int, typer.Option("--seeds", min=1, help="How many seeds to run.")] = 2_000,
     first: Annotated[int, typer.Option("--from", min=0, max=_SEED_MAX, help="The first seed.")] = 0,
     replay: Annotated[
         int | None,
