@@ -56,10 +56,10 @@ def _from_iso(match: re.Match[str]) -> tuple[Instant | None, str]:
     stated = match["to_second"].replace(" ", "T")
     try:
         moment = datetime.fromisoformat(stated + ("" if zone in (None, "Z", "z", "UTC") else zone))
-    except ValueError:
+        # A year 9999 in a western zone is past the last that can be written in UTC.
+        moment = moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
         return None, "there is no such time: how old the signal is cannot be judged"
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
     since = moment - _EPOCH
     whole = (since.days * _DAY_SECONDS + since.seconds) * SECOND
     fraction = int((match["fraction"] or "0").ljust(9, "0"))

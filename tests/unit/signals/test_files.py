@@ -115,6 +115,14 @@ async def test_json_is_a_document_or_lines(tmp_path: Path, text: str, count: int
     assert answers == ["accepted"] * count
 
 
+async def test_a_time_past_the_last_year_ends_nothing(tmp_path: Path) -> None:
+    """No line of a file may end the watching, or it would at every start."""
+    alerts = Watched(tmp_path / "in", dialect="tradingview_json", strategy="s")
+    alerts.put("a.json", '{"symbol": "ES1!", "action": "buy", "time": "9999-12-31T23:59:59-14:00"}')
+    await alerts.look()
+    assert alerts.result("a.json")["lines"][0]["answer"]["status"] == "accepted"
+
+
 async def test_a_name_is_used_once(nt: Watched) -> None:
     """The same file again is a duplicate and asks for nothing anew."""
     for _ in range(2):

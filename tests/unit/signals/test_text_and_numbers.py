@@ -118,7 +118,8 @@ def test_a_time_without_a_zone_is_utc_and_noted() -> None:
 
 @pytest.mark.parametrize(
     "value", ["yesterday", "2026-13-01T00:00:00Z", "2026-11-21T25:00:00Z", "12:00", "{{timenow}}",
-              True, None, Decimal("NaN"), "5", "2026-11-21T12:00:00+99:99"],
+              True, None, Decimal("NaN"), "5", "2026-11-21T12:00:00+99:99",
+              "9999-12-31T23:59:59-14:00", "0001-01-01T00:00:00+14:00"],
 )  # fmt: skip
 def test_what_is_no_time_is_none_with_a_note(value: object) -> None:
     """How old such a signal is cannot be judged, and it says so."""
