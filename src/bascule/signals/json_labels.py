@@ -87,7 +87,8 @@ def label(instruction: Instruction, fields: Fields, identity: tuple[str, ...]) -
     for name in _LABELS:
         if name in fields and (read := text(fields, name)):
             if not has_placeholder(read):
-                more[name] = read[:_MAX_LABEL]
+                # An id that is cut could be another signal's, which would be lost as its resend.
+                more[name] = read if name == "signal_id" else read[:_MAX_LABEL]
             elif name in _SIZING_LABELS:
                 raise Refuse("unresolved_placeholder", f"{name} holds {shown(read)}")
             else:

@@ -1,8 +1,8 @@
 """Idempotency keys: what makes two deliveries one signal.
 
 First that applies: an id that the sender gave the signal; the delivery id of a signed webhook; for
-a strategy's fill, its order id with the alert's time, the action, the positions before and after
-and the size. Without any of these there is no key, and the engine takes a byte-identical body from
+a strategy's fill, its order id with the alert's time, what names the strategy and the contract, the
+action, the positions before and after and the size. Without any of these there is no key, and the engine takes a byte-identical body from
 the same source within 25 s for a resend, if the message bears a time.
 """
 
@@ -37,7 +37,8 @@ def signal_key(source: str, parsed: tuple[Instruction, ...] | Direct, delivery: 
         return ""
     fill = parsed[0]
     if fill.order_id and fill.fired_at is not None and fill.identity:
-        told = (fill.symbol, *fill.identity)
+        # Strategies that share a source fire on the same bar, and often under the same order id.
+        told = (fill.strategy, fill.account, fill.exchange, fill.symbol, *fill.identity)
         return _fill_key(source, fill.order_id, fill.fired_at, told)
     return ""
 

@@ -129,11 +129,20 @@ def test_the_key_is_the_senders_id_then_the_delivery_then_the_fill() -> None:
         {"market_position_size": "2"},
         {"prev_market_position": "short"},
         {"ticker": "NQ1!"},
+        {"strategy": "s2"},
+        {"exchange": "CME"},
+        {"account": "A2"},
     ],
 )
 def test_two_fills_of_one_instant_have_two_keys(change: dict[str, Any]) -> None:
     """Several fills on one bar are several messages, and none may swallow another."""
     assert signal(FILL).key != signal(FILL | change).key
+
+
+def test_ids_of_any_length_that_differ_are_two_keys() -> None:
+    """Two signals whose long ids differ at the end are no resend of each other."""
+    one, other = (signal(FILL | {"signal_id": "a" * 140 + end}).key for end in "12")
+    assert one != other
 
 
 def test_the_same_fill_delivered_twice_has_one_key_and_one_hash() -> None:
