@@ -24,6 +24,12 @@ class EngineUnreachable(BasculeError):
     code = "engine_unreachable"
 
 
+class Unanswered(EngineUnreachable):
+    """It was asked and gave no answer, so nobody knows whether it was done."""
+
+    code = "unanswered"
+
+
 class Exit(IntEnum):
     """What a command ends with; docs/errors.md explains each."""
 

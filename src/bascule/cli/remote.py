@@ -10,7 +10,7 @@ import msgspec
 import typer
 
 from bascule.cli.common import configured
-from bascule.cli.exits import EngineUnreachable
+from bascule.cli.exits import EngineUnreachable, Unanswered
 from bascule.model.errors import BasculeError, UsageError
 
 if TYPE_CHECKING:
@@ -94,13 +94,25 @@ def request(
 
     Raises:
         EngineUnreachable: nothing answers there.
+        Unanswered: what was to be done was asked for, and no answer came.
     """
     connection = http.client.HTTPConnection(host, port, timeout=timeout_s)
+    connected = False
     try:
+        connection.connect()
+        connected = True
         connection.request(method, path, body, headers)
         response = connection.getresponse()
         return response.status, response.read()
     except (OSError, http.client.HTTPException) as error:
+        if connected and method != "GET":
+            raise Unanswered(
+                f"What listens on {host}:{port} was asked and gave no answer. Whether it was done"
+                " is not known.",
+                hint="Before you ask again, look: `bascule status`, `bascule signals`, `bascule"
+                " orders`. `bascule send` with the same --key does nothing twice. To stop trading"
+                " meanwhile, use `bascule kill`.",
+            ) from error
         _unreachable(host, port, error)
     finally:
         connection.close()

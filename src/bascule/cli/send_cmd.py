@@ -132,8 +132,8 @@ def _addressed(source: "Source", text: str, key: str) -> tuple[str, dict[str, st
         from bascule.model.values import SECOND
         from bascule.signals.intake.auth import sign
 
-        at = SystemClock().now() // SECOND
-        delivery = key or f"cli-{at}"
+        now = SystemClock().now()
+        at, delivery = now // SECOND, key or f"cli-{now}"
         headers |= {
             "webhook-id": delivery,
             "webhook-timestamp": str(at),
