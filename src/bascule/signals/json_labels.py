@@ -80,7 +80,7 @@ def label(instruction: Instruction, fields: Fields, identity: tuple[str, ...]) -
 
     Raises:
         Refuse: ``bad_enum`` for a time in force that is none, ``unresolved_placeholder`` for an
-            account or contract month.
+            account or contract month, or for the order that is to be canceled.
     """
     more: dict[str, object] = {"identity": identity}
     notes = list(instruction.notes)
@@ -89,7 +89,8 @@ def label(instruction: Instruction, fields: Fields, identity: tuple[str, ...]) -
             if not has_placeholder(read):
                 # An id that is cut could be another signal's, which would be lost as its resend.
                 more[name] = read if name == "signal_id" else read[:_MAX_LABEL]
-            elif name in _SIZING_LABELS:
+            elif name in _SIZING_LABELS or (name == "order_id" and instruction.intent == "cancel"):
+                # Without the order's name every order would be canceled.
                 raise Refuse("unresolved_placeholder", f"{name} holds {shown(read)}")
             else:
                 notes.append(f"{name} holds {shown(read)}, which nothing filled; it was left out")

@@ -168,6 +168,10 @@ def _note_not_applied(leg: Instruction, notes: list[str]) -> None:
     if leg.account or leg.accounts:
         named = ", ".join((leg.account, *leg.accounts) if leg.account else leg.accounts)
         notes.append(f"account {named} is not applied: the route names the accounts")
+    if leg.multiplier is not None:
+        notes.append(f"multiplier {leg.multiplier} is not applied: the route sizes the order")
+    if leg.contract_month and not leg.symbol.endswith("!"):
+        notes.append(f"contract month {leg.contract_month} is not applied: the symbol names it")
     if leg.sl_limit is not None:
         notes.append("the stop's limit price is not applied: the stop is a stop market order")
     if leg.delay_s is not None:

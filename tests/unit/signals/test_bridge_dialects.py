@@ -171,6 +171,7 @@ REFUSED: list[tuple[str, str, str]] = [
     ("crosstrade", CT % "SELLALL", "invalid_action"),
     ("crosstrade", CT % "CANCEL", "missing_field"),
     ("crosstrade", CT % "CHANGE" + "order_id=7;", "missing_field"),
+    ("crosstrade", CT % "CHANGE" + "order_id=7;qty=3;stop_loss=4990;", "unsupported_field"),
     ("ninjatrader_oif", "PLACE;A;ES 12-26;BUY;1;MARKET;;;DAY;;;", "malformed_command"),
     ("ninjatrader_oif", "PLACE;A;ES 12-26;BUY;1;MARKET;;;DAY;;;;;", "malformed_command"),
     ("ninjatrader_oif", "PLACE;A;ES 12-26;HOLD;1;MARKET;;;DAY;;;;", "invalid_action"),

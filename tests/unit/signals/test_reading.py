@@ -98,9 +98,13 @@ def test_an_unreadable_stop_may_be_let_through_by_the_profile() -> None:
 
 def test_notes_say_what_was_not_applied() -> None:
     """Leverage and accounts are settings of the route, and a message that names them is told."""
-    notes = " ".join(signal(FILL | {"leverage": 5, "account": "A1"}).notes)
+    told = {"leverage": 5, "account": "A1", "multiplier": 2, "contract_month": "202703"}
+    notes = " ".join(signal(FILL | told | {"ticker": "ES"}).notes)
     assert "leverage 5" in notes
     assert "account A1" in notes
+    assert "multiplier 2" in notes
+    assert "contract month 202703" in notes
+    assert "contract month" not in " ".join(signal(FILL | told).notes)
 
 
 def test_a_list_that_names_two_strategies_is_refused() -> None:

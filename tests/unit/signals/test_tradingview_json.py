@@ -410,3 +410,27 @@ def test_exits_and_changes_that_say_too_little_or_too_much(
     if before is not None:
         members |= {"prev_market_position": "long", "prev_market_position_size": before}
     held({"error": error}, read(SECRET | {"ticker": "X"} | members))
+
+
+@pytest.mark.parametrize("key", ["stop_price", "limit_price"])
+def test_a_change_loses_no_price(key: str) -> None:
+    """A stop_price beside a new target may be the new stop: it is refused, not left out."""
+    change = SECRET | {"action": "modify", "ticker": "X", "tp": 110}
+    held({"intent": "modify", "error": None}, read(change))
+    held({"error": "conflict"}, read(change | {key: 90}))
+
+
+def test_a_cancel_of_an_order_whose_name_was_not_filled_cancels_nothing() -> None:
+    """Without the name it would cancel every order."""
+    cancel = SECRET | {"action": "cancel", "ticker": "X"}
+    held({"error": "unresolved_placeholder"}, read(cancel | {"order_id": "{{strategy.order.id}}"}))
+    held({"intent": "cancel", "order_id": "L1"}, read(cancel | {"order_id": "L1"}))
+
+
+def test_a_stop_beside_a_partial_exit_is_noted() -> None:
+    """It is not applied, and the sender reads so."""
+    exits = SECRET | {"action": "partial_close", "ticker": "X", "qty": "50%"}
+    told = read(exits | {"new_sl": 101})
+    held({"intent": "reduce"}, told)
+    assert any("stop beside an exit" in note for note in told["notes"])
+    assert "notes" not in read(exits)

@@ -58,6 +58,7 @@ _FIELDS = (
     "require_market_position", "max_positions", "sync_strategy", "market_position",
     "prev_market_position", "out_of_sync", "delay", "comment",
 )  # fmt: skip
+_BRACKET = ("take_profit", "stop_loss", "stop_loss_limit", "stop_loss_stop")
 _SYNC = ("market_position", "prev_market_position", "out_of_sync")
 _TEXT_MARK = re.compile(r"(?:^|[;\s])command\s*=", re.IGNORECASE)
 _JSON_MARK = re.compile(rf'"command"\s*:\s*"(?:{"|".join(sorted(_COMMANDS))})"', re.IGNORECASE)
@@ -127,6 +128,9 @@ def _cancel(members: Members, auth: str, scope: str) -> Instruction:
 
 def _change(members: Members, auth: str) -> Instruction:
     order = members.required("order_id")
+    for name in _BRACKET:
+        if members.has(name):
+            raise Refuse("unsupported_field", f"{name} on a change, which changes the order alone")
     limit, stop = members.price("limit_price"), members.price("stop_price")
     given = members.price("qty")
     qty = Measure(members.whole("qty"), "units") if given is not None else None

@@ -361,6 +361,7 @@ def _exit(message: _Message, asked: Asked) -> Instruction:
         not flat and ((given is not None and not whole) or position.target is not None)
     )
     everything = not reduces and (given is None or whole)
+    told = reduces and not fields.keys().isdisjoint(("sl", "trail"))
     return Instruction(
         intent="reduce" if reduces else "close",
         side=side,
@@ -375,6 +376,7 @@ def _exit(message: _Message, asked: Asked) -> Instruction:
         target=position.target,
         position_effect="reduce" if reduces else "flat",
         auth=message.auth,
+        notes=("a stop beside an exit is not applied: change it by a modify",) if told else (),
     )
 
 
@@ -406,6 +408,13 @@ def _modify(message: _Message) -> Instruction:
     fields = message.fields
     name = symbol(fields)
     guard = guards(fields)
+    for role in ("limit", "trigger"):
+        if (found := named(fields, role)) is not None and price(fields, role) is not None:
+            raise Refuse(
+                "conflict",
+                f"{found.key} in a change may be an order's price or the new stop or target; name "
+                "it stop_loss or take_profit",
+            )
     breakeven = message.asked.verb == "breakeven"
     if not breakeven and guard.sl is None and guard.tp is None and guard.trail is None:
         raise Refuse("missing_field", "a change of stop or target without the new one")
