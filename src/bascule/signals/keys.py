@@ -2,8 +2,9 @@
 
 First that applies: an id that the sender gave the signal; the delivery id of a signed webhook; for
 a strategy's fill, its order id with the alert's time, what names the strategy and the contract, the
-action, the positions before and after and the size. Without any of these there is no key, and the engine takes a byte-identical body from
-the same source within 25 s for a resend, if the message bears a time.
+action, the positions before and after and the size. Without any of these there is no key, and the
+engine takes a byte-identical body from the same source within 25 s for a resend, if the message
+bears a time.
 """
 
 import hashlib
