@@ -115,12 +115,12 @@ class FixClient(Application):
         self._port = port
         self._events = events
         self._clock = clock
-        self._arrived: list[tuple[Message, int, bool]] = []
-        self._waiting: asyncio.Queue[tuple[Message, int, bool]] = asyncio.Queue()
+        self._arrived: list[_Arrival] = []
+        self._waiting: asyncio.Queue[_Arrival] = asyncio.Queue()
         self._flying: asyncio.Queue[_Flight] = asyncio.Queue(FLYING_MAX)
         self._questions: deque[Message] = deque()
         self._news = asyncio.Event()
-        self._reached = 0
+        self._reached = self._settled = 0
         self._undelivered = Undelivered((), Instant(clock()), 0)
 
     # --- from the session -------------------------------------------------------------------------
@@ -130,7 +130,8 @@ class FixClient(Application):
         if self._waiting.qsize() + len(self._arrived) >= WAITING_MAX:
             link.refuse(message, _NOT_AVAILABLE, "Too much waits; nothing was kept, send it again")
         else:
-            self._arrived.append((message, number, again))
+            began = link.session.store.created_ns
+            self._arrived.append(_Arrival(message, number, again, began))
 
     def settled(self, link: Link) -> None:
         """Act on what is durable now."""
@@ -166,16 +167,19 @@ class FixClient(Application):
     async def serve(self) -> None:
         """Hand on what comes, in its order, until cancelled; the disk is not waited for here."""
         while True:
-            message, number, again = await self._waiting.get()
-            await self._flying.put(_Flight(message, number, again, self._submit(message)))
+            arrival = await self._waiting.get()
+            await self._flying.put(_Flight(arrival, self._submit(arrival.message)))
 
     async def land(self) -> None:
         """Answer what was handed on, in the same order, until cancelled or the store fails."""
         while True:
             flight = await self._flying.get()
+            arrival = flight.arrival
             try:
                 await self._heed(flight)
-                self.link.taken(flight.number)
+                # After a reset its number is another message's, which is still to be taken.
+                if arrival.began == self.link.session.store.created_ns:
+                    self.link.taken(arrival.number)
             except StoreError as error:
                 log.error("fix_stopped", source=self._client.source, why=error.message)
                 return
@@ -199,7 +203,7 @@ class FixClient(Application):
             return _at_once(Receipt("", "overloaded", code=error.code, text=error.message))
 
     async def _heed(self, flight: "_Flight") -> None:
-        message, kind = flight.message, flight.message.msg_type
+        message, kind = flight.arrival.message, flight.arrival.message.msg_type
         if flight.receipt is not None:
             await self._received(flight, flight.receipt)
         elif kind in _QUESTIONS:
@@ -216,7 +220,7 @@ class FixClient(Application):
         self._news.set()
 
     async def _received(self, flight: "_Flight", waited: Awaitable[Receipt]) -> None:
-        message = flight.message
+        message = flight.arrival.message
         try:
             receipt = await waited
         except BasculeError as error:
@@ -224,7 +228,7 @@ class FixClient(Application):
         if receipt.status == "overloaded":
             self._refuse(message, f"{receipt.code}: nothing was kept, send it again")
         elif receipt.status == "duplicate":
-            flagged = flight.again or message.get(43) == b"Y" or message.get(97) == b"Y"
+            flagged = flight.arrival.again or message.get(43) == b"Y" or message.get(97) == b"Y"
             if not flagged:
                 name = message.get_text(11) or ""
                 self._refuse(message, f"ClOrdID {name} was used before", duplicate=True)
@@ -274,6 +278,7 @@ class FixClient(Application):
             for event in events:
                 self._book.take(event)
             self._reached = reached
+        self._settled = self._reached
         self._book.settle()
         self._book.told()
         self.link.mark(self._reached)
@@ -303,7 +308,6 @@ class FixClient(Application):
 
     async def _catch_up(self) -> None:
         """Fold everything that is durable, then tell it, together with how far that was."""
-        before = self._reached
         while True:
             events, reached = await self._events.read(self._reached)
             if reached == self._reached:
@@ -311,8 +315,10 @@ class FixClient(Application):
             for event in events:
                 self._book.take(event)
             self._reached = reached
-        if self._reached == before:
+        # What was folded before a read that failed is still to be told.
+        if self._reached == self._settled:
             return
+        self._settled = self._reached
         self._book.settle()
         told = self._book.told()
         for one in told:
@@ -345,12 +351,19 @@ class FixClient(Application):
         self._undelivered.told(message, Instant(self._clock()), began)
 
 
-class _Flight(NamedTuple):
-    """A client's message that was acted on. ``receipt`` None: it is not the engine's matter."""
+class _Arrival(NamedTuple):
+    """A client's message; ``began`` is when the numbers began in which ``number`` is its own."""
 
     message: Message
     number: int
     again: bool
+    began: int
+
+
+class _Flight(NamedTuple):
+    """A client's message that was acted on. ``receipt`` None: it is not the engine's matter."""
+
+    arrival: _Arrival
     receipt: Awaitable[Receipt] | None
 
 
