@@ -67,10 +67,16 @@ def replay(
         raise typer.Exit(Exit.NO)
     if to_port:
         sound = [one.message for one in found if not one.problems]
+        if broken := len(found) - len(sound):
+            typer.echo(f"Not sent, since they are not sound: {broken} of {len(found)}.", err=True)
+        if not sound:
+            raise typer.Exit(Exit.NO)
         password = os.environ.get(PASSWORD) or typer.prompt("Password", hide_input=True, err=True)
         answers = asyncio.run(_send(sound, to_port, password, wait_s))
         for answer in answers:
             _tell(answer, as_json)
+        if broken:
+            raise typer.Exit(Exit.NO)
         return
     told = [_report(one.message, one.problems) for one in found]
     for one in told:

@@ -47,6 +47,17 @@ def test_own_tags_come_from_a_file(bascule: Bascule, tmp_path: Path) -> None:
     assert (done.code, "DeskFlag" in done.out, "ALPHA" in done.out) == (0, True, True)
 
 
+def test_a_log_without_a_sound_message_sends_nothing_and_says_so(
+    bascule: Bascule, tmp_path: Path
+) -> None:
+    """It ends with 1, not by a fault of ours."""
+    log = tmp_path / "fix.log"
+    log.write_text(ORDER + "10=000|\n")
+    done = bascule("fix", "replay", str(log), "--side", "DESK", "--to-port", "1")
+    assert done.code == 1
+    assert "Not sent, since they are not sound: 1 of 1." in done.err
+
+
 def test_nothing_found_and_nothing_readable_are_told(bascule: Bascule, tmp_path: Path) -> None:
     """Text without a message ends with 1; a missing file and an unknown version say so."""
     done = bascule("fix", "decode", stdin="hello\n")
