@@ -135,6 +135,10 @@ def test_an_amount_of_money_is_one() -> None:
         ({"t44": None}, "missing_field"),
         ({"t59": b"6"}, "missing_field"),
         ({"t38": b"1e3"}, "bad_number"),
+        ({"t38": b"9" * 40}, "bad_number"),
+        ({"t44": b"1." + b"3" * 40}, "bad_number"),
+        ({"t9701": b"0"}, "bad_number"),
+        ({"t9703": b"-1"}, "bad_number"),
         ({"t60": b"soon"}, "bad_number"),
         ({"t11": b"a|b"}, "bad_cl_ord_id"),
         ({"t11": b"x" * 65}, "bad_cl_ord_id"),
@@ -180,6 +184,14 @@ def test_cancel_and_replace_name_the_first_cl_ord_id() -> None:
     (modify,) = change.intents
     assert isinstance(modify, ModifyOrder)
     assert (modify.label, modify.symbol, modify.price) == ("desk/a1", "EURUSD", Decimal("1.3"))
+
+
+@pytest.mark.parametrize("said", [(44, b"0"), (44, b"-1"), (99, b"-1"), (38, b"9" * 40)])
+def test_a_replace_to_no_price_changes_nothing(said: tuple[int, bytes]) -> None:
+    """No order is ever given a price that is not above zero, or a number beyond all sums."""
+    refused = read(Message(b"G", [(11, b"a2"), (41, b"a1"), (55, b"EURUSD"), (60, AT), said]))
+    assert refused.refused_code == "bad_number"
+    assert refused.intents == ()
 
 
 def test_a_cancel_of_nothing_named_cancels_nothing() -> None:

@@ -25,8 +25,9 @@ from bascule.model.intent import (
     TakeProfit,
 )
 from bascule.model.values import Duration, Instant
-from bascule.signals.instruction import Rejection
+from bascule.signals.instruction import Refuse, Rejection
 from bascule.signals.keys import body_hash
+from bascule.signals.numbers import number, positive
 
 ORDER, CANCEL, REPLACE = b"D", b"F", b"G"
 STATUS, MASS_STATUS = b"H", b"AF"
@@ -122,6 +123,8 @@ def signal_of(message: Message, client: Client, root: str, now: Instant) -> Sign
         fired_at = None if message.msg_type == CANCEL else message.get_time(60)
     except BadField as error:
         read, fired_at = Rejection("bad_number", f"{error}"), None
+    except Refuse as refused:
+        read, fired_at = refused.rejection, None
     refusal = read if isinstance(read, Rejection) else None
     return Signal(
         source=client.source,
@@ -169,7 +172,7 @@ def _order(message: Message, label: str) -> Intent | Rejection:
         return Rejection("unsupported_term", f"{', '.join(asked)}: not done here")
     amount = _amount(message)
     symbol = symbol_of(message)
-    price, stop = message.get_decimal(44), message.get_decimal(99)
+    price, stop = _number(message, 44), _number(message, 99)
     missing = _missing(amount, symbol, ord_type, price, stop)
     expire_at = message.get_time(126)
     if how is TimeInForce.GTD and expire_at is None:
@@ -217,7 +220,7 @@ def _cancel(message: Message, label: str) -> Intent | Rejection:
 
 def _replace(message: Message, label: str) -> Intent | Rejection:
     amount, symbol = _amount(message), symbol_of(message)
-    price, stop = message.get_decimal(44), message.get_decimal(99)
+    price, stop = _positive(message, 44), _positive(message, 99)
     if not label or not symbol:
         return Rejection("missing_field", "OrigClOrdID (41) or Symbol (55) is missing")
     if amount is not None and amount.value <= 0:
@@ -234,8 +237,19 @@ def _replace(message: Message, label: str) -> Intent | Rejection:
 _READERS = {ORDER: _order, CANCEL: _cancel, REPLACE: _replace}
 
 
+def _number(message: Message, tag: int) -> Decimal | None:
+    """Read a number that has no more digits than sums keep exactly, as every intake does."""
+    value = message.get_decimal(tag)
+    return None if value is None else number(value, f"field {tag}")
+
+
+def _positive(message: Message, tag: int) -> Decimal | None:
+    value = message.get_decimal(tag)
+    return None if value is None else positive(value, f"field {tag}")
+
+
 def _amount(message: Message) -> Amount | None:
-    units, cash = message.get_decimal(38), message.get_decimal(152)
+    units, cash = _number(message, 38), _number(message, 152)
     if units is not None:
         return Amount(units)
     return Amount(cash, QtyUnit.CURRENCY) if cash is not None else None
@@ -264,7 +278,7 @@ def _protection(message: Message) -> Protection | None:
 
 
 def _level(message: Message, price_tag: int, distance_tag: int) -> Level | None:
-    price, distance = message.get_decimal(price_tag), message.get_decimal(distance_tag)
+    price, distance = _positive(message, price_tag), _positive(message, distance_tag)
     if price is not None:
         return Level(price)
     return Level(distance, LevelUnit.DISTANCE) if distance is not None else None
