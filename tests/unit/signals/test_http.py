@@ -418,6 +418,7 @@ async def test_the_application_starts_and_stops_with_its_server(sender: Sender) 
         (Source(name="a", body_secret='has"quote-0123'), "body secret"),
         (Source(name="a", body_secret=SECRET, body_fields=()), "fields"),
         (Source(name="a", hmac_secrets=("short",)), "HMAC"),
+        (Source(name="a", hmac_secrets=(SIGNING, "")), "HMAC"),
         (Source(name="a", bearer="short"), "bearer"),
         (Source(name="a", path_token=TOKEN, dialect="nonsense"), "native"),
         (Source(name="a", path_token=TOKEN, rate=Rate(0, 1)), "rate"),
@@ -436,3 +437,12 @@ def test_two_sources_of_one_name_are_refused() -> None:
     """One would never hear anything."""
     with pytest.raises(ConfigError):
         Sender([BY_PATH, BY_PATH])
+
+
+def test_two_sources_of_one_bearer_token_are_refused() -> None:
+    """The signals of one would be the other's, and act on its strategy's book."""
+    one, other = (Source(name=name, bearer="t" * 16) for name in "ab")
+    with pytest.raises(ConfigError) as wrong:
+        Sender([one, other])
+    assert "bearer token" in str(wrong.value)
+    assert "t" * 16 not in str(wrong.value)

@@ -82,7 +82,7 @@ class HttpIntake:
             certificate are believed.
 
     Raises:
-        ConfigError: a source's settings are not safe, or two have one name.
+        ConfigError: a source's settings are not safe, or two have one name or bearer token.
     """
 
     def __init__(
@@ -102,6 +102,9 @@ class HttpIntake:
         self._gates = {gate.source.name: gate for gate in gates}
         if len(self._gates) < len(gates):
             raise ConfigError("two sources have one name; each needs its own")
+        bearers = [gate.source.bearer for gate in gates if gate.source.bearer]
+        if len(set(bearers)) < len(bearers):
+            raise ConfigError("two sources have one bearer token; each needs its own")
         self._bearers = Bearers(gate.source for gate in gates)
         self._peers = Peers(trusted_proxies)
         self._port = port

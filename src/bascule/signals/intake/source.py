@@ -143,7 +143,8 @@ class Source(Struct, frozen=True, kw_only=True):
             ),
             (bool(self.body_secret) and not self.body_fields, "a body secret needs its fields"),
             (
-                any(len(one) < _SECRET_MIN for one in (*self.hmac_secrets, self.bearer) if one),
+                any(len(one) < _SECRET_MIN for one in self.hmac_secrets)
+                or 0 < len(self.bearer) < _SECRET_MIN,
                 f"HMAC secrets and bearer tokens have at least {_SECRET_MIN} characters",
             ),
             (
