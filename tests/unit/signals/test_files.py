@@ -123,6 +123,16 @@ async def test_a_time_past_the_last_year_ends_nothing(tmp_path: Path) -> None:
     assert alerts.result("a.json")["lines"][0]["answer"]["status"] == "accepted"
 
 
+async def test_a_file_that_cannot_be_read_holds_up_no_other(nt: Watched) -> None:
+    """The orders behind it may be closes; it is told of at each look."""
+    (nt.folder / "claimed" / "stuck").mkdir()
+    nt.put("oif1.txt", OIF)
+    for _ in range(2):
+        with pytest.raises(OSError, match="stuck"):
+            await nt.intake.look()
+    assert nt.result("oif1.txt")["lines"][0]["answer"]["status"] == "accepted"
+
+
 async def test_a_name_is_used_once(nt: Watched) -> None:
     """The same file again is a duplicate and asks for nothing anew."""
     for _ in range(2):

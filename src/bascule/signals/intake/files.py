@@ -117,23 +117,36 @@ class FileIntake:
                 await self.look()
                 self._say("")
             except OSError as error:
-                self._say(f"{error.strerror or error}")
+                where = f"{error.filename}: " if error.filename else ""
+                self._say(f"{where}{error.strerror or error}")
             await asyncio.sleep(self._poll_s)
 
     async def look(self) -> None:
         """Look once: finish every claimed file, then claim and finish each that has settled.
 
         Raises:
-            OSError: the folder cannot be used now; what is claimed stays so until the next look.
+            OSError: the folder, or a file in it, cannot be used now; what is claimed stays so until
+                the next look. A file that cannot be read holds up no other.
         """
+        fault: OSError | None = None
         for name in await asyncio.to_thread(self._left_over):
-            await self._finish(name)
+            fault = await self._tried(name) or fault
         for name in await asyncio.to_thread(self._settled):
             claimed = await asyncio.to_thread(self._claim, name)
             if claimed:
-                await self._finish(claimed)
+                fault = await self._tried(claimed) or fault
+        if fault is not None:
+            raise fault
 
     # --- one file -------------------------------------------------------------------------------
+
+    async def _tried(self, name: str) -> OSError | None:
+        """Finish a file; gives why it could not be."""
+        try:
+            await self._finish(name)
+        except OSError as error:
+            return error
+        return None
 
     async def _finish(self, name: str) -> None:
         """Bring a claimed file to its end, from wherever a crash may have left it."""
