@@ -16,12 +16,14 @@ CREDENTIALS = (
     "secret", "pass", "passphrase", "password", "passwd", "token", "key", "apikey", "apisecret",
     "apisecretkey", "authkey", "authtoken", "accesstoken", "accesskey", "privatekey",
     "signingsecret", "bearer", "webhooksecret", "webhooktoken", "webhookkey", "signaltoken",
-    "license", "licence", "licenseid", "licenceid",
+    "license", "licence", "licenseid", "licenceid", "licensekey", "licencekey", "secretkey",
+    "clientsecret", "consumersecret", "consumerkey", "appsecret", "appkey", "apitoken", "bottoken",
+    "xapikey", "userpassword", "passcode", "pwd", "authorization",
 )  # fmt: skip
 """Names of credentials, without case, underscores and hyphens."""
 
 _NAME_MAX = 40
-_STEMS = ("secret", "pass", "token", "key", "bearer", "licen")
+_STEMS = ("secret", "pass", "token", "key", "bearer", "licen", "pwd", "authoriz")
 _NO_SECRETS = frozenset({"null", "true", "false"})
 _QUOTES = "\u201c\u201d\u201e"
 _VALUE = re.compile(

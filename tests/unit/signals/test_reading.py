@@ -169,6 +169,8 @@ def test_an_id_that_every_alert_of_a_strategy_repeats_is_no_key_by_itself() -> N
     [
         '{"secret": "SEEKRIT1", "a": 1}',
         '{"Secret":"SEEKRIT1"}',
+        '{"secretKey": "SEEKRIT1", "client_secret": "SEEKRIT1", "x-api-key": "SEEKRIT1"}',
+        '{"pwd": "SEEKRIT1", "Authorization": "Bearer SEEKRIT1", "license_key": "SEEKRIT1"}',
         '{"order": {"api_key": "SEEKRIT1", "apiSecret": "SEEKRIT1"}}',
         '{"order": "{\\"token\\": \\"SEEKRIT1\\"}"}',
         '{"multiple_accounts": [{"token": "SEEKRIT1"}, {"token": "SEEKRIT1"}]}',
