@@ -88,7 +88,7 @@ def json_object(text: str, hint: str) -> dict[str, Any]:
     Raises:
         UsageError: ``malformed_json``, with where it goes wrong; ``hint`` says where to read on.
     """
-    from decimal import Decimal
+    from decimal import Decimal, InvalidOperation
 
     try:
         given = json.loads(text, parse_float=Decimal)
@@ -98,6 +98,12 @@ def json_object(text: str, hint: str) -> dict[str, Any]:
             code="malformed_json",
             hint=hint,
         ) from error
+    except (RecursionError, InvalidOperation):
+        raise UsageError(
+            "This cannot be read: it is nested too deeply, or a number is beyond all measure.",
+            code="malformed_json",
+            hint=hint,
+        ) from None
     if not isinstance(given, dict):
         raise UsageError("A case is a JSON object with named fields.", code="malformed_json")
     return given
@@ -113,6 +119,11 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
         table.add_row(*row)
     console = Console(markup=False, highlight=False, width=None if sys.stdout.isatty() else _WIDE)
     console.print(table)
+
+
+def lines_of_json(text: str) -> list[str]:
+    """Split JSON Lines: at line feeds alone, for a string may hold the other ends of lines."""
+    return text.split("\n")
 
 
 def read_stdin() -> str:

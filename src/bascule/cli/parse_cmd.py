@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bascule.cli.common import ConfigOption, configured, print_json, read_stdin
+from bascule.cli.common import ConfigOption, configured, lines_of_json, print_json, read_stdin
 from bascule.cli.exits import Exit
 from bascule.model.errors import UsageError
 
@@ -59,7 +59,7 @@ def parse(
     if source and (dialect or auth or jsonl):
         raise UsageError("--source says the dialect and the proof; --jsonl does not go with it.")
     if jsonl:
-        for answer in parse_lines(read_stdin().splitlines()):
+        for answer in parse_lines(lines_of_json(read_stdin())):
             typer.echo(json.dumps(answer, ensure_ascii=False))
         return
     try:

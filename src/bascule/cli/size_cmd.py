@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from bascule.cli.common import json_object, print_json, read_stdin
+from bascule.cli.common import json_object, lines_of_json, print_json, read_stdin
 from bascule.cli.exits import Exit
 from bascule.model.errors import UsageError
 
@@ -60,7 +60,7 @@ def calc(
 
 
 def _answer_lines(kind: str = "") -> None:
-    for line in read_stdin().splitlines():
+    for line in lines_of_json(read_stdin()):
         if not line.strip():
             continue
         try:
@@ -81,4 +81,11 @@ def _object(text: str) -> Mapping[str, Any]:
 def _answer(case: Mapping[str, Any]) -> dict[str, object]:
     from bascule.sizing.cases import answer_case
 
-    return answer_case(case)
+    try:
+        return answer_case(case)
+    except ArithmeticError:
+        raise UsageError(
+            "A number in it is zero, or beyond all measure, where none can be: there is no answer.",
+            code="bad_number",
+            hint="docs/sizing.md shows a case.",
+        ) from None

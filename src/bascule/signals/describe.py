@@ -86,6 +86,9 @@ def parse_lines(lines: Iterable[str]) -> Iterator[dict[str, object]]:
         except json.JSONDecodeError as error:
             yield {"error": "malformed_json", "why": f"the line itself is no JSON: {error.msg}"}
             continue
+        except RecursionError:
+            yield {"error": "malformed_json", "why": "the line itself is nested too deeply"}
+            continue
         if isinstance(given, str):
             given = {"body": given}
         if not isinstance(given, dict) or not isinstance(given.get("body"), str):

@@ -156,3 +156,26 @@ def test_the_calculators_are_listed(bascule: Bascule) -> None:
     """Every kind can be asked for by name."""
     kinds = bascule("calc", "--list").out.split()
     assert {"recovery", "ruin", "split"} <= set(kinds)
+
+
+@pytest.mark.parametrize(("name", "value"), [("lot_step", "0"), ("lot_step", "1e-400")])
+def test_a_number_that_no_sum_takes_is_told(bascule: Bascule, name: str, value: str) -> None:
+    """It is no fault of ours, and of many cases it spoils its own answer alone."""
+    case = json.loads(json.dumps(CASE))
+    case["instrument"][name] = value
+    done = bascule("size", stdin=json.dumps(case))
+    assert (done.code, "bad_number" in done.err) == (2, True)
+    lines = bascule("size", "--jsonl", stdin=f"{json.dumps(case)}\n{json.dumps(CASE)}\n")
+    first, second = map(json.loads, lines.out.splitlines())
+    assert (lines.code, first["error"], second["lots"]) == (0, "bad_number", "1.57")
+
+
+@pytest.mark.parametrize("command", ["parse", "size"])
+def test_each_line_has_its_answer_whatever_is_in_it(bascule: Bascule, command: str) -> None:
+    """A string may hold U+2028, and a line may be nested too deeply: neither ends the rest."""
+    lines = ["[" * 100_000, json.dumps("a\u2028b", ensure_ascii=False), "{}"]
+    done = bascule(command, "--jsonl", stdin="\n".join(lines))
+    assert done.code == 0
+    answers = [json.loads(line) for line in done.out.split("\n") if line]
+    assert len(answers) == len(lines)
+    assert answers[0]["error"] == "malformed_json"
