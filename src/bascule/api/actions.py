@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from bascule.engine.runtime import Runtime
 
 _TEXT_MAX = 500
+LATEST = Instant(253_402_300_799_000_000_000)
+"""The end of the year 9999: no calendar can show a lock that goes on for longer."""
 
 
 class StopRequest(Struct, frozen=True, forbid_unknown_fields=True):
@@ -124,6 +126,12 @@ async def halt(runtime: "Runtime", asked: StopRequest, mode: StopMode) -> Done:
                 "'until' has passed already. Nothing was done.",
                 code="bad_request",
                 hint="Give a time to come, in UTC nanoseconds.",
+            )
+        if asked.until > LATEST:
+            raise UsageError(
+                "'until' is past the year 9999. Nothing was done.",
+                code="bad_request",
+                hint="A halt without 'until' stands until it is armed.",
             )
         mode = StopMode.LOCK
     await runtime.halt(scope, by=asked.by, reason=asked.reason, mode=mode, until=asked.until)

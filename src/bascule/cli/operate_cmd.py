@@ -76,13 +76,17 @@ def until_of(span: str) -> int:
     Raises:
         UsageError: it is no duration.
     """
+    from bascule.api.actions import LATEST
     from bascule.config.durations import parse_duration
     from bascule.engine.clock import SystemClock
 
     try:
-        return SystemClock().now() + parse_duration(span)
+        at = SystemClock().now() + parse_duration(span)
     except ValueError as error:
         raise UsageError(f"--until {span!r} {error}. Nothing was done.", code="usage") from error
+    if at > LATEST:
+        raise UsageError(f"--until {span!r} is past the year 9999. Nothing was done.", code="usage")
+    return at
 
 
 def arm(

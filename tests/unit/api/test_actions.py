@@ -43,6 +43,8 @@ async def test_a_lock_cannot_be_armed_before_its_time(api: House) -> None:
     assert "lock on firm:house" in locked.json()["text"]
     answer = await api.call("POST", "/v1/arm", {"scope": "firm:house", "typed": "house", **WHO})
     assert (answer.status, answer.json()["code"]) == (409, "locked")
+    never = {"scope": "all", "until": 10**21, **WHO}
+    assert (await api.call("POST", "/v1/halt", never)).json()["code"] == "bad_request"
     past = await api.call("POST", "/v1/halt", {"scope": "all", "until": 1, **WHO})
     assert (past.status, past.json()["code"]) == (400, "bad_request")
 

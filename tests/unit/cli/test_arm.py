@@ -51,3 +51,10 @@ def test_elsewhere_it_is_an_option(bascule: Bascule, engine: Engine) -> None:
     assert "Code:  arm_needs_code" in bascule("arm", "--typed", "all").err
     assert "Code:  arm_code_wrong" in bascule("arm", "--typed", "all", "--code", "1").err
     assert bascule("arm", "--typed", "all", "--code", "123456").code == 0
+
+
+@pytest.mark.parametrize("span", ["9999999d", "99999999999999h"])
+def test_a_lock_beyond_all_calendars_is_refused(bascule: Bascule, span: str) -> None:
+    """It would stand for good, and no screen could show it."""
+    done = bascule("halt", "--until", span)
+    assert (done.code, "past the year 9999" in done.err) == (2, True)
