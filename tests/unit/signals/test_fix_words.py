@@ -194,6 +194,13 @@ def test_a_replace_to_no_price_changes_nothing(said: tuple[int, bytes]) -> None:
     assert refused.intents == ()
 
 
+def test_a_replace_that_names_a_stop_loss_is_refused() -> None:
+    """It would be told as replaced, and the stop would stand where it stood."""
+    moved = (9701, b"1.09")
+    refused = read(Message(b"G", [(11, b"a2"), (41, b"a1"), (55, b"EURUSD"), (60, AT), moved]))
+    assert (refused.refused_code, refused.intents) == ("unsupported_term", ())
+
+
 def test_a_cancel_of_nothing_named_cancels_nothing() -> None:
     """Without a label a cancel would take every order of the strategy back."""
     assert read(Message(b"F", [(11, b"a3"), (54, b"1")]), "").refused_code == "missing_field"

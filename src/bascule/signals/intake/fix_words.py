@@ -42,6 +42,7 @@ TERMS = {
 
 STOP_LOSS, TAKE_PROFIT, STOP_DISTANCE, TARGET_DISTANCE = 9701, 9702, 9703, 9704
 """Our own fields for a bracket: two prices, and two distances from the entry in price units."""
+_BRACKET = (STOP_LOSS, TAKE_PROFIT, STOP_DISTANCE, TARGET_DISTANCE)
 
 SIDES: Mapping[bytes, Side] = {b"1": Side.BUY, b"2": Side.SELL, b"5": Side.SELL}
 ORD_TYPES: Mapping[bytes, OrdType] = {
@@ -219,6 +220,10 @@ def _cancel(message: Message, label: str) -> Intent | Rejection:
 
 
 def _replace(message: Message, label: str) -> Intent | Rejection:
+    for tag in _BRACKET:
+        if message.get(tag) is not None:
+            said = f"field {tag}, a bracket's, on a replace: not done here, nothing was changed"
+            return Rejection("unsupported_term", said)
     amount, symbol = _amount(message), symbol_of(message)
     price, stop = _positive(message, 44), _positive(message, 99)
     if not label or not symbol:
