@@ -151,3 +151,10 @@ def test_the_guardians_own_secrets_are_asked_for(bascule: Bascule, tmp_path: Pat
     file.write_text(file.read_text(encoding="utf-8") + own, encoding="utf-8")
     done = bascule("check", "--config-only", "--json")
     assert any("guardian_key" in one["what"] for one in json.loads(done.out)["problems"])
+
+
+def test_a_place_that_cannot_be_written_is_told(bascule: Bascule, tmp_path: Path) -> None:
+    """It is no fault of ours, and nothing is left there."""
+    (tmp_path / "file").write_text("")
+    done = bascule("init", str(tmp_path / "file" / "bascule.toml"), "--yes")
+    assert (done.code, "file_unwritable" in done.err) == (2, True)
