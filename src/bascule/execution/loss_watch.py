@@ -30,7 +30,7 @@ from bascule.model.event import (
     ScaleRecorded,
 )
 from bascule.model.ids import AccountId
-from bascule.model.ledger import LedgerState
+from bascule.model.ledger import Day, LedgerState
 from bascule.model.order import AccountSnapshot
 from bascule.model.values import DAY, MILLISECOND, MINUTE, ONE, SECOND, ZERO, Instant
 from bascule.risk.loss import LOCK_FOR
@@ -269,13 +269,13 @@ def _begin(
         balance,
         equity,
         high=old.high,
-        reference=old.days[0].reference if old.days else None,
     )
     floor = fresh.floor
     if floor is not None and old.floor is not None:
         floor = max(floor, old.floor)
     return replace(
         fresh,
+        days=_carried(old.days, fresh.days),
         floor=floor,
         fixed=old.fixed,
         shifted=old.shifted,
@@ -287,6 +287,15 @@ def _begin(
         traded=old.traded,
         rules=watch.key,
     )
+
+
+def _carried(old: tuple[Day, ...], fresh: tuple[Day, ...]) -> tuple[Day, ...]:
+    """Carry a day over: each clock's as it stood, or to other clocks the one with most used."""
+    if not old or len(old) == len(fresh):
+        return old or fresh
+    paused = any(day.paused for day in old)
+    highest = max(day.reference for day in old)
+    return tuple(replace(day, reference=highest, paused=paused) for day in fresh)
 
 
 def _has_opened(turn: Turn, account: AccountState) -> bool:

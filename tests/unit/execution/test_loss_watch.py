@@ -590,3 +590,33 @@ def _floating(made: Bench, price: D) -> D:
     """Give the open result of all books."""
     books = made.state.accounts["a"].books.values()
     return sum(((price - b.avg_price) * b.quantity * 100_000 for b in books), D(0))
+
+
+def test_another_limit_of_the_owner_leaves_the_firms_day_as_it_is() -> None:
+    """Of four possible clocks two have begun a new day at 110,000; the floor stays at 105,000.
+
+    Before, every clock took over the first one's reference: the floor fell to 95,000.
+    """
+    unknown = replace(DAILY, reference="equity", reset=Clock("00:00", "unknown"))
+    made = bench(Programme(id="firm", daily_loss=unknown))
+    while made.at < MIDNIGHT - 2 * HOUR + MINUTE:
+        made.wait(30 * MINUTE)
+        made.quote("1.1100")
+    made.wait(SECOND)
+    made.quote("1.1090")
+    before = [room.floor for room in loss(made).rooms]
+    assert before == [105_000]
+    made.limit("a", replace(ROOMY, max_drawdown=D(50_000)))
+    made.wait(SECOND)
+    assert [room.floor for room in loss(made).rooms][:1] == before
+
+
+def test_a_pause_of_the_firm_outlasts_another_limit_of_the_owner() -> None:
+    """The day is over for the account until the reset, whatever the owner changes meanwhile."""
+    made = bench(Programme(id="firm", daily_loss=replace(DAILY, on_breach="pause")))
+    made.quote("1.0940")
+    made.settle()
+    assert loss(made).paused
+    made.limit("a", replace(ROOMY, max_drawdown=D(50_000)))
+    made.wait(SECOND)
+    assert loss(made).paused
