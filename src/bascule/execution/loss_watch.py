@@ -15,7 +15,8 @@ from msgspec.structs import replace
 from bascule.execution import inputs as inp
 from bascule.execution.loss import mark, take_snapshot, watch_of
 from bascule.execution.loss_state import Watch
-from bascule.execution.state import AccountState
+from bascule.execution.plan_exit import on_both_sides
+from bascule.execution.state import AccountState, Book, Stop
 from bascule.execution.stops import set_stop
 from bascule.execution.sweeping import announce, clear
 from bascule.execution.turn import Turn
@@ -198,7 +199,7 @@ def _on_quote(turn: Turn, given: inp.QuoteReceived, watch: Watch) -> None:
     if account is None:
         return
     symbol = turn.settings.symbols.get(name, {}).get(given.quote.venue_symbol)
-    if any(book.quantity and book.symbol == symbol for book in account.books.values()):
+    if any(book.symbol == symbol and _holds(book) for book in account.books.values()):
         _look(turn, account, watch, by_price=True)
 
 
@@ -421,20 +422,33 @@ def _close(turn: Turn, account: AccountState, watch: Watch, reason: str) -> None
 
 
 def _is_flat(account: AccountState) -> bool:
-    return not any(b.quantity or b.open_buy or b.open_sell for b in account.books.values())
+    return not any(_holds(b) or b.open_buy or b.open_sell for b in account.books.values())
+
+
+def _holds(book: Book) -> bool:
+    """Whether a book holds anything: positions on both sides may add up to nothing."""
+    return bool(book.quantity) or on_both_sides(book)
 
 
 def _close_again(turn: Turn, account: AccountState, watch: Watch) -> None:
     """Close what the venue did not close, as long as the watch holds the account."""
     stop = turn.state.stops.get(f"account:{account.id}") if turn.state.stops else None
-    if stop is None or stop.code != CODE or _is_flat(account):
+    if stop is None or not (stop.code == CODE or _locks(stop, watch)) or _is_flat(account):
         return
     if turn.at < watch.swept_at + (AGAIN_AFTER << min(watch.sweeps, _DOUBLINGS)):
         return
-    if all(book.exiting or not book.quantity for book in account.books.values()):
+    if all(book.exiting or not _holds(book) for book in account.books.values()):
         return
     watch.sweeps += 1
     _close(turn, account, watch, "it is still open under a lock of the loss watch")
+
+
+def _locks(stop: Stop, watch: Watch) -> bool:
+    """Whether another's longer lock stands where the watch's own would."""
+    ledger = watch.ledger
+    if stop.mode is not StopMode.LOCK or ledger is None:
+        return False
+    return "flatten" in ledger.guards or bool(ledger.failed) or ledger.paused
 
 
 def _before_reset(turn: Turn, account: AccountState, watch: Watch) -> None:

@@ -13,7 +13,7 @@ from bascule.execution.loss import loss_of
 from bascule.execution.state import dump
 from bascule.execution.turn import Turn
 from bascule.model.account import RiskLimits
-from bascule.model.enums import OrdType, Side, StopMode
+from bascule.model.enums import OrdType, PositionMode, Side, StopMode
 from bascule.model.event import (
     ArmRefused,
     CashFlowRecorded,
@@ -620,3 +620,41 @@ def test_a_pause_of_the_firm_outlasts_another_limit_of_the_owner() -> None:
     made.limit("a", replace(ROOMY, max_drawdown=D(50_000)))
     made.wait(SECOND)
     assert loss(made).paused
+
+
+def test_a_close_that_failed_is_tried_again_under_a_longer_lock_of_another() -> None:
+    """A person's lock stands where the watch's own would; the account is closed all the same.
+
+    Before, the watch tried once and then took the lock for none of its own.
+    """
+    made = bench()
+    week = Instant(made.at + 7 * DAY)
+    made.feed(inp.StopAsked(Instant(made.at), "account:a", StopMode.LOCK, "ada", "away", week))
+    made.venue.refuses = lambda order: "busy" if order.ord_type is OrdType.MARKET else ""
+    made.quote("1.0950")
+    made.settle()
+    assert (every(made.events, GuardTripped)[-1].action, made.net()) == ("flatten", 10)
+    made.venue.refuses = lambda order: ""
+    for _ in range(6):
+        made.wait(SECOND)
+        made.quote("1.0950")
+        made.settle()
+    assert made.net() == 0
+
+
+def test_positions_that_add_up_to_nothing_are_closed_too() -> None:
+    """A spread of 15 pips costs ten lots on either side 1,500: more than the day has."""
+    made = bench(
+        None,
+        held=0,
+        position_mode=PositionMode.HEDGING,
+        limits=replace(ROOMY, max_daily_loss=D(1000)),
+        reduce_only=False,
+    )
+    made.say(buy(10, None), buy(10, None, side=Side.SELL))
+    made.settle()
+    assert (made.book().quantity, len(made.book().lots)) == (0, 2)
+    made.quote("1.0995", "1.1010")
+    made.settle()
+    assert every(made.events, StopSet)
+    assert not made.book().lots and not any(made.venue.lots.values())
