@@ -11,6 +11,7 @@ from bascule.execution.planning import (
     cancel_entries,
     held_side,
     in_units,
+    not_listed,
     remaining,
     request_cancel,
 )
@@ -90,13 +91,14 @@ def plan_flatten(plan: Plan, intent: Flatten) -> None:
     for book in plan.account.books_of(plan.strategy):
         if only is not None and book.symbol != only:
             continue
-        listing = plan.turn.listing(plan.account.id, book.symbol)
-        if listing is None:
-            continue
         if not book.quantity and not book.lots:
             _mark_closing(plan, book, None)
             continue
         closed = True
+        listing = plan.turn.listing(plan.account.id, book.symbol)
+        if listing is None:
+            plan.refuse(*not_listed(plan.turn, plan.account, book), book.symbol)
+            continue
         exit_book(plan, book, listing, abs(book.quantity), whole=True, label=intent.label)
     if not closed:
         plan.idle(f"{plan.strategy} holds nothing here")
@@ -126,7 +128,8 @@ def exit_book(
         return _exit_positions(plan, book, listing)
     quantity = min(quantity, abs(remaining(book)))
     if quantity <= 0:
-        plan.idle("exits in flight already cover it", listing.symbol)
+        said = f"nothing of {listing.symbol} is held yet, and its open entry is left as it is"
+        plan.idle("exits in flight already cover it" if book.exiting else said, listing.symbol)
         return []
     lots = floor_to(quantity, listing.lot_step)
     if lots < listing.min_qty:

@@ -359,3 +359,13 @@ def test_flat_closes_the_contract_held_when_the_front_month_cannot_be_entered() 
     bench.say(TargetPosition(direction=Direction.FLAT, symbol="ES1!"))
     bench.settle()
     assert bench.book(symbol="ESH2026").quantity == 0
+
+
+def test_a_smaller_target_over_an_open_entry_names_no_exit() -> None:
+    """Five are on their way and three are wanted: nothing is held that could be closed yet."""
+    bench = Bench()
+    bench.venue.fills_markets = False
+    for quantity in (5, 3):
+        events = bench.say(target("long", quantity))
+        bench.settle()
+    assert "nothing of EURUSD is held yet" in only(events, IntentIdle).text
