@@ -110,6 +110,8 @@ class FirmSurroundings:
             short = exposure.short + exposure.open_sell
             if symbol == self._draft.listing.symbol:
                 worst = long if self._draft.side is Side.BUY else short
+                if self._replacing is not None:
+                    worst -= self._replacing.quantity
             else:
                 worst = max(long, short)
             held += worst * self._counts(symbol)

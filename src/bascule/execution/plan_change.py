@@ -83,6 +83,9 @@ def _replace(plan: Plan, intent: ModifyOrder, order: Order, listing: Listing) ->
         quantity = asked
     price = rounded(intent.price, listing, order.side, "limit") if order.price else None
     stop = rounded(intent.stop_price, listing, order.side, "stop") if order.stop_price else None
+    if any(value is not None and value <= 0 for value in (price, stop)):
+        plan.refuse("bad_price", "a price must be above zero", order.symbol)
+        return
     same = price in (None, order.price) and stop in (None, order.stop_price)
     if same and quantity == order.quantity:
         plan.idle("nothing to change was named", order.symbol)

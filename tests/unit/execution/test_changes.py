@@ -7,7 +7,7 @@ import pytest
 from msgspec.structs import replace
 
 from bascule.execution import inputs as inp
-from bascule.model.account import SizingRule
+from bascule.model.account import RiskLimits, SizingRule
 from bascule.model.enums import (
     ExecType,
     LevelUnit,
@@ -21,6 +21,7 @@ from bascule.model.event import (
     ChildReported,
     IntentIdle,
     IntentRefused,
+    OrderRefused,
     OrderRequested,
     ProtectionChanged,
     ReplaceRequested,
@@ -37,7 +38,8 @@ from bascule.model.intent import (
     Trail,
 )
 from bascule.model.order import Unknown
-from bascule.model.values import Instant
+from bascule.model.values import Currency, Instant
+from bascule.risk.limits import LOOSEST
 from tests.unit.execution.harness import EURUSD, ROOMY, Bench, every, only, protection
 
 
@@ -219,6 +221,59 @@ def test_the_position_limit_counts_a_changed_order_once() -> None:
     bench.settle()
     assert only(bench.say(modify(quantity=Amount(D(11)))), IntentRefused).code == "position_limit"
     assert only(bench.say(modify(quantity=Amount(D(10)))), ReplaceRequested)
+
+
+@pytest.mark.parametrize(
+    ("own", "together", "code"),
+    [
+        (replace(ROOMY, max_margin=D(700_000)), None, "margin_limit"),
+        (ROOMY, replace(LOOSEST, max_margin=D(700_000)), "portfolio_margin_limit"),
+    ],
+)
+def test_margin_is_counted_once_for_an_order_that_is_changed(
+    own: RiskLimits, together: RiskLimits | None, code: str
+) -> None:
+    """Five lots at 1.0 have room to move to 1.01, and to become six; seven are too many.
+
+    Before, the order was counted as it was and as it would be, and could not even be moved.
+    """
+    bench = Bench(limits=own)
+    if together is not None:
+        bench.settings.limits["all"] = together
+        bench.settings.portfolio_currency = Currency("USD")
+    bench.money(1_000_000)
+    bench.quote("1.0")
+    resting(bench)
+    assert only(bench.say(modify(quantity=Amount(D(8)))), IntentRefused).code == code
+    assert only(bench.say(modify(price=D("1.01"))), ReplaceRequested)
+    bench.settle()
+    assert only(bench.say(modify(quantity=Amount(D(6)))), ReplaceRequested)
+
+
+def test_margin_over_all_accounts_counts_what_waits_in_full_without_a_percentage() -> None:
+    """Five lots at 1.0 rest, and five more do not fit into 700,000.
+
+    Before, only the new order counted in full; what rested or was held counted nothing.
+    """
+    bench = Bench(route={"pyramiding": 9})
+    bench.settings.limits["all"] = replace(LOOSEST, max_margin=D(700_000))
+    bench.settings.portfolio_currency = Currency("USD")
+    bench.money(1_000_000)
+    bench.quote("1.0")
+    resting(bench)
+    again = PlaceOrder(
+        symbol=EURUSD, side=Side.BUY, quantity=Amount(D(5)), ord_type=OrdType.LIMIT, price=D(1)
+    )
+    assert only(bench.say(again), OrderRefused).code == "portfolio_margin_limit"
+
+
+@pytest.mark.parametrize("price", [D(0), D(-1)])
+def test_an_order_is_not_moved_to_a_price_that_no_entry_may_have(price: D) -> None:
+    """A sell at zero would trade at any price; it was refused with an entry, and not later."""
+    bench = Bench()
+    name = resting(bench)
+    assert only(bench.say(modify(price=price)), IntentRefused).code == "bad_price"
+    assert bench.order(name).pending == ""
 
 
 @pytest.mark.parametrize("mode", [StopMode.HALT, StopMode.FREEZE])
