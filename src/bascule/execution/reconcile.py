@@ -312,7 +312,8 @@ def _settle_change(
     elif differs:
         _take_terms(turn, account, order, shown, order.status)
     elif order.pending and turn.at - order.changed_at > _CHANGE_PATIENCE:
-        _reject_change(turn, account, order, "the venue shows the order unchanged")
+        for _ in range(2 if order.replace_under else 1):
+            _reject_change(turn, account, order, "the venue shows the order unchanged")
 
 
 def _all_counted(account: AccountState, shown: VenueOrder, look: Looked) -> bool:

@@ -401,7 +401,10 @@ def _on_change_rejected(
     turn: Turn, account: AccountState, order: Order, report: ExecutionReport
 ) -> None:
     kind = "cancel" if report.exec_type is ExecType.CANCEL_REJECTED else "replace"
-    if order.pending != kind or report.request_id not in ("", order.pending_id):
+    asked = order.pending_id if order.pending == kind else ""
+    if kind == "replace":
+        asked = asked or order.replace_under
+    if not asked or report.request_id not in ("", asked):
         ignore(turn, account, order, report, "no such change is in flight")
         return
     turn.emit(
@@ -409,7 +412,7 @@ def _on_change_rejected(
             at=turn.at,
             account=account.id,
             cl_ord_id=order.cl_ord_id,
-            request_id=order.pending_id,
+            request_id=asked,
             reason=report.text or report.reason,
         )
     )
@@ -530,7 +533,9 @@ def on_change_outcome(
     """Apply the outcome of a cancel or replace; an accepted one is proven by its report."""
     account = turn.state.accounts.get(account_id)
     order = account.order(cl_ord_id) if account is not None else None
-    if account is None or order is None or order.pending_id != request_id:
+    if account is None or order is None:
+        return
+    if request_id not in (order.pending_id, order.replace_under):
         return
     if isinstance(outcome, Accepted):
         return

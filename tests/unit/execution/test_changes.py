@@ -18,7 +18,9 @@ from bascule.model.enums import (
     StopMode,
 )
 from bascule.model.event import (
+    CancelRequested,
     ChildReported,
+    Event,
     IntentIdle,
     IntentRefused,
     OrderRefused,
@@ -29,6 +31,7 @@ from bascule.model.event import (
 from bascule.model.intent import (
     Amount,
     BreakEven,
+    CancelOrders,
     Level,
     ModifyOrder,
     ModifyProtection,
@@ -37,7 +40,7 @@ from bascule.model.intent import (
     TakeProfit,
     Trail,
 )
-from bascule.model.order import Unknown
+from bascule.model.order import Refused, Unknown
 from bascule.model.values import Currency, Instant
 from bascule.risk.limits import LOOSEST
 from tests.unit.execution.harness import EURUSD, ROOMY, Bench, every, only, protection
@@ -128,6 +131,59 @@ def test_a_change_that_a_look_proves_is_taken() -> None:
     bench.look()
     order = bench.order(name)
     assert (order.quantity, order.pending, bench.book().open_buy) == (8, "", 8)
+
+
+def growing(bench: Bench) -> tuple[str, str, str]:
+    """Ask for five to become eight, and then for the order back: give its id and those of both."""
+    name = resting(bench)
+    change = only(bench.say(modify(quantity=Amount(D(8)))), ReplaceRequested)
+    back = only(bench.say(CancelOrders(symbol=EURUSD)), CancelRequested)
+    bench.wire.clear()
+    return name, change.request_id, back.request_id
+
+
+def told(bench: Bench, name: str, request: str) -> list[Event]:
+    """Refuse a change."""
+    at = Instant(bench.at)
+    refused = Refused("pending_change", "1", "another change is in flight", at)
+    return bench.feed(inp.ChangeAnswered(at, "a", name, request, refused))
+
+
+def test_a_refused_cancel_leaves_the_change_before_it_in_flight() -> None:
+    """A venue that is at work on a change takes no cancel; the larger order counts on.
+
+    Before, five counted from there on, though the venue might make eight of them.
+    """
+    bench = Bench()
+    name, change, back = growing(bench)
+    told(bench, name, back)
+    assert (bench.order(name).pending, bench.book().open_buy) == ("replace", 8)
+    bench.report(name, ExecType.REPLACED, order_qty=D(8), request_id=change)
+    assert (bench.order(name).pending, bench.book().open_buy) == ("", 8)
+
+
+def test_a_change_that_is_refused_under_a_cancel_counts_no_more() -> None:
+    """By its outcome or by a report; the cancel is in flight as before."""
+    for told_by_report in (False, True):
+        bench = Bench()
+        name, change, back = growing(bench)
+        if told_by_report:
+            bench.report(name, ExecType.REPLACE_REJECTED, request_id=change)
+        else:
+            told(bench, name, change)
+        order = bench.order(name)
+        assert (order.pending, order.pending_id, bench.book().open_buy) == ("cancel", back, 5)
+        told(bench, name, back)
+        assert (order.pending, bench.book().open_buy) == ("", 5)
+
+
+def test_a_look_settles_a_cancel_and_the_change_before_it() -> None:
+    """The venue shows the order as it was: neither of them has happened."""
+    bench = Bench()
+    name, _, _ = growing(bench)
+    bench.wait(4 * 10**9)
+    bench.look()
+    assert (bench.order(name).pending, bench.book().open_buy) == ("", 5)
 
 
 @pytest.mark.parametrize(
