@@ -334,6 +334,30 @@ def test_a_fill_that_was_corrected_or_busted_is_counted_anew() -> None:
     assert (story.orders[0].filled, story.outcome) == (Decimal(0), "working")
 
 
+def test_a_corrected_fill_that_is_taken_back_is_told_no_more() -> None:
+    """It bears the correction's name from then on, as in the state; before, it stayed filled."""
+    corrected = ev.FillCorrected(
+        at=_at(8),
+        account=FX,
+        cl_ord_id=ENTRY,
+        exec_id=ExecID("X2"),
+        ref_exec_id=ExecID("X1"),
+        quantity=Decimal("0.4"),
+        price=Decimal("1.20"),
+        status=OrdStatus.PARTIALLY_FILLED,
+    )
+    busted = ev.FillBusted(
+        at=_at(9),
+        account=FX,
+        cl_ord_id=ENTRY,
+        exec_id=ExecID("X3"),
+        ref_exec_id=ExecID("X2"),
+        status=OrdStatus.WORKING,
+    )
+    story = _story_of(_accepted(), _requested(), _filled(), corrected, busted)
+    assert (story.orders[0].filled, story.outcome) == (Decimal(0), "working")
+
+
 def test_a_resend_points_at_the_first_answer_and_the_first_counts_its_resends() -> None:
     """Both stories know of each other."""
     again = ev.SignalDuplicate(
