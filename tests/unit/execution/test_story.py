@@ -293,6 +293,20 @@ def test_a_refused_stop_is_the_thing_to_do() -> None:
     assert "look at that position now" in story.closing
 
 
+def test_a_position_that_was_closed_since_its_stop_was_refused_needs_nobody() -> None:
+    """What protects an entry has closed all of it; before, one was still sent to look at it."""
+    bracket = ev.Bracket(stop_loss=Decimal("1.15"))
+    orders = [_requested(bracket=bracket), _filled()]
+    for leg in ("s", "x"):
+        name = ClOrdID(f"ab12-1-1{leg}")
+        orders.append(_requested(name, leg=leg, side=Side.SELL, parent=ENTRY))
+    end = _ended(OrdStatus.REJECTED, "bad_stop", cl_ord_id=ClOrdID("ab12-1-1s"), text="too close")
+    part = _filled("0.4", name=ClOrdID("ab12-1-1x"), status=OrdStatus.PARTIALLY_FILLED)
+    rest = _filled("0.1", name=ClOrdID("ab12-1-1x"), exec_id="X2", when=8)
+    assert "look at that position now" in _story_of(_accepted(), *orders, end, part).closing
+    assert "there is nothing to do" in _story_of(_accepted(), *orders, end, part, rest).closing
+
+
 def test_a_moved_stop_is_counted() -> None:
     """Each move of the guard is in the timeline, and the entry says how often it moved."""
     bracket = ev.Bracket(stop_loss=Decimal("1.15"), native=True)
