@@ -172,6 +172,19 @@ def test_a_correction_that_was_lost_is_read_off_the_history() -> None:
     assert not every(bench.look(), FillCorrected)
 
 
+def test_a_fill_that_a_look_has_corrected_can_be_taken_back() -> None:
+    """The venue names it as it always did; before, it corrected no fill that was counted."""
+    bench = Bench()
+    name = entered(bench, 5)
+    old = bench.venue.fills[-1]
+    bench.venue.fills[-1] = replace(old, last_qty=D(4))
+    bench.venue.net["a", "EURUSD.x"] = D(4)
+    bench.look()
+    assert bench.book().quantity == 4
+    bench.report(name, ExecType.TRADE_CANCEL, ref_exec_id=old.exec_id, last_qty=D(4))
+    assert bench.order(name).cum_qty == bench.book().quantity == 0
+
+
 def test_a_late_correction_wakes_no_order_that_has_filled() -> None:
     """It changes the price, and its status is of before."""
     bench = Bench()
