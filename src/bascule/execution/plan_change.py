@@ -141,21 +141,20 @@ def _as_draft(
 
 def _new_quantity(plan: Plan, amount: Amount, order: Order, listing: Listing) -> Decimal | None:
     """Give the new total in lots of this account; None after a refusal."""
-    sizing = plan.leg.sizing
+    multiple = plan.multiple()
     units = in_units(amount, listing)
     if units is None:
         plan.refuse("quantity_unit_unsupported", "give the new quantity in units", order.symbol)
         return None
-    if sizing.method not in ("multiplier", "signal"):
+    if multiple is None:
         plan.refuse(
             "quantity_unit_unsupported",
-            f"account {plan.account.id} sizes by itself ({sizing.method}); a quantity in the "
+            f"account {plan.account.id} sizes by itself ({plan.leg.sizing.method}); a quantity in the "
             "signal cannot change its orders",
             order.symbol,
         )
         return None
-    factor = sizing.factor if sizing.method == "multiplier" else 1
-    quantity = floor_to(units * factor, listing.lot_step)
+    quantity = floor_to(units * multiple, listing.lot_step)
     if quantity <= order.cum_qty:
         plan.refuse(
             "below_filled",

@@ -412,9 +412,8 @@ def exit_quantity(plan: Plan, amount: Amount, held: Decimal, listing: Listing) -
     units = in_units(amount, listing)
     if units is None:
         return None
-    if plan.leg.sizing.method == "multiplier":
-        return units * plan.leg.sizing.factor
-    return units if plan.leg.sizing.method == "signal" else held
+    multiple = plan.multiple()
+    return held if multiple is None else units * multiple
 
 
 def _at_least_a_lot(plan: Plan, quantity: Decimal, listing: Listing) -> Decimal | None:

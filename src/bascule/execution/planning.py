@@ -14,7 +14,7 @@ from bascule.model.event import CancelRequested, IntentIdle, IntentRefused, Orde
 from bascule.model.ids import SignalId, StrategyId, Symbol
 from bascule.model.instrument import Listing
 from bascule.model.intent import Amount
-from bascule.model.values import MINUTE, ZERO, Instant, text
+from bascule.model.values import MINUTE, ONE, ZERO, Instant, text
 from bascule.reference.refusal import Refusal
 from bascule.reference.resolver import resolve
 from bascule.sizing.order import FX_LOT
@@ -135,6 +135,21 @@ class Plan(Struct, kw_only=True):
         if signal_price is not None:
             return signal_price, "the price in the signal"
         return None, ""
+
+    def scale(self) -> Decimal:
+        """Give by how much the firm lets this account size more than its route says."""
+        known = self.account.scale
+        return known.at(self.turn.at) if known is not None else ONE
+
+    def multiple(self) -> Decimal | None:
+        """Give by how much the sender's own quantities are multiplied here.
+
+        None for an account that sizes by itself, and cannot read them.
+        """
+        rule = self.leg.sizing
+        if rule.method not in ("multiplier", "signal"):
+            return None
+        return self.scale() * (rule.factor if rule.method == "multiplier" else ONE)
 
     def to_account(self, listing: Listing) -> Decimal | None:
         """Give account currency per unit of the contract's quote currency; None when unknown."""

@@ -13,7 +13,7 @@ from bascule.execution.loss import loss_of
 from bascule.execution.state import dump
 from bascule.execution.turn import Turn
 from bascule.model.account import RiskLimits
-from bascule.model.enums import OrdType, PositionMode, Side, StopMode
+from bascule.model.enums import Direction, OrdType, PositionMode, Side, StopMode
 from bascule.model.event import (
     ArmRefused,
     CashFlowRecorded,
@@ -25,7 +25,7 @@ from bascule.model.event import (
     OrderRequested,
     StopSet,
 )
-from bascule.model.intent import Amount, ClosePosition, PlaceOrder
+from bascule.model.intent import Amount, ClosePosition, ModifyOrder, PlaceOrder, TargetPosition
 from bascule.model.ledger import LedgerState
 from bascule.model.programme import CashFlow, Clock, DailyLoss, Limit, MaxLoss, Programme, Trail
 from bascule.model.values import DAY, HOUR, MILLISECOND, MINUTE, SECOND, Instant
@@ -505,6 +505,31 @@ def test_a_step_of_the_scaling_plan_waits_for_the_reset() -> None:
     made.feed(inp.ScaleTold(Instant(made.at), "a", D(1), "me"))
     assert only(made.say(buy(2)), OrderRequested).quantity == 2
     assert made.replay() == dump(made.state)
+
+
+@pytest.mark.parametrize("factor", [D(2), D("0.5")])
+def test_whatever_the_sender_counts_is_scaled_and_not_only_its_entries(factor: D) -> None:
+    """A target that repeats changes nothing, half of a position is half, and so is a new total.
+
+    Before, entries alone were: a target of two was four, then two; or one, then ever nearer to two.
+    """
+    made = Bench(route={"pyramiding": 9})
+    made.feed(inp.ScaleTold(Instant(made.at), "a", factor, "me"))
+    made.wait(DAY)
+    for _ in range(3):
+        made.say(
+            TargetPosition(symbol=EURUSD, direction=Direction.LONG, quantity=Amount(D(2)))
+        )
+        made.settle()
+        assert made.net() == 2 * factor
+    made.say(ClosePosition(symbol=EURUSD, quantity=Amount(D(1))))
+    made.settle()
+    assert made.net() == factor
+    made.say(buy(2, None, ord_type=OrdType.LIMIT, price=D(1)))
+    made.settle()
+    made.say(ModifyOrder(symbol=EURUSD, quantity=Amount(D(3))))
+    made.settle()
+    assert made.book().open_buy == 3 * factor
 
 
 def test_waiting_entries_count_at_their_stops() -> None:
