@@ -155,6 +155,9 @@ def _new_quantity(plan: Plan, amount: Amount, order: Order, listing: Listing) ->
         )
         return None
     quantity = floor_to(units * multiple, listing.lot_step)
+    largest = plan.leg.sizing.max_qty
+    if largest is not None:
+        quantity = min(quantity, floor_to(largest, listing.lot_step))
     if quantity <= order.cum_qty:
         plan.refuse(
             "below_filled",

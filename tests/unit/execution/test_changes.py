@@ -256,6 +256,13 @@ def test_an_account_of_its_own_size_takes_no_quantity_from_the_signal() -> None:
     assert refusal.code == "quantity_unit_unsupported"
 
 
+def test_a_new_quantity_is_capped_by_the_route_as_an_entry_is() -> None:
+    """Seven are the most that the route lets an order be; before, a change took no notice."""
+    bench = Bench(sizing=SizingRule(method="signal", max_qty=D(7)))
+    resting(bench)
+    assert only(bench.say(modify(quantity=Amount(D(9)))), ReplaceRequested).quantity == 7
+
+
 def test_the_whole_new_order_is_held_to_the_limits() -> None:
     """Steps that are each small do not add up to more than one order may be.
 
