@@ -420,6 +420,27 @@ def test_nothing_to_do_is_no_fault() -> None:
     assert story.closing == "Nothing was sent, and nothing is wrong: already long EURUSD."
 
 
+def test_what_was_taken_back_is_not_passed_over_where_nothing_else_was_done() -> None:
+    """A close that finds nothing held still asks entries back; before, "nothing was sent"."""
+    other = ClOrdID("ab12-0-1e")
+    asked = ev.CancelRequested(
+        at=_at(1), account=FX, cl_ord_id=other, request_id="c", reason="close", signal=SIGNAL
+    )
+    unsent = _ended(
+        OrdStatus.EXPIRED_UNSENT, "taken_back", cl_ord_id=other, text="held back", signal=SIGNAL
+    )
+    idle = ev.IntentIdle(at=_at(1), signal=SIGNAL, intent=0, account=FX, text="nothing is held")
+    held = ev.IntentRefused(
+        at=_at(1), signal=SIGNAL, intent=0, account=FX, code="halted", text="a halt"
+    )
+    for back, words in ((asked, "asked back: close"), (unsent, "taken back: held back")):
+        story = _story_of(_accepted(), back, idle)
+        said = f"Done: order {other} on {FX} {words}; "
+        assert (story.outcome, story.closing.startswith(said)) == ("done", True)
+        refused = _story_of(_accepted(), back, held)
+        assert refused.closing.startswith(f"{said}nothing else was sent: {FX}: a halt (halted)")
+
+
 def test_an_ignored_report_is_kept_in_the_story() -> None:
     """A report that was not applied is told with the reason."""
     report = ExecutionReport(

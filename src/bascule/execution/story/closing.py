@@ -46,7 +46,7 @@ def outcome_of(story: Story) -> str:
     if not sent:
         if story.refusals or orders:
             return "refused"
-        if story.idle:
+        if story.idle and not story.touched:
             return "nothing_to_do"
         return "done"
     for word, holds in _TESTS:
@@ -93,7 +93,8 @@ def _refused(story: Story) -> str:
     ]
     more = f"; and {len(words) - _SHOWN_MAX} more reasons" if len(words) > _SHOWN_MAX else ""
     said = f"{'; '.join(words[:_SHOWN_MAX])}{more}"
-    return f"Nothing was sent: {said.rstrip('.')}. To do: {_advice(held[0])}"
+    did = f"{_done_words(story)}; nothing else was sent" if story.touched else "Nothing was sent"
+    return f"{did}: {said.rstrip('.')}. To do: {_advice(held[0])}"
 
 
 def _held_back(story: Story) -> list[RefusalLine]:
@@ -122,8 +123,12 @@ def _idle(story: Story) -> str:
 
 def _done(story: Story) -> str:
     if story.touched:
-        return f"Done: {'; '.join(story.touched[:_SHOWN_MAX])}; there is nothing more to do"
+        return f"{_done_words(story)}; there is nothing more to do"
     return "It was taken in and there was nothing for it to act on; there is nothing to do"
+
+
+def _done_words(story: Story) -> str:
+    return f"Done: {'; '.join(story.touched[:_SHOWN_MAX])}"
 
 
 def _in_doubt(story: Story) -> str:

@@ -355,6 +355,10 @@ def _corrected(teller: _Teller, seq: int, event: ev.FillCorrected) -> None:
 def _ended(teller: _Teller, seq: int, event: ev.OrderEnded) -> None:
     order = teller.mine(event)
     if order is None:
+        if event.signal == teller.signal:
+            words = f"order {event.cl_ord_id} on {event.account} taken back: {event.text}"
+            teller.touched.append(words)
+            teller.note(seq, event.at, "taken back", words, event.account, event.cl_ord_id)
         return
     order.status = event.status
     order.doubt = ""
