@@ -149,8 +149,8 @@ def _new_quantity(plan: Plan, amount: Amount, order: Order, listing: Listing) ->
     if multiple is None:
         plan.refuse(
             "quantity_unit_unsupported",
-            f"account {plan.account.id} sizes by itself ({plan.leg.sizing.method}); a quantity in the "
-            "signal cannot change its orders",
+            f"account {plan.account.id} sizes by itself ({plan.leg.sizing.method}); a quantity in "
+            "the signal cannot change its orders",
             order.symbol,
         )
         return None

@@ -622,16 +622,6 @@ def test_what_the_venue_has_not_listed_is_not_said_to_be_flat() -> None:
     assert only(bench.say(Flatten()), IntentRefused).code == "unknown_symbol"
 
 
-def test_a_sweep_says_what_is_too_little_to_be_closed() -> None:
-    """The venue filled less than a lot step; before, nothing at all was said of it."""
-    bench = held(Bench(), "0.01")
-    bench.venue.by_hand("a", Side.SELL, "0.004")
-    bench.settle()
-    events = bench.feed(inp.SweepAsked(Instant(bench.at), "all", True, "ada", "news"))
-    refusal = only(events, IntentRefused)
-    assert (refusal.code, "0.006 EURUSD of s" in refusal.text) == ("below_min_lot", True)
-
-
 def test_a_sweep_without_close_leaves_positions() -> None:
     """Cancel is not flatten."""
     bench = held(Bench(route={"pyramiding": 9}), 5)

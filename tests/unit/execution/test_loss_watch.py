@@ -517,9 +517,7 @@ def test_whatever_the_sender_counts_is_scaled_and_not_only_its_entries(factor: D
     made.feed(inp.ScaleTold(Instant(made.at), "a", factor, "me"))
     made.wait(DAY)
     for _ in range(3):
-        made.say(
-            TargetPosition(symbol=EURUSD, direction=Direction.LONG, quantity=Amount(D(2)))
-        )
+        made.say(TargetPosition(symbol=EURUSD, direction=Direction.LONG, quantity=Amount(D(2))))
         made.settle()
         assert made.net() == 2 * factor
     made.say(ClosePosition(symbol=EURUSD, quantity=Amount(D(1))))

@@ -337,9 +337,7 @@ def _corrected(teller: _Teller, seq: int, event: ev.FillCorrected) -> None:
         _count(
             order,
             [
-                replace(
-                    fill, exec_id=event.exec_id, quantity=event.quantity, price=event.price
-                )
+                replace(fill, exec_id=event.exec_id, quantity=event.quantity, price=event.price)
                 if fill.exec_id == event.ref_exec_id
                 else fill
                 for fill in order.fills
