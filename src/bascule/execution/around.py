@@ -144,7 +144,7 @@ class Surroundings:
 
     @lazy
     def loss_per_unit(self) -> Decimal | None:
-        """The distance from the entry to its stop."""
+        """The distance from the entry to its stop; a trail that waits for a gain is none yet."""
         bracket = self._draft.bracket
         if bracket is None:
             return None
@@ -153,7 +153,8 @@ class Surroundings:
             entry = self.reference.price
         if bracket.stop_loss is not None and entry is not None:
             return abs(entry - bracket.stop_loss)
-        return bracket.trail_distance if bracket.stop_loss is None else None
+        waits = bracket.stop_loss is not None or bracket.trail_trigger is not None
+        return None if waits else bracket.trail_distance
 
     @property
     def money(self) -> AccountSnapshot | None:

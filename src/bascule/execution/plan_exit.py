@@ -59,7 +59,8 @@ def plan_close(plan: Plan, intent: ClosePosition) -> None:
             _mark_closing(plan, book, side)
         plan.idle(f"nothing of {listing.symbol} is held for {plan.strategy}", listing.symbol)
         return
-    if intent.held is not None and intent.held is not standing:
+    apart = whole and on_both_sides(book)
+    if intent.held is not None and intent.held is not standing and not apart:
         plan.idle(
             f"the book of {plan.strategy} is {standing.value} {listing.symbol}, "
             f"the signal closes a {intent.held.value}",
@@ -125,7 +126,7 @@ def exit_book(
     if whole:
         _mark_closing(plan, book, side)
     if whole and on_both_sides(book):
-        return _exit_positions(plan, book, listing)
+        return _exit_positions(plan, book, listing, side)
     quantity = min(quantity, abs(remaining(book)))
     if quantity <= 0:
         said = f"nothing of {listing.symbol} is held yet, and its open entry is left as it is"
@@ -158,7 +159,7 @@ def exit_book(
     )
 
 
-def _exit_positions(plan: Plan, book: Book, listing: Listing) -> list[ClOrdID]:
+def _exit_positions(plan: Plan, book: Book, listing: Listing, side: Side | None) -> list[ClOrdID]:
     exits = close_positions(
         plan.turn,
         plan.account,
@@ -167,6 +168,7 @@ def _exit_positions(plan: Plan, book: Book, listing: Listing) -> list[ClOrdID]:
         listing,
         signal=plan.signal,
         intent=plan.intent,
+        side=side,
     )
     if not exits:
         plan.idle("exits in flight already cover it", listing.symbol)
@@ -248,11 +250,14 @@ def close_positions(
     *,
     signal: SignalId,
     intent: int = 0,
+    side: Side | None = None,
 ) -> list[ClOrdID]:
-    """Close every position of a book, whichever side it is on, by its id."""
+    """Close every position of a book by its id, or only what was bought, or sold."""
     largest = floor_to(listing.max_qty, listing.lot_step)
     placed: list[ClOrdID | None] = []
     for position_id, lot in list(book.lots.items()):
+        if side is not None and lot * side.sign < 0:
+            continue
         left = abs(lot) - _leaving(account, book, position_id)
         while left > 0:
             part = min(left, largest) if largest > 0 else left

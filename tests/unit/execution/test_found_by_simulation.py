@@ -3,11 +3,12 @@
 from decimal import Decimal as D
 from typing import Any
 
+import pytest
 from msgspec.structs import replace
 
 from bascule.execution import inputs as inp
 from bascule.execution.state import dump
-from bascule.model.enums import ExecType, OrdStatus, OrdType, PositionMode, Side
+from bascule.model.enums import Direction, ExecType, OrdStatus, OrdType, PositionMode, Side
 from bascule.model.event import (
     DriftFound,
     FillCorrected,
@@ -140,6 +141,24 @@ def test_positions_on_both_sides_count_gross_and_are_all_closed() -> None:
     bench.settle()
     assert not bench.book().lots
     assert not any(bench.venue.lots.values())
+
+
+@pytest.mark.parametrize(("bought", "sold"), [(2, 2), (3, 1), (1, 3)])
+def test_a_close_of_one_side_leaves_the_other_where_a_book_is_on_both(
+    bought: int, sold: int
+) -> None:
+    """Whatever the two add up to; before, both were closed, or neither."""
+    bench = Bench(
+        position_mode=PositionMode.HEDGING,
+        limits=replace(ROOMY, self_match="allow"),
+        reduce_only=False,
+        route={"pyramiding": 9},
+    )
+    bench.say(buy(bought), buy(sold, Side.SELL))
+    bench.settle()
+    bench.say(ClosePosition(symbol=EURUSD, held=Direction.LONG))
+    bench.settle()
+    assert list(bench.book().lots.values()) == [-sold]
 
 
 def test_stops_that_the_venue_refuses_are_not_asked_for_without_end() -> None:
