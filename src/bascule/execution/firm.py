@@ -155,10 +155,10 @@ class FirmSurroundings:
         others = self._draft.spec.others
         if not others:
             return ""
+        # A change is judged under the signal of its order; who asks for it is in this decision.
         for event in self._turn.events:
-            if isinstance(event, SignalAccepted) and event.signal == self._draft.signal:
-                owner = others.get(event.source, "")
-                return f"source {event.source}, whose signals are {owner}'s" if owner else ""
+            if isinstance(event, SignalAccepted) and (owner := others.get(event.source)):
+                return f"source {event.source}, whose signals are {owner}'s"
         return ""
 
     def allocated(self) -> Decimal:

@@ -239,7 +239,10 @@ def test_a_programme_tightens_the_users_limits_and_loosens_none(
 
 
 def test_a_live_account_opens_nothing_on_another_owners_signal() -> None:
-    """The source is what counts; a close on it passes, and so does the owner's own entry."""
+    """The source is what counts; a close on it passes, and so does the owner's own entry.
+
+    Before, another's source could change what the owner's own had placed.
+    """
     made = Bench(mode=AccountMode.LIVE, route={"pyramiding": 9})
     asked = Instant(made.at - DAY)
     permission = Permission(
@@ -260,6 +263,12 @@ def test_a_live_account_opens_nothing_on_another_owners_signal() -> None:
         "the signal came from source tips, whose signals are Bob's, and Firm's word on copying "
         'others is "prohibited" (p). Would pass: a signal of the account owner\'s own'
     )
+    rests = msgspec.structs.replace(entry, ord_type=OrdType.LIMIT, price=D("1.05"), label="l")
+    made.say(rests, source="mine")
+    made.settle()
+    change = ModifyOrder(symbol="EURUSD", label="l", quantity=Amount(D(5)))
+    assert only(made.say(change, source="tips"), IntentRefused).code == "copies_others"
+    assert only(made.say(change, source="mine"), ReplaceRequested)
     made.say(entry, source="mine")
     made.settle()
     assert made.net() == 1
