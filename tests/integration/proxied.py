@@ -35,8 +35,11 @@ def certificates(folder: Path) -> None:
         _openssl(
             *("req", "-x509", "-days", "60", *_NEW_KEY),
             *("-subj", f"/CN=Test {name}", "-keyout", f"{folder}/{name}.key"),
-            *("-out", f"{folder}/{name}.pem"),
+            *("-addext", "keyUsage=critical,keyCertSign", "-out", f"{folder}/{name}.pem"),
         )
+    # Python 3.13 wants to be told which key signed a certificate, and that it may.
+    named = folder / "signed.ext"
+    named.write_text("authorityKeyIdentifier=keyid\n", encoding="utf-8")
     wanted = {"server": (f"/CN={HOST}", f"DNS:{HOST},DNS:localhost", "ca")} | CLIENTS
     for name, (subject, alternative, authority) in wanted.items():
         _openssl(
@@ -47,7 +50,7 @@ def certificates(folder: Path) -> None:
         _openssl(
             *("x509", "-req", "-in", f"{folder}/{name}.csr", "-copy_extensions", "copyall"),
             *("-CA", f"{folder}/{authority}.pem", "-CAkey", f"{folder}/{authority}.key"),
-            *("-days", "60", "-out", f"{folder}/{name}.pem"),
+            *("-days", "60", "-extfile", str(named), "-out", f"{folder}/{name}.pem"),
         )
 
 

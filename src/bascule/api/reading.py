@@ -4,6 +4,7 @@ Synchronous, each call one short read: a server calls it in a thread, a command 
 needs no engine, so whatever it gives can also be had while none runs.
 """
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
@@ -16,10 +17,12 @@ from bascule.journal.chain import decode
 from bascule.journal.follower import ROWS_MAX, Follower
 from bascule.journal.store import Row
 from bascule.model.event import (
+    CancelRequested,
     Event,
     IntentRefused,
     OrderRefused,
     OrderRequested,
+    ReplaceRequested,
     SignalAccepted,
     SignalDuplicate,
     SignalRefused,
@@ -29,7 +32,8 @@ from bascule.model.values import Instant
 SIGNAL_KINDS = ("signal_accepted", "signal_refused", "signal_duplicate")
 SIGNALS_LOOKED_AT = 2_000
 """How far back refused ones, or one strategy's, are looked for."""
-_OUTCOMES = ("order_requested", "order_refused", "intent_refused")
+_CHANGES = ("cancel_requested", "replace_requested", "protection_changed")
+_OUTCOMES = ("order_requested", "order_refused", "intent_refused", *_CHANGES)
 _MAIN_LEGS = ("e", "x")
 _RAW_MAX = 400
 
@@ -38,8 +42,8 @@ class SignalView(Struct, kw_only=True, omit_defaults=True):
     """One signal and what came of it at once.
 
     ``status``: ``accepted``, ``refused``, ``duplicate``, or ``held_back``: it was taken in, and
-    every order of it was held back. ``orders`` counts those that were requested; ``held_back``
-    says by account why others were not.
+    nothing was done, since every part of it was held back. ``orders`` counts the orders that were
+    requested; ``held_back`` says by account why others were not.
     """
 
     signal: str
@@ -84,7 +88,11 @@ def signals(
 def _add_outcomes(views: list[SignalView], rows: list[Row]) -> None:
     """Say of each accepted signal how many orders it led to, and what was held back."""
     by_signal = {view.signal: view for view in views}
+    changing: set[str] = set()
     for row in reversed(rows):
+        if row.kind in _CHANGES:
+            changing.add(row.cause or row.signal)
+            continue
         view = by_signal.get(row.signal)
         event = decode(row.seq, row.data) if view is not None else None
         if view is None:
@@ -95,7 +103,8 @@ def _add_outcomes(views: list[SignalView], rows: list[Row]) -> None:
         elif isinstance(event, OrderRequested) and event.leg in _MAIN_LEGS:
             view.orders += 1
     for view in views:
-        if view.status == "accepted" and view.held_back and not view.orders:
+        done = view.orders or view.signal in changing
+        if view.status == "accepted" and view.held_back and not done:
             view.status = "held_back"
 
 
@@ -139,10 +148,23 @@ def story(journal: Path, name: str) -> Story | None:
         rows |= {row.seq: row for row in _shared_sends(follower, rows)}
         resent = follower.of_kinds(("signal_duplicate",), after_seq=first)
         rows |= {row.seq: row for row in resent if f'"duplicate_of":"{signal}"' in row.data}
+        rows |= {row.seq: row for row in _answers(follower, signal, list(rows.values()))}
         stops = follower.of_kinds(("stop_set",), after_seq=first - 1, before_seq=first + 100)
         rows |= {row.seq: row for row in stops}
     events = [(seq, decode(seq, rows[seq].data)) for seq in sorted(rows)]
     return tell(signal, events)
+
+
+def _answers(follower: Follower, signal: str, rows: list[Row]) -> Iterator[Row]:
+    """Find what became of each change that the signal asked of another signal's order."""
+    for row in rows:
+        if row.kind in ("cancel_requested", "replace_requested") and row.signal != signal:
+            asked = decode(row.seq, row.data)
+            assert isinstance(asked, CancelRequested | ReplaceRequested)
+            mark = f'"request_id":"{asked.request_id}"'
+            for one in follower.of_order(asked.cl_ord_id):
+                if one.kind in ("change_rejected", "order_replaced") and mark in one.data:
+                    yield one
 
 
 def _shared_sends(follower: Follower, rows: dict[int, Row]) -> list[Row]:

@@ -59,7 +59,7 @@ def send(
         print_raw(answer)
     else:
         _print(said.status, said.signal, said.duplicate_of, said.text, said.code, said.next)
-    if said.status not in ("accepted", "duplicate"):
+    if said.status not in ("accepted", "duplicate") or said.code:
         raise typer.Exit(Exit.NO)
 
 

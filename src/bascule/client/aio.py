@@ -105,7 +105,7 @@ class AsyncClient:
         stop_loss: Measure | None = None,
         take_profit: Measure | None = None,
         trail: Measure | None = None,
-        time_in_force: TimeInForce | Literal["day", "gtc", "ioc", "fok"] = TimeInForce.GTC,
+        time_in_force: TimeInForce | Literal["day", "gtc", "ioc", "fok"] | None = None,
         reduce_only: bool = False,
         label: str = "",
         id: str = "",
@@ -122,7 +122,7 @@ class AsyncClient:
             stop_loss: a price, or as ``("20", "pips")``.
             take_profit: likewise; ``("3", "ratio")`` is three times the stop's distance.
             trail: how far behind a stop trails.
-            time_in_force: how long it works.
+            time_in_force: how long it works; None for what the route says.
             reduce_only: whether it is an exit and may never open.
             label: your own name for the order, to cancel or modify it by.
             id: the idempotency id; made when there is none.
@@ -140,7 +140,7 @@ class AsyncClient:
             ord_type=kinds[limit is not None, stop is not None],
             price=maybe(limit),
             stop_price=maybe(stop),
-            time_in_force=TimeInForce(time_in_force),
+            time_in_force=None if time_in_force is None else TimeInForce(time_in_force),
             protection=protection(stop_loss, take_profit, trail),
             reduce_only=reduce_only,
             label=label,
@@ -321,7 +321,8 @@ class AsyncClient:
         body = msgspec.json.encode({"signal": signal, "intents": [intent]})
         status, answer = await self._answered("POST", "/v1/intents", body=body, id=own)
         receipt = msgspec.structs.replace(_read(answer, Receipt), id=own)
-        if status >= 400 or receipt.status not in ("accepted", "duplicate"):
+        taken = receipt.status == "accepted" or (receipt.status == "duplicate" and not receipt.code)
+        if status >= 400 or not taken:
             raise Refused(
                 receipt.text or f"The signal was answered with {receipt.status}.",
                 code=receipt.code or receipt.status,

@@ -16,7 +16,8 @@ class Receipt(Struct, frozen=True):
     """The engine's answer to a signal, durable when it is told.
 
     ``status`` is ``accepted``, or ``duplicate``: a resend, and ``duplicate_of`` is the first
-    one's signal. ``signal`` is the engine's id, for `explain`; ``id`` is the idempotency id.
+    one's signal. Where that one was refused, the client raises. ``signal`` is the engine's id, for
+    `explain`; ``id`` is the idempotency id.
     """
 
     status: str

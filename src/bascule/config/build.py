@@ -33,7 +33,7 @@ from bascule.model.account import (
     SizingRule,
     SymbolMap,
 )
-from bascule.model.enums import AccountMode
+from bascule.model.enums import AccountMode, TimeInForce
 from bascule.model.ids import AccountId, RouteId, SourceId, StrategyId, VenueId
 from bascule.model.values import ONE, ZERO, Currency, Duration
 from bascule.signals.intake.fix_terms import FixTerms
@@ -347,7 +347,7 @@ def _route(name: str, route: RouteSettings) -> Route:
         on_refusal=route.on_refusal,
         flat_cancels=route.flat_cancels,
         max_age_ns=route.max_age,
-        default_tif=route.default_tif,
+        default_tif=TimeInForce(route.default_tif),
         engine_stops=route.engine_stops,
         unpriced_max_qty=route.unpriced_max_qty,
     )

@@ -24,6 +24,7 @@ _SENTENCES = {
     "int_from_float": "is not a whole number",
     "bool_type": "is neither true nor false",
     "bool_parsing": "is neither true nor false",
+    "greater_than": "is not above {gt}",
     "greater_than_equal": "is below {ge}",
     "less_than_equal": "is above {le}",
     "tuple_type": "is not a list; put it in square brackets",

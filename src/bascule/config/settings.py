@@ -51,7 +51,6 @@ from bascule.model.enums import (
     PositionMode,
     QtyUnit,
     Side,
-    TimeInForce,
 )
 from bascule.model.values import SECOND, ZERO
 from bascule.signals.intake.source import BODY_FIELDS
@@ -285,7 +284,7 @@ class RouteSettings(Table):
     on_refusal: Literal["alone", "all"] = "alone"
     flat_cancels: bool = True
     max_age: DurationNs = 60 * SECOND
-    default_tif: TimeInForce = TimeInForce.GTC
+    default_tif: Literal["day", "gtc", "ioc", "fok"] = "gtc"
     engine_stops: Literal["refuse_live", "allow"] = "refuse_live"
     unpriced_max_qty: Positive | None = None
 
@@ -302,7 +301,7 @@ class Settings(BaseSettings):
     )
 
     mode: AccountMode
-    max_signal_age: DurationNs = 60 * SECOND
+    max_signal_age: Annotated[DurationNs, Field(gt=0)] = 60 * SECOND
     server: ServerSettings = ServerSettings()
     journal: JournalSettings = JournalSettings()
     secrets: SecretSettings = SecretSettings()

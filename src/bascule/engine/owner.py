@@ -205,7 +205,9 @@ def receipt_of(events: Sequence[Event]) -> Receipt:
     if isinstance(first, SignalAccepted):
         return Receipt(first.signal, "accepted")
     if isinstance(first, SignalDuplicate):
-        return Receipt(first.signal, "duplicate", duplicate_of=first.duplicate_of)
+        of = first.duplicate_of
+        said = f"{of} was refused, and nothing was done" if first.code else ""
+        return Receipt(first.signal, "duplicate", duplicate_of=of, code=first.code, text=said)
     if isinstance(first, SignalRefused):
         status = "conflict" if first.code == "key_conflict" else "refused"
         return Receipt(first.signal, status, code=first.code, text=first.text)

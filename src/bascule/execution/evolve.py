@@ -84,7 +84,8 @@ def _remember_key(state: State, event: ev.SignalAccepted | ev.SignalRefused) -> 
             return
         name = body_key(event.source, event.body_hash)
         state.keys.pop(name, None)
-    state.keys[name] = SignalKey(event.signal, event.body_hash, event.received_at)
+    code = event.code if isinstance(event, ev.SignalRefused) else ""
+    state.keys[name] = SignalKey(event.signal, event.body_hash, event.received_at, code)
     if len(state.keys) > SIGNAL_KEYS_MAX:
         del state.keys[next(iter(state.keys))]
 

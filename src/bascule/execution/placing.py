@@ -7,6 +7,7 @@ from msgspec import Struct
 from bascule.execution.around import Surroundings
 from bascule.execution.fold_orders import denied_key, same_key
 from bascule.execution.limits import limits_for
+from bascule.execution.positions import leaving
 from bascule.execution.runaway import after_request
 from bascule.execution.state import AccountState, Exposure, Order
 from bascule.execution.stops import set_stop, stop_in_force
@@ -104,7 +105,7 @@ def proven_to_reduce(turn: Turn, draft: Draft) -> bool:
     if draft.leg == "x":
         for book in account.books.values():
             if book.symbol == draft.listing.symbol and book.quantity * draft.side.sign < 0:
-                held -= book.exiting
+                held -= leaving(account, book)
     if held < draft.quantity:
         return False
     same_side = exposure.open_buy if draft.side is Side.BUY else exposure.open_sell

@@ -75,14 +75,22 @@ def plan_modify(plan: Plan, intent: ModifyOrder) -> None:
 
 
 def _replace(plan: Plan, intent: ModifyOrder, order: Order, listing: Listing) -> None:
+    for given, has, name in (
+        (intent.price, order.price, "limit price"),
+        (intent.stop_price, order.stop_price, "stop price"),
+    ):
+        if given is not None and has is None:
+            kind = order.ord_type.value.replace("_", " ")
+            plan.refuse("bad_price", f"a {kind} order has no {name} to change", order.symbol)
+            return
     quantity = order.quantity
     if intent.quantity is not None:
         asked = _new_quantity(plan, intent.quantity, order, listing)
         if asked is None:
             return
         quantity = asked
-    price = rounded(intent.price, listing, order.side, "limit") if order.price else None
-    stop = rounded(intent.stop_price, listing, order.side, "stop") if order.stop_price else None
+    price = rounded(intent.price, listing, order.side, "limit")
+    stop = rounded(intent.stop_price, listing, order.side, "stop")
     if any(value is not None and value <= 0 for value in (price, stop)):
         plan.refuse("bad_price", "a price must be above zero", order.symbol)
         return
@@ -208,9 +216,8 @@ def _unguarded(plan: Plan, listing: Listing, wanted: Side | None) -> bool:
 
 
 def _change(plan: Plan, guard: Guard, protection: Protection, listing: Listing) -> None:
-    reference = guard.entry_price if guard.filled else None
     old = guard.bracket
-    new = bracket_of(protection, guard.side, listing, reference, held=True)
+    new = _levels(plan, guard, protection, listing)
     if isinstance(new, LevelRefused):
         plan.refuse(new.code, new.text, guard.symbol)
         return
@@ -248,6 +255,27 @@ def _change(plan: Plan, guard: Guard, protection: Protection, listing: Listing) 
         )
     )
     tend(plan.turn, plan.account, guard)
+
+
+def _levels(
+    plan: Plan, guard: Guard, protection: Protection, listing: Listing
+) -> Bracket | LevelRefused | None:
+    """Give the new levels; a stop that the market has passed already would close at once."""
+    if not guard.filled:
+        order = plan.account.order(guard.cl_ord_id)
+        price = (order.price or order.stop_price) if order is not None else None
+        return bracket_of(protection, guard.side, listing, price)
+    new = bracket_of(protection, guard.side, listing, guard.entry_price, held=True)
+    if not isinstance(new, Bracket) or new.stop_loss is None:
+        return new
+    market, _ = plan.entry_reference(listing, guard.side.opposite, None, None)
+    if market is None or (market - new.stop_loss) * guard.side.sign > 0:
+        return new
+    return LevelRefused(
+        "stop_wrong_side",
+        f"with the market at {text(market)} a stop at {text(new.stop_loss)} would close the "
+        "position at once; the old one stays. To close it, send a close",
+    )
 
 
 def _venue_holds(plan: Plan, guard: Guard, new: Bracket) -> bool:

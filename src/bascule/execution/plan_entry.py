@@ -16,10 +16,10 @@ from bascule.execution.planning import (
     held_side,
     remaining,
 )
-from bascule.execution.positions import open_entries
+from bascule.execution.positions import open_entries, stood_against
 from bascule.execution.state import Book
 from bascule.model.account import SizingRule
-from bascule.model.enums import AccountMode, Direction, OrdType, Side
+from bascule.model.enums import AccountMode, Direction, OrdType, Side, TimeInForce
 from bascule.model.event import Bracket
 from bascule.model.ids import ClOrdID
 from bascule.model.instrument import Listing
@@ -68,17 +68,14 @@ def _way_in(plan: Plan, side: Side, listing: Listing, book: Book | None) -> _Way
     None after a refusal, or where only the close was wanted.
     """
     route = plan.route
-    if side not in route.allowed_sides:
-        plan.refuse(
-            "side_not_allowed",
-            f"route {route.id} allows {', '.join(s.value for s in route.allowed_sides)} entries",
-            listing.symbol,
-        )
+    left = remaining(book)
+    against = left * side.sign < 0
+    if side not in route.allowed_sides and (not against or route.reverse == "refuse"):
+        _side_refused(plan, listing)
         return None
     if book is None:
         return _Way()
-    left = remaining(book)
-    if left * side.sign < 0:
+    if against:
         return _reverse(plan, side, listing, book)
     leaving = bool(book.quantity) and not left
     entries = open_entries(plan.account, book) if leaving else book.entries
@@ -115,6 +112,9 @@ def _reverse(plan: Plan, side: Side, listing: Listing, book: Book) -> _Way | Non
     exits = exit_book(plan, book, listing, abs(book.quantity), whole=True)
     if route.reverse == "close_only":
         return None
+    if side not in route.allowed_sides:
+        _side_refused(plan, listing)
+        return None
     if not exits:
         plan.refuse(
             "not_closed_first",
@@ -124,6 +124,15 @@ def _reverse(plan: Plan, side: Side, listing: Listing, book: Book) -> _Way | Non
         )
         return None
     return _Way(exits[-1])
+
+
+def _side_refused(plan: Plan, listing: Listing) -> None:
+    route = plan.route
+    plan.refuse(
+        "side_not_allowed",
+        f"route {route.id} allows {', '.join(s.value for s in route.allowed_sides)} entries",
+        listing.symbol,
+    )
 
 
 def _last_exit(plan: Plan, book: Book) -> ClOrdID | None:
@@ -160,7 +169,8 @@ def enter(
     target: Decimal | None = None,
 ) -> None:
     """Size, bracket and place an entry; every way out says why."""
-    if not _venue_can(plan, intent, listing):
+    life = intent.time_in_force or plan.route.default_tif
+    if not _venue_can(plan, intent, listing, life):
         return
     prices = _prices(plan, intent, listing)
     if prices is None:
@@ -193,7 +203,7 @@ def enter(
         price=price,
         stop_price=stop,
         trail_distance=trail,
-        time_in_force=intent.time_in_force,
+        time_in_force=life,
         expire_at=intent.expire_at,
         bracket=bracket,
         after=after,
@@ -223,7 +233,7 @@ def _levels(
         return None
     if bracket is None:
         return None, trail
-    fitted = _fit_bracket(plan, bracket, listing)
+    fitted = _fit_bracket(plan, bracket, listing, intent.side)
     return None if fitted is None else (fitted, trail)
 
 
@@ -277,7 +287,7 @@ def _on_probation(plan: Plan, listing: Listing, sized: Sized) -> Sized:
     return replace(sized, lots=listing.min_qty, words=words)
 
 
-def _venue_can(plan: Plan, intent: PlaceOrder, listing: Listing) -> bool:
+def _venue_can(plan: Plan, intent: PlaceOrder, listing: Listing, life: TimeInForce) -> bool:
     """Hold the entry against the manifest; a trail that the venue lacks is run with stops."""
     capabilities = plan.capabilities
     missing = ""
@@ -288,8 +298,8 @@ def _venue_can(plan: Plan, intent: PlaceOrder, listing: Listing) -> bool:
             missing = "trailing stop orders, nor stops that can be moved,"
     elif intent.ord_type not in capabilities.ord_types:
         missing = f"{intent.ord_type.value} orders"
-    if not missing and intent.time_in_force not in capabilities.time_in_force:
-        missing = f"{intent.time_in_force.value} orders"
+    if not missing and life not in capabilities.time_in_force:
+        missing = f"{life.value} orders"
     if missing:
         plan.refuse(
             "capability_absent",
@@ -333,14 +343,17 @@ def _prices(
     return price, stop
 
 
-def _fit_bracket(plan: Plan, bracket: Bracket, listing: Listing) -> Bracket | None:
+def _fit_bracket(plan: Plan, bracket: Bracket, listing: Listing, side: Side) -> Bracket | None:
     """Decide who runs the bracket: the venue where it can, else the engine where it may."""
     capabilities = plan.capabilities
     stops = bracket.stop_loss is not None or bracket.follows_price
-    # A venue holds natively what goes with the entry; a stop that comes later is the engine's.
+    against = stood_against(plan.account, plan.spec, plan.strategy, listing.symbol, side)
+    # A venue holds natively what goes with the entry, and a target for all of it; a stop that
+    # comes later is the engine's.
     native = (
         capabilities.native_bracket
-        and len(bracket.take_profits) <= 1
+        and not against
+        and [portion for _, portion in bracket.take_profits] in ([], [ONE])
         and (bracket.stop_loss is not None or not bracket.follows_price)
     )
     lacks = ""
@@ -359,10 +372,11 @@ def _fit_bracket(plan: Plan, bracket: Bracket, listing: Listing) -> Bracket | No
     engine_stop = not native and stops
     live = plan.spec.mode is AccountMode.LIVE
     if engine_stop and live and plan.route.engine_stops == "refuse_live":
+        why = " where another strategy stands against it" if against else ""
         plan.refuse(
             "stop_only_in_engine",
-            "this venue holds no stop with the entry, so it would live only in the engine; a "
-            'live account refuses that unless the route says engine_stops = "allow"',
+            f"this venue holds no stop with the entry{why}, so it would live only in the engine; "
+            'a live account refuses that unless the route says engine_stops = "allow"',
             listing.symbol,
         )
         return None

@@ -15,6 +15,7 @@ from bascule.execution.planning import (
     remaining,
     request_cancel,
 )
+from bascule.execution.positions import leaving
 from bascule.execution.state import AccountState, Book, Order
 from bascule.execution.turn import Turn
 from bascule.model.account import AccountSpec, Capabilities
@@ -479,7 +480,7 @@ def close_late_fill(
         return
     if book.quantity * entry.side.sign <= 0:
         return
-    quantity = min(filled, abs(remaining(book)))
+    quantity = min(filled, abs(book.quantity) - leaving(account, book))
     if quantity <= ZERO:
         return
     close_quantity(
@@ -512,7 +513,7 @@ def close_overshoot(
     book = account.book(closing.strategy, closing.symbol)
     if book is None or closing.position_id is not None or book.quantity * closing.side.sign <= 0:
         return
-    quantity = min(filled, abs(remaining(book)))
+    quantity = min(filled, abs(book.quantity) - leaving(account, book))
     # While an entry is open, its fill may only be told late, and then nothing went too far.
     if quantity <= ZERO or book.open_buy or book.open_sell:
         return

@@ -165,6 +165,7 @@ def _answer_resend(turn: Turn, name: SignalId, signal: Signal) -> bool:
                 source=signal.source,
                 received_at=signal.received_at,
                 duplicate_of=known.signal,
+                code=known.code,
             )
         )
     else:
@@ -186,9 +187,9 @@ def _follows(route: Route, strategy: StrategyId, source: str) -> bool:
 
 
 def _max_age(turn: Turn, signal: Signal, routes: Iterable[Route]) -> int:
-    """The strictest of what the source, its routes and the engine allow."""
+    """The strictest of what the signal, its source, its routes and the engine allow."""
     ages = [route.max_age_ns for route in routes]
-    ages.append(signal.max_age or turn.settings.max_signal_age_ns)
+    ages += (signal.max_age, turn.settings.max_signal_age_ns)
     return min(age for age in ages if age > 0)
 
 

@@ -1,6 +1,6 @@
 """What planning an intent for one account starts from, and the answers it can give."""
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from decimal import Decimal
 
 from msgspec import Struct
@@ -73,13 +73,16 @@ class Plan(Struct, kw_only=True):
         Refuses the intent and returns None when there is no single answer.
         """
         held: Iterable[Symbol] = ()
+        ours: set[Symbol] = set()
         if not entry:
-            held = [book.symbol for book in self.account.books_of(self.strategy) if book.quantity]
+            books = self.account.books_of(self.strategy)
+            held = [book.symbol for book in books if book.quantity]
+            ours = {book.symbol for book in books if book.open_buy or book.open_sell}.union(held)
         theirs = self.spec.symbols.overrides.get(name)
         if theirs is not None:
             listing = self.turn.listing(self.account.id, Symbol(name))
             if listing is not None:
-                return listing if self._allowed(listing.symbol, name) else None
+                return listing if self._allowed(listing.symbol, name, ours) else None
         # An override to a continuous name, such as US500 to MES1!, rolls as that name does.
         symbols = None if theirs is not None else self.spec.symbols
         found = resolve(theirs or name, self.turn.at, held=held, symbols=symbols)
@@ -87,7 +90,7 @@ class Plan(Struct, kw_only=True):
             self.refuse(found.code, found.text, name)
             return None
         symbol = found.instrument.symbol
-        if not self._allowed(symbol, name):
+        if not self._allowed(symbol, name, ours):
             return None
         listing = self.turn.listing(self.account.id, symbol)
         if listing is None and self.account.id not in self.turn.settings.listings:
@@ -108,9 +111,10 @@ class Plan(Struct, kw_only=True):
             )
         return listing
 
-    def _allowed(self, symbol: Symbol, name: str) -> bool:
+    def _allowed(self, symbol: Symbol, name: str, ours: Container[Symbol]) -> bool:
+        """Whether the route trades a contract; what it has there already it may always end."""
         allowed = self.route.symbols
-        if not allowed or symbol in allowed or name in allowed:
+        if not allowed or symbol in allowed or name in allowed or symbol in ours:
             return True
         self.refuse(
             "symbol_not_allowed",

@@ -13,7 +13,8 @@ from bascule.execution.fold_guards import (
 )
 from bascule.execution.fold_ideas import earned
 from bascule.execution.state import AccountState, Book, Exposure, Order
-from bascule.model.enums import Side
+from bascule.model.account import AccountSpec
+from bascule.model.enums import PositionMode, Side
 from bascule.model.event import ForeignFill, PositionAdopted
 from bascule.model.ids import MANUAL_BOOK, PositionId, StrategyId, Symbol, VenueSymbol
 from bascule.model.values import ZERO
@@ -115,6 +116,41 @@ def open_entries(account: AccountState, book: Book) -> int:
             and order.symbol == book.symbol
             and order.leaves
         }
+    )
+
+
+def stood_against(
+    account: AccountState, spec: AccountSpec, strategy: StrategyId, symbol: Symbol, side: Side
+) -> bool:
+    """Whether the venue nets a strategy's position on ``side`` with others that stand against it.
+
+    Then it makes no bracket for an entry that only reduces the net, and ends one as the net turns.
+    """
+    others = (
+        book.quantity
+        for book in account.books.values()
+        if book.symbol == symbol and book.strategy != strategy
+    )
+    return spec.position_mode is PositionMode.NETTING and sum(others, ZERO) * side.sign < 0
+
+
+def leaving(account: AccountState, book: Book) -> Decimal:
+    """Sum what exits in flight take of what a book holds, unsigned.
+
+    One that was meant for the other side, before the book crossed over, takes nothing of it.
+    """
+    if not book.exiting:
+        return ZERO
+    return sum(
+        (
+            order.leaves
+            for order in account.orders.values()
+            if order.leg == "x"
+            and order.strategy == book.strategy
+            and order.symbol == book.symbol
+            and order.side.sign * book.quantity < 0
+        ),
+        ZERO,
     )
 
 

@@ -6,7 +6,7 @@ a second look shows the same and nothing has moved in between: orders, fills and
 three questions, and the market does not stand still between them.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from decimal import Decimal
 
 from msgspec.structs import replace
@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from bascule.execution.guards import tend
 from bascule.execution.inputs import Looked
 from bascule.execution.order_table import Fact
+from bascule.execution.positions import stood_against
 from bascule.execution.reports import (
     HAND_PATIENCE,
     adopt_child,
@@ -25,7 +26,7 @@ from bascule.execution.reports import (
     release_waiting,
     speaks_of,
 )
-from bascule.execution.state import AccountState, Order
+from bascule.execution.state import AccountState, Guard, Order
 from bascule.execution.turn import Suspect, Turn
 from bascule.model.enums import ENDED, ExecType, OrdStatus, PositionMode
 from bascule.model.event import (
@@ -35,9 +36,10 @@ from bascule.model.event import (
     ForeignOrderSeen,
     OrderReplaced,
     PositionAdopted,
+    ProtectionChanged,
     ReconcilePassed,
 )
-from bascule.model.ids import ExecID, PositionId, Symbol
+from bascule.model.ids import ClOrdID, ExecID, PositionId, Symbol
 from bascule.model.order import ExecutionReport, VenueOrder, VenuePosition
 from bascule.model.values import SECOND, ZERO, text
 
@@ -66,6 +68,7 @@ def on_look(turn: Turn, look: Looked) -> None:
         return
     before = len(turn.events)
     first = not account.known
+    bare = [name for name, guard in account.guards.items() if guard.held > 0 and not guard.children]
     _bind(turn, account, look)
     applied = _apply_fills(turn, account, look, first=first)
     for shown in look.orders:
@@ -108,9 +111,44 @@ def on_look(turn: Turn, look: Looked) -> None:
                     cause=look.cause,
                 )
             )
-    for guard in list(account.guards.values()):
-        tend(turn, account, guard)
+    _tend_all(turn, account, look, bare if agreed else ())
     release_waiting(turn, account)
+
+
+def _tend_all(turn: Turn, account: AccountState, look: Looked, bare: Collection[ClOrdID]) -> None:
+    """Tend every guard; of the ``bare`` ones, take over those that their venue has abandoned."""
+    for guard in list(account.guards.values()):
+        if guard.cl_ord_id in bare and _abandoned(turn, account, guard, look):
+            turn.emit(
+                ProtectionChanged(
+                    at=turn.at,
+                    account=account.id,
+                    cl_ord_id=guard.cl_ord_id,
+                    bracket=replace(guard.bracket, native=False),
+                    reason="the venue holds none for it any more",
+                )
+            )
+        tend(turn, account, guard)
+
+
+def _abandoned(turn: Turn, account: AccountState, guard: Guard, look: Looked) -> bool:
+    """Whether the venue was to run a bracket, and shows none while its position is held.
+
+    One that nets ends it when another strategy trades the contract through zero, and makes none
+    for an entry that only reduced the net. A venue may run brackets without showing orders of
+    their own, so that none is shown proves nothing until one was; and of one that this very look
+    found ended, the next one is asked.
+    """
+    spec = turn.settings.accounts.get(account.id)
+    entry, book = account.order(guard.cl_ord_id), account.book(guard.strategy, guard.symbol)
+    if not guard.bracket.native or not guard.entry_done or guard.held <= 0 or guard.children:
+        return False
+    if spec is None or entry is None or book is None or book.exiting or _heard_since(entry, look):
+        return False
+    ended = [o for o in account.ended.values() if o.native_child and o.parent == guard.cl_ord_id]
+    if any(_heard_since(child, look) for child in ended):
+        return False
+    return bool(ended) or stood_against(account, spec, guard.strategy, guard.symbol, guard.side)
 
 
 def _bind(turn: Turn, account: AccountState, look: Looked) -> None:

@@ -384,11 +384,12 @@ class AccountState(Struct, kw_only=True):
 
 
 class SignalKey(Struct, array_like=True):
-    """What an idempotency key was first used for."""
+    """What an idempotency key was first used for; ``code`` is of the refusal, if it was refused."""
 
     signal: SignalId
     body_hash: str
     at: Instant
+    code: str = ""
 
 
 def body_key(source: str, body_hash: str) -> str:

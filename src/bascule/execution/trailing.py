@@ -32,7 +32,6 @@ def follow(turn: Turn, account: AccountState, venue_symbol: VenueSymbol) -> None
         guard = account.guards.get(name)
         if guard is not None:
             _follow_guard(turn, account, guard, quote)
-            continue
         order = account.orders.get(name)
         if order is not None and order.trail_distance is not None:
             _follow_order(turn, account, order, quote)

@@ -146,12 +146,13 @@ class SignalRefused(_Event, frozen=True, tag="signal_refused"):
 
 
 class SignalDuplicate(_Event, frozen=True, tag="signal_duplicate"):
-    """A resend of a signal that was already answered."""
+    """A resend of a signal that was already answered; ``code`` says why, where it was refused."""
 
     signal: SignalId
     source: str
     received_at: Instant
     duplicate_of: SignalId
+    code: str = ""
 
 
 class IntentRefused(_Event, frozen=True, tag="intent_refused"):

@@ -67,7 +67,10 @@ class _Intent(Struct, frozen=True, tag_field="intent", kw_only=True, omit_defaul
 
 
 class PlaceOrder(_Intent, frozen=True, tag="place_order"):
-    """Open or add: an order on one side. ``reduce_only`` turns it into a partial exit."""
+    """Open or add: an order on one side. ``reduce_only`` turns it into a partial exit.
+
+    ``time_in_force`` None is the route's default; ``expire_at`` goes with ``gtd``.
+    """
 
     side: Side
     quantity: Amount | None = None
@@ -75,7 +78,7 @@ class PlaceOrder(_Intent, frozen=True, tag="place_order"):
     price: Decimal | None = None
     stop_price: Decimal | None = None
     trail: Level | None = None
-    time_in_force: TimeInForce = TimeInForce.GTC
+    time_in_force: TimeInForce | None = None
     expire_at: Instant | None = None
     protection: Protection | None = None
     reduce_only: bool = False

@@ -76,7 +76,8 @@ class Resolver:
                 continuous name then means the contract held. Leave it empty for an entry.
             symbols: an account's map, when ``name`` may be in its venue's own spelling.
         """
-        if symbols is not None and name not in self._plain:
+        # A continuous name is no venue's spelling, also where an override leads to it.
+        if symbols is not None and name not in self._plain and not name.endswith("!"):
             name = own_name(name, symbols)
         kept = self._kept.get(name)
         if kept is None or not kept.since <= now < kept.until:

@@ -427,9 +427,9 @@ def _absolute(level: Decimal | Measure | None, profile: Profile) -> Decimal | No
     raise Refuse("unsupported_unit", f"an order price in {level.unit} from the market")
 
 
-def _time_in_force(instruction: Instruction) -> TimeInForce:
+def _time_in_force(instruction: Instruction) -> TimeInForce | None:
     if not instruction.tif:
-        return TimeInForce.GTC
+        return None
     if instruction.tif in ("day", "gtc", "ioc", "fok"):
         return TimeInForce(instruction.tif)
     raise Refuse("unsupported_field", f"time in force {instruction.tif}")

@@ -113,7 +113,7 @@ class Reader(Struct, frozen=True, kw_only=True):
             refused_code=refusal.error if refusal is not None else "",
             refused_text=refusal.why if refusal is not None else "",
             notes=facts.notes,
-            max_age=facts.max_age or self.max_age_ns,
+            max_age=min(filter(None, (facts.max_age, self.max_age_ns)), default=0),
         )
 
     def refuse(self, raw: str, rejection: Rejection, received_at: Instant) -> Signal:

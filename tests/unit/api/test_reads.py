@@ -4,7 +4,7 @@ from decimal import Decimal
 from bascule.model.enums import OrdType
 from bascule.model.ids import AccountId, VenueSymbol
 from bascule.model.instrument import Quote
-from bascule.model.intent import Signal
+from bascule.model.intent import CancelOrders, ClosePosition, ModifyOrder, Signal
 
 from .house import House, buy, close
 
@@ -85,6 +85,26 @@ async def test_signals_that_failed_come_first_with_the_reason(api: House) -> Non
     assert found[2]["orders"] == 2
     bad = await api.get("/v1/signals?which=refused")
     assert [one["status"] for one in bad] == ["held_back", "refused"]
+
+
+async def test_a_signal_that_changed_something_was_not_held_back(api: House) -> None:
+    """It took an order back, though another part of it was refused."""
+    await api.signal(buy(ord_type=OrdType.LIMIT, price=Decimal("1.10")))
+    await api.signal(CancelOrders(symbol="EURUSD"), ClosePosition(symbol="NIX"))
+    found = await api.get("/v1/signals")
+    assert [one["status"] for one in found] == ["accepted", "accepted"]
+    assert "unknown_symbol" in found[0]["held_back"][0]
+
+
+async def test_explain_tells_what_the_venue_made_of_a_change(api: House) -> None:
+    """The signal that asked for it learns that the order stands as it was."""
+    await api.signal(buy(ord_type=OrdType.LIMIT, price=Decimal("1.10")))
+    receipt = await api.signal(ModifyOrder(symbol="EURUSD", price=Decimal("1.11")))
+    await api.settle()
+    story = await api.get(f"/v1/explain/{receipt.signal}")
+    assert story["outcome"] == "done"
+    assert [one["code"] for one in story["refusals"]] == ["change_refused"] * 2
+    assert "did not change order" in story["closing"]
 
 
 async def test_explain_tells_a_signal_and_an_order(api: House) -> None:

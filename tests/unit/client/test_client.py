@@ -98,7 +98,8 @@ async def test_silence_ends_with_the_id_to_ask_again_with() -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "word"), [(200, "refused"), (409, "conflict"), (401, "refused")]
+    ("status", "word"),
+    [(200, "refused"), (409, "conflict"), (401, "refused"), (200, "duplicate")],
 )
 async def test_a_refusal_is_raised_once_and_never_sent_again(status: int, word: str) -> None:
     """Whatever was answered with no is raised with code, text and what to do next."""

@@ -171,6 +171,18 @@ def test_a_problem_says_what_is_allowed(words: str) -> None:
     assert words in refused(BAD).message
 
 
+def test_a_signal_has_an_age_and_an_order_a_life() -> None:
+    """No age at all would leave signals without a limit; "gtd" alone has no date to end at."""
+    text = 'max_signal_age = "0s"\n' + GOOD.replace(
+        'strategy = "gold"\n', 'strategy = "gold"\ndefault_tif = "gtd"\n'
+    )
+    found = [(".".join(map(str, p.key)), p.what) for p in refused(text).problems]
+    assert found == [
+        ("max_signal_age", '"0s" is not above 0'),
+        ("routes.gold.default_tif", '"gtd" is not allowed here; did you mean "gtc"?'),
+    ]
+
+
 def test_a_refused_secret_is_never_shown() -> None:
     """Neither the message nor a traceback's text has the value."""
     error = refused(BAD)

@@ -4,6 +4,7 @@ import asyncio
 import sqlite3
 import threading
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -25,7 +26,8 @@ ONE = AccountId("one")
 
 def journal(directory: Path, query: str) -> list[tuple[object, ...]]:
     """Read the journal as a stranger would."""
-    with sqlite3.connect(f"file:{directory}/journal.db?mode=ro", uri=True) as connection:
+    path = f"file:{directory}/journal.db?mode=ro"
+    with closing(sqlite3.connect(path, uri=True)) as connection:
         return connection.execute(query).fetchall()
 
 
@@ -73,6 +75,21 @@ async def test_a_resend_is_answered_with_the_first_result(tmp_path: Path) -> Non
         assert again.duplicate_of == receipt.signal
         assert conflict.status == "conflict"
         assert len(place.venue.seen) == 2
+
+
+async def test_a_resend_of_a_refused_signal_is_answered_with_the_refusal(tmp_path: Path) -> None:
+    """The code is the first one's, also after a restart."""
+    place = Installation(tmp_path)
+    async with place.running() as runtime:
+        old = place.signal(runtime, fired_at=Instant(1))
+        first = await runtime.submit(old)
+        again = await runtime.submit(old)
+    async with place.running() as runtime:
+        later = await runtime.submit(old)
+    assert (first.status, first.code) == ("refused", "stale")
+    for one in (again, later):
+        assert (one.status, one.duplicate_of, one.code) == ("duplicate", first.signal, "stale")
+        assert one.text == f"{first.signal} was refused, and nothing was done"
 
 
 async def test_an_order_was_sent_before_its_venue_spoke_of_it(tmp_path: Path) -> None:

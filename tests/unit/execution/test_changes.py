@@ -192,6 +192,7 @@ def test_a_look_settles_a_cancel_and_the_change_before_it() -> None:
         ({"label": "nobody", "price": D(1)}, "order_not_found"),
         ({"side": Side.SELL, "price": D(1)}, "order_not_found"),
         ({"quantity": Amount(D(0))}, "below_filled"),
+        ({"stop_price": D(2), "quantity": Amount(D(7))}, "bad_price"),
         ({"quantity": Amount(D(5), QtyUnit.RISK_PERCENT)}, "quantity_unit_unsupported"),
     ],
 )
@@ -218,7 +219,7 @@ def test_a_change_of_nothing_is_idle() -> None:
     """The terms are as asked already, or none was named."""
     bench = Bench()
     resting(bench)
-    for change in ({}, {"price": D(1)}, {"quantity": Amount(D(5))}, {"stop_price": D(2)}):
+    for change in ({}, {"price": D(1)}, {"quantity": Amount(D(5))}):
         assert only(bench.say(modify(**change)), IntentIdle)
 
 
@@ -452,6 +453,41 @@ def test_levels_that_make_no_sense_change_nothing(asked: Protection, code: str) 
     held(bench)
     assert only(bench.say(guard(asked)), IntentRefused).code == code
     assert bench.working("s")[0].stop_price == D("1.08")
+
+
+@pytest.mark.parametrize(
+    ("stop", "taken"), [("1.2", False), ("1.12", False), ("1.1199", True), ("1.11", True)]
+)
+def test_a_stop_that_the_market_has_passed_is_refused(stop: str, taken: bool) -> None:
+    """A typing error does not close the position; the old stop stays.
+
+    Before, a stop of 1.2 under a long at 1.12 sold it at the market.
+    """
+    bench = Bench()
+    held(bench)
+    bench.wait(10**9)
+    bench.quote("1.12", "1.1202")
+    events = bench.say(guard(protection(stop)))
+    bench.settle()
+    assert [e.code for e in every(events, IntentRefused)] == ([] if taken else ["stop_wrong_side"])
+    assert bench.working("s")[0].stop_price == (D(stop) if taken else D("1.08"))
+
+
+def test_levels_of_an_entry_that_still_rests_are_measured_from_its_price() -> None:
+    """A stop on its wrong side would close it as it fills; a distance has a price to be of."""
+    bench = Bench()
+    rests = PlaceOrder(
+        symbol=EURUSD, side=Side.BUY, quantity=Amount(D(1)), ord_type=OrdType.LIMIT,
+        price=D("1.05"), protection=protection("1.04"),
+    )  # fmt: skip
+    name = only(bench.say(rests), OrderRequested).cl_ord_id
+    bench.settle()
+    assert only(bench.say(guard(protection("1.06"))), IntentRefused).code == "stop_wrong_side"
+    pips = Protection(stop_loss=Level(D(50), LevelUnit.PIPS))
+    assert only(bench.say(guard(pips)), ProtectionChanged).bracket.stop_loss == D("1.045")
+    bench.venue.fill(name)
+    bench.settle()
+    assert [order.stop_price for order in bench.working("s")] == [D("1.045")]
 
 
 def test_levels_of_a_natively_run_bracket_move_by_its_own_orders() -> None:

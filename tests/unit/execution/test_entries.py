@@ -10,6 +10,7 @@ from bascule.execution import inputs as inp
 from bascule.model.account import SizingRule
 from bascule.model.enums import (
     AccountMode,
+    Direction,
     InstrumentKind,
     LevelUnit,
     OrdStatus,
@@ -36,6 +37,7 @@ from bascule.model.intent import (
     PlaceOrder,
     Protection,
     TakeProfit,
+    TargetPosition,
     Trail,
 )
 from bascule.model.values import MINUTE, SECOND, Instant
@@ -128,6 +130,25 @@ def test_a_time_in_force_is_sent_or_refused_by_name(tif: TimeInForce) -> None:
     refusal = only(lacking.say(order), IntentRefused)
     assert refusal.code == "capability_absent"
     assert tif.value in refusal.text
+
+
+def test_the_route_says_how_long_an_order_works_that_does_not_say_itself() -> None:
+    """What names none takes the route's, targets too; what names its own keeps it.
+
+    Before, the route's was read from the configuration and never used.
+    """
+    route = {"default_tif": TimeInForce.DAY}
+    limit = {"ord_type": OrdType.LIMIT, "price": D(1)}
+    target = TargetPosition(
+        symbol=EURUSD, direction=Direction.LONG, quantity=Amount(D(1)), side=Side.BUY
+    )
+    for asked, sent in (
+        (place(**limit), TimeInForce.DAY),
+        (target, TimeInForce.DAY),
+        (place(**limit, time_in_force=TimeInForce.GTC), TimeInForce.GTC),
+    ):
+        bench = Bench(route=route, time_in_force=(TimeInForce.DAY, TimeInForce.GTC))
+        assert only(bench.say(asked), OrderRequested).time_in_force is sent
 
 
 @pytest.mark.parametrize("ord_type", [OrdType.LIMIT, OrdType.STOP])

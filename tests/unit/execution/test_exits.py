@@ -328,6 +328,26 @@ def test_the_stop_fills_in_part_while_it_is_taken_back() -> None:
     assert (bench.book().quantity, bench.venue.net["a", "EURUSD.x"]) == (0, 0)
 
 
+@pytest.mark.parametrize("fraction", ["0.5", "1"])
+@pytest.mark.parametrize("mode", [None, StopMode.HALT])
+def test_stop_and_target_fill_while_an_exit_waits_for_both(
+    fraction: str, mode: StopMode | None
+) -> None:
+    """All that they opened is closed, though the exit of the other side still counts as in flight.
+
+    Before, the exit that was about to end unsent was taken for one that closes the short: a half
+    of it, or all, stayed open and unguarded for good.
+    """
+    bench = guarded(Bench(reduce_only=False))
+    bench.say(close(fraction=D(fraction)))
+    if mode is not None:
+        bench.feed(inp.StopAsked(Instant(bench.at), "all", mode, "ada", "test"))
+    for leg in "st":
+        bench.venue.fill(bench.working(leg)[0].new.cl_ord_id)
+    bench.settle()
+    assert (bench.book().quantity, bench.venue.net["a", "EURUSD.x"]) == (0, 0)
+
+
 def test_a_shared_contract_waits_for_its_stops_even_with_reduce_only() -> None:
     """Reduce-only looks at the account's net, where another strategy's position is room enough.
 

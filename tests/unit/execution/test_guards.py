@@ -10,11 +10,12 @@ import pytest
 
 from bascule.execution import inputs as inp
 from bascule.execution.state import dump
-from bascule.model.enums import ExecType, OrdStatus, OrdType, Side, StopMode
+from bascule.model.enums import ExecType, OrdStatus, OrdType, PositionMode, Side, StopMode
 from bascule.model.event import (
     CancelRequested,
     OrderRefused,
     OrderRequested,
+    ProtectionChanged,
     ReplaceRequested,
 )
 from bascule.model.intent import Amount, ClosePosition, ModifyProtection, PlaceOrder
@@ -464,6 +465,97 @@ def test_an_exit_leaves_a_natively_run_bracket_to_its_venue() -> None:
     )
     exit_ = only(bench.say(ClosePosition(symbol=EURUSD)), OrderRequested)
     assert exit_.after is None
+
+
+def _shown(bench: Bench, name: str, kind: ExecType = ExecType.NEW) -> None:
+    """Let the venue tell of its own stop of an entry."""
+    child = {"parent": name, "leg": "s", "cl_ord_id": None, "venue_order_id": f"c-{name}"}
+    bench.report(
+        name, kind, side=Side.SELL, order_qty=D(10), stop_price=D("1.08"), exec_id=f"{kind}{name}",
+        **child,
+    )  # fmt: skip
+
+
+def test_a_bracket_that_the_venue_ended_is_run_by_the_engine_while_its_position_is_held() -> None:
+    """A venue that nets ends it as another strategy trades the contract through zero.
+
+    Before, the position stood without a stop for good, and nobody was told.
+    """
+    bench = Bench(native_bracket=True, route={"pyramiding": 9})
+    name = filled(bench)
+    _shown(bench, name)
+    against = PlaceOrder(symbol=EURUSD, side=Side.SELL, quantity=Amount(D(25)))
+    bench.say(against, strategy="other")
+    bench.settle()
+    _shown(bench, name, ExecType.CANCELED)
+    assert "a" in bench.market.looks
+    bench.wait(SECOND)
+    bench.look(began=Instant(bench.at))
+    bench.settle()
+    assert [(o.new.quantity, o.stop_price) for o in bench.working("s")] == [(10, D("1.08"))]
+    assert not only(bench.events, ProtectionChanged).bracket.native
+
+
+def test_a_bracket_that_a_look_finds_ended_is_asked_after_once_more() -> None:
+    """The first answer may be stale; the second one proves it."""
+    bench = Bench(native_bracket=True)
+    name = filled(bench)
+    _shown(bench, name)
+    bench.wait(SECOND)
+    bench.look(began=Instant(bench.at))
+    assert not every(bench.events, ProtectionChanged)
+    assert "a" in bench.market.looks
+    bench.wait(SECOND)
+    bench.look(began=Instant(bench.at))
+    assert only(bench.events, ProtectionChanged)
+
+
+def test_a_bracket_whose_news_came_after_a_look_began_is_waited_for() -> None:
+    """What closed the position may be younger than the look; and one never shown proves nothing."""
+    bench = Bench(native_bracket=True)
+    name = filled(bench)
+    bench.wait(SECOND)
+    bench.look(began=Instant(bench.at))
+    _shown(bench, name)
+    began = Instant(bench.at)
+    _shown(bench, name, ExecType.CANCELED)
+    bench.look(began=began)
+    assert not every(bench.events, ProtectionChanged)
+    bench.wait(SECOND)
+    bench.look(began=Instant(bench.at))
+    assert only(bench.events, ProtectionChanged)
+
+
+@pytest.mark.parametrize(("side", "native"), [(Side.BUY, True), (Side.SELL, False)])
+@pytest.mark.parametrize("mode", list(PositionMode))
+def test_an_entry_against_another_strategy_is_not_left_to_a_venue_that_nets(
+    side: Side, native: bool, mode: PositionMode
+) -> None:
+    """It only reduces the net there, and the venue makes no bracket for that."""
+    bench = Bench(native_bracket=True, position_mode=mode, route={"pyramiding": 9})
+    bench.say(PlaceOrder(symbol=EURUSD, side=Side.BUY, quantity=Amount(D(5))), strategy="other")
+    bench.settle()
+    stop = protection("1.08" if side is Side.BUY else "1.12")
+    order = PlaceOrder(
+        symbol=EURUSD, side=side, quantity=Amount(D(1)), protection=stop,
+        reference_price=D("1.1"),
+    )  # fmt: skip
+    bracket = only(bench.say(order), OrderRequested).bracket
+    assert bracket is not None
+    assert bracket.native is (native or mode is PositionMode.HEDGING)
+
+
+def test_a_target_for_a_part_is_not_left_to_the_venue() -> None:
+    """The venue would close all of the position there; before, it did."""
+    bench = Bench(native_bracket=True)
+    order = PlaceOrder(
+        symbol=EURUSD, side=Side.BUY, quantity=Amount(D(10)),
+        protection=protection("1.08", ("1.12", "0.5")), reference_price=D("1.1"),
+    )  # fmt: skip
+    bench.say(order)
+    bench.settle()
+    assert [(o.new.quantity, o.price) for o in bench.working("t")] == [(5, D("1.12"))]
+    assert [o.new.quantity for o in bench.working("s")] == [10]
 
 
 def test_every_state_on_the_way_is_a_fold() -> None:

@@ -9,8 +9,9 @@ from msgspec.structs import replace
 from bascule.execution import inputs as inp
 from bascule.execution.state import dump
 from bascule.model.account import Route, RouteLeg, SizingRule
-from bascule.model.enums import Direction, OrdStatus, Side, StopMode
+from bascule.model.enums import Direction, OrdStatus, OrdType, Side, StopMode
 from bascule.model.event import (
+    CancelRequested,
     Event,
     IntentIdle,
     IntentRefused,
@@ -26,6 +27,7 @@ from bascule.model.intent import (
     Amount,
     CancelOrders,
     ClosePosition,
+    Intent,
     PlaceOrder,
     StopTrading,
     TargetPosition,
@@ -34,9 +36,9 @@ from bascule.model.values import SECOND, Instant
 from tests.unit.execution.harness import EURUSD, ROOMY, Bench, every, kinds, only
 
 
-def buy(quantity: Any = 1, symbol: str = EURUSD) -> PlaceOrder:
-    """A market entry."""
-    return PlaceOrder(symbol=symbol, side=Side.BUY, quantity=Amount(D(str(quantity))))
+def buy(quantity: Any = 1, symbol: str = EURUSD, **more: Any) -> PlaceOrder:
+    """An entry; market unless told otherwise."""
+    return PlaceOrder(symbol=symbol, side=Side.BUY, quantity=Amount(D(str(quantity))), **more)
 
 
 def refused(events: list[Event]) -> str:
@@ -53,7 +55,17 @@ def test_a_resend_answers_with_the_first_and_does_nothing() -> None:
     first = only(bench.say(buy(), key="k", body_hash="h"), SignalAccepted)
     events = bench.say(buy(), key="k", body_hash="h")
     assert kinds(events) == ["signal_duplicate"]
-    assert only(events, SignalDuplicate).duplicate_of == first.signal
+    again = only(events, SignalDuplicate)
+    assert (again.duplicate_of, again.code) == (first.signal, "")
+
+
+def test_a_resend_of_what_was_refused_says_so() -> None:
+    """A sender whose first answer was lost must not take it for accepted."""
+    bench = Bench()
+    words = {"fired_at": Instant(bench.at - 100 * SECOND), "body_hash": "h"}
+    for key in ("k", ""):
+        assert refused(bench.say(buy(), key=key, **words)) == "stale"
+        assert only(bench.say(buy(), key=key, **words), SignalDuplicate).code == "stale"
 
 
 def test_the_same_key_with_another_body_is_a_conflict() -> None:
@@ -107,6 +119,7 @@ def test_a_signal_that_no_route_follows_is_refused() -> None:
         (10, 0, 11, False),
         (60, 5, 6, False),
         (0, 0, 59, True),
+        (300, 200, 61, False),
     ],
 )
 def test_a_stale_signal_is_refused_with_its_age(
@@ -231,6 +244,51 @@ def test_a_route_trades_only_its_symbols() -> None:
     bench.settings.accounts["a"] = replace(spec, symbols=mapped)
     assert only(bench.say(buy(symbol="GBPUSD")), IntentRefused).code == "symbol_not_allowed"
     assert only(bench.say(buy()), OrderRequested)
+
+
+def test_what_a_route_has_in_a_symbol_that_it_trades_no_more_can_be_ended() -> None:
+    """Its position is closed and its order canceled; there is no way back in.
+
+    Before, whoever took a symbol off the list could not close it by a signal any more.
+    """
+    bench = Bench(symbols=("EURUSD", "GBPUSD"), route={"pyramiding": 9})
+    bench.say(buy())
+    bench.say(buy(symbol="GBPUSD", ord_type=OrdType.LIMIT, price=D(1)))
+    bench.settle()
+    route = replace(bench.settings.routes[0], symbols=("USDJPY",))
+    bench.settings.routes = (route,)
+    assert only(bench.say(buy()), IntentRefused).code == "symbol_not_allowed"
+    assert only(bench.say(ClosePosition(symbol="EURUSD")), OrderRequested)
+    assert only(bench.say(CancelOrders(symbol="GBPUSD")), CancelRequested)
+    bench.settle()
+    assert only(bench.say(ClosePosition(symbol="EURUSD")), IntentRefused).code == (
+        "symbol_not_allowed"
+    )
+
+
+@pytest.mark.parametrize(
+    ("rule", "left"), [("close_then_open", 0), ("close_only", 0), ("refuse", 1)]
+)
+@pytest.mark.parametrize("by_target", [False, True])
+def test_a_long_only_route_closes_its_long_where_the_sender_turns_short(
+    rule: str, left: int, by_target: bool
+) -> None:
+    """What the route allows to be opened does not hold back what closes.
+
+    Before, the long stayed open while the sender stood short.
+    """
+    bench = Bench(route={"allowed_sides": (Side.BUY,), "reverse": rule})
+    bench.say(buy())
+    bench.settle()
+    asked: Intent = PlaceOrder(symbol=EURUSD, side=Side.SELL, quantity=Amount(D(1)))
+    if by_target:
+        asked = TargetPosition(
+            symbol=EURUSD, direction=Direction.SHORT, quantity=Amount(D(1)), side=Side.SELL
+        )
+    codes = [event.code for event in every(bench.say(asked), IntentRefused)]
+    assert codes == ([] if rule == "close_only" else ["side_not_allowed"])
+    bench.settle()
+    assert bench.book().quantity == bench.venue.net["a", "EURUSD.x"] == left
 
 
 def test_before_the_first_connection_no_symbol_is_called_unknown() -> None:

@@ -403,6 +403,80 @@ def test_what_a_signal_did_to_the_orders_of_another() -> None:
     assert story.touched == ("order ab12-0-1e on fx_pro asked back: close",)
 
 
+def _canceled(order: str, account: AccountId = FX) -> ev.CancelRequested:
+    return ev.CancelRequested(
+        at=_at(2),
+        account=account,
+        cl_ord_id=ClOrdID(order),
+        request_id=f"{order}.c1",
+        reason="cancel",
+        signal=SIGNAL,
+    )
+
+
+def test_what_was_done_on_one_account_is_told_beside_what_another_refused() -> None:
+    """Before, the closing said that nothing was sent while orders had been asked back."""
+    refused = ev.IntentRefused(
+        at=_at(2), signal=SIGNAL, intent=0, code="unknown_symbol", text="not listed", account=RAW
+    )
+    story = _story_of(_accepted(), _canceled("ab12-0-1e"), refused)
+    assert story.outcome == "done"
+    assert story.closing == (
+        "Done: order ab12-0-1e on fx_pro asked back: cancel; 1 part of it was held back (fx_raw: "
+        "not listed): correct the symbol in the alert, or the account's symbol map."
+    )
+
+
+def test_a_change_that_the_venue_refused_is_told_where_it_was_asked() -> None:
+    """The signal that asked knows that the order stands; an unknown outcome is only noted."""
+    asked = _canceled("ab12-0-1e")
+    answer = ev.ChangeRejected(
+        at=_at(3), account=FX, cl_ord_id=asked.cl_ord_id, request_id=asked.request_id,
+        reason="too_late",
+    )  # fmt: skip
+    story = _story_of(_accepted(), asked, answer)
+    assert "did not take order ab12-0-1e back: too late" in story.closing
+    assert story.timeline[-1].name == "change refused"
+    doubted = msgspec.structs.replace(answer, unknown=True)
+    assert not _story_of(_accepted(), asked, doubted).refusals
+    other = msgspec.structs.replace(answer, request_id="r9")
+    assert len(_story_of(_accepted(), asked, other).timeline) == 3
+
+
+def test_many_changes_are_counted() -> None:
+    """Three are named, the others are counted."""
+    story = _story_of(_accepted(), *(_canceled(f"ab12-0-{i}e") for i in range(5)))
+    assert "ab12-0-2e on fx_pro asked back: cancel and 2 more; there is nothing" in story.closing
+
+
+def test_one_account_filled_while_another_still_works() -> None:
+    """The fill is not lost from the sentence; before, only what was open stood in it."""
+    events = (_accepted(), _requested(), _requested(OTHER, RAW), _filled())
+    assert _story_of(*events).closing == (
+        "Bought 0.5 EURUSD on fx_pro at 1.16; still open: buy 0.5 EURUSD on fx_raw (new "
+        "requested); nothing has to be done."
+    )
+
+
+def test_all_that_ended_unfilled_is_counted() -> None:
+    """One is told in full, the others are not passed over."""
+    end = _ended(OrdStatus.REJECTED, "no_money", text="not enough margin")
+    more = msgspec.structs.replace(end, cl_ord_id=OTHER, account=RAW)
+    closing = _story_of(_accepted(), _requested(), _requested(OTHER, RAW), end, more).closing
+    assert "was rejected (not enough margin), and 1 more ended unfilled; send" in closing
+
+
+def test_new_levels_are_told_with_the_targets() -> None:
+    """A signal that moved stop and target says both."""
+    moved = ev.ProtectionChanged(
+        at=_at(2), account=FX, cl_ord_id=ClOrdID("ab12-0-1e"), reason="signal", signal=SIGNAL,
+        bracket=ev.Bracket(Decimal("1.15"), take_profits=((Decimal("1.18"), Decimal(1)),)),
+    )  # fmt: skip
+    assert _story_of(_accepted(), moved).touched == (
+        "protection of ab12-0-1e on fx_pro: signal: stop loss 1.15 and take profit 1.18",
+    )
+
+
 def test_a_signal_that_halts_says_so() -> None:
     """The stop that a signal set is part of its story; another's is not."""
     stop = ev.StopSet(
@@ -438,7 +512,7 @@ def test_what_was_taken_back_is_not_passed_over_where_nothing_else_was_done() ->
         said = f"Done: order {other} on {FX} {words}; "
         assert (story.outcome, story.closing.startswith(said)) == ("done", True)
         refused = _story_of(_accepted(), back, held)
-        assert refused.closing.startswith(f"{said}nothing else was sent: {FX}: a halt (halted)")
+        assert refused.closing.startswith(f"{said}1 part of it was held back ({FX}: a halt)")
 
 
 def test_an_ignored_report_is_kept_in_the_story() -> None:

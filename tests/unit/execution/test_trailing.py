@@ -228,7 +228,7 @@ def test_peaks_of_what_is_closed_are_forgotten() -> None:
 # --- plain trailing stop orders -------------------------------------------------------------------
 
 
-def trailing(bench: Bench, side: Side) -> str:
+def trailing(bench: Bench, side: Side, protection: Protection | None = None) -> str:
     """Have a trailing stop entry of 0.01 working."""
     bench.quote("1.1")
     order = PlaceOrder(
@@ -237,12 +237,14 @@ def trailing(bench: Bench, side: Side) -> str:
         quantity=Amount(D(1)),
         ord_type=OrdType.TRAILING_STOP,
         trail=away("0.01"),
+        protection=protection,
     )
     name = str(only(bench.say(order), OrderRequested).cl_ord_id)
     bench.settle()
     return name
 
 
+@pytest.mark.parametrize("bracket", [None, Protection(stop_loss=away("0.02"))])
 @pytest.mark.parametrize(
     ("side", "start", "path", "level"),
     [
@@ -251,11 +253,14 @@ def trailing(bench: Bench, side: Side) -> str:
     ],
 )
 def test_a_plain_trailing_stop_follows_and_never_turns_back(
-    side: Side, start: str, path: list[str], level: str
+    side: Side, start: str, path: list[str], level: str, bracket: Protection | None
 ) -> None:
-    """A sell stop rises with the bid, a buy stop falls with the ask."""
+    """A sell stop rises with the bid, a buy stop falls with the ask; one with a bracket too.
+
+    Before, an entry that was to be protected stood where it had been placed.
+    """
     bench = Bench()
-    name = trailing(bench, side)
+    name = trailing(bench, side, bracket)
     assert bench.venue.orders[name].stop_price == D(start)
     ride(bench, [D(price) for price in path], SECOND)
     assert bench.venue.orders[name].stop_price == D(level)

@@ -133,12 +133,13 @@ def test_an_inline_writer_commits_when_it_is_called_back(tmp_path: Path) -> None
 
 
 class Disk(Broken):
-    """A store that notes who appends what, takes its time, and can fail."""
+    """A store that notes who appends what, can fail, and takes so long by its own clock."""
 
     def __init__(self) -> None:
         self.appended: list[tuple[int, bool]] = []
         self.tidied = 0
-        self.takes_s = 0.0
+        self.takes_ns = 0
+        self.clock_ns = 0
         self.error: Exception | None = None
         self.may_go = threading.Event()
         self.may_go.set()
@@ -149,7 +150,7 @@ class Disk(Broken):
             self.may_go.wait(10)
         if self.error is not None:
             raise self.error
-        time.sleep(self.takes_s)
+        self.clock_ns += self.takes_ns
         self.appended += [(seq, here) for seq in values[:: len(COLUMNS)]]
 
     def tidy(self, *, idle: bool) -> None:
@@ -157,9 +158,12 @@ class Disk(Broken):
 
 
 @pytest.fixture
-def lone(tmp_path: Path) -> Iterator[tuple[Disk, Loop, WriterThread]]:
+def lone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[tuple[Disk, Loop, WriterThread]]:
     """Give a writer thread on a disk that can be told what to do, with a loop to be told."""
     disk, loop = Disk(), Loop()
+    monkeypatch.setattr(time, "perf_counter_ns", lambda: disk.clock_ns)
     writer = WriterThread(disk, ProgressFile(tmp_path / "j"), loop.notices)
     yield disk, loop, writer
     disk.may_go.set()
@@ -205,9 +209,9 @@ def test_a_slow_disk_sends_what_comes_alone_to_the_thread(
 ) -> None:
     """One slow commit may stop the loop, the next may not; a quick one in the thread ends that."""
     disk, _, writer = lone
-    disk.takes_s = 2 * QUICK_NS / 1e9
+    disk.takes_ns = 2 * QUICK_NS
     writer.put_lone(_row(1))
-    disk.takes_s = 0
+    disk.takes_ns = 0
     writer.put_lone(_row(2))
     settled(disk, 2)
     while writer._put != writer._done:

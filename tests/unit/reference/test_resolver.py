@@ -150,6 +150,17 @@ def test_a_broker_spelling_needs_the_accounts_map() -> None:
     assert own_name("EURUSD", dotted) == "EURUSD"
 
 
+def test_a_continuous_name_is_itself_where_an_override_leads_to_it() -> None:
+    """An account that trades MES for a signal on US500 takes one on MES1! as well.
+
+    Before, MES1! was read back into US500, which its venue does not list.
+    """
+    mapped = SymbolMap(overrides={"US500": "MES1!"})
+    found = resolve("MES1!", NOW, symbols=mapped)
+    assert isinstance(found, Resolution)
+    assert found.instrument.root == "MES"
+
+
 def test_users_instruments_and_aliases_win() -> None:
     """What the user adds is found first, also where the packaged table knows the name."""
     stock = Instrument(

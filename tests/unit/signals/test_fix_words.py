@@ -155,6 +155,21 @@ def test_a_resend_is_the_same_message_and_another_order_is_not() -> None:
     assert read(order(t44=b"1.2")).body_hash != first.body_hash
 
 
+@pytest.mark.parametrize(
+    ("ord_type", "price", "stop"), [(b"1", 0, 0), (b"2", 1, 0), (b"3", 0, 1), (b"4", 1, 1)]
+)
+def test_a_replace_takes_the_prices_that_its_type_has(
+    ord_type: bytes, price: int, stop: int
+) -> None:
+    """Clients restate every tag, a limit of zero for a stop order too."""
+    named = [(11, b"a3"), (38, b"2"), (41, b"a2"), (54, b"1"), (55, b"EURUSD"), (60, AT)]
+    (modify,) = read(Message(b"G", [*named, (40, ord_type), (44, b"1.3"), (99, b"1.4")])).intents
+    assert isinstance(modify, ModifyOrder)
+    assert (modify.price, modify.stop_price) == (
+        Decimal("1.3") if price else None, Decimal("1.4") if stop else None
+    )  # fmt: skip
+
+
 def test_cancel_and_replace_name_the_first_cl_ord_id() -> None:
     """Whatever the order is called by now, the engine knows it by its first name."""
     named = [(11, b"a3"), (38, b"2"), (41, b"a2"), (54, b"1"), (55, b"EURUSD"), (60, AT)]

@@ -50,6 +50,14 @@ def test_the_source_gives_what_the_message_leaves_out() -> None:
     assert (read.strategy, read.max_age) == ("mine", 5 * SECOND)
 
 
+@pytest.mark.parametrize(("source_s", "age_s"), [(0, 30), (5, 5), (40, 30)])
+def test_a_message_may_ask_for_less_age_than_its_source_and_never_for_more(
+    source_s: int, age_s: int
+) -> None:
+    """The shorter of the two counts; before, a message could lift the limit of its source."""
+    assert signal(FILL | {"max_lag": 30}, max_age_ns=source_s * SECOND).max_age == age_s * SECOND
+
+
 @pytest.mark.parametrize(
     ("body", "code"),
     [("nonsense", "unknown_format"), ("", "empty_body"), ("{", "malformed_json")],

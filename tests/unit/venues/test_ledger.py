@@ -3,6 +3,7 @@
 import random
 import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
 
@@ -150,7 +151,7 @@ def test_only_what_was_committed_survives(tmp_path: Path) -> None:
     ledger.request(Request(at=START, login=LOGIN, op="submit", outcome="accepted", cl_ord_id="a"))
     traded(ledger)
     assert ledger.pending
-    with sqlite3.connect(path) as seen:
+    with closing(sqlite3.connect(path)) as seen:
         assert seen.execute("SELECT count(*) FROM orders").fetchone() == (0,)
         ledger.commit()
         assert not ledger.pending
@@ -198,7 +199,7 @@ def test_two_brokers_cannot_share_a_file(tmp_path: Path) -> None:
 def test_a_file_of_another_version_is_refused(tmp_path: Path) -> None:
     """It is never read as if it were ours."""
     path = tmp_path / "l.sqlite"
-    with sqlite3.connect(path) as other:
+    with closing(sqlite3.connect(path)) as other:
         other.execute("PRAGMA user_version = 99")
     with pytest.raises(JournalCorrupt, match="version 99"):
         SqliteLedger(path)

@@ -1,11 +1,14 @@
 """The one sentence at the end: what happened, why, and what to do."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from bascule.execution.story.guarding import bare
 from bascule.execution.story.parts import OrderStory, RefusalLine, Story
 from bascule.execution.story.words import ROLES, listed, number
 from bascule.model.enums import ENDED, OrdStatus, Side
+
+CHANGE_REFUSED = "change_refused"
+"""The venue refused a cancel or a change that the signal asked for."""
 
 _MAIN = (ROLES["e"], ROLES["x"])
 _VERBS = {Side.BUY: "bought", Side.SELL: "sold"}
@@ -31,6 +34,7 @@ _ADVICE = {
     "symbol_not_allowed": "nothing, or let the route trade it",
     "side_not_allowed": "nothing, or let the route take this side",
     "opposite_held": "close what is held first, or let the route reverse",
+    CHANGE_REFUSED: "look at that order, and ask again if you still want it",
 }
 _WOULD_PASS = "Would pass:"
 _PASS_ADVICE = "send what would pass as a new signal; it is not repeated by itself"
@@ -44,9 +48,11 @@ def outcome_of(story: Story) -> str:
     orders = _main(story)
     sent = [order for order in orders if not order.refused_by]
     if not sent:
+        if story.touched:
+            return "done"
         if story.refusals or orders:
             return "refused"
-        if story.idle and not story.touched:
+        if story.idle:
             return "nothing_to_do"
         return "done"
     for word, holds in _TESTS:
@@ -93,8 +99,7 @@ def _refused(story: Story) -> str:
     ]
     more = f"; and {len(words) - _SHOWN_MAX} more reasons" if len(words) > _SHOWN_MAX else ""
     said = f"{'; '.join(words[:_SHOWN_MAX])}{more}"
-    did = f"{_done_words(story)}; nothing else was sent" if story.touched else "Nothing was sent"
-    return f"{did}: {said.rstrip('.')}. To do: {_advice(held[0])}"
+    return f"Nothing was sent: {said.rstrip('.')}. To do: {_advice(held[0])}"
 
 
 def _held_back(story: Story) -> list[RefusalLine]:
@@ -123,12 +128,9 @@ def _idle(story: Story) -> str:
 
 def _done(story: Story) -> str:
     if story.touched:
-        return f"{_done_words(story)}; there is nothing more to do"
+        words = f"{'; '.join(story.touched[:_SHOWN_MAX])}{_and_more(story.touched)}"
+        return f"Done: {words}; {_rest(story, 'there is nothing more to do')}"
     return "It was taken in and there was nothing for it to act on; there is nothing to do"
-
-
-def _done_words(story: Story) -> str:
-    return f"Done: {'; '.join(story.touched[:_SHOWN_MAX])}"
 
 
 def _in_doubt(story: Story) -> str:
@@ -148,8 +150,10 @@ def _working(story: Story) -> str:
         f" ({_standing(order)})"
         for order in live[:_SHOWN_MAX]
     ]
-    more = f" and {len(live) - _SHOWN_MAX} more" if len(live) > _SHOWN_MAX else ""
-    return f"Still open: {listed(words)}{more}; {_rest(story, 'nothing has to be done')}"
+    done = [order for order in _main(story) if order.filled and order.status in ENDED]
+    before = f"{_capital(_fills(done))}; still open" if done else "Still open"
+    rest = _rest(story, "nothing has to be done")
+    return f"{before}: {listed(words)}{_and_more(live)}; {rest}"
 
 
 def _standing(order: OrderStory) -> str:
@@ -158,20 +162,26 @@ def _standing(order: OrderStory) -> str:
     return order.status.value.replace("_", " ")
 
 
+def _and_more(things: Sequence[object]) -> str:
+    return f" and {len(things) - _SHOWN_MAX} more" if len(things) > _SHOWN_MAX else ""
+
+
+def _capital(words: str) -> str:
+    return f"{words[:1].upper()}{words[1:]}"
+
+
 def _filled(story: Story) -> str:
-    words = _fills(story)
-    return f"{words[:1].upper()}{words[1:]}; {_rest(story, 'there is nothing to do')}"
+    return f"{_capital(_fills(_main(story)))}; {_rest(story, 'there is nothing to do')}"
 
 
-def _fills(story: Story) -> str:
-    done = [order for order in _main(story) if order.filled]
+def _fills(orders: list[OrderStory]) -> str:
+    done = [order for order in orders if order.filled]
     words = [
         f"{_VERBS[order.side]} {number(order.filled)} {order.symbol} on {order.account}"
         + (f" at {number(order.avg_price)}" if order.avg_price is not None else "")
         for order in done[:_SHOWN_MAX]
     ]
-    more = f" and {len(done) - _SHOWN_MAX} more" if len(done) > _SHOWN_MAX else ""
-    return f"{listed(words)}{more}"
+    return f"{listed(words)}{_and_more(done)}"
 
 
 def _partly(story: Story) -> str:
@@ -179,9 +189,8 @@ def _partly(story: Story) -> str:
     why = f"{short[0].cl_ord_id} ended {short[0].status.value.replace('_', ' ')}"
     if short[0].ended:
         why += f": {short[0].ended}"
-    words = _fills(story)
     return (
-        f"{words[:1].upper()}{words[1:]}, which is less than was asked for, since {why}; "
+        f"{_capital(_fills(_main(story)))}, which is less than was asked for, since {why}; "
         f"{_rest(story, 'decide whether to send the rest anew')}"
     )
 
@@ -195,8 +204,9 @@ def _not_filled(story: Story) -> str:
     first = sent[0]
     why = first.ended or first.ended_code or first.status.value
     what = first.status.value.replace("_", " ")
+    more = f", and {len(sent) - 1} more ended unfilled" if len(sent) > 1 else ""
     return (
-        f"Nothing was filled: {first.cl_ord_id} on {first.account} was {what} ({why}); "
+        f"Nothing was filled: {first.cl_ord_id} on {first.account} was {what} ({why}){more}; "
         f"{_rest(story, 'send a new signal if you still want it')}"
     )
 
@@ -212,10 +222,8 @@ def _rest(story: Story, calm: str) -> str:
     held = _held_back(story)
     if held:
         first = held[0]
-        count = "1 part" if len(held) == 1 else f"{len(held)} parts"
-        return (
-            f"{count} of it was held back ({_where(first.account)}{first.text}): {_advice(first)}"
-        )
+        count = "1 part of it was" if len(held) == 1 else f"{len(held)} parts of it were"
+        return f"{count} held back ({_where(first.account)}{first.text}): {_advice(first)}"
     return calm
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from bascule.execution.story.closing import close, outcome_of
+from bascule.execution.story.closing import CHANGE_REFUSED, close, outcome_of
 from bascule.execution.story.guarding import guarded
 from bascule.execution.story.parts import (
     CheckLine,
@@ -59,6 +59,7 @@ class _Teller:
         self.refusals: list[RefusalLine] = []
         self.idle: list[RefusalLine] = []
         self.touched: list[str] = []
+        self.asked: dict[str, str] = {}
         self.duplicates: list[str] = []
         self.began = Instant(0)
 
@@ -393,6 +394,7 @@ def _cancel_requested(teller: _Teller, seq: int, event: ev.CancelRequested) -> N
     elif event.signal == teller.signal:
         words = f"order {event.cl_ord_id} on {event.account} asked back: {event.reason}"
         teller.touched.append(words)
+        teller.asked[event.request_id] = f"take order {event.cl_ord_id} back"
         teller.note(seq, event.at, "cancel asked", words, event.account, event.cl_ord_id)
 
 
@@ -417,11 +419,15 @@ def _replace_requested(teller: _Teller, seq: int, event: ev.ReplaceRequested) ->
         teller.note(seq, event.at, "change asked", words, event.account, event.cl_ord_id)
     elif event.signal == teller.signal:
         teller.touched.append(f"order {event.cl_ord_id} on {event.account}: {words}")
+        teller.asked[event.request_id] = f"change order {event.cl_ord_id}"
         teller.note(seq, event.at, "change asked", words, event.account, event.cl_ord_id)
 
 
 def _replaced(teller: _Teller, seq: int, event: ev.OrderReplaced) -> None:
     order = teller.mine(event)
+    words = f"the venue confirmed {_terms(event) or 'the change'}"
+    if order is not None or event.request_id in teller.asked:
+        teller.note(seq, event.at, "changed", words, event.account, event.cl_ord_id)
     if order is None:
         return
     order.status = event.status
@@ -432,15 +438,17 @@ def _replaced(teller: _Teller, seq: int, event: ev.OrderReplaced) -> None:
     if event.stop_price is not None:
         order.stop_price = event.stop_price
     order.venue_order_id = event.venue_order_id or order.venue_order_id
-    words = f"the venue confirmed {_terms(event) or 'the change'}"
-    teller.note(seq, event.at, "changed", words, event.account, event.cl_ord_id)
 
 
 def _change_rejected(teller: _Teller, seq: int, event: ev.ChangeRejected) -> None:
-    if teller.mine(event) is not None:
+    if teller.mine(event) is not None or event.request_id in teller.asked:
         what = "it is not known whether the change was made" if event.unknown else "change refused"
         words = f"{what}: {event.reason}; the order stands"
         teller.note(seq, event.at, "change refused", words, event.account, event.cl_ord_id)
+    asked = teller.asked.get(event.request_id)
+    if asked is not None and not event.unknown:
+        said = f"the venue did not {asked}: {event.reason.replace('_', ' ')}"
+        teller.refusals.append(RefusalLine(CHANGE_REFUSED, said, event.account))
 
 
 def _ignored(teller: _Teller, seq: int, event: ev.ReportIgnored) -> None:
@@ -476,7 +484,10 @@ def _child(teller: _Teller, seq: int, event: ev.ChildReported) -> None:
 
 def _protection_changed(teller: _Teller, seq: int, event: ev.ProtectionChanged) -> None:
     stop = event.bracket.stop_loss
-    words = f"{event.reason}: stop loss {number(stop)}" if stop is not None else event.reason
+    levels = [f"stop loss {number(stop)}"] if stop is not None else []
+    if event.signal is not None:
+        levels += [f"take profit {number(price)}" for price, _ in event.bracket.take_profits]
+    words = f"{event.reason}: {listed(levels)}" if levels else event.reason
     if teller.mine(event) is not None:
         teller.brackets[event.cl_ord_id] = event.bracket
         teller.moves.setdefault(event.cl_ord_id, []).append(words)

@@ -16,7 +16,7 @@ from typing import cast, get_args
 import msgspec
 from msgspec import Struct, inspect
 
-from bascule.model.enums import LevelUnit, OrdType
+from bascule.model.enums import LevelUnit, OrdType, TimeInForce
 from bascule.model.intent import (
     Amount,
     ClosePosition,
@@ -244,6 +244,11 @@ def _check_order(order: PlaceOrder) -> None:
             raise Refuse("missing_field", f"a {order.ord_type} order needs {name}")
         if value is not None and not needed:
             raise Refuse("conflict", f"a {order.ord_type} order has no {name}")
+    dated = order.time_in_force is TimeInForce.GTD
+    if dated and order.expire_at is None:
+        raise Refuse("missing_field", "a gtd order needs expire_at")
+    if order.expire_at is not None and not dated:
+        raise Refuse("conflict", "only a gtd order has expire_at")
     if order.reduce_only and order.quantity is None:
         raise Refuse("missing_field", "a reduce_only order needs its quantity")
 

@@ -98,7 +98,7 @@ def answer(signal: Signal, receipt: Receipt) -> Reply:
     )
     status = {"conflict": 409, "overloaded": 503}.get(receipt.status, 422 if unreadable else 200)
     then = _NEXT.get(receipt.status)
-    if then is None:
+    if then is None or (receipt.status == "duplicate" and receipt.code):
         default = _NEXT_UNREADABLE if unreadable else _NEXT_REFUSED
         then = _NEXT_BY_CODE.get(receipt.code, default)
     body = Answer(

@@ -222,6 +222,12 @@ def _replace(message: Message, label: str) -> Intent | Rejection:
         return Rejection("missing_field", "OrigClOrdID (41) or Symbol (55) is missing")
     if amount is not None and amount.value <= 0:
         return Rejection("missing_field", "OrderQty (38) is not above zero; to end it, cancel it")
+    # A price that the order's type has no use for is passed over, as in a new order.
+    ord_type = ORD_TYPES.get(message.get(40) or b"")
+    if ord_type in (OrdType.MARKET, OrdType.STOP):
+        price = None
+    if ord_type in (OrdType.MARKET, OrdType.LIMIT):
+        stop = None
     return ModifyOrder(symbol=symbol, label=label, quantity=amount, price=price, stop_price=stop)
 
 
