@@ -622,26 +622,6 @@ def test_a_sweep_cancels_entries_and_closes_every_book_in_scope() -> None:
     assert bench.book(account="b").quantity == 0
 
 
-def test_what_the_venue_has_not_listed_is_not_said_to_be_flat() -> None:
-    """Before the first connection nothing can be closed, and a flatten says so, whoever asks.
-
-    Before, a signal was told that nothing is held, and a person nothing at all.
-    """
-    bench = held(Bench(), 5)
-    listings = dict(bench.settings.listings)
-    bench.settings.listings.clear()
-    for events in (
-        bench.say(Flatten()),
-        bench.feed(inp.SweepAsked(Instant(bench.at), "all", True, "ada", "news")),
-    ):
-        refusal = only(events, IntentRefused)
-        assert (refusal.code, refusal.account) == ("account_not_ready", "a")
-        assert "5 EURUSD of s was not closed" in refusal.text
-        assert not every(events, IntentIdle)
-    bench.settings.listings.update(listings, a={})
-    assert only(bench.say(Flatten()), IntentRefused).code == "unknown_symbol"
-
-
 def test_a_sweep_without_close_leaves_positions() -> None:
     """Cancel is not flatten."""
     bench = held(Bench(route={"pyramiding": 9}), 5)
