@@ -444,11 +444,16 @@ def _close_again(turn: Turn, account: AccountState, watch: Watch) -> None:
 
 
 def _locks(stop: Stop, watch: Watch) -> bool:
-    """Whether another's longer lock stands where the watch's own would."""
+    """Whether another's longer lock stands where the watch's own would.
+
+    An account that has failed stays so; a lock that came long after has other reasons.
+    """
     ledger = watch.ledger
     if stop.mode is not StopMode.LOCK or ledger is None:
         return False
-    return "flatten" in ledger.guards or bool(ledger.failed) or ledger.paused
+    if "flatten" in ledger.guards or ledger.paused:
+        return True
+    return bool(ledger.failed) and watch.swept_at >= stop.at
 
 
 def _before_reset(turn: Turn, account: AccountState, watch: Watch) -> None:

@@ -13,7 +13,7 @@ from bascule.execution.loss import loss_of
 from bascule.execution.state import dump
 from bascule.execution.turn import Turn
 from bascule.model.account import RiskLimits
-from bascule.model.enums import Direction, OrdType, PositionMode, Side, StopMode
+from bascule.model.enums import OrdType, PositionMode, Side, StopMode
 from bascule.model.event import (
     ArmRefused,
     CashFlowRecorded,
@@ -25,7 +25,7 @@ from bascule.model.event import (
     OrderRequested,
     StopSet,
 )
-from bascule.model.intent import Amount, ClosePosition, ModifyOrder, PlaceOrder, TargetPosition
+from bascule.model.intent import Amount, ClosePosition, PlaceOrder
 from bascule.model.ledger import LedgerState
 from bascule.model.programme import CashFlow, Clock, DailyLoss, Limit, MaxLoss, Programme, Trail
 from bascule.model.values import DAY, HOUR, MILLISECOND, MINUTE, SECOND, Instant
@@ -507,29 +507,6 @@ def test_a_step_of_the_scaling_plan_waits_for_the_reset() -> None:
     assert made.replay() == dump(made.state)
 
 
-@pytest.mark.parametrize("factor", [D(2), D("0.5")])
-def test_whatever_the_sender_counts_is_scaled_and_not_only_its_entries(factor: D) -> None:
-    """A target that repeats changes nothing, half of a position is half, and so is a new total.
-
-    Before, entries alone were: a target of two was four, then two; or one, then ever nearer to two.
-    """
-    made = Bench(route={"pyramiding": 9})
-    made.feed(inp.ScaleTold(Instant(made.at), "a", factor, "me"))
-    made.wait(DAY)
-    for _ in range(3):
-        made.say(TargetPosition(symbol=EURUSD, direction=Direction.LONG, quantity=Amount(D(2))))
-        made.settle()
-        assert made.net() == 2 * factor
-    made.say(ClosePosition(symbol=EURUSD, quantity=Amount(D(1))))
-    made.settle()
-    assert made.net() == factor
-    made.say(buy(2, None, ord_type=OrdType.LIMIT, price=D(1)))
-    made.settle()
-    made.say(ModifyOrder(symbol=EURUSD, quantity=Amount(D(3))))
-    made.settle()
-    assert made.book().open_buy == 3 * factor
-
-
 def test_waiting_entries_count_at_their_stops() -> None:
     """A resting entry's loss is from its own price to its stop, and one in doubt counts in full."""
     made = bench(held=0)
@@ -663,6 +640,25 @@ def test_a_close_that_failed_is_tried_again_under_a_longer_lock_of_another() -> 
         made.quote("1.0950")
         made.settle()
     assert made.net() == 0
+
+
+def test_a_lock_of_a_person_closes_nothing_on_an_account_that_failed_long_ago() -> None:
+    """What a hand holds there days later is not the watch's to close."""
+    made = bench()
+    made.quote("1.0900")
+    made.settle()
+    assert (made.net(), bool(ledger(made).failed)) == (0, True)
+    made.wait(2 * DAY)
+    made.feed(inp.ArmAsked(Instant(made.at), "account:a", "ada", "over", "a"))
+    made.venue.by_hand("a", Side.BUY, 1)
+    made.settle()
+    later = Instant(made.at + DAY)
+    made.feed(inp.StopAsked(Instant(made.at), "account:a", StopMode.LOCK, "ada", "away", later))
+    for _ in range(20):
+        made.wait(SECOND)
+        made.quote("1.0900")
+        made.settle()
+    assert made.net() == 1
 
 
 def test_positions_that_add_up_to_nothing_are_closed_too() -> None:
