@@ -144,7 +144,7 @@ class Surroundings:
 
     @lazy
     def loss_per_unit(self) -> Decimal | None:
-        """The distance from the entry to its stop."""
+        """The distance from the entry to its stop; a trail that waits for a gain is none yet."""
         bracket = self._draft.bracket
         if bracket is None:
             return None
@@ -153,7 +153,8 @@ class Surroundings:
             entry = self.reference.price
         if bracket.stop_loss is not None and entry is not None:
             return abs(entry - bracket.stop_loss)
-        return bracket.trail_distance if bracket.stop_loss is None else None
+        waits = bracket.stop_loss is not None or bracket.trail_trigger is not None
+        return None if waits else bracket.trail_distance
 
     @property
     def money(self) -> AccountSnapshot | None:
@@ -243,7 +244,7 @@ class Surroundings:
             unit = self.unit_value if symbol == own else self._unit_value_of(symbol)
             if unit is None:
                 return None
-            total += waiting * unit
+            total += (waiting - self._counted if symbol == own else waiting) * unit
         return total
 
     def _unit_value_of(self, symbol: Symbol) -> Decimal | None:
@@ -401,7 +402,7 @@ class Surroundings:
         """What venues say is used, and open entries at the portfolio's own percentage."""
         turn = self._turn
         used = waiting = worst = ZERO
-        percent = self.portfolio.margin_percent or ZERO
+        percent = self.portfolio.margin_percent or Decimal(100)
         for currency, amount in self._margins().items():
             converted = rate_to(turn, currency, turn.settings.portfolio_currency)
             if converted is None:
@@ -412,9 +413,20 @@ class Surroundings:
                 unit = self._portfolio_value(symbol, one)
                 if unit is None:
                     return None
-                waiting += one.waiting * unit
-                worst += one.worst * unit
+                gone, lower = self._replaced if symbol == self._listing.symbol else (ZERO, ZERO)
+                waiting += (one.waiting - gone) * unit
+                worst += (one.worst - lower) * unit
         return max(used + waiting * percent / 100, worst * percent / 100)
+
+    @lazy
+    def _replaced(self) -> tuple[Decimal, Decimal]:
+        """How much less waits, and is the worst, without the order that is replaced, in units."""
+        gone, share = self._counted * self._listing.multiplier, self._share
+        if not gone or share is None:
+            return ZERO, ZERO
+        buys = self._draft.side is Side.BUY
+        left = max(share.buy - gone, share.sell) if buys else max(share.buy, share.sell - gone)
+        return gone, share.worst - left
 
     def _margins(self) -> dict[Currency, Decimal]:
         return self._turn.market.totals.margins if self._sums is not None else {}

@@ -110,6 +110,8 @@ class FirmSurroundings:
             short = exposure.short + exposure.open_sell
             if symbol == self._draft.listing.symbol:
                 worst = long if self._draft.side is Side.BUY else short
+                if self._replacing is not None:
+                    worst -= self._replacing.quantity
             else:
                 worst = max(long, short)
             held += worst * self._counts(symbol)
@@ -153,10 +155,10 @@ class FirmSurroundings:
         others = self._draft.spec.others
         if not others:
             return ""
+        # A change is judged under the signal of its order; who asks for it is in this decision.
         for event in self._turn.events:
-            if isinstance(event, SignalAccepted) and event.signal == self._draft.signal:
-                owner = others.get(event.source, "")
-                return f"source {event.source}, whose signals are {owner}'s" if owner else ""
+            if isinstance(event, SignalAccepted) and (owner := others.get(event.source)):
+                return f"source {event.source}, whose signals are {owner}'s"
         return ""
 
     def allocated(self) -> Decimal:

@@ -451,14 +451,19 @@ def change_rejected(account: AccountState, event: ev.ChangeRejected) -> None:
     """A cancel or replace was refused; the order stands as it was.
 
     With an unknown outcome both terms go on counting until the venue's evidence picks one. An
-    order that only the larger quantity asked for kept open has filled.
+    order that only the larger quantity asked for kept open has filled. A replace that was in flight
+    before a refused cancel is so still.
     """
     order = account.order(event.cl_ord_id)
     if order is None or event.unknown:
         return
     order.heard_at = event.at
     _weigh(account, order, -1)
-    _clear_pending(order, event.request_id)
+    under = order.replace_under
+    if under and event.request_id == order.pending_id:
+        order.pending, order.pending_id = "replace", under
+    else:
+        _clear_pending(order, event.request_id)
     order.refusals += 1
     if order.live and order.pending_qty is None and order.cum_qty >= order.quantity:
         _settle(account, order, OrdStatus.FILLED)

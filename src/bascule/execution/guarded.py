@@ -1,15 +1,16 @@
 """What the guardian did, taken into the journal: its stops, its arming, and every line of its log.
 
-The guardian judges for itself who may arm; what it lifted is lifted here too.
+The guardian judges for itself who may arm; what it lifted is lifted here too. Of its own locks it
+arms none before its hour, so a lock whose hour is to come is another's, and stands.
 """
 
 from bascule.execution import inputs as inp
 from bascule.execution.guards import tend
 from bascule.execution.operators import sweep
-from bascule.execution.stops import set_stop
+from bascule.execution.stops import lift, set_stop
 from bascule.execution.turn import Turn
 from bascule.model.enums import StopMode
-from bascule.model.event import GuardianActed, StopCleared
+from bascule.model.event import GuardianActed
 
 _MODES = {"halt": StopMode.HALT, "cancel": StopMode.HALT, "lock": StopMode.LOCK}
 """What an action of the guardian's means here; any other holds everything back, since then the
@@ -31,8 +32,10 @@ def guardian_told(turn: Turn, given: inp.GuardianTold) -> None:
             line_hash=given.line_hash,
         )
     )
-    if given.what == "armed" and given.scope in state.stops:
-        turn.emit(StopCleared(at=turn.at, scope=given.scope, by=given.by, reason=given.reason))
+    known = state.stops.get(given.scope)
+    if given.what == "armed" and known is not None:
+        if known.mode is not StopMode.LOCK or (known.until or 0) <= turn.at:
+            lift(turn, given.scope, given.by, given.reason)
         for account in turn.accounts():
             for guard in list(account.guards.values()):
                 tend(turn, account, guard)

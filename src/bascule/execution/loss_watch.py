@@ -15,7 +15,8 @@ from msgspec.structs import replace
 from bascule.execution import inputs as inp
 from bascule.execution.loss import mark, take_snapshot, watch_of
 from bascule.execution.loss_state import Watch
-from bascule.execution.state import AccountState
+from bascule.execution.plan_exit import on_both_sides
+from bascule.execution.state import AccountState, Book, Stop
 from bascule.execution.stops import set_stop
 from bascule.execution.sweeping import announce, clear
 from bascule.execution.turn import Turn
@@ -30,7 +31,7 @@ from bascule.model.event import (
     ScaleRecorded,
 )
 from bascule.model.ids import AccountId
-from bascule.model.ledger import LedgerState
+from bascule.model.ledger import Day, LedgerState
 from bascule.model.order import AccountSnapshot
 from bascule.model.values import DAY, MILLISECOND, MINUTE, ONE, SECOND, ZERO, Instant
 from bascule.risk.loss import LOCK_FOR
@@ -198,7 +199,7 @@ def _on_quote(turn: Turn, given: inp.QuoteReceived, watch: Watch) -> None:
     if account is None:
         return
     symbol = turn.settings.symbols.get(name, {}).get(given.quote.venue_symbol)
-    if any(book.quantity and book.symbol == symbol for book in account.books.values()):
+    if any(book.symbol == symbol and _holds(book) for book in account.books.values()):
         _look(turn, account, watch, by_price=True)
 
 
@@ -269,13 +270,13 @@ def _begin(
         balance,
         equity,
         high=old.high,
-        reference=old.days[0].reference if old.days else None,
     )
     floor = fresh.floor
     if floor is not None and old.floor is not None:
         floor = max(floor, old.floor)
     return replace(
         fresh,
+        days=_carried(old.days, fresh.days),
         floor=floor,
         fixed=old.fixed,
         shifted=old.shifted,
@@ -287,6 +288,15 @@ def _begin(
         traded=old.traded,
         rules=watch.key,
     )
+
+
+def _carried(old: tuple[Day, ...], fresh: tuple[Day, ...]) -> tuple[Day, ...]:
+    """Carry a day over: each clock's as it stood, or to other clocks the one with most used."""
+    if not old or len(old) == len(fresh):
+        return old or fresh
+    paused = any(day.paused for day in old)
+    highest = max(day.reference for day in old)
+    return tuple(replace(day, reference=highest, paused=paused) for day in fresh)
 
 
 def _has_opened(turn: Turn, account: AccountState) -> bool:
@@ -412,20 +422,38 @@ def _close(turn: Turn, account: AccountState, watch: Watch, reason: str) -> None
 
 
 def _is_flat(account: AccountState) -> bool:
-    return not any(b.quantity or b.open_buy or b.open_sell for b in account.books.values())
+    return not any(_holds(b) or b.open_buy or b.open_sell for b in account.books.values())
+
+
+def _holds(book: Book) -> bool:
+    """Whether a book holds anything: positions on both sides may add up to nothing."""
+    return bool(book.quantity) or on_both_sides(book)
 
 
 def _close_again(turn: Turn, account: AccountState, watch: Watch) -> None:
     """Close what the venue did not close, as long as the watch holds the account."""
     stop = turn.state.stops.get(f"account:{account.id}") if turn.state.stops else None
-    if stop is None or stop.code != CODE or _is_flat(account):
+    if stop is None or not (stop.code == CODE or _locks(stop, watch)) or _is_flat(account):
         return
     if turn.at < watch.swept_at + (AGAIN_AFTER << min(watch.sweeps, _DOUBLINGS)):
         return
-    if all(book.exiting or not book.quantity for book in account.books.values()):
+    if all(book.exiting or not _holds(book) for book in account.books.values()):
         return
     watch.sweeps += 1
     _close(turn, account, watch, "it is still open under a lock of the loss watch")
+
+
+def _locks(stop: Stop, watch: Watch) -> bool:
+    """Whether another's longer lock stands where the watch's own would.
+
+    An account that has failed stays so; a lock that came long after has other reasons.
+    """
+    ledger = watch.ledger
+    if stop.mode is not StopMode.LOCK or ledger is None:
+        return False
+    if "flatten" in ledger.guards or ledger.paused:
+        return True
+    return bool(ledger.failed) and watch.swept_at >= stop.at
 
 
 def _before_reset(turn: Turn, account: AccountState, watch: Watch) -> None:

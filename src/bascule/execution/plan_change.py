@@ -91,6 +91,9 @@ def _replace(plan: Plan, intent: ModifyOrder, order: Order, listing: Listing) ->
         quantity = asked
     price = rounded(intent.price, listing, order.side, "limit")
     stop = rounded(intent.stop_price, listing, order.side, "stop")
+    if any(value is not None and value <= 0 for value in (price, stop)):
+        plan.refuse("bad_price", "a price must be above zero", order.symbol)
+        return
     same = price in (None, order.price) and stop in (None, order.stop_price)
     if same and quantity == order.quantity:
         plan.idle("nothing to change was named", order.symbol)
@@ -146,21 +149,23 @@ def _as_draft(
 
 def _new_quantity(plan: Plan, amount: Amount, order: Order, listing: Listing) -> Decimal | None:
     """Give the new total in lots of this account; None after a refusal."""
-    sizing = plan.leg.sizing
+    multiple = plan.multiple()
     units = in_units(amount, listing)
     if units is None:
         plan.refuse("quantity_unit_unsupported", "give the new quantity in units", order.symbol)
         return None
-    if sizing.method not in ("multiplier", "signal"):
+    if multiple is None:
         plan.refuse(
             "quantity_unit_unsupported",
-            f"account {plan.account.id} sizes by itself ({sizing.method}); a quantity in the "
-            "signal cannot change its orders",
+            f"account {plan.account.id} sizes by itself ({plan.leg.sizing.method}); a quantity in "
+            "the signal cannot change its orders",
             order.symbol,
         )
         return None
-    factor = sizing.factor if sizing.method == "multiplier" else 1
-    quantity = floor_to(units * factor, listing.lot_step)
+    quantity = floor_to(units * multiple, listing.lot_step)
+    largest = plan.leg.sizing.max_qty
+    if largest is not None:
+        quantity = min(quantity, floor_to(largest, listing.lot_step))
     if quantity <= order.cum_qty:
         plan.refuse(
             "below_filled",

@@ -149,12 +149,12 @@ def enter_by_rules(
     sizing: SizingRule | None = None,
     target: Decimal | None = None,
 ) -> None:
-    """Enter where the route's rules allow it."""
+    """Enter where the route's rules allow it; a ``sizing`` that is given is for this account."""
     book = plan.account.book(plan.strategy, listing.symbol)
     way = _way_in(plan, intent.side, listing, book)
     if way is not None:
-        rule = plan.leg.sizing if sizing is None else sizing
-        enter(plan, intent, listing, amount, rule, after=way.after, target=target)
+        rule, scale = (plan.leg.sizing, plan.scale()) if sizing is None else (sizing, ONE)
+        enter(plan, intent, listing, amount, rule, scale, after=way.after, target=target)
 
 
 def enter(
@@ -163,6 +163,7 @@ def enter(
     listing: Listing,
     amount: Amount | None,
     rule: SizingRule,
+    scale: Decimal,
     *,
     after: ClOrdID | None = None,
     target: Decimal | None = None,
@@ -182,7 +183,7 @@ def enter(
     if levels is None:
         return
     bracket, trail = levels
-    sized = _size(plan, intent, listing, amount, rule, reference, bracket)
+    sized = _size(plan, intent, listing, amount, rule, scale, reference, bracket)
     if sized is None:
         return
     if trail is not None and stop is None and reference is not None:
@@ -242,12 +243,11 @@ def _size(
     listing: Listing,
     amount: Amount | None,
     rule: SizingRule,
+    factor: Decimal,
     reference: Decimal | None,
     bracket: Bracket | None,
 ) -> Sized | None:
     """Size the entry; None after a refusal."""
-    scale = plan.account.scale
-    factor = scale.at(plan.turn.at) if scale is not None else ONE
     sized = size_order(
         rule if factor == ONE else scaled(rule, factor),
         listing,

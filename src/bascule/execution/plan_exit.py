@@ -11,6 +11,7 @@ from bascule.execution.planning import (
     cancel_entries,
     held_side,
     in_units,
+    not_listed,
     remaining,
     request_cancel,
 )
@@ -59,7 +60,8 @@ def plan_close(plan: Plan, intent: ClosePosition) -> None:
             _mark_closing(plan, book, side)
         plan.idle(f"nothing of {listing.symbol} is held for {plan.strategy}", listing.symbol)
         return
-    if intent.held is not None and intent.held is not standing:
+    apart = whole and on_both_sides(book)
+    if intent.held is not None and intent.held is not standing and not apart:
         plan.idle(
             f"the book of {plan.strategy} is {standing.value} {listing.symbol}, "
             f"the signal closes a {intent.held.value}",
@@ -91,13 +93,14 @@ def plan_flatten(plan: Plan, intent: Flatten) -> None:
     for book in plan.account.books_of(plan.strategy):
         if only is not None and book.symbol != only:
             continue
-        listing = plan.turn.listing(plan.account.id, book.symbol)
-        if listing is None:
-            continue
         if not book.quantity and not book.lots:
             _mark_closing(plan, book, None)
             continue
         closed = True
+        listing = plan.turn.listing(plan.account.id, book.symbol)
+        if listing is None:
+            plan.refuse(*not_listed(plan.turn, plan.account, book), book.symbol)
+            continue
         exit_book(plan, book, listing, abs(book.quantity), whole=True, label=intent.label)
     if not closed:
         plan.idle(f"{plan.strategy} holds nothing here")
@@ -124,10 +127,11 @@ def exit_book(
     if whole:
         _mark_closing(plan, book, side)
     if whole and on_both_sides(book):
-        return _exit_positions(plan, book, listing)
+        return _exit_positions(plan, book, listing, side)
     quantity = min(quantity, abs(remaining(book)))
     if quantity <= 0:
-        plan.idle("exits in flight already cover it", listing.symbol)
+        said = f"nothing of {listing.symbol} is held yet, and its open entry is left as it is"
+        plan.idle("exits in flight already cover it" if book.exiting else said, listing.symbol)
         return []
     lots = floor_to(quantity, listing.lot_step)
     if lots < listing.min_qty:
@@ -155,7 +159,7 @@ def exit_book(
     )
 
 
-def _exit_positions(plan: Plan, book: Book, listing: Listing) -> list[ClOrdID]:
+def _exit_positions(plan: Plan, book: Book, listing: Listing, side: Side | None) -> list[ClOrdID]:
     exits = close_positions(
         plan.turn,
         plan.account,
@@ -164,6 +168,7 @@ def _exit_positions(plan: Plan, book: Book, listing: Listing) -> list[ClOrdID]:
         listing,
         signal=plan.signal,
         intent=plan.intent,
+        side=side,
     )
     if not exits:
         plan.idle("exits in flight already cover it", listing.symbol)
@@ -243,11 +248,14 @@ def close_positions(
     *,
     signal: SignalId,
     intent: int = 0,
+    side: Side | None = None,
 ) -> list[ClOrdID]:
-    """Close every position of a book, whichever side it is on, by its id."""
+    """Close every position of a book by its id, or only what was bought, or sold."""
     largest = floor_to(listing.max_qty, listing.lot_step)
     placed: list[ClOrdID | None] = []
     for position_id, lot in list(book.lots.items()):
+        if side is not None and lot * side.sign < 0:
+            continue
         left = abs(lot) - _leaving(account, book, position_id)
         while left > 0:
             part = min(left, largest) if largest > 0 else left
@@ -407,9 +415,8 @@ def exit_quantity(plan: Plan, amount: Amount, held: Decimal, listing: Listing) -
     units = in_units(amount, listing)
     if units is None:
         return None
-    if plan.leg.sizing.method == "multiplier":
-        return units * plan.leg.sizing.factor
-    return units if plan.leg.sizing.method == "signal" else held
+    multiple = plan.multiple()
+    return held if multiple is None else units * multiple
 
 
 def _at_least_a_lot(plan: Plan, quantity: Decimal, listing: Listing) -> Decimal | None:

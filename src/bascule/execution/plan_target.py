@@ -11,7 +11,7 @@ from bascule.execution.state import Book
 from bascule.model.enums import Direction, Side
 from bascule.model.instrument import Listing
 from bascule.model.intent import Amount, ClosePosition, PlaceOrder, TargetPosition
-from bascule.model.values import ONE, floor_to, text
+from bascule.model.values import floor_to, text
 
 
 def plan_target(plan: Plan, intent: TargetPosition) -> None:
@@ -38,8 +38,9 @@ def plan_target(plan: Plan, intent: TargetPosition) -> None:
             plan, _entry_of(intent, side), listing, amount, target=_sender_target(plan, intent)
         )
         return
-    if plan.leg.sizing.method in ("multiplier", "signal") and intent.quantity is not None:
-        _to_exact_target(plan, intent, intent.quantity, listing, book, side)
+    multiple = plan.multiple()
+    if multiple is not None and intent.quantity is not None:
+        _to_exact_target(plan, intent, intent.quantity, multiple, listing, book, side)
     else:
         _to_own_size(plan, intent, listing, book, side)
 
@@ -48,13 +49,13 @@ def _to_exact_target(
     plan: Plan,
     intent: TargetPosition,
     amount: Amount,
+    factor: Decimal,
     listing: Listing,
     book: Book | None,
     side: Side,
 ) -> None:
     """The account follows the sender's size: order the difference."""
     rule = plan.leg.sizing
-    factor = rule.factor if rule.method == "multiplier" else ONE
     units = in_units(amount, listing)
     if units is None:
         plan.refuse(
@@ -144,7 +145,7 @@ def _sizes(intent: TargetPosition) -> tuple[Decimal | None, Decimal | None]:
 
 def _sender_target(plan: Plan, intent: TargetPosition) -> Decimal | None:
     """Give what an account that sizes by itself remembers of the sender's position."""
-    own_size = plan.leg.sizing.method not in ("multiplier", "signal")
+    own_size = plan.multiple() is None
     return intent.quantity.value if own_size and intent.quantity is not None else None
 
 

@@ -14,7 +14,7 @@ from bascule.model.event import CancelRequested, IntentIdle, IntentRefused, Orde
 from bascule.model.ids import SignalId, StrategyId, Symbol
 from bascule.model.instrument import Listing
 from bascule.model.intent import Amount
-from bascule.model.values import MINUTE, ZERO, Instant
+from bascule.model.values import MINUTE, ONE, ZERO, Instant, text
 from bascule.reference.refusal import Refusal
 from bascule.reference.resolver import resolve
 from bascule.sizing.order import FX_LOT
@@ -140,9 +140,36 @@ class Plan(Struct, kw_only=True):
             return signal_price, "the price in the signal"
         return None, ""
 
+    def scale(self) -> Decimal:
+        """Give by how much the firm lets this account size more than its route says."""
+        known = self.account.scale
+        return known.at(self.turn.at) if known is not None else ONE
+
+    def multiple(self) -> Decimal | None:
+        """Give by how much the sender's own quantities are multiplied here.
+
+        None for an account that sizes by itself, and cannot read them.
+        """
+        rule = self.leg.sizing
+        if rule.method not in ("multiplier", "signal"):
+            return None
+        return self.scale() * (rule.factor if rule.method == "multiplier" else ONE)
+
     def to_account(self, listing: Listing) -> Decimal | None:
         """Give account currency per unit of the contract's quote currency; None when unknown."""
         return rate_to(self.turn, listing.quote, self.spec.currency)
+
+
+def not_listed(turn: Turn, account: AccountState, book: Book) -> tuple[str, str]:
+    """Say why a book was not closed whose contract the venue has not listed: code and sentence."""
+    held = f"{text(abs(book.quantity))} {book.symbol} of {book.strategy} was not closed"
+    if account.id not in turn.settings.listings:
+        return (
+            "account_not_ready",
+            f"{held}: account {account.id} has not been connected yet, so nobody knows what its "
+            "venue lists",
+        )
+    return "unknown_symbol", f"{held}: the venue of account {account.id} lists no such symbol"
 
 
 def held_side(book: Book | None) -> Direction:

@@ -352,7 +352,8 @@ def _settle_change(
     elif differs:
         _take_terms(turn, account, order, shown, order.status)
     elif order.pending and turn.at - order.changed_at > _CHANGE_PATIENCE:
-        _reject_change(turn, account, order, "the venue shows the order unchanged")
+        for _ in range(2 if order.replace_under else 1):
+            _reject_change(turn, account, order, "the venue shows the order unchanged")
 
 
 def _all_counted(account: AccountState, shown: VenueOrder, look: Looked) -> bool:
@@ -525,10 +526,15 @@ def _declare_drift(
     earlier: Mapping[Symbol, Suspect],
     suspects: Mapping[Symbol, Suspect],
 ) -> None:
-    """Halt the account over a difference that two looks show alike, or that stays as it moves."""
+    """Halt the account over a difference that two looks show alike, or that stays as it moves.
+
+    One that has become another since it was told is told anew.
+    """
     for symbol, suspect in suspects.items():
         still = symbol in earlier and earlier[symbol].ours == suspect.ours and suspect.looks > 1
-        if symbol in account.drift or not (still or suspect.looks >= MOVING_LOOKS):
+        told = _told(account, symbol, suspect)
+        moving = symbol not in account.drift and suspect.looks >= MOVING_LOOKS
+        if account.drift.get(symbol) == told or not (still or moving):
             continue
         turn.emit(
             DriftFound(
@@ -537,7 +543,7 @@ def _declare_drift(
                 symbol=symbol,
                 ours=suspect.ours,
                 theirs=suspect.theirs,
-                text=_told(account, symbol, suspect),
+                text=told,
             )
         )
 

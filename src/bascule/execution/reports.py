@@ -321,8 +321,9 @@ def _flag_foreign(turn: Turn, account: AccountState, report: ExecutionReport) ->
 def _on_correction(
     turn: Turn, account: AccountState, order: Order, report: ExecutionReport
 ) -> None:
-    known = order.fills.get(report.ref_exec_id) if report.ref_exec_id is not None else None
-    if known is None or report.exec_id in account.exec_ids or report.ref_exec_id is None:
+    name = _counted_as(order, report)
+    known = order.fills.get(name) if name is not None else None
+    if name is None or known is None or report.exec_id in account.exec_ids:
         ignore(turn, account, order, report, "it corrects no fill that is counted")
         return
     if report.exec_type is ExecType.TRADE_CANCEL:
@@ -333,7 +334,7 @@ def _on_correction(
                 account=account.id,
                 cl_ord_id=order.cl_ord_id,
                 exec_id=report.exec_id,
-                ref_exec_id=report.ref_exec_id,
+                ref_exec_id=name,
                 status=_after_correction(order, left, report),
             )
         )
@@ -345,12 +346,24 @@ def _on_correction(
             account=account.id,
             cl_ord_id=order.cl_ord_id,
             exec_id=report.exec_id,
-            ref_exec_id=report.ref_exec_id,
+            ref_exec_id=name,
             quantity=report.last_qty,
             price=report.last_price,
             status=_after_correction(order, total, report),
         )
     )
+
+
+def _counted_as(order: Order, report: ExecutionReport) -> ExecID | None:
+    """Name the fill that a report corrects as it is counted.
+
+    Once a look has read its correction off the venue's history it bears a mark (see ``reconcile``);
+    to be taken back it is still what it was, while a correction that comes late is an older word.
+    """
+    told = report.ref_exec_id
+    if not told or told in order.fills or report.exec_type is not ExecType.TRADE_CANCEL:
+        return told
+    return next((name for name in order.fills if name.startswith(f"{told}~")), None)
 
 
 def _after_correction(order: Order, cum: Decimal, report: ExecutionReport) -> OrdStatus:
@@ -401,7 +414,10 @@ def _on_change_rejected(
     turn: Turn, account: AccountState, order: Order, report: ExecutionReport
 ) -> None:
     kind = "cancel" if report.exec_type is ExecType.CANCEL_REJECTED else "replace"
-    if order.pending != kind or report.request_id not in ("", order.pending_id):
+    asked = order.pending_id if order.pending == kind else ""
+    if kind == "replace":
+        asked = asked or order.replace_under
+    if not asked or report.request_id not in ("", asked):
         ignore(turn, account, order, report, "no such change is in flight")
         return
     turn.emit(
@@ -409,7 +425,7 @@ def _on_change_rejected(
             at=turn.at,
             account=account.id,
             cl_ord_id=order.cl_ord_id,
-            request_id=order.pending_id,
+            request_id=asked,
             reason=report.text or report.reason,
         )
     )
@@ -530,7 +546,9 @@ def on_change_outcome(
     """Apply the outcome of a cancel or replace; an accepted one is proven by its report."""
     account = turn.state.accounts.get(account_id)
     order = account.order(cl_ord_id) if account is not None else None
-    if account is None or order is None or order.pending_id != request_id:
+    if account is None or order is None:
+        return
+    if request_id not in (order.pending_id, order.replace_under):
         return
     if isinstance(outcome, Accepted):
         return

@@ -131,6 +131,14 @@ class Order(Struct, kw_only=True, omit_defaults=True):
         return left if left > 0 else ZERO
 
     @property
+    def replace_under(self) -> str:
+        """Name the replace that was in flight when a cancel was asked for; else empty."""
+        asked = (self.pending_qty, self.pending_price, self.pending_stop)
+        if self.pending != "cancel" or asked == (None, None, None):
+            return ""
+        return f"{self.cl_ord_id}.r{self.changes - 1}"
+
+    @property
     def avg_price(self) -> Decimal | None:
         """Average fill price, or None before the first fill."""
         return self.notional / self.cum_qty if self.cum_qty else None

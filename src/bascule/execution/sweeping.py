@@ -6,13 +6,13 @@ A person's sweep, and what a firm's rules make the engine close by itself, go th
 from collections.abc import Callable
 
 from bascule.execution.plan_exit import close_positions, close_quantity, on_both_sides
-from bascule.execution.planning import cancel_entries, remaining
+from bascule.execution.planning import cancel_entries, not_listed, remaining
 from bascule.execution.state import AccountState, Book
 from bascule.execution.turn import Turn
-from bascule.model.event import BookClosing, SignalAccepted
+from bascule.model.event import BookClosing, IntentRefused, SignalAccepted
 from bascule.model.ids import SignalId, StrategyId, Symbol, signal_id
 from bascule.model.intent import Flatten
-from bascule.model.values import floor_to
+from bascule.model.values import floor_to, text
 
 
 def announce(turn: Turn, source: str, why: str) -> SignalId:
@@ -74,7 +74,6 @@ def clear(
         if (strategy is None or book.strategy == strategy)
         and (symbols is None or symbols(book.symbol))
         and (book.quantity or book.lots or book.open_buy or book.open_sell)
-        and turn.listing(account.id, book.symbol) is not None
     ]
     # All are marked before any is closed: books that stand against each other go together.
     for book in closing:
@@ -94,13 +93,19 @@ def clear(
 def _close(turn: Turn, account: AccountState, book: Book, signal: SignalId, sizing: str) -> None:
     listing = turn.listing(account.id, book.symbol)
     if listing is None:
+        if book.quantity or book.lots:
+            _refuse(turn, account, book, signal, *not_listed(turn, account, book))
         return
     spec = turn.settings.accounts[account.id]
     if on_both_sides(book):
         close_positions(turn, account, spec, book, listing, signal=signal)
         return
-    quantity = floor_to(abs(remaining(book)), listing.lot_step)
-    if quantity > 0:
+    left = abs(remaining(book))
+    quantity = floor_to(left, listing.lot_step)
+    if left and not quantity:
+        why = f"{text(left)} {book.symbol} of {book.strategy} is less than can be traded"
+        _refuse(turn, account, book, signal, "below_min_lot", f"{why}; it was not closed")
+    elif quantity:
         close_quantity(
             turn,
             account,
@@ -112,3 +117,20 @@ def _close(turn: Turn, account: AccountState, book: Book, signal: SignalId, sizi
             signal=signal,
             sizing=sizing,
         )
+
+
+def _refuse(
+    turn: Turn, account: AccountState, book: Book, signal: SignalId, code: str, why: str
+) -> None:
+    """Say that a book was not closed."""
+    turn.emit(
+        IntentRefused(
+            at=turn.at,
+            signal=signal,
+            intent=0,
+            code=code,
+            text=why,
+            account=account.id,
+            symbol=book.symbol,
+        )
+    )

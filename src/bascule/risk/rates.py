@@ -33,9 +33,9 @@ class RateWindow(Struct):
 
 
 class Tally(Struct):
-    """Counts of the last 24 hours by the minute: at most 1,441 of them, however much is counted.
+    """Counts of the last 25 hours by the minute: at most 1,501 of them, however much is counted.
 
-    The minute that the window cuts through counts in full.
+    A firm's day has 25 hours once a year. The minute that a window cuts through counts in full.
     """
 
     minutes: list[int] = []
@@ -60,14 +60,14 @@ class Tally(Struct):
         return self.total - sum(self.counts[: self._expired(at)])
 
     def since(self, instant: int) -> int:
-        """Count what was recorded from ``instant`` on, which lies within the last 24 hours."""
+        """Count what was recorded from ``instant`` on, which lies within the last 25 hours."""
         return self.total - sum(self.counts[: bisect_right(self.minutes, instant // MINUTE - 1)])
 
     def _expired(self, at: int) -> int:
         return bisect_right(self.minutes, _first_minute(at) - 1)
 
     def _forget(self, at: int) -> None:
-        expired = self._expired(at)
+        expired = self._expired(at - HOUR)
         if expired:
             self.total -= sum(self.counts[:expired])
             del self.minutes[:expired], self.counts[:expired]

@@ -7,7 +7,7 @@ import pytest
 from msgspec.structs import replace
 
 from bascule.execution import inputs as inp
-from bascule.model.account import SizingRule
+from bascule.model.account import RiskLimits, SizingRule
 from bascule.model.enums import (
     ExecType,
     LevelUnit,
@@ -18,9 +18,12 @@ from bascule.model.enums import (
     StopMode,
 )
 from bascule.model.event import (
+    CancelRequested,
     ChildReported,
+    Event,
     IntentIdle,
     IntentRefused,
+    OrderRefused,
     OrderRequested,
     ProtectionChanged,
     ReplaceRequested,
@@ -28,6 +31,7 @@ from bascule.model.event import (
 from bascule.model.intent import (
     Amount,
     BreakEven,
+    CancelOrders,
     Level,
     ModifyOrder,
     ModifyProtection,
@@ -36,8 +40,9 @@ from bascule.model.intent import (
     TakeProfit,
     Trail,
 )
-from bascule.model.order import Unknown
-from bascule.model.values import Instant
+from bascule.model.order import Refused, Unknown
+from bascule.model.values import Currency, Instant
+from bascule.risk.limits import LOOSEST
 from tests.unit.execution.harness import EURUSD, ROOMY, Bench, every, only, protection
 
 
@@ -128,6 +133,59 @@ def test_a_change_that_a_look_proves_is_taken() -> None:
     assert (order.quantity, order.pending, bench.book().open_buy) == (8, "", 8)
 
 
+def growing(bench: Bench) -> tuple[str, str, str]:
+    """Ask for five to become eight, and then for the order back: give its id and those of both."""
+    name = resting(bench)
+    change = only(bench.say(modify(quantity=Amount(D(8)))), ReplaceRequested)
+    back = only(bench.say(CancelOrders(symbol=EURUSD)), CancelRequested)
+    bench.wire.clear()
+    return name, change.request_id, back.request_id
+
+
+def told(bench: Bench, name: str, request: str) -> list[Event]:
+    """Refuse a change."""
+    at = Instant(bench.at)
+    refused = Refused("pending_change", "1", "another change is in flight", at)
+    return bench.feed(inp.ChangeAnswered(at, "a", name, request, refused))
+
+
+def test_a_refused_cancel_leaves_the_change_before_it_in_flight() -> None:
+    """A venue that is at work on a change takes no cancel; the larger order counts on.
+
+    Before, five counted from there on, though the venue might make eight of them.
+    """
+    bench = Bench()
+    name, change, back = growing(bench)
+    told(bench, name, back)
+    assert (bench.order(name).pending, bench.book().open_buy) == ("replace", 8)
+    bench.report(name, ExecType.REPLACED, order_qty=D(8), request_id=change)
+    assert (bench.order(name).pending, bench.book().open_buy) == ("", 8)
+
+
+def test_a_change_that_is_refused_under_a_cancel_counts_no_more() -> None:
+    """By its outcome or by a report; the cancel is in flight as before."""
+    for told_by_report in (False, True):
+        bench = Bench()
+        name, change, back = growing(bench)
+        if told_by_report:
+            bench.report(name, ExecType.REPLACE_REJECTED, request_id=change)
+        else:
+            told(bench, name, change)
+        order = bench.order(name)
+        assert (order.pending, order.pending_id, bench.book().open_buy) == ("cancel", back, 5)
+        told(bench, name, back)
+        assert (order.pending, bench.book().open_buy) == ("", 5)
+
+
+def test_a_look_settles_a_cancel_and_the_change_before_it() -> None:
+    """The venue shows the order as it was: neither of them has happened."""
+    bench = Bench()
+    name, _, _ = growing(bench)
+    bench.wait(4 * 10**9)
+    bench.look()
+    assert (bench.order(name).pending, bench.book().open_buy) == ("", 5)
+
+
 @pytest.mark.parametrize(
     ("change", "code"),
     [
@@ -199,6 +257,13 @@ def test_an_account_of_its_own_size_takes_no_quantity_from_the_signal() -> None:
     assert refusal.code == "quantity_unit_unsupported"
 
 
+def test_a_new_quantity_is_capped_by_the_route_as_an_entry_is() -> None:
+    """Seven are the most that the route lets an order be; before, a change took no notice."""
+    bench = Bench(sizing=SizingRule(method="signal", max_qty=D(7)))
+    resting(bench)
+    assert only(bench.say(modify(quantity=Amount(D(9)))), ReplaceRequested).quantity == 7
+
+
 def test_the_whole_new_order_is_held_to_the_limits() -> None:
     """Steps that are each small do not add up to more than one order may be.
 
@@ -220,6 +285,59 @@ def test_the_position_limit_counts_a_changed_order_once() -> None:
     bench.settle()
     assert only(bench.say(modify(quantity=Amount(D(11)))), IntentRefused).code == "position_limit"
     assert only(bench.say(modify(quantity=Amount(D(10)))), ReplaceRequested)
+
+
+@pytest.mark.parametrize(
+    ("own", "together", "code"),
+    [
+        (replace(ROOMY, max_margin=D(700_000)), None, "margin_limit"),
+        (ROOMY, replace(LOOSEST, max_margin=D(700_000)), "portfolio_margin_limit"),
+    ],
+)
+def test_margin_is_counted_once_for_an_order_that_is_changed(
+    own: RiskLimits, together: RiskLimits | None, code: str
+) -> None:
+    """Five lots at 1.0 have room to move to 1.01, and to become six; seven are too many.
+
+    Before, the order was counted as it was and as it would be, and could not even be moved.
+    """
+    bench = Bench(limits=own)
+    if together is not None:
+        bench.settings.limits["all"] = together
+        bench.settings.portfolio_currency = Currency("USD")
+    bench.money(1_000_000)
+    bench.quote("1.0")
+    resting(bench)
+    assert only(bench.say(modify(quantity=Amount(D(8)))), IntentRefused).code == code
+    assert only(bench.say(modify(price=D("1.01"))), ReplaceRequested)
+    bench.settle()
+    assert only(bench.say(modify(quantity=Amount(D(6)))), ReplaceRequested)
+
+
+def test_margin_over_all_accounts_counts_what_waits_in_full_without_a_percentage() -> None:
+    """Five lots at 1.0 rest, and five more do not fit into 700,000.
+
+    Before, only the new order counted in full; what rested or was held counted nothing.
+    """
+    bench = Bench(route={"pyramiding": 9})
+    bench.settings.limits["all"] = replace(LOOSEST, max_margin=D(700_000))
+    bench.settings.portfolio_currency = Currency("USD")
+    bench.money(1_000_000)
+    bench.quote("1.0")
+    resting(bench)
+    again = PlaceOrder(
+        symbol=EURUSD, side=Side.BUY, quantity=Amount(D(5)), ord_type=OrdType.LIMIT, price=D(1)
+    )
+    assert only(bench.say(again), OrderRefused).code == "portfolio_margin_limit"
+
+
+@pytest.mark.parametrize("price", [D(0), D(-1)])
+def test_an_order_is_not_moved_to_a_price_that_no_entry_may_have(price: D) -> None:
+    """A sell at zero would trade at any price; it was refused with an entry, and not later."""
+    bench = Bench()
+    name = resting(bench)
+    assert only(bench.say(modify(price=price)), IntentRefused).code == "bad_price"
+    assert bench.order(name).pending == ""
 
 
 @pytest.mark.parametrize("mode", [StopMode.HALT, StopMode.FREEZE])

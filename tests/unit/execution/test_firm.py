@@ -10,8 +10,8 @@ from bascule.execution.firm import FirmSurroundings, last_reset
 from bascule.execution.placing import Draft
 from bascule.execution.turn import Turn
 from bascule.model.enums import AccountMode, InstrumentKind, OrdType, Side
-from bascule.model.event import OrderRefused
-from bascule.model.intent import Amount, ClosePosition, PlaceOrder
+from bascule.model.event import IntentRefused, OrderRefused, ReplaceRequested
+from bascule.model.intent import Amount, ClosePosition, ModifyOrder, PlaceOrder
 from bascule.model.ledger import DayResult, LedgerState
 from bascule.model.programme import SERVER_GMT2_GMT3, Clock, Conduct, MaxSize, Permission, Programme
 from bascule.model.values import DAY, HOUR, MINUTE, SECOND, Instant
@@ -107,6 +107,22 @@ def test_the_size_counts_everything_at_its_worst() -> None:
     assert around(made, "ESZ2026", side=Side.SELL).size() == Size(D("0.5"), D(1), True)
     assert around(made, "MESZ2026").size() == Size(D("3.5"), D("0.1"), True)
     assert around(made, "EURUSD").size() == Size(D(7), D(1), False)
+
+
+def test_the_firms_size_counts_a_changed_order_once() -> None:
+    """Of five contracts one is left free: three that rest may be moved, and become four.
+
+    Before, they counted as they were and as they would be, and could not even be moved.
+    """
+    made = bench(symbols=("ESZ2026",), contract={"kind": InstrumentKind.FUTURE})
+    stop = protection("1.0")
+    buy(made, 3, "ESZ2026", ord_type=OrdType.LIMIT, price=D("1.05"), protection=stop)
+    change = ModifyOrder(symbol="ESZ2026", price=D("1.06"))
+    assert only(made.say(change), ReplaceRequested)
+    made.settle()
+    for quantity, kind in ((5, IntentRefused), (4, ReplaceRequested)):
+        change = ModifyOrder(symbol="ESZ2026", quantity=Amount(D(quantity)))
+        assert only(made.say(change), kind)
 
 
 def test_the_other_side_is_looked_for_by_what_is_traded() -> None:
@@ -223,7 +239,10 @@ def test_a_programme_tightens_the_users_limits_and_loosens_none(
 
 
 def test_a_live_account_opens_nothing_on_another_owners_signal() -> None:
-    """The source is what counts; a close on it passes, and so does the owner's own entry."""
+    """The source is what counts; a close on it passes, and so does the owner's own entry.
+
+    Before, another's source could change what the owner's own had placed.
+    """
     made = Bench(mode=AccountMode.LIVE, route={"pyramiding": 9})
     asked = Instant(made.at - DAY)
     permission = Permission(
@@ -244,6 +263,12 @@ def test_a_live_account_opens_nothing_on_another_owners_signal() -> None:
         "the signal came from source tips, whose signals are Bob's, and Firm's word on copying "
         'others is "prohibited" (p). Would pass: a signal of the account owner\'s own'
     )
+    rests = msgspec.structs.replace(entry, ord_type=OrdType.LIMIT, price=D("1.05"), label="l")
+    made.say(rests, source="mine")
+    made.settle()
+    change = ModifyOrder(symbol="EURUSD", label="l", quantity=Amount(D(5)))
+    assert only(made.say(change, source="tips"), IntentRefused).code == "copies_others"
+    assert only(made.say(change, source="mine"), ReplaceRequested)
     made.say(entry, source="mine")
     made.settle()
     assert made.net() == 1

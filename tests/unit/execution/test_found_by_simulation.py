@@ -3,11 +3,12 @@
 from decimal import Decimal as D
 from typing import Any
 
+import pytest
 from msgspec.structs import replace
 
 from bascule.execution import inputs as inp
 from bascule.execution.state import dump
-from bascule.model.enums import ExecType, OrdStatus, OrdType, PositionMode, Side
+from bascule.model.enums import Direction, ExecType, OrdStatus, OrdType, PositionMode, Side
 from bascule.model.event import (
     DriftFound,
     FillCorrected,
@@ -142,6 +143,24 @@ def test_positions_on_both_sides_count_gross_and_are_all_closed() -> None:
     assert not any(bench.venue.lots.values())
 
 
+@pytest.mark.parametrize(("bought", "sold"), [(2, 2), (3, 1), (1, 3)])
+def test_a_close_of_one_side_leaves_the_other_where_a_book_is_on_both(
+    bought: int, sold: int
+) -> None:
+    """Whatever the two add up to; before, both were closed, or neither."""
+    bench = Bench(
+        position_mode=PositionMode.HEDGING,
+        limits=replace(ROOMY, self_match="allow"),
+        reduce_only=False,
+        route={"pyramiding": 9},
+    )
+    bench.say(buy(bought), buy(sold, Side.SELL))
+    bench.settle()
+    bench.say(ClosePosition(symbol=EURUSD, held=Direction.LONG))
+    bench.settle()
+    assert list(bench.book().lots.values()) == [-sold]
+
+
 def test_stops_that_the_venue_refuses_are_not_asked_for_without_end() -> None:
     """Two of them cover the position, since this venue cannot resize: the rest is closed.
 
@@ -170,6 +189,19 @@ def test_a_correction_that_was_lost_is_read_off_the_history() -> None:
     assert only(bench.look(), FillCorrected).quantity == 4
     assert bench.order(name).cum_qty == bench.book().quantity == 4
     assert not every(bench.look(), FillCorrected)
+
+
+def test_a_fill_that_a_look_has_corrected_can_be_taken_back() -> None:
+    """The venue names it as it always did; before, it corrected no fill that was counted."""
+    bench = Bench()
+    name = entered(bench, 5)
+    old = bench.venue.fills[-1]
+    bench.venue.fills[-1] = replace(old, last_qty=D(4))
+    bench.venue.net["a", "EURUSD.x"] = D(4)
+    bench.look()
+    assert bench.book().quantity == 4
+    bench.report(name, ExecType.TRADE_CANCEL, ref_exec_id=old.exec_id, last_qty=D(4))
+    assert bench.order(name).cum_qty == bench.book().quantity == 0
 
 
 def test_a_late_correction_wakes_no_order_that_has_filled() -> None:

@@ -13,7 +13,7 @@ from bascule.execution.loss import loss_of
 from bascule.execution.state import dump
 from bascule.execution.turn import Turn
 from bascule.model.account import RiskLimits
-from bascule.model.enums import OrdType, Side, StopMode
+from bascule.model.enums import OrdType, PositionMode, Side, StopMode
 from bascule.model.event import (
     ArmRefused,
     CashFlowRecorded,
@@ -590,3 +590,90 @@ def _floating(made: Bench, price: D) -> D:
     """Give the open result of all books."""
     books = made.state.accounts["a"].books.values()
     return sum(((price - b.avg_price) * b.quantity * 100_000 for b in books), D(0))
+
+
+def test_another_limit_of_the_owner_leaves_the_firms_day_as_it_is() -> None:
+    """Of four possible clocks two have begun a new day at 110,000; the floor stays at 105,000.
+
+    Before, every clock took over the first one's reference: the floor fell to 95,000.
+    """
+    unknown = replace(DAILY, reference="equity", reset=Clock("00:00", "unknown"))
+    made = bench(Programme(id="firm", daily_loss=unknown))
+    while made.at < MIDNIGHT - 2 * HOUR + MINUTE:
+        made.wait(30 * MINUTE)
+        made.quote("1.1100")
+    made.wait(SECOND)
+    made.quote("1.1090")
+    before = [room.floor for room in loss(made).rooms]
+    assert before == [105_000]
+    made.limit("a", replace(ROOMY, max_drawdown=D(50_000)))
+    made.wait(SECOND)
+    assert [room.floor for room in loss(made).rooms][:1] == before
+
+
+def test_a_pause_of_the_firm_outlasts_another_limit_of_the_owner() -> None:
+    """The day is over for the account until the reset, whatever the owner changes meanwhile."""
+    made = bench(Programme(id="firm", daily_loss=replace(DAILY, on_breach="pause")))
+    made.quote("1.0940")
+    made.settle()
+    assert loss(made).paused
+    made.limit("a", replace(ROOMY, max_drawdown=D(50_000)))
+    made.wait(SECOND)
+    assert loss(made).paused
+
+
+def test_a_close_that_failed_is_tried_again_under_a_longer_lock_of_another() -> None:
+    """A person's lock stands where the watch's own would; the account is closed all the same.
+
+    Before, the watch tried once and then took the lock for none of its own.
+    """
+    made = bench()
+    week = Instant(made.at + 7 * DAY)
+    made.feed(inp.StopAsked(Instant(made.at), "account:a", StopMode.LOCK, "ada", "away", week))
+    made.venue.refuses = lambda order: "busy" if order.ord_type is OrdType.MARKET else ""
+    made.quote("1.0950")
+    made.settle()
+    assert (every(made.events, GuardTripped)[-1].action, made.net()) == ("flatten", 10)
+    made.venue.refuses = lambda order: ""
+    for _ in range(6):
+        made.wait(SECOND)
+        made.quote("1.0950")
+        made.settle()
+    assert made.net() == 0
+
+
+def test_a_lock_of_a_person_closes_nothing_on_an_account_that_failed_long_ago() -> None:
+    """What a hand holds there days later is not the watch's to close."""
+    made = bench()
+    made.quote("1.0900")
+    made.settle()
+    assert (made.net(), bool(ledger(made).failed)) == (0, True)
+    made.wait(2 * DAY)
+    made.feed(inp.ArmAsked(Instant(made.at), "account:a", "ada", "over", "a"))
+    made.venue.by_hand("a", Side.BUY, 1)
+    made.settle()
+    later = Instant(made.at + DAY)
+    made.feed(inp.StopAsked(Instant(made.at), "account:a", StopMode.LOCK, "ada", "away", later))
+    for _ in range(20):
+        made.wait(SECOND)
+        made.quote("1.0900")
+        made.settle()
+    assert made.net() == 1
+
+
+def test_positions_that_add_up_to_nothing_are_closed_too() -> None:
+    """A spread of 15 pips costs ten lots on either side 1,500: more than the day has."""
+    made = bench(
+        None,
+        held=0,
+        position_mode=PositionMode.HEDGING,
+        limits=replace(ROOMY, max_daily_loss=D(1000)),
+        reduce_only=False,
+    )
+    made.say(buy(10, None), buy(10, None, side=Side.SELL))
+    made.settle()
+    assert (made.book().quantity, len(made.book().lots)) == (0, 2)
+    made.quote("1.0995", "1.1010")
+    made.settle()
+    assert every(made.events, StopSet)
+    assert not made.book().lots and not any(made.venue.lots.values())

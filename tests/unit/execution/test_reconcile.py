@@ -292,6 +292,17 @@ def test_drift_needs_two_looks_that_show_the_same() -> None:
     assert kinds(bench.look(positions=(position(4),))) == []
 
 
+def test_a_drift_that_grows_is_told_anew() -> None:
+    """Entries are refused with the numbers of now, and a third look has nothing new to say."""
+    bench = Bench()
+    for held in (4, 6):
+        bench.look(positions=(position(held),))
+        told = only(bench.look(positions=(position(held),)), DriftFound)
+        assert told.theirs == held
+        assert bench.state.accounts["a"].drift == {EURUSD: told.text}
+    assert not every(bench.look(positions=(position(6),)), DriftFound)
+
+
 def test_a_difference_that_goes_away_is_no_drift() -> None:
     """Two looks that differ in different ways, and a third that agrees."""
     bench = Bench()

@@ -293,6 +293,20 @@ def test_a_refused_stop_is_the_thing_to_do() -> None:
     assert "look at that position now" in story.closing
 
 
+def test_a_position_that_was_closed_since_its_stop_was_refused_needs_nobody() -> None:
+    """What protects an entry has closed all of it; before, one was still sent to look at it."""
+    bracket = ev.Bracket(stop_loss=Decimal("1.15"))
+    orders = [_requested(bracket=bracket), _filled()]
+    for leg in ("s", "x"):
+        name = ClOrdID(f"ab12-1-1{leg}")
+        orders.append(_requested(name, leg=leg, side=Side.SELL, parent=ENTRY))
+    end = _ended(OrdStatus.REJECTED, "bad_stop", cl_ord_id=ClOrdID("ab12-1-1s"), text="too close")
+    part = _filled("0.4", name=ClOrdID("ab12-1-1x"), status=OrdStatus.PARTIALLY_FILLED)
+    rest = _filled("0.1", name=ClOrdID("ab12-1-1x"), exec_id="X2", when=8)
+    assert "look at that position now" in _story_of(_accepted(), *orders, end, part).closing
+    assert "there is nothing to do" in _story_of(_accepted(), *orders, end, part, rest).closing
+
+
 def test_a_moved_stop_is_counted() -> None:
     """Each move of the guard is in the timeline, and the entry says how often it moved."""
     bracket = ev.Bracket(stop_loss=Decimal("1.15"), native=True)
@@ -331,6 +345,30 @@ def test_a_fill_that_was_corrected_or_busted_is_counted_anew() -> None:
         status=OrdStatus.WORKING,
     )
     story = _story_of(_accepted(), _requested(), _filled(), busted)
+    assert (story.orders[0].filled, story.outcome) == (Decimal(0), "working")
+
+
+def test_a_corrected_fill_that_is_taken_back_is_told_no_more() -> None:
+    """It bears the correction's name from then on, as in the state; before, it stayed filled."""
+    corrected = ev.FillCorrected(
+        at=_at(8),
+        account=FX,
+        cl_ord_id=ENTRY,
+        exec_id=ExecID("X2"),
+        ref_exec_id=ExecID("X1"),
+        quantity=Decimal("0.4"),
+        price=Decimal("1.20"),
+        status=OrdStatus.PARTIALLY_FILLED,
+    )
+    busted = ev.FillBusted(
+        at=_at(9),
+        account=FX,
+        cl_ord_id=ENTRY,
+        exec_id=ExecID("X3"),
+        ref_exec_id=ExecID("X2"),
+        status=OrdStatus.WORKING,
+    )
+    story = _story_of(_accepted(), _requested(), _filled(), corrected, busted)
     assert (story.orders[0].filled, story.outcome) == (Decimal(0), "working")
 
 
@@ -454,6 +492,27 @@ def test_nothing_to_do_is_no_fault() -> None:
     story = _story_of(_accepted(), idle)
     assert story.outcome == "nothing_to_do"
     assert story.closing == "Nothing was sent, and nothing is wrong: already long EURUSD."
+
+
+def test_what_was_taken_back_is_not_passed_over_where_nothing_else_was_done() -> None:
+    """A close that finds nothing held still asks entries back; before, "nothing was sent"."""
+    other = ClOrdID("ab12-0-1e")
+    asked = ev.CancelRequested(
+        at=_at(1), account=FX, cl_ord_id=other, request_id="c", reason="close", signal=SIGNAL
+    )
+    unsent = _ended(
+        OrdStatus.EXPIRED_UNSENT, "taken_back", cl_ord_id=other, text="held back", signal=SIGNAL
+    )
+    idle = ev.IntentIdle(at=_at(1), signal=SIGNAL, intent=0, account=FX, text="nothing is held")
+    held = ev.IntentRefused(
+        at=_at(1), signal=SIGNAL, intent=0, account=FX, code="halted", text="a halt"
+    )
+    for back, words in ((asked, "asked back: close"), (unsent, "taken back: held back")):
+        story = _story_of(_accepted(), back, idle)
+        said = f"Done: order {other} on {FX} {words}; "
+        assert (story.outcome, story.closing.startswith(said)) == ("done", True)
+        refused = _story_of(_accepted(), back, held)
+        assert refused.closing.startswith(f"{said}1 part of it was held back ({FX}: a halt)")
 
 
 def test_an_ignored_report_is_kept_in_the_story() -> None:

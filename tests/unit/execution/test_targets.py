@@ -5,11 +5,12 @@ from typing import Any
 
 import pytest
 
+from bascule.execution import inputs as inp
 from bascule.model.account import SizingRule
 from bascule.model.enums import Direction, InstrumentKind, OrdType, QtyUnit, Side
 from bascule.model.event import IntentIdle, IntentRefused, OrderRequested
-from bascule.model.intent import Amount, PlaceOrder, TargetPosition
-from bascule.model.values import DAY
+from bascule.model.intent import Amount, ClosePosition, ModifyOrder, PlaceOrder, TargetPosition
+from bascule.model.values import DAY, Instant
 from tests.unit.execution.harness import EURUSD, Bench, every, only
 
 OWN = SizingRule(quantity=D("0.8"))
@@ -359,3 +360,40 @@ def test_flat_closes_the_contract_held_when_the_front_month_cannot_be_entered() 
     bench.say(TargetPosition(direction=Direction.FLAT, symbol="ES1!"))
     bench.settle()
     assert bench.book(symbol="ESH2026").quantity == 0
+
+
+def test_a_smaller_target_over_an_open_entry_names_no_exit() -> None:
+    """Five are on their way and three are wanted: nothing is held that could be closed yet."""
+    bench = Bench()
+    bench.venue.fills_markets = False
+    for quantity in (5, 3):
+        events = bench.say(target("long", quantity))
+        bench.settle()
+    assert "nothing of EURUSD is held yet" in only(events, IntentIdle).text
+
+
+@pytest.mark.parametrize("factor", [D(2), D("0.5")])
+def test_whatever_the_sender_counts_is_scaled_and_not_only_its_entries(factor: D) -> None:
+    """A target that repeats changes nothing, half of a position is half, and so is a new total.
+
+    Before, entries alone were: a target of two was four, then two; or one, then ever nearer to two.
+    """
+    made = Bench(route={"pyramiding": 9})
+    made.feed(inp.ScaleTold(Instant(made.at), "a", factor, "me"))
+    made.wait(DAY)
+    for _ in range(3):
+        made.say(target("long", 2))
+        made.settle()
+        assert made.net() == 2 * factor
+    made.say(ClosePosition(symbol=EURUSD, quantity=Amount(D(1))))
+    made.settle()
+    assert made.net() == factor
+    made.say(
+        PlaceOrder(
+            symbol=EURUSD, side=Side.BUY, quantity=amount(2), ord_type=OrdType.LIMIT, price=D(1)
+        )
+    )
+    made.settle()
+    made.say(ModifyOrder(symbol=EURUSD, quantity=Amount(D(3))))
+    made.settle()
+    assert made.book().open_buy == 3 * factor

@@ -4,17 +4,19 @@ from decimal import Decimal as D
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from bascule.model.enums import LevelUnit, OrdStatus, OrdType, Side
 from bascule.model.event import (
     Event,
+    OrderRefused,
     OrderRequested,
     ProtectionChanged,
     ReplaceRequested,
 )
 from bascule.model.intent import Amount, BreakEven, Level, PlaceOrder, Protection, Trail
 from bascule.model.values import MILLISECOND, SECOND
-from tests.unit.execution.harness import EURUSD, Bench, every, only
+from tests.unit.execution.harness import EURUSD, ROOMY, Bench, every, only
 
 MS = MILLISECOND
 
@@ -290,3 +292,21 @@ def test_a_natively_trailing_order_is_left_to_its_venue() -> None:
     bench = Bench(native_trailing=True)
     trailing(bench, Side.SELL)
     assert not every(ride(bench, rising(100), SECOND), ReplaceRequested)
+
+
+def test_a_trail_that_waits_for_a_gain_bounds_no_loss() -> None:
+    """Until the gain is there no stop stands, so a limit on what one order may lose refuses it.
+
+    Before, it passed as if the stop stood a trail's length away.
+    """
+    bench = Bench(limits=replace(ROOMY, max_order_loss=D(20_000)))
+    asked = PlaceOrder(
+        symbol=EURUSD,
+        side=Side.BUY,
+        quantity=Amount(D(10)),
+        protection=Protection(trail=Trail(away("0.01"), trigger=away("0.02"))),
+        reference_price=D("1.1"),
+    )
+    assert only(bench.say(asked), OrderRefused).code == "fat_finger"
+    bare = Protection(trail=Trail(away("0.01")))
+    assert only(bench.say(replace(asked, protection=bare)), OrderRequested)

@@ -32,6 +32,15 @@ def test_a_window_is_open_at_its_old_end() -> None:
     assert window.within(START + 2 * SECOND, SECOND) == 0
 
 
+def test_a_firms_day_of_25_hours_is_counted_whole() -> None:
+    """What was sent in its first hour counts in its last; by the day it is out of the window."""
+    tally = Tally([], [])
+    tally.record(START)
+    last = START + 24 * HOUR + 59 * MINUTE
+    tally.record(last)
+    assert (tally.since(START), tally.of_day(last)) == (2, 1)
+
+
 def test_a_clock_that_goes_back_counts_as_standing_still() -> None:
     """Instants stay ascending, so that what is counted can be found."""
     window, values, tally = RateWindow([]), ValueWindow([], []), Tally([], [])
@@ -77,20 +86,24 @@ def test_a_tally_never_counts_too_low(gaps: list[int]) -> None:
         true = sum(1 for at in times if at > now - DAY)
         most = sum(1 for at in times if at >= now - DAY - MINUTE)
         assert true <= tally.of_day(now) <= most
-    assert len(tally.minutes) == len(tally.counts) <= 1_441
+    assert len(tally.minutes) == len(tally.counts) <= 1_501
     assert tally.total == sum(tally.counts)
 
 
 def test_a_tally_at_the_edge_of_its_day() -> None:
-    """The minute that the day cuts through counts in full; the next nanosecond it is gone."""
+    """The minute that the day cuts through counts in full; the next nanosecond it is gone.
+
+    It is kept for an hour more.
+    """
     tally = Tally([], [])
     tally.record(START)
     tally.record(START + MINUTE)
     assert tally.of_day(START + DAY + MINUTE - 1) == 2
     assert tally.of_day(START + DAY + MINUTE) == 1
     assert tally.of_day(START + DAY + 2 * MINUTE) == 0
-    tally.record(START + DAY + MINUTE)
-    assert tally.minutes == [(START + MINUTE) // MINUTE, (START + DAY + MINUTE) // MINUTE]
+    late = START + DAY + HOUR + MINUTE
+    tally.record(late)
+    assert tally.minutes == [(START + MINUTE) // MINUTE, late // MINUTE]
     assert (tally.counts, tally.total) == ([1, 1], 2)
 
 

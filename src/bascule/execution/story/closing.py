@@ -216,8 +216,8 @@ def _rest(story: Story, calm: str) -> str:
     exposed = [order for order in story.orders if bare(order, story.orders)]
     if exposed:
         return (
-            f"the venue refused the stop of {exposed[0].cl_ord_id} on {exposed[0].account}: look "
-            "at that position now"
+            f"no stop of {exposed[0].cl_ord_id} on {exposed[0].account} was taken: look at that "
+            "position now"
         )
     held = _held_back(story)
     if held:

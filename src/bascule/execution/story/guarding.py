@@ -6,6 +6,7 @@ from bascule.execution.story.parts import OrderStory
 from bascule.execution.story.words import ROLES, listed, number
 from bascule.model.enums import ENDED, OrdStatus
 from bascule.model.event import Bracket
+from bascule.model.values import ZERO
 
 STOP = ROLES["s"]
 _ENTRY = ROLES["e"]
@@ -26,11 +27,13 @@ def guarded(
 
 
 def bare(entry: OrderStory, orders: tuple[OrderStory, ...]) -> bool:
-    """Tell whether a filled entry's stop was refused and no other stop of it ever stood."""
-    if entry.role != _ENTRY or not entry.filled:
+    """Tell whether an entry's stop was refused, no other ever stood, and some of it is held."""
+    if entry.role != _ENTRY:
         return False
-    stops = [one for one in orders if one.parent == entry.cl_ord_id and one.role == STOP]
-    return bool(stops) and all(_refused(stop) for stop in stops)
+    children = [one for one in orders if one.parent == entry.cl_ord_id]
+    stops = [one for one in children if one.role == STOP]
+    closed = sum((one.filled for one in children), ZERO)
+    return bool(stops) and all(_refused(stop) for stop in stops) and entry.filled > closed
 
 
 def _refused(order: OrderStory) -> bool:

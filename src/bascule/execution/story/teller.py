@@ -338,7 +338,7 @@ def _corrected(teller: _Teller, seq: int, event: ev.FillCorrected) -> None:
         _count(
             order,
             [
-                replace(fill, quantity=event.quantity, price=event.price)
+                replace(fill, exec_id=event.exec_id, quantity=event.quantity, price=event.price)
                 if fill.exec_id == event.ref_exec_id
                 else fill
                 for fill in order.fills
@@ -354,6 +354,10 @@ def _corrected(teller: _Teller, seq: int, event: ev.FillCorrected) -> None:
 def _ended(teller: _Teller, seq: int, event: ev.OrderEnded) -> None:
     order = teller.mine(event)
     if order is None:
+        if event.signal == teller.signal:
+            words = f"order {event.cl_ord_id} on {event.account} taken back: {event.text}"
+            teller.touched.append(words)
+            teller.note(seq, event.at, "taken back", words, event.account, event.cl_ord_id)
         return
     order.status = event.status
     order.doubt = ""

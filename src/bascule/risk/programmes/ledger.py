@@ -366,7 +366,8 @@ def _book(
     """Count a closed result, or an opening, to the firm's day."""
     if not made and not opened:
         return state
-    day = day_of(at, day_clock(rules)).isoformat()
+    # A clock that was set back over a restart begins no day that is over.
+    day = day_of(max(at, state.at), day_clock(rules)).isoformat()
     if day != state.day:
         return replace(state, day=day, profit=made, traded=opened)
     return replace(state, profit=state.profit + made, traded=state.traded or opened)

@@ -178,3 +178,16 @@ def test_between_all_lines_nothing_changes_but_equity(
     after, happened = step(rules, state, moved, LEVELS)
     assert not happened
     assert msgspec.structs.replace(after, equity=state.equity) == state
+
+
+def test_a_clock_that_was_set_back_begins_no_day_anew() -> None:
+    """Over a restart at midnight; before, the result of the day so far was forgotten."""
+    limit = Limit(amount=Decimal(5_000))
+    daily = DailyLoss(limit, "balance", "equity", "below", "fail", Clock("00:00", "UTC"))
+    rules = Programme(id="p", daily_loss=daily)
+    midnight = Instant((START // (24 * HOUR) + 1) * 24 * HOUR)
+    state = open_ledger(rules, Instant(midnight - HOUR), INITIAL)
+    for at, lost in ((midnight + MINUTE, 1_000), (midnight - MINUTE, 1_100), (midnight + 1, 1_200)):
+        left = INITIAL - lost
+        state, _ = step(rules, state, Moved(at=Instant(at), balance=left, equity=left))
+        assert (state.day, state.profit) == ("2026-03-28", -lost)
