@@ -13,7 +13,7 @@ import typer
 from typer.main import get_command
 
 from bascule import __version__
-from bascule.cli.exits import Exit, exit_code, explain, explain_our_fault
+from bascule.cli.exits import Exit, exit_code, explain, explain_our_fault, refused_by_system
 from bascule.model.errors import BasculeError
 
 COMMANDS = (
@@ -65,6 +65,9 @@ class App(typer.Typer):
         except Exception as error:  # the process boundary
             if self.debug:
                 raise
+            if isinstance(error, OSError) and (refused := refused_by_system(error)):
+                explain(refused)
+                sys.exit(exit_code(refused))
             explain_our_fault(error)
             sys.exit(Exit.OUR_FAULT)
 

@@ -337,8 +337,8 @@ def _do(path: str, body: object, config: ConfigOption, as_json: bool) -> str:
 
 
 def user() -> str:
-    """Name who runs this."""
+    """Name who runs this; in a container it may be a user without a name."""
     try:
         return getpass.getuser()
-    except OSError:
+    except (OSError, KeyError, ImportError):
         return "operator"

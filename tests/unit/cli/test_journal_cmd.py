@@ -113,6 +113,16 @@ def test_a_missing_journal_ends_with_5(bascule: Bascule) -> None:
     assert "journal_missing" in done.err
 
 
+def test_a_journal_that_cannot_be_read_is_not_said_to_be_missing(
+    bascule: Bascule, tmp_path: Path
+) -> None:
+    """What is there and closed to this user, as a directory in its place is, is told apart."""
+    bascule("init", "--yes")
+    done = bascule("journal", "verify", "--journal", str(tmp_path))
+    assert done.code == 5
+    assert "journal_unreadable" in done.err
+
+
 def test_a_backup_is_a_journal_and_is_put_back(ready: Bascule, tmp_path: Path) -> None:
     """A copy verifies by itself, is never written over, and takes the journal's place."""
     copy = tmp_path / "copy.db"
