@@ -92,4 +92,3 @@ def _pairing(settings: "Config") -> "Pairing":
     from bascule.guardian.pairing import Pairing
 
     return Pairing(GuardianFiles(settings.data.path).path)
-
