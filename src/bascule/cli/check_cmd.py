@@ -201,13 +201,13 @@ def findings(config: "Config", secrets: "Secrets") -> list[dict[str, str]]:
             found(error)
     for venue in config.venues:
         try:
-            _make_link(config, venue, values)
+            make_link(config, venue, values)
         except BasculeError as error:
             found(error)
     return problems
 
 
-def _make_link(config: "Config", venue: "VenueSpec", values: dict[str, str]) -> None:
+def make_link(config: "Config", venue: "VenueSpec", values: dict[str, str]) -> None:
     """Make a venue's link without connecting it: its factory checks the venue's own settings."""
     from bascule.venues.kit.contract import VenueContext
     from bascule.venues.kit.registry import factory

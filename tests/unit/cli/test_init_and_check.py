@@ -151,3 +151,35 @@ def test_the_guardians_own_secrets_are_asked_for(bascule: Bascule, tmp_path: Pat
     file.write_text(file.read_text(encoding="utf-8") + own, encoding="utf-8")
     done = bascule("check", "--config-only", "--json")
     assert any("guardian_key" in one["what"] for one in json.loads(done.out)["problems"])
+
+
+def test_a_broker_with_a_wrong_key_is_not_started(bascule: Bascule, tmp_path: Path) -> None:
+    """The broker reads the venue's table as the engine does, and names the keys there are."""
+    bascule("init", "--yes")
+    config = tmp_path / "bascule.toml"
+    config.write_text(config.read_text(encoding="utf-8").replace("port = 8421", "prt = 8421"))
+    done = bascule("paper-broker")
+    assert done.code == 3
+    assert "[venues.paper]" in done.err and "`prt`" in done.err
+    assert "host, timeout_s" in done.err
+
+
+def test_a_file_saved_with_a_byte_order_mark_is_read(bascule: Bascule, tmp_path: Path) -> None:
+    """Some editors on Windows put one in front of every text."""
+    bascule("init", "--yes")
+    config = tmp_path / "bascule.toml"
+    config.write_text(config.read_text(encoding="utf-8"), encoding="utf-8-sig")
+    assert bascule("check", "--config-only").code == 0
+
+
+def test_an_account_without_a_secret_is_told_where_to_name_it(
+    bascule: Bascule, tmp_path: Path
+) -> None:
+    """Broker, check and engine say the same of it."""
+    bascule("init", "--yes")
+    config = tmp_path / "bascule.toml"
+    text = config.read_text(encoding="utf-8").replace('secret = "paper_token"\n', "", 1)
+    config.write_text(text, encoding="utf-8")
+    done = bascule("paper-broker")
+    assert (done.code, "login 1001" in done.err) == (3, True)
+    assert "bascule secrets set NAME" in done.err
