@@ -6,6 +6,7 @@ runs, so that every command starts fast.
 """
 
 import importlib
+import os
 import sys
 from typing import Annotated, Any
 
@@ -55,6 +56,8 @@ class App(typer.Typer):
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run a command; every error ends as a sentence and an exit code."""
+        if sys.stdin is None:  # closed by whoever started this: there is nobody to ask
+            sys.stdin = open(os.devnull, encoding="utf-8")  # noqa: SIM115 - for the whole process
         try:
             return get_command(self)(*args, **kwargs)
         except BasculeError as error:

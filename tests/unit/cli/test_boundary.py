@@ -145,6 +145,17 @@ def test_a_user_without_a_name_may_stop_too(
     assert operate_cmd.user() == "operator"
 
 
+@pytest.mark.parametrize(("command", "code"), [("arm", 2), ("flatten", 3), ("parse", 1)])
+def test_a_closed_standard_input_is_an_empty_one(
+    bascule: Bascule, monkeypatch: pytest.MonkeyPatch, command: str, code: int
+) -> None:
+    """A launcher may close it: then nobody is asked, and the command goes its way."""
+    monkeypatch.setattr(sys, "stdin", None)
+    with pytest.raises(SystemExit) as ended:
+        main.app([command])
+    assert ended.value.code == code
+
+
 @pytest.mark.parametrize("error", [errors.UsageError("x"), ZeroDivisionError("by us")])
 def test_debug_lets_an_error_through(failing: list[Exception], error: Exception) -> None:
     """With --debug the traceback is shown, whatever the error."""

@@ -105,6 +105,29 @@ def test_a_changed_journal_is_found(ready: Bascule, journal: Path) -> None:
     assert "restore a backup" in ready("journal", "verify").err
 
 
+def test_a_row_that_is_no_event_is_told_and_not_shown(ready: Bascule, journal: Path) -> None:
+    """Whoever reads lines of JSON gets none that is not, and learns which row is damaged."""
+    with sqlite3.connect(journal) as connection:
+        connection.execute("UPDATE events SET data = 'lunch' WHERE seq = 2")
+    connection.close()
+    done = ready("journal", "show", "--json")
+    assert (done.code, events(done.out)) == (5, [1])
+    assert "Journal row 2 is not what was written" in done.err
+    assert ready("journal", "show").code == 0
+
+
+def test_what_is_not_there_is_said_to_be_not_there(ready: Bascule) -> None:
+    """A table with nothing under its columns tells nobody that a name was misspelt."""
+    assert ready("journal", "show", "--kind", "stop_sett").out.startswith("No such events; ")
+    assert ready("journal", "show", "--kind", "stop_sett", "--json").out == ""
+
+
+@pytest.mark.parametrize("words", ["--limit -1", "--after -1", "--after 99999999999999999999999"])
+def test_numbers_have_their_bounds(ready: Bascule, words: str) -> None:
+    """A number that counts nothing is wrong use."""
+    assert ready("journal", "show", *words.split()).code == 2
+
+
 def test_a_missing_journal_ends_with_5(bascule: Bascule) -> None:
     """Nothing is made where nothing was."""
     bascule("init", "--yes")
