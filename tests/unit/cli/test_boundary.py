@@ -153,6 +153,8 @@ def test_a_closed_standard_input_is_an_empty_one(
     monkeypatch.setattr(sys, "stdin", None)
     with pytest.raises(SystemExit) as ended:
         main.app([command])
+    assert sys.stdin is not None
+    sys.stdin.close()
     assert ended.value.code == code
 
 
