@@ -460,8 +460,8 @@ def _read_settings(context: VenueContext) -> _Settings:
     except msgspec.ValidationError as error:
         keys = ", ".join(("kind", "secrets", *_Settings.__struct_fields__))
         raise ConfigError(
-            f"[venues.{context.venue_id}] {error}. Nothing was started.",
-            hint=f"It may have these keys: {keys}; docs/paper.md explains them.",
+            f"venue {context.venue_id}: {error}. Nothing was started.",
+            hint=f"[venues.{context.venue_id}] may have the keys {keys}; see docs/paper.md.",
         ) from None
     if not (0 < settings.port < 65_536 and settings.timeout_s > 0):
         raise ConfigError(
