@@ -98,6 +98,12 @@ def json_object(text: str, hint: str) -> dict[str, Any]:
             code="malformed_json",
             hint=hint,
         ) from error
+    except (ValueError, RecursionError) as error:
+        raise UsageError(
+            "This JSON has a number that is too long, or is nested too deeply.",
+            code="malformed_json",
+            hint=hint,
+        ) from error
     if not isinstance(given, dict):
         raise UsageError("A case is a JSON object with named fields.", code="malformed_json")
     return given

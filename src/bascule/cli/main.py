@@ -15,7 +15,7 @@ from typer.main import get_command
 
 from bascule import __version__
 from bascule.cli.exits import Exit, exit_code, explain, explain_our_fault, refused_by_system
-from bascule.model.errors import BasculeError
+from bascule.model.errors import BasculeError, UsageError
 
 COMMANDS = (
     "demo_cmd",
@@ -71,8 +71,16 @@ class App(typer.Typer):
             if isinstance(error, OSError) and (refused := refused_by_system(error)):
                 explain(refused)
                 sys.exit(exit_code(refused))
+            if isinstance(error, UnicodeEncodeError) and any(map(_is_no_text, sys.argv)):
+                explain(UsageError("The command has words that are no text.", code="bad_encoding"))
+                sys.exit(Exit.USAGE)
             explain_our_fault(error)
             sys.exit(Exit.OUR_FAULT)
+
+
+def _is_no_text(word: str) -> bool:
+    """Tell whether a word of the command line was not written in the system's encoding."""
+    return any("\ud800" <= letter <= "\udfff" for letter in word)
 
 
 app = App(

@@ -145,6 +145,16 @@ def test_a_user_without_a_name_may_stop_too(
     assert operate_cmd.user() == "operator"
 
 
+@pytest.mark.parametrize("encoded", [True, False])
+def test_words_that_are_no_text_are_wrong_use(
+    bascule: Bascule, failing: list[Exception], monkeypatch: pytest.MonkeyPatch, encoded: bool
+) -> None:
+    """Bytes of another encoding on the command line are told; else it is our fault."""
+    monkeypatch.setattr(sys, "argv", ["bascule", "halt", "x" if encoded else "\udcff"])
+    failing.append(UnicodeEncodeError("utf-8", "\udcff", 0, 1, "surrogates not allowed"))
+    assert bascule("fail").code == (Exit.OUR_FAULT if encoded else Exit.USAGE)
+
+
 @pytest.mark.parametrize(("command", "code"), [("arm", 2), ("flatten", 3), ("parse", 1)])
 def test_a_closed_standard_input_is_an_empty_one(
     bascule: Bascule, monkeypatch: pytest.MonkeyPatch, command: str, code: int
