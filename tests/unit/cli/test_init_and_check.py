@@ -164,6 +164,31 @@ def test_a_broker_with_a_wrong_key_is_not_started(bascule: Bascule, tmp_path: Pa
     assert "`prt`" in done.err
 
 
+def test_a_locked_store_is_told_once(bascule: Bascule, tmp_path: Path) -> None:
+    """It is one trouble, however many secrets are in it; the engine's start says it once, too."""
+    bascule("init", "--yes")
+    (tmp_path / "home" / "keys" / "paper.key").unlink()
+    problems = json.loads(bascule("check", "--config-only", "--json").out)["problems"]
+    assert [problem["code"] for problem in problems].count("secret_file_locked") == 1
+    assert bascule("run").err.count("is not at") == 1
+
+
+@pytest.mark.parametrize(
+    ("symbol", "told"),
+    [("US500", False), ("MES", False), ("MESZ2026", False), ("US5000", True), ("MES1!", True)],
+)
+def test_a_limit_that_holds_for_nothing_is_a_note(
+    bascule: Bascule, tmp_path: Path, symbol: str, told: bool
+) -> None:
+    """A misspelt symbol would be a limit that never stops anything."""
+    bascule("init", "--yes")
+    config = tmp_path / "bascule.toml"
+    text = config.read_text(encoding="utf-8").replace("{ US500 = 200 }", f'{{ "{symbol}" = 200 }}')
+    config.write_text(text, encoding="utf-8")
+    notes = json.loads(bascule("check", "--config-only", "--json").out)["notes"]
+    assert any(f"{symbol} in max_order_qty_by_symbol is no symbol" in one for one in notes) is told
+
+
 def test_a_file_saved_with_a_byte_order_mark_is_read(bascule: Bascule, tmp_path: Path) -> None:
     """Some editors on Windows put one in front of every text."""
     bascule("init", "--yes")
