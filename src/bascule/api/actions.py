@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from msgspec import Struct
 
 from bascule.api.scopes import accounts_within, check_scope
+from bascule.config.durations import LOCK_MAX
 from bascule.model import event as ev
 from bascule.model.enums import OrdStatus, StopMode
 from bascule.model.errors import UsageError
@@ -114,7 +115,7 @@ async def halt(runtime: "Runtime", asked: StopRequest, mode: StopMode) -> Done:
     """Put a stop in force.
 
     Raises:
-        UsageError: the scope is not known, or a lock's time has passed.
+        UsageError: the scope is not known, or a lock's time has passed or is too far ahead.
     """
     scope = check_scope(runtime, asked.scope)
     said(asked.by, asked.reason)
@@ -124,6 +125,12 @@ async def halt(runtime: "Runtime", asked: StopRequest, mode: StopMode) -> Done:
                 "'until' has passed already. Nothing was done.",
                 code="bad_request",
                 hint="Give a time to come, in UTC nanoseconds.",
+            )
+        if asked.until > runtime.clock.now() + LOCK_MAX:
+            raise UsageError(
+                "'until' is more than 366 days ahead. Nothing was done.",
+                code="bad_request",
+                hint="Nobody can lift a lock before its time; a halt stands until it is armed.",
             )
         mode = StopMode.LOCK
     await runtime.halt(scope, by=asked.by, reason=asked.reason, mode=mode, until=asked.until)

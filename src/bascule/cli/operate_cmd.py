@@ -74,15 +74,22 @@ def until_of(span: str) -> int:
     """Give the time that is so long from now.
 
     Raises:
-        UsageError: it is no duration.
+        UsageError: it is no duration, or longer than a lock may be.
     """
-    from bascule.config.durations import parse_duration
+    from bascule.config.durations import LOCK_MAX, parse_duration
     from bascule.engine.clock import SystemClock
 
     try:
-        return SystemClock().now() + parse_duration(span)
+        length = parse_duration(span)
     except ValueError as error:
         raise UsageError(f"--until {span!r} {error}. Nothing was done.", code="usage") from error
+    if length > LOCK_MAX:
+        raise UsageError(
+            f"--until {span} is longer than 366 days. Nothing was done.",
+            code="until_too_far",
+            hint="Nobody can lift a lock before its time; without --until it stands until armed.",
+        )
+    return SystemClock().now() + length
 
 
 def arm(

@@ -51,3 +51,11 @@ def test_elsewhere_it_is_an_option(bascule: Bascule, engine: Engine) -> None:
     assert "Code:  arm_needs_code" in bascule("arm", "--typed", "all").err
     assert "Code:  arm_code_wrong" in bascule("arm", "--typed", "all", "--code", "1").err
     assert bascule("arm", "--typed", "all", "--code", "123456").code == 0
+
+
+@pytest.mark.parametrize("command", ["halt", "kill"])
+def test_a_lock_of_more_than_a_year_is_wrong_use(bascule: Bascule, command: str) -> None:
+    """It is told before anything is latched, since nobody could lift it."""
+    bascule("init", "--yes")
+    done = bascule(command, "--until", "367d")
+    assert (done.code, "until_too_far" in done.err) == (2, True)
