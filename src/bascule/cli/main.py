@@ -6,6 +6,7 @@ runs, so that every command starts fast.
 """
 
 import importlib
+import io
 import os
 import sys
 from typing import Annotated, Any
@@ -58,6 +59,9 @@ class App(typer.Typer):
         """Run a command; every error ends as a sentence and an exit code."""
         if sys.stdin is None:  # closed by whoever started this: there is nobody to ask
             sys.stdin = open(os.devnull, encoding="utf-8")  # noqa: SIM115 - for the whole process
+        for stream in (sys.stdout, sys.stderr):  # a pipe's encoding may lack what an alert said
+            if isinstance(stream, io.TextIOWrapper):
+                stream.reconfigure(errors="replace")
         try:
             return get_command(self)(*args, **kwargs)
         except BasculeError as error:

@@ -1,5 +1,6 @@
 """Behind the boundary no error is a traceback, and every one has an exit code."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -143,6 +144,17 @@ def test_a_user_without_a_name_may_stop_too(
 
     monkeypatch.setattr("getpass.getuser", getuser)
     assert operate_cmd.user() == "operator"
+
+
+def test_what_an_encoding_lacks_is_no_error() -> None:
+    """A pipe on Windows has a code page of its own, and an alert may say anything."""
+    done = subprocess.run(
+        [sys.executable, "-m", "bascule", "parse"],
+        input='{"ticker": "EURUSD", "action": "buy", "comment": "вниз"}'.encode(),
+        env={**os.environ, "PYTHONIOENCODING": "cp1252"},
+        capture_output=True, timeout=60, check=True,
+    )  # fmt: skip
+    assert b'"comment": "????"' in done.stdout
 
 
 @pytest.mark.parametrize("encoded", [True, False])
