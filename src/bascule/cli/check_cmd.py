@@ -137,6 +137,8 @@ def _links(config: "Config", latency: bool) -> "Report":
     except EngineUnreachable:
         return check_links(prepare(config, secrets_of(config)), latency=latency)
     typer.echo("The engine is running, so its own links are shown and none is made.", err=True)
+    if latency:
+        typer.echo("The way to a venue is measured only while no engine runs.", err=True)
     return Report(
         [
             Finding(

@@ -5,6 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from bascule.api.status import StatusView
+from bascule.cli import remote
+from bascule.model.values import Instant
 from tests.unit.cli.conftest import Bascule
 
 
@@ -208,3 +211,25 @@ def test_an_account_without_a_secret_is_told_where_to_name_it(
     done = bascule("paper-broker")
     assert (done.code, "login 1001" in done.err) == (3, True)
     assert "bascule secrets set NAME" in done.err
+
+
+def test_beside_an_engine_latency_is_not_measured_and_that_is_told(
+    bascule: Bascule, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A venue may allow one link, so none is made; who asked for a figure learns why it lacks."""
+
+    class Engine:
+        """One that has no account."""
+
+        def read(self, kind: type[StatusView], path: str) -> StatusView:
+            """Give its status."""
+            return StatusView(
+                mode="paper", version="", epoch="", head=0, started_at=Instant(0), uptime=0,
+                ready=True, accounts=[], stops=[], latch={}, in_doubt=[], open_orders=0,
+                signals=0, refused_signals=0,
+            )  # fmt: skip
+
+    monkeypatch.setattr(remote, "engine_of", lambda config: Engine())
+    bascule("init", "--yes")
+    done = bascule("check", "--latency")
+    assert (done.code, "measured only while no engine runs" in done.err) == (0, True)
