@@ -167,6 +167,18 @@ def test_a_broker_with_a_wrong_key_is_not_started(bascule: Bascule, tmp_path: Pa
     assert "`prt`" in done.err
 
 
+@pytest.mark.parametrize("key", ["max_open_orders = 50", "initial_balance = 100000", "port = 8420"])
+def test_true_is_no_number(bascule: Bascule, tmp_path: Path, key: str) -> None:
+    """``max_open_orders = true`` would be read as 1, and hold all but one order back."""
+    bascule("init", "--yes")
+    config = tmp_path / "bascule.toml"
+    name = key.split()[0]
+    text = config.read_text(encoding="utf-8").replace(key, f"{name} = true", 1)
+    config.write_text(text, encoding="utf-8")
+    done = bascule("check", "--config-only")
+    assert (done.code, f"{name}\n    true is yes or no" in done.err) == (3, True)
+
+
 def test_a_locked_store_is_told_once(bascule: Bascule, tmp_path: Path) -> None:
     """It is one trouble, however many secrets are in it; the engine's start says it once, too."""
     bascule("init", "--yes")
