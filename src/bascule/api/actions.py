@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from msgspec import Struct
 
 from bascule.api.scopes import accounts_within, check_scope
+from bascule.config.durations import LOCK_MAX
 from bascule.model import event as ev
 from bascule.model.enums import OrdStatus, StopMode
 from bascule.model.errors import UsageError
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
     from bascule.engine.runtime import Runtime
 
 _TEXT_MAX = 500
-LATEST = Instant(253_402_300_799_000_000_000)
-"""The end of the year 9999: no calendar can show a lock that goes on for longer."""
 
 
 class StopRequest(Struct, frozen=True, forbid_unknown_fields=True):
@@ -116,7 +115,7 @@ async def halt(runtime: "Runtime", asked: StopRequest, mode: StopMode) -> Done:
     """Put a stop in force.
 
     Raises:
-        UsageError: the scope is not known, or a lock's time has passed.
+        UsageError: the scope is not known, or a lock's time has passed or is too far ahead.
     """
     scope = check_scope(runtime, asked.scope)
     said(asked.by, asked.reason)
@@ -127,11 +126,11 @@ async def halt(runtime: "Runtime", asked: StopRequest, mode: StopMode) -> Done:
                 code="bad_request",
                 hint="Give a time to come, in UTC nanoseconds.",
             )
-        if asked.until > LATEST:
+        if asked.until > runtime.clock.now() + LOCK_MAX:
             raise UsageError(
-                "'until' is past the year 9999. Nothing was done.",
+                "'until' is more than 366 days ahead. Nothing was done.",
                 code="bad_request",
-                hint="A halt without 'until' stands until it is armed.",
+                hint="Nobody can lift a lock before its time; a halt stands until it is armed.",
             )
         mode = StopMode.LOCK
     await runtime.halt(scope, by=asked.by, reason=asked.reason, mode=mode, until=asked.until)

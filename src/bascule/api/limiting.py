@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from bascule.api.actions import Done, said
+from bascule.api.scopes import check_scope
 from bascule.execution.limits import Pending, pending
 from bascule.model.account import RiskLimits
 from bascule.model.errors import UsageError
@@ -106,7 +107,7 @@ async def approve(runtime: "Runtime", asked: ApproveRequest, factor: "SecondFact
     """End the probation of a strategy.
 
     Raises:
-        UsageError: it has no name, or the second factor's code is missing or wrong.
+        UsageError: there is no such strategy, or the second factor's code is not right.
         SecretError: the second factor cannot be judged; nothing was changed.
     """
     said(asked.by, asked.reason)
@@ -116,6 +117,7 @@ async def approve(runtime: "Runtime", asked: ApproveRequest, factor: "SecondFact
             code="bad_request",
             hint="`bascule signals` shows the names that signals bear.",
         )
+    check_scope(runtime, f"strategy:{asked.strategy}")
     await second_factor_passes(factor, asked.code, runtime.clock.now())
     await runtime.approve(StrategyId(asked.strategy), by=asked.by, reason=asked.reason)
     return Done("approved", f"{asked.strategy} is on probation no more")

@@ -137,6 +137,8 @@ def _links(config: "Config", latency: bool) -> "Report":
     except EngineUnreachable:
         return check_links(prepare(config, secrets_of(config)), latency=latency)
     typer.echo("The engine is running, so its own links are shown and none is made.", err=True)
+    if latency:
+        typer.echo("The way to a venue is measured only while no engine runs.", err=True)
     return Report(
         [
             Finding(
@@ -183,10 +185,12 @@ def _print(report: "Report") -> None:
 
 def findings(config: "Config", secrets: "Secrets") -> list[dict[str, str]]:
     """Give what keeps a configuration from starting: secrets, sources and venue settings."""
-    problems = []
+    problems: list[dict[str, str]] = []
 
     def found(error: BasculeError) -> None:
-        problems.append({"code": error.code, "what": error.message, "to_do": error.hint})
+        problem = {"code": error.code, "what": error.message, "to_do": error.hint}
+        if problem not in problems:  # a store that is locked is so for each of its secrets
+            problems.append(problem)
 
     values = {}
     for name in (*config.secrets, *config.guardian_secrets):
@@ -201,13 +205,13 @@ def findings(config: "Config", secrets: "Secrets") -> list[dict[str, str]]:
             found(error)
     for venue in config.venues:
         try:
-            _make_link(config, venue, values)
+            make_link(config, venue, values)
         except BasculeError as error:
             found(error)
     return problems
 
 
-def _make_link(config: "Config", venue: "VenueSpec", values: dict[str, str]) -> None:
+def make_link(config: "Config", venue: "VenueSpec", values: dict[str, str]) -> None:
     """Make a venue's link without connecting it: its factory checks the venue's own settings."""
     from bascule.venues.kit.contract import VenueContext
     from bascule.venues.kit.registry import factory
@@ -283,6 +287,30 @@ def remarks(config: "Config") -> list[str]:
         for spec in config.accounts
         if spec.limits.max_order_qty is None and spec.id in followed
     ]
+    notes += _limits_of_nothing(config)
     if not config.sources:
         notes.append("There is no source: nothing can send a signal.")
+    return notes
+
+
+def _limits_of_nothing(config: "Config") -> list[str]:
+    """Say which limits by symbol name no contract, and so never hold."""
+    from bascule.engine.clock import SystemClock
+    from bascule.reference.contracts import products
+    from bascule.reference.refusal import Refusal
+    from bascule.reference.resolver import resolve
+    from bascule.risk.limits import BY_SYMBOL
+
+    now = SystemClock().now()
+    notes = []
+    for spec in config.accounts:
+        for table in (f"{name}_by_symbol" for name in BY_SYMBOL):
+            for symbol in getattr(spec.limits, table):
+                found = resolve(symbol, now)
+                ours = not isinstance(found, Refusal) and found.instrument.symbol == symbol
+                if not ours and symbol not in products():
+                    notes.append(
+                        f"Account {spec.id}: {symbol} in {table} is no symbol of ours and no"
+                        " future's root, so it limits nothing."
+                    )
     return notes

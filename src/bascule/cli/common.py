@@ -98,7 +98,7 @@ def json_object(text: str, hint: str) -> dict[str, Any]:
             code="malformed_json",
             hint=hint,
         ) from error
-    except (RecursionError, InvalidOperation):
+    except (ValueError, RecursionError, InvalidOperation):  # an int of too many digits, too
         raise UsageError(
             "This cannot be read: it is nested too deeply, or a number is beyond all measure.",
             code="malformed_json",
@@ -132,8 +132,21 @@ def read_stdin() -> str:
     Raises:
         UsageError: it is not UTF-8 text.
     """
+    return _text(sys.stdin.buffer.read())
+
+
+def read_line() -> str:
+    """Give one line of standard input, without its end.
+
+    Raises:
+        UsageError: it is not UTF-8 text.
+    """
+    return _text(sys.stdin.buffer.readline()).rstrip("\r\n")
+
+
+def _text(given: bytes) -> str:
     try:
-        return sys.stdin.buffer.read().decode("utf-8")
+        return given.decode("utf-8")
     except UnicodeDecodeError as error:
         raise UsageError(
             f"Standard input is not UTF-8 text (byte {error.start}).", code="bad_encoding"

@@ -29,11 +29,20 @@ def demo(
         float, typer.Option("--every", min=0.2, help="Seconds between two alerts.")
     ] = EVERY_S,
     port: Annotated[
-        int | None, typer.Option("--port", help="Where Bascule listens.", show_default=False)
+        int | None,
+        typer.Option(
+            "--port", min=1, max=65_535, help="Where Bascule listens.", show_default=False
+        ),
     ] = None,
     broker_port: Annotated[
         int | None,
-        typer.Option("--broker-port", help="Where the paper broker does.", show_default=False),
+        typer.Option(
+            "--broker-port",
+            min=1,
+            max=65_535,
+            help="Where the paper broker does.",
+            show_default=False,
+        ),
     ] = None,
     plain: Annotated[bool, typer.Option("--plain", help="Print lines and no live table.")] = False,
 ) -> None:

@@ -72,22 +72,35 @@ def explain(error: BasculeError) -> None:
     typer.echo(f"Code:  {error.code}", err=True)
 
 
+def refused_by_system(error: OSError) -> BasculeError | None:
+    """Give what to tell of a file that this machine refuses; None where it was about no file."""
+    if error.filename is None:
+        return None
+    return ConfigError(
+        f"{os.fsdecode(error.filename)} cannot be used: {error.strerror}.",
+        code="file_unusable",
+        hint="Check that it is there, that this user may read and write it, and that the disk has"
+        " room; or name another place.",
+    )
+
+
 def explain_our_fault(error: Exception) -> None:
     """Print that Bascule itself failed, in a sentence, and keep the whole of it in a file."""
     from bascule.config.paths import home
     from bascule.config.private import make_private_directory
 
-    log = home() / "crash.log"
     typer.secho("Error: ", fg="red", bold=True, nl=False, err=True)
     typer.echo(f"Bascule failed in a way it does not expect ({type(error).__name__}).", err=True)
     try:
+        log = home() / "crash.log"
         make_private_directory(log.parent)
         handle = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         with os.fdopen(handle, "a", encoding="utf-8") as file:
             file.write(f"bascule {__version__}, process {os.getpid()}\n")
             traceback.print_exception(error, file=file)
     except OSError as why:
-        typer.echo(f"The full text could not be kept in {log}: {why.strerror}.", err=True)
+        where = why.filename
+        typer.echo(f"The full text could not be kept in {where}: {why.strerror}.", err=True)
     else:
         typer.echo(f"The full text is at the end of {log}.", err=True)
     typer.secho("To do: ", bold=True, nl=False, err=True)

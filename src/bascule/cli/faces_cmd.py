@@ -1,6 +1,5 @@
 """``bascule guardian pair``, ``page`` and ``forget-chats``; ``bascule present``."""
 
-import getpass
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -33,6 +32,7 @@ def present(
 ) -> None:
     """Say that you are there, so that attended accounts are not halted."""
     from bascule.cli.guardian_cmd import client
+    from bascule.cli.operate_cmd import user
 
     if not configured(config).guardian.presence.accounts:
         raise UsageError(
@@ -40,7 +40,7 @@ def present(
             code="presence_not_asked",
             hint='Name them: accounts = ["NAME"] under [guardian.presence].',
         )
-    client(config).present(by or _user())
+    client(config).present(by or user())
     typer.echo("Noted: you are here.")
 
 
@@ -92,10 +92,3 @@ def _pairing(settings: "Config") -> "Pairing":
     from bascule.guardian.pairing import Pairing
 
     return Pairing(GuardianFiles(settings.data.path).path)
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except OSError:
-        return "operator"

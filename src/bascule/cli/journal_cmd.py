@@ -3,13 +3,13 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from bascule.cli.common import ConfigOption, JsonOption, configured, print_json, print_table
 from bascule.cli.exits import Exit
-from bascule.model.errors import UsageError
+from bascule.model.errors import JournalCorrupt, UsageError
 
 if TYPE_CHECKING:
     from bascule.journal.follower import Follower
@@ -21,6 +21,7 @@ JournalOption = Annotated[
 ]
 _SHOWN = 90
 """Characters of an event in a table."""
+_MANY = 1_000_000_000_000
 
 
 def register(app: typer.Typer) -> None:
@@ -34,8 +35,12 @@ def register(app: typer.Typer) -> None:
 def show(
     config: ConfigOption = None,
     journal: JournalOption = None,
-    after: Annotated[int, typer.Option("--after", help="Only events after this number.")] = 0,
-    limit: Annotated[int, typer.Option("--limit", help="How many, the newest; 0 for all.")] = 50,
+    after: Annotated[
+        int, typer.Option("--after", min=0, max=_MANY, help="Only events after this number.")
+    ] = 0,
+    limit: Annotated[
+        int, typer.Option("--limit", min=0, max=_MANY, help="How many, the newest; 0 for all.")
+    ] = 50,
     kind: Annotated[str, typer.Option("--kind", help="Only this kind of event.")] = "",
     account: Annotated[str, typer.Option("--account", help="Only of this account.")] = "",
     signal: Annotated[str, typer.Option("--signal", help="Only what came of this signal.")] = "",
@@ -57,7 +62,10 @@ def show(
         )
     if as_json:
         for row in kept:
-            typer.echo(json.dumps({"seq": row.seq} | json.loads(row.data), ensure_ascii=False))
+            typer.echo(json.dumps({"seq": row.seq} | _members(row), ensure_ascii=False))
+        return
+    if not kept:
+        typer.echo("No such events; --kind, --account and --signal take names as they stand here.")
         return
     print_table(
         ("seq", "time (UTC)", "event", "account", "signal", "data"),
@@ -141,6 +149,23 @@ def _all(follower: "Follower", after: int) -> Iterator["Row"]:
     while rows := follower.rows(after):
         yield from rows
         after = rows[-1].seq
+
+
+def _members(row: "Row") -> dict[str, Any]:
+    """Read an event's data as plain JSON, which an older version may do with a newer one's.
+
+    Raises:
+        JournalCorrupt: it is not what was written.
+    """
+    try:
+        members: dict[str, Any] = json.loads(row.data)
+    except ValueError as error:
+        raise JournalCorrupt(
+            f"Journal row {row.seq} is not what was written: {error}.",
+            code="journal_row_unreadable",
+            hint="`bascule journal verify` tells what is whole; restore a backup.",
+        ) from error
+    return members
 
 
 def _path(config: Path | None, journal: Path | None) -> Path:

@@ -6,6 +6,8 @@ runs, so that every command starts fast.
 """
 
 import importlib
+import io
+import os
 import sys
 from typing import Annotated, Any
 
@@ -13,8 +15,8 @@ import typer
 from typer.main import get_command
 
 from bascule import __version__
-from bascule.cli.exits import Exit, exit_code, explain, explain_our_fault
-from bascule.model.errors import BasculeError
+from bascule.cli.exits import Exit, exit_code, explain, explain_our_fault, refused_by_system
+from bascule.model.errors import BasculeError, UsageError
 
 COMMANDS = (
     "demo_cmd",
@@ -55,6 +57,11 @@ class App(typer.Typer):
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run a command; every error ends as a sentence and an exit code."""
+        if sys.stdin is None:  # closed by whoever started this: there is nobody to ask
+            sys.stdin = open(os.devnull, encoding="utf-8")  # noqa: SIM115 - for the whole process
+        for stream in (sys.stdout, sys.stderr):  # a pipe's encoding may lack what an alert said
+            if isinstance(stream, io.TextIOWrapper):
+                stream.reconfigure(errors="replace")
         try:
             return get_command(self)(*args, **kwargs)
         except BasculeError as error:
@@ -65,8 +72,19 @@ class App(typer.Typer):
         except Exception as error:  # the process boundary
             if self.debug:
                 raise
+            if isinstance(error, OSError) and (refused := refused_by_system(error)):
+                explain(refused)
+                sys.exit(exit_code(refused))
+            if isinstance(error, UnicodeEncodeError) and any(map(_is_no_text, sys.argv)):
+                explain(UsageError("The command has words that are no text.", code="bad_encoding"))
+                sys.exit(Exit.USAGE)
             explain_our_fault(error)
             sys.exit(Exit.OUR_FAULT)
+
+
+def _is_no_text(word: str) -> bool:
+    """Tell whether a word of the command line was not written in the system's encoding."""
+    return any("\ud800" <= letter <= "\udfff" for letter in word)
 
 
 app = App(

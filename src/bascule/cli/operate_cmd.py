@@ -74,19 +74,22 @@ def until_of(span: str) -> int:
     """Give the time that is so long from now.
 
     Raises:
-        UsageError: it is no duration.
+        UsageError: it is no duration, or longer than a lock may be.
     """
-    from bascule.api.actions import LATEST
-    from bascule.config.durations import parse_duration
+    from bascule.config.durations import LOCK_MAX, parse_duration
     from bascule.engine.clock import SystemClock
 
     try:
-        at = SystemClock().now() + parse_duration(span)
+        length = parse_duration(span)
     except ValueError as error:
         raise UsageError(f"--until {span!r} {error}. Nothing was done.", code="usage") from error
-    if at > LATEST:
-        raise UsageError(f"--until {span!r} is past the year 9999. Nothing was done.", code="usage")
-    return at
+    if length > LOCK_MAX:
+        raise UsageError(
+            f"--until {span} is longer than 366 days. Nothing was done.",
+            code="until_too_far",
+            hint="Nobody can lift a lock before its time; without --until it stands until armed.",
+        )
+    return SystemClock().now() + length
 
 
 def arm(
@@ -354,8 +357,8 @@ def _do(path: str, body: object, config: ConfigOption, as_json: bool) -> str:
 
 
 def user() -> str:
-    """Name who runs this."""
+    """Name who runs this; in a container it may be a user without a name."""
     try:
         return getpass.getuser()
-    except OSError:
+    except (OSError, KeyError, ImportError):
         return "operator"

@@ -30,6 +30,7 @@ def paper_broker(
     It is what `bascule run` trades at. Every market has made-up prices. Ctrl-C ends it; its ledger
     stays, and the next start goes on.
     """
+    from bascule.cli.check_cmd import make_link
     from bascule.cli.demo_broker import Broker
     from bascule.config.demo import paper_broker as launch_of
     from bascule.config.demo import provide_secrets
@@ -52,6 +53,7 @@ def paper_broker(
     settings.data.prepare()
     secrets = secrets_of(settings)
     provide_secrets(settings, secrets)
+    make_link(settings, chosen, {name: secrets.get(name) for name in chosen.secrets.values()})
     launch = launch_of(settings, chosen, secrets, SystemClock().now())
     with Broker(launch, settings.data.path / "broker") as broker:
         accounts = ", ".join(spec.id for spec in settings.accounts if spec.venue == chosen.id)

@@ -13,6 +13,7 @@ from bascule.cli.exits import EngineUnreachable
 if TYPE_CHECKING:
     from bascule.api.reading import SignalView
     from bascule.api.views import OrdersPage, PositionsView
+    from bascule.config.build import Config
 
 AccountOption = Annotated[str, typer.Option("--account", help="Only of this account.")]
 StrategyOption = Annotated[str, typer.Option("--strategy", help="Only of this strategy.")]
@@ -63,15 +64,28 @@ def orders(
     if as_json:
         print_raw(answer)
     else:
-        _print_orders(msgspec.json.decode(answer, type=OrdersPage), every=every)
+        page = msgspec.json.decode(answer, type=OrdersPage)
+        _print_orders(page, every=every, of=_filtered(settings, account, strategy))
 
 
-def _print_orders(page: "OrdersPage", *, every: bool) -> None:
+def _filtered(settings: "Config", account: str, strategy: str) -> str:
+    """Say of what alone was asked, '' for everything; a name that is none here is told."""
+    if account and account not in (known := [str(spec.id) for spec in settings.accounts]):
+        typer.secho(
+            f"There is no account {account!r}; configured: {', '.join(known)}.",
+            fg="yellow", err=True,
+        )  # fmt: skip
+    words = (("account", account), ("strategy", strategy))
+    return "".join(f" of {kind} {name}" for kind, name in words if name)
+
+
+def _print_orders(page: "OrdersPage", *, every: bool, of: str) -> None:
     from bascule.cli.telling import clock_time, numbers
     from bascule.execution.story.words import number
 
     if not page.orders:
-        typer.echo("No orders." if every else "No open orders; --all lists the ended ones.")
+        ended = "" if every else "; --all lists the ended ones"
+        typer.echo(f"No {'' if every else 'open '}orders{of}{ended}.")
         return
     print_table(
         (
@@ -122,15 +136,16 @@ def positions(
     if as_json:
         print_raw(answer)
     else:
-        _print_positions(msgspec.json.decode(answer, type=PositionsView))
+        view = msgspec.json.decode(answer, type=PositionsView)
+        _print_positions(view, _filtered(settings, account, strategy))
 
 
-def _print_positions(view: "PositionsView") -> None:
+def _print_positions(view: "PositionsView", of: str) -> None:
     from bascule.cli.telling import numbers
     from bascule.execution.story.words import number
 
     if not view.books and not view.nets:
-        typer.echo("Flat: nothing is held on any account.")
+        typer.echo(f"Nothing is held{of}." if of else "Flat: nothing is held on any account.")
         return
     print_table(
         (
@@ -196,14 +211,16 @@ def signals(
     if as_json:
         print_raw(answer)
     else:
-        _print_signals(msgspec.json.decode(answer, type=list[SignalView]))
+        found = msgspec.json.decode(answer, type=list[SignalView])
+        kind = "refused signals" if refused else "signals"
+        _print_signals(found, f"{kind}{_filtered(settings, '', strategy)}")
 
 
-def _print_signals(views: "list[SignalView]") -> None:
+def _print_signals(views: "list[SignalView]", what: str) -> None:
     from bascule.cli.telling import clock_time
 
     if not views:
-        typer.echo("No signals yet.")
+        typer.echo(f"No {what} yet.")
         return
     print_table(
         ("signal", "received (UTC)", "source", "strategy", "answer", "why"),

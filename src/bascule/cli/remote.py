@@ -61,9 +61,11 @@ class Engine:
     def _ask(self, method: str, path: str, body: bytes | None) -> bytes:
         headers = {"authorization": f"Bearer {self._token}", "content-type": "application/json"}
         status, answer = request(self._host, self._port, method, path, body, headers)
+        said = _said(answer)
+        if said is None:
+            raise stranger(self._host, self._port)
         if status < 400:
             return answer
-        said = _refusal(answer)
         if status == 401:
             raise UsageError(
                 f"The engine on {self._host}:{self._port} does not know this operator token.",
@@ -74,11 +76,23 @@ class Engine:
         raise kind(said.text, code=said.code or f"http_{status}", hint=said.next)
 
 
-def _refusal(answer: bytes) -> _Refused:
+def _said(answer: bytes) -> _Refused | None:
+    """Give what an answer says where it is a refusal; None where it is no JSON at all."""
     try:
         return msgspec.json.decode(answer, type=_Refused)
+    except msgspec.ValidationError:
+        return _Refused()
     except msgspec.DecodeError:
-        return _Refused("unreadable_answer", "What answered is no Bascule.")
+        return None
+
+
+def stranger(host: str, port: int) -> EngineUnreachable:
+    """Make the error of another program that answers in an engine's place."""
+    return EngineUnreachable(
+        f"What answers on {host}:{port} is no Bascule. Nothing was done.",
+        code="unreadable_answer",
+        hint="Start the engine, on another [server] port where that program is to stay.",
+    )
 
 
 def request(

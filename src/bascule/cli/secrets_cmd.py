@@ -6,7 +6,14 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
-from bascule.cli.common import ConfigOption, JsonOption, print_json, print_table, secret_store
+from bascule.cli.common import (
+    ConfigOption,
+    JsonOption,
+    print_json,
+    print_table,
+    read_line,
+    secret_store,
+)
 from bascule.cli.exits import Exit
 from bascule.model.enums import AccountMode
 from bascule.model.errors import ConfigError, UsageError
@@ -71,7 +78,7 @@ def set_(name: Name, mode: ModeOption = None, config: ConfigOption = None) -> No
     if sys.stdin.isatty():
         value = typer.prompt("Value", hide_input=True, confirmation_prompt=True, err=True)
     else:
-        value = sys.stdin.readline().rstrip("\r\n")
+        value = read_line()
     place = where.secrets.set(name, value)
     typer.echo(f"Kept the {where.mode.value} secret {name} in the {place}.")
 

@@ -40,9 +40,13 @@ def send(
     """
     import msgspec
 
-    from bascule.cli.remote import address, print_raw, request
+    from bascule.cli.remote import address, print_raw, request, stranger
     from bascule.signals.intake.answers import Answer
 
+    if not (key.isascii() and key.isprintable()):
+        raise UsageError(
+            "A key is of plain letters, digits and signs (ASCII). Nothing was sent.", code="usage"
+        )
     settings = configured(config)
     text = _message(body, file)
     chosen = _source(settings, source)
@@ -52,9 +56,7 @@ def send(
     try:
         said = msgspec.json.decode(answer, type=Answer)
     except msgspec.DecodeError as error:
-        raise UsageError(
-            f"What answers on {host}:{port} is no Bascule.", code="unreadable_answer"
-        ) from error
+        raise stranger(host, port) from error
     if as_json:
         print_raw(answer)
     else:

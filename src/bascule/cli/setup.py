@@ -68,7 +68,7 @@ def _resolver(config: Config, secrets: Secrets) -> Callable[[str], str]:
             missing.append(error)
     if missing:
         raise SecretError(
-            "\n".join(error.message for error in missing) + "\nNothing was started.",
+            "\n".join(dict.fromkeys(error.message for error in missing)) + "\nNothing was started.",
             code=missing[0].code,
             hint="\n       ".join(dict.fromkeys(error.hint for error in missing)),
         )

@@ -12,6 +12,9 @@ from bascule.model.enums import OrdStatus
 from bascule.model.ids import of_guardian
 from bascule.risk.limits import differences
 
+_LAST_S = 253_402_300_799
+"""The last second of the year 9999."""
+
 
 def clock_time(at: int) -> str:
     """Write the time of day in UTC, to the millisecond."""
@@ -19,8 +22,8 @@ def clock_time(at: int) -> str:
 
 
 def date_time(at: int) -> str:
-    """Write day and time in UTC, to the second."""
-    return datetime.fromtimestamp(at / 1e9, UTC).strftime("%Y-%m-%d %H:%M:%S")
+    """Write day and time in UTC, to the second; the last that there is for any beyond it."""
+    return datetime.fromtimestamp(min(at / 1e9, _LAST_S), UTC).strftime("%Y-%m-%d %H:%M:%S")
 
 
 def numbers(*values: Decimal | None, places: int | None = None) -> list[str]:

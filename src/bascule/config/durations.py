@@ -10,6 +10,9 @@ UNITS = {"d": DAY, "h": HOUR, "m": MINUTE, "s": SECOND, "ms": MILLISECOND}
 
 ALLOWED = 'a number and its unit: "500ms", "60s", "5m", "2h", "1d", also "1h30m"'
 
+LOCK_MAX = Duration(366 * DAY)
+"""The longest lock: nobody can lift one, so a slip of the hand must not outlast the account."""
+
 _PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
 
 

@@ -45,7 +45,7 @@ def load(named: Path | None = None, environ: Mapping[str, str] = os.environ) -> 
     """
     path = find_config(named, environ)
     try:
-        written = path.read_text(encoding="utf-8")
+        written = path.read_text(encoding="utf-8-sig")  # as some editors on Windows save it
     except UnicodeDecodeError as error:
         raise ConfigError(
             f"{path} is not UTF-8 text (byte {error.start}). Nothing was started.",

@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from bascule.config.home import HOME as HOME
 from bascule.config.home import home as home
+from bascule.config.home import under_home
 from bascule.config.private import make_private_directory
 from bascule.model.enums import AccountMode
 from bascule.model.errors import ConfigError
@@ -114,10 +115,10 @@ def config_directory(environ: Mapping[str, str] = os.environ) -> Path:
     if environ.get(HOME):
         return home(environ)
     if sys.platform == "win32":
-        return Path(environ.get("APPDATA") or "~/AppData/Roaming").expanduser() / "Bascule"
+        return under_home(environ.get("APPDATA") or "~/AppData/Roaming") / "Bascule"
     if sys.platform == "darwin":
         return home(environ)
-    return Path(environ.get("XDG_CONFIG_HOME") or "~/.config").expanduser() / "bascule"
+    return under_home(environ.get("XDG_CONFIG_HOME") or "~/.config") / "bascule"
 
 
 def find_config(named: Path | None = None, environ: Mapping[str, str] = os.environ) -> Path:
@@ -129,7 +130,9 @@ def find_config(named: Path | None = None, environ: Mapping[str, str] = os.envir
     if named is not None:
         places = [named]
     elif from_environ := environ.get(CONFIG):
-        places = [Path(from_environ).expanduser()]
+        places = [under_home(from_environ)]
+    elif Path(CONFIG_NAME).is_file():
+        return Path(CONFIG_NAME)
     else:
         places = [Path(CONFIG_NAME), config_directory(environ) / CONFIG_NAME]
     for place in places:

@@ -199,5 +199,5 @@ def _unknown(key: KeyPath, word: str, what: str, known: Any) -> Problem:
         code="unknown_name",
         key=key,
         what=f'there is no {what} "{word}"{did_you_mean(word, known)}',
-        allowed=listed(known) or f"none is configured: add one under [{key[0]}]",
+        allowed=listed(known) or f"none is configured: add one under [{what}s]",
     )

@@ -42,6 +42,7 @@ def evolve(state: State, event: ev.Event) -> None:
 def _epoch_started(state: State, event: ev.EpochStarted) -> None:
     state.epoch = event.epoch
     state.signals = 0
+    state.refused_signals = 0
     state.reduce_only = event.reduce_only
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import msgspec
 
+from bascule.config.durations import LOCK_MAX
 from bascule.config.latch import GUARDIAN_KEEPERS, NOBODY, Latch
 from bascule.guardian.stops import Stops
 from bascule.guardian.words import Action, Command, CommandResult, DrillView, Via
@@ -41,6 +42,9 @@ def refusal(
     if command.action == "lock" and command.until is None:
         words = "a lock needs the time until which it holds"
         return CommandResult(status="refused", code="until_missing", text=words, at=now)
+    if command.until is not None and command.until > now + LOCK_MAX:
+        words = "a lock holds for 366 days at the most, since nobody can lift it before"
+        return CommandResult(status="refused", code="until_too_far", text=words, at=now)
     return None
 
 

@@ -83,9 +83,9 @@ def known_places() -> list[str]:
     """Give the data directory of every guardian that was started by this user."""
     from bascule.config.home import guardians
 
-    folder = guardians()
     found = []
     try:
+        folder = guardians()
         names = sorted(os.listdir(folder))
     except OSError:
         return []

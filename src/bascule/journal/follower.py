@@ -5,6 +5,7 @@ short read transaction that is over when it returns, so that the writer never wa
 SQLite's WAL lets both work at once.
 """
 
+import os
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -49,7 +50,8 @@ class Follower:
             follower.wait(timeout_s=5)
 
     Raises:
-        JournalError: there is no journal yet, or a newer Bascule wrote it.
+        JournalError: there is no journal yet, this user may not read it, or a newer Bascule
+            wrote it.
         JournalCorrupt: the file is something else.
     """
 
@@ -61,7 +63,14 @@ class Follower:
             self._is_newest = version == len(JOURNAL.steps)
             if self._is_newest:
                 check_schema(self._connection)
-        except apsw.CantOpenError:
+        except (apsw.CantOpenError, apsw.IOError) as error:
+            if _is_there(path):
+                raise JournalError(
+                    f"The journal at {path} cannot be read: {error}.",
+                    code="journal_unreadable",
+                    hint="Check that this user may read it, and write in its directory: SQLite"
+                    " keeps what readers share beside it.",
+                ) from error
             version = 0
         except (apsw.NotADBError, apsw.CorruptError, apsw.SQLError) as error:
             self._connection.close(True)
@@ -167,3 +176,12 @@ class Follower:
 
     def _data_version(self) -> int:
         return int(self._connection.pragma("data_version"))
+
+
+def _is_there(path: str | Path) -> bool:
+    """Tell whether there is such a file, or a directory that hides whether there is."""
+    try:
+        os.stat(path)
+    except OSError as error:
+        return not isinstance(error, FileNotFoundError)
+    return True

@@ -100,10 +100,21 @@ _TABLE_OF = {name: f"{name}_by_symbol" for name in BY_SYMBOL}
 
 
 def quantity(limits: RiskLimits, name: str, symbol: str) -> Decimal | None:
-    """Give one of the ``BY_SYMBOL`` limits as it holds for a symbol."""
+    """Give one of the ``BY_SYMBOL`` limits as it holds for a symbol.
+
+    The table's entry of the symbol itself comes first, then that of a future's root.
+    """
     table: dict[str, Decimal] = getattr(limits, _TABLE_OF[name])
     general: Decimal | None = getattr(limits, name)
-    return table.get(symbol, general)
+    if not table or symbol in table:
+        return table.get(symbol, general)
+    return next((table[root] for root in table if is_contract_of(symbol, root)), general)
+
+
+def is_contract_of(symbol: str, root: str) -> bool:
+    """Tell whether a symbol is a contract of a future: root, a letter for the month, the year."""
+    rest = symbol.removeprefix(root)
+    return rest != symbol and rest[1:].isdigit() and rest[:1].isalpha()
 
 
 def tightest(one: RiskLimits, other: RiskLimits) -> RiskLimits:

@@ -26,10 +26,14 @@ _PADDING = " \t\r\n\0"
 
 
 class Document(Struct, frozen=True):
-    """A decoded body and the repairs that it took, in words. To be read, never changed."""
+    """A decoded body and the repairs that it took, in words. To be read, never changed.
+
+    ``fault`` is what a strict reader says of it, with the place; '' where nothing was repaired.
+    """
 
     value: object
     repairs: tuple[str, ...] = ()
+    fault: str = ""
 
 
 class _Conflict(ValueError):
@@ -69,7 +73,7 @@ def decode(text: str) -> Document | Rejection:
     if not repairs:
         return _malformed(first)
     try:
-        return Document(_DECODER.decode(repaired), repairs)
+        return Document(_DECODER.decode(repaired), repairs, _place(first))
     except json.JSONDecodeError as error:
         return _malformed(error)
     except (_Conflict, RecursionError, InvalidOperation) as error:
@@ -77,7 +81,11 @@ def decode(text: str) -> Document | Rejection:
 
 
 def _malformed(error: json.JSONDecodeError) -> Rejection:
-    return Rejection("malformed_json", f"{error.msg} at line {error.lineno}, column {error.colno}")
+    return Rejection("malformed_json", _place(error))
+
+
+def _place(error: json.JSONDecodeError) -> str:
+    return f"{error.msg} at line {error.lineno}, column {error.colno}"
 
 
 def _refused(error: Exception) -> Rejection:

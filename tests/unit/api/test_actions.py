@@ -5,6 +5,7 @@ import pytest
 
 from bascule.model.enums import OrdStatus, OrdType
 from bascule.model.ids import AccountId
+from bascule.model.values import DAY
 
 from .house import House, buy
 
@@ -47,6 +48,15 @@ async def test_a_lock_cannot_be_armed_before_its_time(api: House) -> None:
     assert (await api.call("POST", "/v1/halt", never)).json()["code"] == "bad_request"
     past = await api.call("POST", "/v1/halt", {"scope": "all", "until": 1, **WHO})
     assert (past.status, past.json()["code"]) == (400, "bad_request")
+
+
+@pytest.mark.parametrize("ahead", [367 * DAY, 10**23])
+async def test_a_lock_that_would_outlast_the_account_is_refused(api: House, ahead: int) -> None:
+    """Nobody could ever lift it, so a slip of the hand is told instead."""
+    until = api.runtime.clock.now() + ahead
+    answer = await api.call("POST", "/v1/halt", {"scope": "all", "until": until, **WHO})
+    assert (answer.status, answer.json()["code"]) == (400, "bad_request")
+    assert not api.runtime.state.stops
 
 
 async def test_a_freeze_holds_exits_back_too(api: House) -> None:

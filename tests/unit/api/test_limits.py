@@ -64,6 +64,13 @@ async def test_accepting_and_approving_want_the_second_factor(api: House, tmp_pa
     assert (answer.status, answer.json()["code"]) == (400, "bad_request")
 
 
+async def test_a_strategy_that_no_route_follows_is_not_approved(api: House) -> None:
+    """A misspelt name is told, since its approval would end no probation."""
+    answer = await api.call("POST", "/v1/approve", {"strategy": "fxx", **WHO})
+    assert (answer.status, answer.json()["code"]) == (404, "unknown_scope")
+    assert not api.runtime.state.strategies
+
+
 async def test_an_approval_lets_a_new_strategy_trade(api: House) -> None:
     """Before it the entry is refused on each account, after it both take it."""
     waits = RiskLimits(duplicate_window_ns=0, probation_signals=1, probation="approval")

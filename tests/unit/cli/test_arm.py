@@ -53,8 +53,9 @@ def test_elsewhere_it_is_an_option(bascule: Bascule, engine: Engine) -> None:
     assert bascule("arm", "--typed", "all", "--code", "123456").code == 0
 
 
-@pytest.mark.parametrize("span", ["9999999d", "99999999999999h"])
-def test_a_lock_beyond_all_calendars_is_refused(bascule: Bascule, span: str) -> None:
-    """It would stand for good, and no screen could show it."""
-    done = bascule("halt", "--until", span)
-    assert (done.code, "past the year 9999" in done.err) == (2, True)
+@pytest.mark.parametrize("command", ["halt", "kill"])
+def test_a_lock_of_more_than_a_year_is_wrong_use(bascule: Bascule, command: str) -> None:
+    """It is told before anything is latched, since nobody could lift it."""
+    bascule("init", "--yes")
+    done = bascule(command, "--until", "367d")
+    assert (done.code, "until_too_far" in done.err) == (2, True)

@@ -1,5 +1,6 @@
 """Behind the boundary no error is a traceback, and every one has an exit code."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 import pytest
 import typer
 
-from bascule.cli import main
+from bascule.cli import main, operate_cmd
 from bascule.cli.exits import Exit, exit_code
 from bascule.model import errors
 from tests.unit.cli.conftest import Bascule
@@ -94,6 +95,89 @@ def test_an_unexpected_error_is_a_sentence_and_a_file(
     assert "ZeroDivisionError" in done.err
     assert str(log) in done.err
     assert "ZeroDivisionError: by us" in log.read_text(encoding="utf-8")
+
+
+def test_a_file_that_the_machine_refuses_is_no_fault_of_ours(
+    bascule: Bascule, failing: list[Exception], tmp_path: Path
+) -> None:
+    """It is told which file, why, and what to do; a system error about no file stays our fault."""
+    failing.append(PermissionError(13, "Permission denied", "/there/it.toml"))
+    done = bascule("fail")
+    assert done.code == Exit.CONFIGURATION
+    assert done.err.startswith("Error: /there/it.toml cannot be used: Permission denied.\nTo do: ")
+    assert done.err.endswith("Code:  file_unusable\n")
+    assert not (tmp_path / "home" / "crash.log").exists()
+    failing[0] = ConnectionResetError(104, "Connection reset by peer")
+    assert bascule("fail").code == Exit.OUR_FAULT
+
+
+@pytest.mark.parametrize("arguments", [["check"], ["init", "--yes"], ["demo"]])
+def test_a_user_without_a_home_directory_is_told_so(
+    bascule: Bascule, monkeypatch: pytest.MonkeyPatch, arguments: list[str]
+) -> None:
+    """No command ends in a traceback where there is no place of this user's own."""
+    monkeypatch.setenv("BASCULE_HOME", "~nobody-of-this-name/data")
+    done = bascule(*arguments)
+    assert done.code == Exit.CONFIGURATION
+    assert "no home directory; set BASCULE_HOME" in done.err
+
+
+def test_an_error_is_told_to_a_user_without_a_home_directory(
+    bascule: Bascule, failing: list[Exception], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There is nowhere to keep the full text of our own fault; the sentence is printed anyhow."""
+    monkeypatch.setenv("BASCULE_HOME", "~nobody-of-this-name")
+    failing.append(ZeroDivisionError("by us"))
+    done = bascule("fail")
+    assert done.code == Exit.OUR_FAULT
+    assert "could not be kept in ~nobody-of-this-name: this user has no home" in done.err
+
+
+@pytest.mark.parametrize("why", [KeyError("uid not found: 54321"), OSError(), ImportError("pwd")])
+def test_a_user_without_a_name_may_stop_too(
+    monkeypatch: pytest.MonkeyPatch, why: Exception
+) -> None:
+    """A container's user often has a number and no name: a stop is not held up by that."""
+
+    def getuser() -> str:
+        raise why
+
+    monkeypatch.setattr("getpass.getuser", getuser)
+    assert operate_cmd.user() == "operator"
+
+
+def test_what_an_encoding_lacks_is_no_error() -> None:
+    """A pipe on Windows has a code page of its own, and an alert may say anything."""
+    done = subprocess.run(
+        [sys.executable, "-m", "bascule", "parse"],
+        input='{"ticker": "EURUSD", "action": "buy", "comment": "вниз"}'.encode(),
+        env={**os.environ, "PYTHONIOENCODING": "cp1252"},
+        capture_output=True, timeout=60, check=True,
+    )  # fmt: skip
+    assert b'"comment": "????"' in done.stdout
+
+
+@pytest.mark.parametrize("encoded", [True, False])
+def test_words_that_are_no_text_are_wrong_use(
+    bascule: Bascule, failing: list[Exception], monkeypatch: pytest.MonkeyPatch, encoded: bool
+) -> None:
+    """Bytes of another encoding on the command line are told; else it is our fault."""
+    monkeypatch.setattr(sys, "argv", ["bascule", "halt", "x" if encoded else "\udcff"])
+    failing.append(UnicodeEncodeError("utf-8", "\udcff", 0, 1, "surrogates not allowed"))
+    assert bascule("fail").code == (Exit.OUR_FAULT if encoded else Exit.USAGE)
+
+
+@pytest.mark.parametrize(("command", "code"), [("arm", 2), ("flatten", 3), ("parse", 1)])
+def test_a_closed_standard_input_is_an_empty_one(
+    bascule: Bascule, monkeypatch: pytest.MonkeyPatch, command: str, code: int
+) -> None:
+    """A launcher may close it: then nobody is asked, and the command goes its way."""
+    monkeypatch.setattr(sys, "stdin", None)
+    with pytest.raises(SystemExit) as ended:
+        main.app([command])
+    assert sys.stdin is not None
+    sys.stdin.close()
+    assert ended.value.code == code
 
 
 @pytest.mark.parametrize("error", [errors.UsageError("x"), ZeroDivisionError("by us")])

@@ -5,6 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from bascule.api.status import StatusView
+from bascule.cli import remote
+from bascule.model.values import Instant
 from tests.unit.cli.conftest import Bascule
 
 
@@ -158,3 +161,94 @@ def test_a_place_that_cannot_be_written_is_told(bascule: Bascule, tmp_path: Path
     (tmp_path / "file").write_text("")
     done = bascule("init", str(tmp_path / "file" / "bascule.toml"), "--yes")
     assert (done.code, "file_unwritable" in done.err) == (2, True)
+
+
+def test_a_broker_with_a_wrong_key_is_not_started(bascule: Bascule, tmp_path: Path) -> None:
+    """The broker reads the venue's table as the engine does, and names the keys there are."""
+    bascule("init", "--yes")
+    config = tmp_path / "bascule.toml"
+    config.write_text(config.read_text(encoding="utf-8").replace("port = 8421", "prt = 8421"))
+    done = bascule("paper-broker")
+    assert done.code == 3
+    assert "[venues.paper] may have the keys kind, secrets, port, host" in done.err
+    assert "`prt`" in done.err
+
+
+@pytest.mark.parametrize("key", ["max_open_orders = 50", "initial_balance = 100000", "port = 8420"])
+def test_true_is_no_number(bascule: Bascule, tmp_path: Path, key: str) -> None:
+    """``max_open_orders = true`` would be read as 1, and hold all but one order back."""
+    bascule("init", "--yes")
+    config = tmp_path / "bascule.toml"
+    name = key.split()[0]
+    text = config.read_text(encoding="utf-8").replace(key, f"{name} = true", 1)
+    config.write_text(text, encoding="utf-8")
+    done = bascule("check", "--config-only")
+    assert (done.code, f"{name}\n    true is yes or no" in done.err) == (3, True)
+
+
+def test_a_locked_store_is_told_once(bascule: Bascule, tmp_path: Path) -> None:
+    """It is one trouble, however many secrets are in it; the engine's start says it once, too."""
+    bascule("init", "--yes")
+    (tmp_path / "home" / "keys" / "paper.key").unlink()
+    problems = json.loads(bascule("check", "--config-only", "--json").out)["problems"]
+    assert [problem["code"] for problem in problems].count("secret_file_locked") == 1
+    assert bascule("run").err.count("is not at") == 1
+
+
+@pytest.mark.parametrize(
+    ("symbol", "told"),
+    [("US500", False), ("MES", False), ("MESZ2026", False), ("US5000", True), ("MES1!", True)],
+)
+def test_a_limit_that_holds_for_nothing_is_a_note(
+    bascule: Bascule, tmp_path: Path, symbol: str, told: bool
+) -> None:
+    """A misspelt symbol would be a limit that never stops anything."""
+    bascule("init", "--yes")
+    config = tmp_path / "bascule.toml"
+    text = config.read_text(encoding="utf-8").replace("{ US500 = 200 }", f'{{ "{symbol}" = 200 }}')
+    config.write_text(text, encoding="utf-8")
+    notes = json.loads(bascule("check", "--config-only", "--json").out)["notes"]
+    assert any(f"{symbol} in max_order_qty_by_symbol is no symbol" in one for one in notes) is told
+
+
+def test_a_file_saved_with_a_byte_order_mark_is_read(bascule: Bascule, tmp_path: Path) -> None:
+    """Some editors on Windows put one in front of every text."""
+    bascule("init", "--yes")
+    config = tmp_path / "bascule.toml"
+    config.write_text(config.read_text(encoding="utf-8"), encoding="utf-8-sig")
+    assert bascule("check", "--config-only").code == 0
+
+
+def test_an_account_without_a_secret_is_told_where_to_name_it(
+    bascule: Bascule, tmp_path: Path
+) -> None:
+    """Broker, check and engine say the same of it."""
+    bascule("init", "--yes")
+    config = tmp_path / "bascule.toml"
+    text = config.read_text(encoding="utf-8").replace('secret = "paper_token"\n', "", 1)
+    config.write_text(text, encoding="utf-8")
+    done = bascule("paper-broker")
+    assert (done.code, "login 1001" in done.err) == (3, True)
+    assert "bascule secrets set NAME" in done.err
+
+
+def test_beside_an_engine_latency_is_not_measured_and_that_is_told(
+    bascule: Bascule, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A venue may allow one link, so none is made; who asked for a figure learns why it lacks."""
+
+    class Engine:
+        """One that has no account."""
+
+        def read(self, kind: type[StatusView], path: str) -> StatusView:
+            """Give its status."""
+            return StatusView(
+                mode="paper", version="", epoch="", head=0, started_at=Instant(0), uptime=0,
+                ready=True, accounts=[], stops=[], latch={}, in_doubt=[], open_orders=0,
+                signals=0, refused_signals=0,
+            )  # fmt: skip
+
+    monkeypatch.setattr(remote, "engine_of", lambda config: Engine())
+    bascule("init", "--yes")
+    done = bascule("check", "--latency")
+    assert (done.code, "measured only while no engine runs" in done.err) == (0, True)

@@ -105,6 +105,29 @@ def test_a_changed_journal_is_found(ready: Bascule, journal: Path) -> None:
     assert "restore a backup" in ready("journal", "verify").err
 
 
+def test_a_row_that_is_no_event_is_told_and_not_shown(ready: Bascule, journal: Path) -> None:
+    """Whoever reads lines of JSON gets none that is not, and learns which row is damaged."""
+    with sqlite3.connect(journal) as connection:
+        connection.execute("UPDATE events SET data = 'lunch' WHERE seq = 2")
+    connection.close()
+    done = ready("journal", "show", "--json")
+    assert (done.code, events(done.out)) == (5, [1])
+    assert "Journal row 2 is not what was written" in done.err
+    assert ready("journal", "show").code == 0
+
+
+def test_what_is_not_there_is_said_to_be_not_there(ready: Bascule) -> None:
+    """A table with nothing under its columns tells nobody that a name was misspelt."""
+    assert ready("journal", "show", "--kind", "stop_sett").out.startswith("No such events; ")
+    assert ready("journal", "show", "--kind", "stop_sett", "--json").out == ""
+
+
+@pytest.mark.parametrize("words", ["--limit -1", "--after -1", "--after 99999999999999999999999"])
+def test_numbers_have_their_bounds(ready: Bascule, words: str) -> None:
+    """A number that counts nothing is wrong use."""
+    assert ready("journal", "show", *words.split()).code == 2
+
+
 def test_a_missing_journal_ends_with_5(bascule: Bascule) -> None:
     """Nothing is made where nothing was."""
     bascule("init", "--yes")
@@ -146,6 +169,16 @@ def test_a_backup_that_is_not_there_is_not_asked_about(ready: Bascule) -> None:
     """Nobody is asked whether to put nothing in the journal's place."""
     done = ready("journal", "restore", "nothing.db")
     assert (done.code, "Put " in done.err) == (2, False)
+
+
+def test_a_journal_that_cannot_be_read_is_not_said_to_be_missing(
+    bascule: Bascule, tmp_path: Path
+) -> None:
+    """What is there and closed to this user, as a directory in its place is, is told apart."""
+    bascule("init", "--yes")
+    done = bascule("journal", "verify", "--journal", str(tmp_path))
+    assert done.code == 5
+    assert "journal_unreadable" in done.err
 
 
 def test_a_backup_is_a_journal_and_is_put_back(ready: Bascule, tmp_path: Path) -> None:

@@ -120,7 +120,9 @@ def test_numbers_may_be_numbers(bascule: Bascule) -> None:
     assert json.loads(done.out)["lots"] == "1.57"
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"account": 1}'])
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", "{}", '{"account": 1}', "[" * 100_000, '{"a": ' + "9" * 5_000 + "}"]
+)
 def test_a_case_that_cannot_be_read_is_wrong_use(bascule: Bascule, text: str) -> None:
     """It is told in a sentence and ends with 2."""
     done = bascule("size", stdin=text)

@@ -95,6 +95,13 @@ def test_an_empty_value_is_refused(ready: Bascule, value: str) -> None:
     assert ready("secrets", "get", "mine").code == 1
 
 
+def test_a_value_that_is_no_text_is_refused(ready: Bascule) -> None:
+    """A key in another encoding, or in binary, is told and not kept."""
+    done = ready("secrets", "set", "mine", stdin=b"\xff\xfe\n")
+    assert (done.code, "not UTF-8 text" in done.err) == (2, True)
+    assert ready("secrets", "get", "mine").code == 1
+
+
 def test_the_keyring_needs_no_file(ready: Bascule, tmp_path: Path) -> None:
     """With the keyring as store, init has nothing to make and says so."""
     file = tmp_path / "bascule.toml"

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bascule.cli.telling import event_line, latch_line
+from bascule.cli.telling import date_time, event_line, latch_line
 from bascule.config.latch import Latch
 from bascule.model.enums import Side
 from bascule.model.event import ForeignFill
@@ -39,3 +39,9 @@ def test_a_fill_that_the_engine_did_not_ask_for_names_who_did(client_id: str, wh
     )  # fmt: skip
     assert who in line
     assert ("not sent by Bascule" in line) is (who == "by hand")
+
+
+def test_a_time_beyond_the_calendar_is_told_as_its_last() -> None:
+    """A journal of before may hold a lock until then; it is shown all the same."""
+    assert date_time(10**23) == "9999-12-31 23:59:59"
+    assert date_time(10**18) == "2001-09-09 01:46:40"

@@ -423,8 +423,10 @@ def test_an_end_and_a_start_are_facts() -> None:
     """A new epoch starts the count of signals anew, so that no id is used twice."""
     bench = Bench()
     first = only(bench.say(buy()), SignalAccepted).signal
+    bench.state.refused_signals = 1
     bench.feed(inp.EngineEnded(Instant(bench.at), "bye"))
     bench.begin(new_epoch="u", epoch_reason="restored", reduce_only=True)
+    assert (bench.state.signals, bench.state.refused_signals) == (0, 0)
     bench.look()
     events = bench.say(buy(), strategy="t")
     assert only(events, SignalAccepted).signal == "u-1" != first

@@ -14,7 +14,7 @@ from bascule.guardian.service import Guardian
 from bascule.guardian.setup import Options
 from bascule.model.enums import ExecType, OrdStatus, OrdType, Side
 from bascule.model.ids import ClOrdID
-from bascule.model.values import HOUR, MILLISECOND, Instant
+from bascule.model.values import DAY, HOUR, MILLISECOND, Instant
 from bascule.venues.kit.contract import KeyScope, LinkState
 from tests.unit.guardian.house import GOLD, OIL, QUICK, Place, spec
 from tests.waiting import until
@@ -209,6 +209,14 @@ async def test_what_means_nothing_changes_nothing(
         assert (result.status, result.code) == ("refused", code)
         assert latch(place) == set()
         assert log_kinds(place) == ["started", "refused"]
+
+
+async def test_a_lock_that_nobody_could_lift_is_refused(place: Place) -> None:
+    """A year is the most; what the guardian does by itself is not held up by that."""
+    async with place.running():
+        result = await place.command("lock", until=place.clock.now() + 367 * DAY)
+        assert (result.status, result.code) == ("refused", "until_too_far")
+        assert latch(place) == set()
 
 
 async def test_a_venue_that_goes_on_refusing_calls_a_person(place: Place) -> None:

@@ -28,7 +28,7 @@ from bascule.risk.limits import (
     tightest,
 )
 
-SYMBOLS = ("EURUSD", "US500")
+SYMBOLS = ("EURUSD", "US500", "ES", "ESZ2026")
 amounts = st.none() | st.integers(1, 50).map(D)
 counts = st.none() | st.integers(1, 50)
 numbers = st.integers(0, 50)
@@ -228,3 +228,16 @@ def test_a_reserve_must_leave_room_for_entries() -> None:
         PortfolioSettings(messages_per_day_by_venue={"v": 50})
     with pytest.raises(ValueError, match="a limit in money over all accounts"):
         PortfolioSettings(max_notional=D(5))
+
+
+@pytest.mark.parametrize(
+    ("symbol", "most"),
+    [("ESZ2026", 1), ("ESH2027", 2), ("MESZ2026", 9), ("ES", 2), ("US500", 3), ("EURUSD", 9)],
+)
+def test_a_limit_of_a_root_holds_for_its_contracts(symbol: str, most: int) -> None:
+    """Contracts come and go; a limit on the future stays, unless its contract has its own."""
+    limits = RiskLimits(
+        max_order_qty=D(9),
+        max_order_qty_by_symbol={"ES": D(2), "ESZ2026": D(1), "US500": D(3), "EUR": D(4)},
+    )
+    assert quantity(limits, "max_order_qty", symbol) == most

@@ -144,6 +144,13 @@ def test_an_unknown_field_is_refused_and_the_known_ones_named(document: object, 
     assert named in rejection.why
 
 
+def test_a_comma_too_many_is_told_with_its_place() -> None:
+    """Nothing is repaired here, and the sender reads what it was and where."""
+    why = refused('{"intent": "flatten",}').why
+    assert "at line 1, column 2" in why
+    assert "took out a comma before a closing bracket" in why
+
+
 @pytest.mark.parametrize(
     ("document", "error"),
     [

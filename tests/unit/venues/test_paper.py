@@ -17,6 +17,7 @@ from bascule.model.values import Currency, Instant
 from bascule.venues.kit import manifest
 from bascule.venues.kit.faults import Fault
 from bascule.venues.kit.terms import InstrumentTerms
+from bascule.venues.paper import emulator
 from bascule.venues.paper import protocol as wire
 from bascule.venues.paper.emulator_server import FAULTS
 from bascule.venues.paper.emulator_settings import (
@@ -105,6 +106,11 @@ def test_the_example_of_the_docs_is_accepted(tmp_path: Path) -> None:
         ("seed = 7", 'rollover = "soon"', "soon"),
         ('kind = "fx"', 'kind = "fx"\nhours = "later"', "later"),
         ("seed = 7", "seed = ", "line 3"),
+        ("ticks_per_second = 2", "ticks_per_second = 0", "the broker: ticks_per_second is above 0"),
+        ("leverage = 30", "leverage = 0", "account P1: leverage is above 0"),
+        ("spread_ticks = 8", "spread_ticks = -8", "EURUSD: spread_ticks is 0 or more"),
+        ("GBPUSD = 1.27", "GBPUSD = 0", "the broker: rates is above 0"),
+        ("start_price = 1.10000", "start_price = nan", "start_price"),
     ],
 )
 def test_wrong_settings_name_file_and_key(tmp_path: Path, old: str, new: str, says: str) -> None:
@@ -122,6 +128,22 @@ def test_a_missing_file_and_bad_json_are_told(tmp_path: Path) -> None:
         read_file(tmp_path / "nothing.toml")
     with pytest.raises(ConfigError, match="no JSON"):
         read_json("{")
+    (tmp_path / "binary.toml").write_bytes(b"\xff\xfe")
+    with pytest.raises(ConfigError, match=r"binary\.toml"):
+        read_file(tmp_path / "binary.toml")
+
+
+def test_a_port_that_is_none_starts_no_broker(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It ends with 2 and a sentence, as for every wrong setting."""
+    file = tmp_path / "paper.toml"
+    text = example().replace('"paper.sqlite"', f"'{tmp_path / 'paper.sqlite'}'")
+    file.write_text(text, encoding="utf-8")
+    monkeypatch.setenv("PAPER_ADMIN_TOKEN", "a")
+    monkeypatch.setenv("PAPER_P1_TOKEN", "b")
+    assert emulator.main(["--config", str(file), "--port", "99999"]) == 2
+    assert "port 99999" in capsys.readouterr().err
 
 
 def test_tokens_come_from_the_environment_or_a_file(

@@ -128,6 +128,17 @@ def test_wrong_settings_end_with_2_and_a_sentence(
     assert "Traceback" not in complained
 
 
+def test_a_price_file_is_of_what_is_listed(tmp_path: Path) -> None:
+    """Prices of what nobody can trade here end the start, not the broker when they are due."""
+    prices = tmp_path / "ticks.csv"
+    prices.write_text("time,symbol,bid,ask\n1,GOLD,4,5\n2,TIN,4,5\n", encoding="utf-8-sig")
+    feed = {"kind": "csv", "path": str(prices)}
+    process = start(settings(tmp_path, feed=feed), T="x")
+    _, complained = process.communicate(timeout=10)
+    assert process.returncode == 2
+    assert "ticks.csv has prices of TIN, which" in complained
+
+
 def test_a_taken_port_and_a_taken_ledger_are_told(own: PaperProcess, tmp_path: Path) -> None:
     """A second broker neither takes the port nor shares the file."""
     (tmp_path / "other").mkdir()

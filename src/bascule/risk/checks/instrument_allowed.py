@@ -1,6 +1,7 @@
 """The list of instruments that an account or a strategy may open positions in."""
 
 from bascule.model.event import Verdict
+from bascule.risk.limits import is_contract_of
 from bascule.risk.proposal import Check, Proposal, refuse
 
 CODE = "instrument_not_allowed"
@@ -19,11 +20,7 @@ def run(proposal: Proposal) -> Verdict | None:
     listing = proposal.listing
     symbol = listing.symbol
     for name in allowed:
-        if name in (symbol, listing.venue_symbol):
-            return _PASS
-        rest = symbol.removeprefix(name)
-        # A contract's name is its root, a letter for the month, and the year: ESZ2026.
-        if rest != symbol and rest[1:].isdigit() and rest[:1].isalpha():
+        if name in (symbol, listing.venue_symbol) or is_contract_of(symbol, name):
             return _PASS
     return refuse(
         CODE,

@@ -87,7 +87,8 @@ def parse(text: str, hints: Hints) -> Parsed:
     if isinstance(read, Rejection):
         return read
     if read.repairs:
-        return Rejection("malformed_json", f"this format is not repaired: {read.repairs[0]}")
+        text = f"{read.fault}; this format is not repaired (another would have: {read.repairs[0]})"
+        return Rejection("malformed_json", text)
     if not isinstance(read.value, dict):
         return Rejection("malformed_json", "a JSON object is expected")
     try:

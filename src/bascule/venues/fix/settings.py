@@ -120,7 +120,9 @@ def _convert(raw: Mapping[str, Any], kind: type[_T], where: str) -> _T:
     try:
         return msgspec.convert(dict(raw), kind, strict=False)
     except msgspec.ValidationError as error:
-        raise ConfigError(f"{where}: {error}") from None
+        raise ConfigError(
+            f"{where}: {error}", hint="docs/fix-venue.md has every key, under [venues.NAME]."
+        ) from None
 
 
 def _check(settings: FixSettings, profile: Profile, context: VenueContext, where: str) -> None:

@@ -7,6 +7,7 @@ import tomllib
 from collections.abc import Callable
 from decimal import Decimal
 from ipaddress import ip_address
+from math import isnan
 from pathlib import Path
 from types import FrameType
 from typing import TypeVar
@@ -30,6 +31,23 @@ from bascule.venues.kit.terms import (
 
 FINEST = Decimal("0.000000000001")
 """The finest step; with the largest number (1e15) sums stay exact."""
+
+
+_LARGEST = Decimal(10) ** 15
+_ABOVE_ZERO = frozenset(
+    {
+        "heartbeat_s", "level_ticks", "levels", "leverage", "max_qty", "rates", "snapshot_s",
+        "speed", "start_price", "ticks_per_second",
+    }
+)  # fmt: skip
+_ZERO_OR_MORE = frozenset(
+    {
+        "balance", "cancel_delay_ms", "digits", "fill_delay_ms", "margin_per_unit",
+        "min_stop_distance", "pip_size", "port", "reply_delay_ms", "slippage_ticks",
+        "spread_ticks", "stop_out_percent", "touch_size", "volatility_ticks",
+    }
+)  # fmt: skip
+"""Settings by what they must be at least; nothing but an instant is beyond ``_LARGEST``."""
 
 
 class BrokerSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -75,7 +93,7 @@ def read_file(path: Path, checked: Callable[[object], S]) -> S:
         return checked(tomllib.loads(text, parse_float=Decimal))
     except OSError as error:
         raise ConfigError(f"{path} cannot be read: {error.strerror}") from None
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: {error}") from None
     except ConfigError as error:
         raise ConfigError(f"{path}: {error.message}") from None
@@ -120,7 +138,25 @@ def convert(raw: object, form: type[S]) -> S:
             raise ConfigError(
                 f"{item.venue_symbol}: tick size, steps, sizes and multiplier are {FINEST} or more"
             )
+    _hold_to_bounds("the broker", settings)
+    for account in settings.accounts:
+        _hold_to_bounds(f"account {account.login}", account)
+    for item in settings.instruments:
+        _hold_to_bounds(item.venue_symbol, item)
     return settings
+
+
+def _hold_to_bounds(what: str, settings: Struct) -> None:
+    for name in settings.__struct_fields__:
+        value = getattr(settings, name)
+        if isinstance(value, Struct):
+            _hold_to_bounds(what, value)
+        of_name = value.values() if isinstance(value, dict) else (value,)
+        for number in (one for one in of_name if isinstance(one, int | float | Decimal)):
+            if name in _ABOVE_ZERO and (isnan(number) or not 0 < number <= _LARGEST):
+                raise ConfigError(f"{what}: {name} is above 0, not {number}")
+            if name in _ZERO_OR_MORE and (isnan(number) or not 0 <= number <= _LARGEST):
+                raise ConfigError(f"{what}: {name} is 0 or more, not {number}")
 
 
 def told_to_end() -> asyncio.Event:

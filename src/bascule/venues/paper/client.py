@@ -176,7 +176,11 @@ class PaperVenue:
         self._tokens: dict[str, str] = {}
         for login in self._ids:
             if not context.secrets.get(login):
-                raise SecretError(f"venue {context.venue_id}: there is no token of login {login}")
+                raise SecretError(
+                    f"venue {context.venue_id}: there is no token of login {login}",
+                    hint='Name it with the account: secret = "NAME", and keep its value with'
+                    " `bascule secrets set NAME`.",
+                )
             self._tokens[login] = context.secrets[login]
         self._sink = context.sink
         self.wire_log = context.wire_log
@@ -454,7 +458,11 @@ def _read_settings(context: VenueContext) -> _Settings:
     try:
         settings = msgspec.convert(dict(context.settings), _Settings)
     except msgspec.ValidationError as error:
-        raise ConfigError(f"venue {context.venue_id}: {error}") from None
+        keys = ", ".join(("kind", "secrets", *_Settings.__struct_fields__))
+        raise ConfigError(
+            f"venue {context.venue_id}: {error}. Nothing was started.",
+            hint=f"[venues.{context.venue_id}] may have the keys {keys}; see docs/paper.md.",
+        ) from None
     if not (0 < settings.port < 65_536 and settings.timeout_s > 0):
         raise ConfigError(
             f"venue {context.venue_id}: port lies in 1 to 65535 and timeout_s is above 0"

@@ -72,8 +72,8 @@ async def _serve(
         listener = await loop.create_server(
             lambda: Link(server.links, server.receive), settings.host, port
         )
-    except OSError as error:
-        why = f"port {port}: {error.strerror}; free it or name another"
+    except (OSError, OverflowError) as error:
+        why = f"port {port}: {getattr(error, 'strerror', '') or error}; free it or name another"
         sys.stderr.write(f"paper broker: {why}\n")
         server.stop()
         return 2

@@ -256,10 +256,20 @@ def _feed(settings: PaperSettings, now: Instant, quotes: dict[str, Quote]) -> Fe
         return Pushed()
     if feed.kind == "csv":
         try:
-            with open(feed.path, encoding="utf-8", newline="") as lines:
-                return Replay(read_rows(lines), now, feed.speed)
-        except OSError as error:
-            raise ConfigError(f"feed.path {feed.path}: {error.strerror}") from None
+            with open(feed.path, encoding="utf-8-sig", newline="") as lines:
+                rows = read_rows(lines)
+        except (OSError, UnicodeDecodeError) as error:
+            why = error.strerror if isinstance(error, OSError) else error
+            raise ConfigError(f"feed.path {feed.path}: {why}") from None
+        unlisted = {row.venue_symbol for row in rows} - {
+            item.venue_symbol for item in settings.instruments
+        }
+        if unlisted:
+            raise ConfigError(
+                f"feed.path {feed.path} has prices of {', '.join(sorted(unlisted))}, which no entry"
+                " of `instruments` lists"
+            )
+        return Replay(rows, now, feed.speed)
     rng = random.Random(f"{settings.seed} walk")
     interval = Duration(int(SECOND / feed.ticks_per_second))
     return RandomWalk(settings.instruments, rng, interval, now, quotes)
