@@ -235,12 +235,13 @@ class Sweeper:
     async def _settle(self) -> None:
         """Look up every close that has no end: the venue's word, or its proven absence."""
         for flight in list(self._flights.values()):
+            began = self._clock.now()
             shown = await self._link.order_status(self._spec.id, flight.cl_ord_id)
             if flight.cl_ord_id not in self._flights:
                 continue  # a report was quicker
             if shown is None:
                 venue = self._link.capabilities
-                if rules.proven_absent(flight, self._clock.now(), venue):
+                if rules.proven_absent(flight, began, self._clock.now(), venue):
                     self._ended(flight, "absent", ZERO, "the venue proves that it never lived")
                 continue
             flight.absent = 0

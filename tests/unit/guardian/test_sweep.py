@@ -8,7 +8,8 @@ from bascule.config.guardian_log import Fact, Line
 from bascule.guardian.sweep import BACKOFF_NS, CANCEL_AGAIN_NS, STUBBORN, Ids, Sweeper
 from bascule.model.account import AccountSpec, Capabilities
 from bascule.model.enums import ExecType, OrdStatus, OrdType, PositionMode, Side
-from bascule.model.order import NewOrder
+from bascule.model.ids import AccountId, ClOrdID
+from bascule.model.order import NewOrder, VenueOrder
 from bascule.model.values import SECOND
 from tests.unit.guardian.house import FLIPS, GOLD, NETTING, OIL, START, FakeVenue, HandClock, spec
 
@@ -80,6 +81,42 @@ async def test_a_close_that_is_proven_absent_is_made_anew_under_another_id() -> 
     assert len(bench.venue.seen) == 2
     assert len({order.cl_ord_id for order in bench.venue.seen}) == 2
     assert bench.venue.net == {}
+
+
+async def test_a_close_that_arrives_late_is_not_followed_by_a_second() -> None:
+    """Its link broke behind it, and the venue takes it up seconds later: looks till then are void.
+
+    Where a close too many would open the other side, a second one would have done so.
+    """
+    bench = Bench(msgspec.structs.replace(FLIPS, submit_timeout_ns=5 * SECOND))
+    bench.venue.hold("alpha", GOLD, 2)
+    bench.venue.answer = lambda order: "lose"
+    await bench.steps(4)
+    bench.venue.fill(bench.venue.seen[0])
+    bench.venue.answer = lambda order: "fill"
+    await bench.steps(8)
+    assert bench.venue.net == {}
+    assert len(bench.venue.seen) == 1
+
+
+async def test_an_answer_that_this_process_slept_over_proves_no_second_absence() -> None:
+    """A look counts from when it was asked for: its answer may be as old as that."""
+    bench = Bench()
+    bench.venue.hold("alpha", GOLD, 2)
+    bench.venue.answer = lambda order: "lose"
+    await bench.steps(2, SECOND // 2)
+    asked = bench.venue.order_status
+
+    async def slept(account: AccountId, name: ClOrdID) -> VenueOrder | None:
+        found = await asked(account, name)
+        bench.clock.move(3_600 * SECOND)
+        return found
+
+    bench.venue.order_status = slept  # type: ignore[method-assign]
+    await bench.steps(1)
+    assert len(bench.venue.seen) == 1
+    await bench.steps(1)
+    assert len(bench.venue.seen) == 2
 
 
 async def test_without_a_proof_of_absence_a_person_is_called() -> None:
