@@ -501,7 +501,7 @@ class Guardian:
                 self.end_engine("it stood still while its accounts are swept")
         if state == before:
             return
-        # One that is found standing still may thaw as well; one that is found dead may be long gone.
+        # One found standing still may thaw as well; one found dead may be long gone.
         if state == "stalled" or (state == "dead" and before == "alive"):
             self._engine_gone(state)
         elif state == "alive" and self._engine_told:
