@@ -413,8 +413,11 @@ class Runtime:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        for link in self.links.values():
-            await link.disconnect()
+        for venue, link in self.links.items():
+            try:
+                await link.disconnect()
+            except VenueError as error:
+                log.error("venue_not_left", venue=venue, code=error.code, text=error.message)
         if not self.fatal.done():
             self.owner.feed(inp.EngineEnded(self.clock.now(), reason))
             self.owner.flush()

@@ -88,6 +88,20 @@ async def test_a_disk_that_fails_at_the_end_keeps_nobody_waiting(
     assert isinstance(runtime.fatal.result(), JournalUnwritable)
 
 
+async def test_a_venue_that_cannot_be_left_keeps_no_engine_from_ending(tmp_path: Path) -> None:
+    """The last event is written and the journal let go, so that the next start takes it."""
+
+    async def stuck() -> None:
+        raise VenueTransient("its own record could not be written")
+
+    place = Installation(tmp_path)
+    async with place.running() as runtime:
+        place.venue.disconnect = stuck  # type: ignore[method-assign]
+    assert runtime.state.accounts[ONE].reconciled
+    async with place.running() as second:
+        assert second.restart.replayed == 0
+
+
 async def test_a_disk_that_fails_at_the_start_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
