@@ -11,6 +11,7 @@ from bascule.model.errors import ConfigError, SecretError, VenueTerminal, VenueT
 from bascule.model.ids import ClOrdID
 from bascule.model.order import Accepted, Refused, Unknown
 from bascule.model.values import Instant
+from bascule.venues.fix import client
 from bascule.venues.fix.emulator_exchange import Exchange, hang_up
 from bascule.venues.kit.faults import Fault
 from tests.venues.client import GOLD, MAIN
@@ -39,6 +40,18 @@ async def test_market_order_fills(trader: Trader) -> None:
     shown = await trader.venue.order_status(MAIN, order.cl_ord_id)
     assert shown is not None
     assert (shown.ord_status, shown.cum_qty) == (OrdStatus.FILLED, 3)
+
+
+async def test_questions_of_many_days_fill_no_memory(
+    trader: Trader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a number was about is known for the last of them, whatever was sent."""
+    monkeypatch.setattr(client, "NUMBERS_MAX", 5)
+    order = trader.order(price=90)
+    await trader.venue.submit(order)
+    for _ in range(10):
+        await trader.venue.order_status(MAIN, order.cl_ord_id)
+    assert len(trader.venue._numbers) <= 5
 
 
 async def test_partial_fills_add_up(trader: Trader, house: Exchange) -> None:

@@ -509,14 +509,18 @@ class FixVenue:
             return _at_once(self._no("not_connected", "the FIX session is not logged on"))
         except (StoreError, VenueTerminal) as error:
             return _at_once(self._no(error.code, error.message))
-        self._numbers[number] = name
-        if len(self._numbers) > NUMBERS_MAX:
-            self._numbers.popitem(last=False)
+        self._note_number(number, name)
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[Outcome] = loop.create_future()
         timer = loop.call_later(self.profile.submit_timeout_s, self._time_out, name)
         self._waiting[name] = answer, timer
         return answer
+
+    def _note_number(self, number: int, name: str) -> None:
+        """Remember what a message was about, in case that it is rejected."""
+        self._numbers[number] = name
+        if len(self._numbers) > NUMBERS_MAX:
+            self._numbers.popitem(last=False)
 
     def _time_out(self, name: str) -> None:
         self._resolve(name, Unknown("timeout", self.now()))
@@ -547,7 +551,7 @@ class FixVenue:
         if line is None or not line.up:
             raise VenueTransient("the FIX session is down; it is being restored")
         try:
-            self._numbers[line.next_out] = question
+            self._note_number(line.next_out, question)
             line.send(message, question)
         except (NotLoggedOn, StoreError) as error:
             raise VenueTransient(f"the FIX session takes no question: {error}") from None
