@@ -310,10 +310,15 @@ class Runtime:
             words = "the latch was written"
             self.owner.feed(inp.StopAsked(self.clock.now(), scope, StopMode.HALT, held[0], words))
         events = self.owner.feed(inp.ArmAsked(self.clock.now(), scope, by, reason, typed, barred))
-        await self._durable()
         refused = next((event for event in events if isinstance(event, ArmRefused)), None)
         if refused is None:
+            # Now, since what may leave again does so as soon as it is durable; and before anybody
+            # else can put a new stop in force. After a crash the journal still has the old one.
             self.latch.clear(scope, keep=GUARDIAN_KEEPERS)
+            left = self.state.stops.get(scope)
+            if left is not None:  # the lock under a freeze
+                self.latch.set(scope, by=left.by, reason=left.reason, at=self.clock.now())
+        await self._durable()
         return refused
 
     async def sweep(self, scope: str, *, close: bool, by: str, reason: str) -> list[Event]:
