@@ -36,6 +36,8 @@ CANCEL_AGAIN_NS = 1 * SECOND
 """How long after a cancel an order that still works is asked back once more."""
 STUBBORN = 2
 """After so many refused closes of a position, the stops that guard it are taken out of the way."""
+AGED_NS = 500 * MILLISECOND
+"""How old a look may be for a close that could open the other side; after the pace's wait it is."""
 BACKOFF_NS = 250 * MILLISECOND
 BACKOFF_MAX_NS = 5 * SECOND
 LINES_MAX = 2_000
@@ -185,10 +187,12 @@ class Sweeper:
             # Here a close and an exit that races it could both fill: one after the other.
             await self._take_back(cancels, seen, close=close)
             fresh = {order.venue_symbol for order in cancels}
-            await self._close([p for p in closes if p.venue_symbol not in fresh])
+            await self._close([p for p in closes if p.venue_symbol not in fresh], seen)
         else:
             # What takes all back leaves first, so that no close of ours is among it.
-            await asyncio.gather(self._take_back(cancels, seen, close=close), self._close(closes))
+            await asyncio.gather(
+                self._take_back(cancels, seen, close=close), self._close(closes, seen)
+            )
         return seen
 
     def _left_of(self, owned: Owned | None) -> Owned | None:
@@ -274,14 +278,19 @@ class Sweeper:
         # cannot be told from a new position by one look, and here another close could flip it.
         return self._filled.pop(key, None) != position.quantity
 
-    async def _close(self, positions: Sequence[VenuePosition]) -> None:
+    async def _close(self, positions: Sequence[VenuePosition], seen: Seen) -> None:
         if not positions:
             return
         await self._learn_sizes()
+        flips = rules.can_flip(self._spec.position_mode, self._link.capabilities)
         for part in _parts(positions, self._pace.most):
             await self._pace.turn(len(part))
+            if flips and self._clock.now() - seen.at > AGED_NS:
+                part = await self._unchanged(part, seen)
             if not self._asked():
                 return
+            if not part:
+                continue
             flights = [self._flight(position) for position in part]
             # Durable before they leave: a guardian that starts after this one must look them up.
             self._record([("close_sent", _sent(flight, self._spec)) for flight in flights])
@@ -292,6 +301,16 @@ class Sweeper:
             outcomes = await self._submit([self._order(flight) for flight in flights])
             for flight, outcome in zip(flights, outcomes, strict=True):
                 self._answered(flight, outcome)
+
+    async def _unchanged(
+        self, positions: Sequence[VenuePosition], seen: Seen
+    ) -> Sequence[VenuePosition]:
+        """Look again, and give those that are still as they were seen."""
+        then = {rules.key_of(position): position.quantity for position in seen.held}
+        found = await self.look()
+        now = {rules.key_of(position): position.quantity for position in found.held}
+        keys = {key for key, quantity in then.items() if now.get(key) == quantity}
+        return [position for position in positions if rules.key_of(position) in keys]
 
     async def _submit(self, orders: list[NewOrder]) -> Sequence[Outcome]:
         if len(orders) == 1:

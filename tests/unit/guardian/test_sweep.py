@@ -6,7 +6,7 @@ import msgspec
 
 from bascule.config.guardian_log import Fact, Line
 from bascule.guardian.sweep import BACKOFF_NS, CANCEL_AGAIN_NS, STUBBORN, Ids, Sweeper
-from bascule.model.account import AccountSpec, Capabilities
+from bascule.model.account import AccountSpec, Capabilities, Pacing
 from bascule.model.enums import ExecType, OrdStatus, OrdType, PositionMode, Side
 from bascule.model.ids import AccountId, ClOrdID
 from bascule.model.order import NewOrder, VenueOrder
@@ -201,6 +201,34 @@ async def test_an_end_that_is_told_while_the_venue_is_asked_makes_no_second_clos
     bench.venue.on_look = told_meanwhile
     await bench.steps(1)
     assert len(bench.venue.seen) == 1
+
+
+async def test_a_position_that_is_gone_when_the_pace_lets_its_close_go_is_left_alone() -> None:
+    """It was looked at before the wait; where a close would open the other side, it is again."""
+    slow = Pacing(requests_per_second=0.1, burst=1, reserve=0)
+    bench = Bench(FLIPS, msgspec.structs.replace(spec(), pacing=slow))
+    bench.venue.hold("alpha", GOLD, 2)
+    bench.venue.hold("alpha", OIL, 1)
+
+    def stopped_out(order: NewOrder) -> str:
+        bench.venue.hold("alpha", OIL, 0)
+        return "fill"
+
+    bench.venue.answer = stopped_out
+    await bench.steps(1)
+    assert [order.venue_symbol for order in bench.venue.seen] == [GOLD]
+    await bench.steps(3)
+    assert bench.venue.net == {}
+
+
+async def test_a_position_that_still_stands_is_closed_however_slow_the_pace() -> None:
+    """Being looked at again costs no turn."""
+    slow = Pacing(requests_per_second=0.1, burst=1, reserve=0)
+    bench = Bench(FLIPS, msgspec.structs.replace(spec(), pacing=slow))
+    bench.venue.hold("alpha", GOLD, 2)
+    bench.venue.hold("alpha", OIL, 1)
+    await bench.steps(1)
+    assert bench.venue.net == {}
 
 
 async def test_where_closes_can_flip_racing_exits_are_taken_back_first() -> None:
