@@ -8,6 +8,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import msgspec
+import pytest
 
 from bascule.config import process
 from bascule.config.guardian_log import Fact, GuardianLog
@@ -86,6 +87,25 @@ async def test_entries_leave_while_a_guardian_is_there(tmp_path: Path) -> None:
         await runtime.halt("all", by="t", reason="r", mode=StopMode.HALT)
         assert await runtime.arm("all", by="t", reason="r", typed="all") is None
         assert unguarded(place)
+
+
+async def test_a_latch_that_cannot_be_taken_away_holds_and_ends_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody reads the file at that moment, on a system where it then cannot go: it goes later."""
+    place = Installation(tmp_path)
+    async with live(place) as runtime:
+
+        def held(*_: object) -> None:
+            raise PermissionError(13, "it is used by another process")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(runtime.latch, "release", held)
+            beat(place)
+            runtime.guardian.look()
+            assert unguarded(place)
+        runtime.guardian.look()
+        assert not unguarded(place)
 
 
 async def test_a_record_of_another_process_is_no_guardian(tmp_path: Path) -> None:
