@@ -138,10 +138,10 @@ class Dispatcher:
             self._futures.discard(answer)
             if answer.cancelled():
                 return
-            if (error := answer.exception()) is not None:
+            try:
+                then(answer.result())
+            except Exception as error:  # as in _done
                 self._on_broken(error)
-                return
-            then(answer.result())
 
         self._futures.add(answer)
         answer.add_done_callback(answered)

@@ -92,7 +92,7 @@ async def test_entries_leave_while_a_guardian_is_there(tmp_path: Path) -> None:
 async def test_a_latch_that_cannot_be_taken_away_holds_and_ends_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Somebody reads the file at that moment, on a system where it then cannot go: it goes later."""
+    """Somebody reads it at that moment, on a system where it then cannot go: it goes later."""
     place = Installation(tmp_path)
     async with live(place) as runtime:
 

@@ -1,6 +1,7 @@
 """The shell at unlucky moments: a bug, a full disk, a venue that is silent for days."""
 
 import asyncio
+from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
 
@@ -14,8 +15,8 @@ from bascule.model.enums import Side
 from bascule.model.errors import InvariantBroken, JournalUnwritable, VenueTransient
 from bascule.model.ids import AccountId
 from bascule.model.intent import ClosePosition
-from bascule.model.order import NewOrder
-from bascule.model.values import SECOND
+from bascule.model.order import Accepted, NewOrder, Outcome
+from bascule.model.values import SECOND, Instant
 from bascule.venues.kit.contract import OrdersSnapshot
 from tests.unit.engine.fakes import Installation
 from tests.waiting import until
@@ -73,6 +74,21 @@ async def test_a_decision_that_breaks_ends_the_engine_whoever_asked_for_it(
         with pytest.raises(InvariantBroken):
             await runtime.submit(place.signal(runtime))
         assert isinstance(runtime.fatal.result(), InvariantBroken)
+
+
+async def test_a_venue_that_leaves_out_an_outcome_ends_the_engine(tmp_path: Path) -> None:
+    """One outcome an order is the contract; with a future as with a coroutine, less is our bug."""
+
+    def one_less(orders: Sequence[NewOrder]) -> asyncio.Future[Sequence[Outcome]]:
+        answer: asyncio.Future[Sequence[Outcome]] = asyncio.get_running_loop().create_future()
+        answer.set_result([Accepted(None, Instant(0)) for _ in orders[1:]])
+        return answer
+
+    place = Installation(tmp_path, tune=lambda venue: setattr(venue, "submit_many", one_less))
+    async with place.running() as runtime:
+        await runtime.submit(place.signal(runtime))
+        async with asyncio.timeout(3):
+            assert isinstance(await asyncio.shield(runtime.fatal), ValueError)
 
 
 async def test_a_disk_that_fails_at_the_end_keeps_nobody_waiting(
