@@ -163,16 +163,28 @@ class FixVenue:
         self._ready = False
         self._leave_unknown("disconnected")
         for line in self._lines.values():
-            await line.close()
+            try:
+                await line.close()
+            except StoreError as error:
+                self.line_note(line, error.code, error.message)
         self._lines.clear()
         for timer in (self._news, self._commit_timer):
             if timer is not None:
                 timer.cancel()
         self._news = self._commit_timer = None
-        if was_open and not self._broken:
-            self._keep_orders()
         if was_open:
-            self.blotter.close()
+            self._end_record()
+
+    def _end_record(self) -> None:
+        try:
+            try:
+                if not self._broken:
+                    self._keep_orders()
+            finally:
+                self.blotter.close()
+        except VenueTerminal as error:
+            self.notes.append(("trade", error.code, error.message))
+            log.warning(error.code, venue=self._venue_id, text=error.message)
 
     @property
     def halted(self) -> dict[str, tuple[str, str]]:

@@ -121,7 +121,11 @@ class Line(Application):
         self._task = asyncio.get_running_loop().create_task(self._initiator.run())
 
     async def close(self) -> None:
-        """Log out, and let go of the store."""
+        """Log out, and let go of the store.
+
+        Raises:
+            StoreError: what was written last could not be synced; the store is let go.
+        """
         if self._initiator is None or self._task is None or self._link is None:
             return
         self._initiator.stop()
@@ -129,11 +133,13 @@ class Line(Application):
         if not self._task.done():
             self._task.cancel()
             await asyncio.wait([self._task])
-        await self._link.close()
-        if self._worker is not None:
-            self._worker.shutdown()
-        self._initiator = self._task = self._link = self._worker = None
-        self.up = False
+        try:
+            await self._link.close()
+        finally:
+            if self._worker is not None:
+                self._worker.shutdown()
+            self._initiator = self._task = self._link = self._worker = None
+            self.up = False
 
     def _may_resend(self, message: Message) -> bool:
         if message.msg_type not in ORDERS:
