@@ -18,6 +18,7 @@ from bascule.guardian.rules import Flight, Key, Owned, Seen
 from bascule.guardian.words import LineState, OrderLine
 from bascule.model.account import AccountSpec
 from bascule.model.enums import ENDED, ExecType, OrdStatus, OrdType, Side
+from bascule.model.errors import VenueError
 from bascule.model.ids import ClOrdID, PositionId, VenueSymbol, base36, guardian_epoch
 from bascule.model.order import (
     Accepted,
@@ -97,6 +98,8 @@ class Sweeper:
         self._refusals: dict[Key, _Refusals] = {}
         self._filled: dict[Key, Decimal] = {}
         self._most: dict[VenueSymbol, Decimal] = {}
+        self._untold = False
+        """Whether the venue was asked in vain for the largest orders."""
         self.lines: list[OrderLine] = []
         """What was asked of the venue since ``begin``, order by order."""
         self._asked: Callable[[], bool] = _always
@@ -355,10 +358,18 @@ class Sweeper:
             self._record([("close_unknown", {**_named(flight, self._spec), "why": outcome.cause})])
 
     async def _learn_sizes(self) -> None:
-        """Learn the largest order of each symbol, once."""
-        if not self._most:
+        """Learn the largest order of each symbol, once.
+
+        No close waits for a venue that does not tell: it is asked again once it refused one.
+        """
+        if self._most or (self._untold and not self._refusals):
+            return
+        try:
             listed = await self._link.instruments(self._spec.id)
-            self._most = {item.venue_symbol: item.max_qty for item in listed if item.max_qty}
+        except VenueError:
+            self._untold = True
+            return
+        self._most = {item.venue_symbol: item.max_qty for item in listed if item.max_qty}
 
     # --- cancels --------------------------------------------------------------------------------
 

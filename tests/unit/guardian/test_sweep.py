@@ -8,7 +8,9 @@ from bascule.config.guardian_log import Fact, Line
 from bascule.guardian.sweep import BACKOFF_NS, CANCEL_AGAIN_NS, STUBBORN, Ids, Sweeper
 from bascule.model.account import AccountSpec, Capabilities, Pacing
 from bascule.model.enums import ExecType, OrdStatus, OrdType, PositionMode, Side
+from bascule.model.errors import VenueTransient
 from bascule.model.ids import AccountId, ClOrdID
+from bascule.model.instrument import Listing
 from bascule.model.order import NewOrder, VenueOrder
 from bascule.model.values import SECOND
 from tests.unit.guardian.house import FLIPS, GOLD, NETTING, OIL, START, FakeVenue, HandClock, spec
@@ -117,6 +119,43 @@ async def test_an_answer_that_this_process_slept_over_proves_no_second_absence()
     assert len(bench.venue.seen) == 1
     await bench.steps(1)
     assert len(bench.venue.seen) == 2
+
+
+async def test_a_venue_that_lists_nothing_is_flattened_all_the_same() -> None:
+    """The largest order of a symbol is good to know, and no close waits for it."""
+    bench = Bench()
+    bench.venue.hold("alpha", GOLD, 2)
+    asked: list[str] = []
+
+    async def silent(account: AccountId) -> tuple[Listing, ...]:
+        asked.append(account)
+        raise VenueTransient("it gives no answer in time")
+
+    bench.venue.instruments = silent  # type: ignore[method-assign]
+    await bench.steps(1)
+    assert bench.venue.net == {}
+    bench.venue.hold("alpha", GOLD, 1)
+    await bench.steps(1)
+    assert bench.venue.net == {}
+    assert len(asked) == 1
+
+
+async def test_a_close_that_is_refused_has_the_sizes_asked_for_again() -> None:
+    """It may have been too large: with the sizes known, the next one is not."""
+    bench = Bench()
+    bench.venue.hold("alpha", GOLD, 9)
+    bench.venue.max_qty = Decimal(5)
+    known = bench.venue.instruments
+
+    async def silent(account: AccountId) -> tuple[Listing, ...]:
+        bench.venue.instruments = known  # type: ignore[method-assign]
+        raise VenueTransient("it gives no answer in time")
+
+    bench.venue.instruments = silent  # type: ignore[method-assign]
+    bench.venue.answer = lambda order: "refuse" if order.quantity > 5 else "fill"
+    await bench.steps(4)
+    assert bench.venue.net == {}
+    assert [order.quantity for order in bench.venue.seen] == [9, 5, 4]
 
 
 async def test_without_a_proof_of_absence_a_person_is_called() -> None:
