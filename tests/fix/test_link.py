@@ -490,6 +490,37 @@ async def test_a_peer_that_cannot_be_reached(tmp_path, worker, monkeypatch):
     await link.close()
 
 
+async def test_a_proxy_that_answers_nonsense_is_asked_again(tmp_path, worker, monkeypatch):
+    """What no library can read is a connection that failed: the session goes on trying."""
+    monkeypatch.setattr("bascule.fixwire.initiator.PAUSE_MAX_S", 0)
+    asked = []
+
+    async def nonsense(reader, writer):
+        asked.append(await reader.read(64))
+        writer.write(b"\5\0\5\0\0\3\xff" + b"\xff" * 300)
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(nonsense, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    application = Noted()
+    link = make(tmp_path / "store", application, worker, role="initiator")
+    proxy = Proxy(kind="socks5", host="127.0.0.1", port=port)
+    initiator = Initiator(
+        link, Address(host="example.com", port=1, proxy=proxy), log=application.log
+    )
+    running = asyncio.create_task(initiator.run())
+    async with asyncio.timeout(10):
+        while len(asked) < 2 and not running.done():
+            await asyncio.sleep(0.01)
+    assert not running.done()
+    assert "fix_unreachable" in application.codes
+    initiator.stop()
+    await running
+    await link.close()
+    server.close()
+
+
 async def test_a_second_connection_is_turned_away(tmp_path, worker):
     """A session that is connected takes no second connection, and strangers get no answer."""
     application = Noted()

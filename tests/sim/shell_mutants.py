@@ -308,7 +308,7 @@ MUTANTS = (
     ShellMutant("stops_not_kept", "stops are not written", _stops_not_kept),
     ShellMutant("names_not_synced", "directories are not synced", _names_not_synced),
     ShellMutant("gate_not_shut", "a stop shuts no latch", _gate_not_shut),
-    ShellMutant("closed_twice", "a close under way is not waited for", _closed_twice, first=250),
+    ShellMutant("closed_twice", "a close under way is not waited for", _closed_twice, first=640),
     ShellMutant("sweeps_on", "a pass goes on after arming", _sweeps_on_after_arming),
     ShellMutant(
         "flat_after_arming", "flat is said of what was armed", _flat_after_arming, first=224

@@ -9,6 +9,7 @@ import stat
 import sys
 from pathlib import Path
 
+from bascule.config.files import FILES
 from bascule.model.errors import SecretError
 
 CHECKED = sys.platform != "win32"
@@ -24,7 +25,7 @@ PERMISSIONS_WORDS = (
 
 def make_private_directory(path: Path) -> None:
     """Make a directory, and those above it, closed to other users; one that exists is kept."""
-    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    FILES.make_folder(path)
 
 
 def write_private(path: Path, content: bytes) -> None:
@@ -43,6 +44,7 @@ def write_private(path: Path, content: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         os.replace(fresh, path)
+        FILES.sync_folder(path.parent)
     except OSError as error:
         raise SecretError(
             f"Bascule could not write {path}: {error.strerror}. Nothing was changed.",

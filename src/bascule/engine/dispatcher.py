@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from bascule.config.latch import Latch
 from bascule.engine.clock import Clock
-from bascule.engine.lanes import Lanes
+from bascule.engine.lanes import Lanes, Outgoing
 from bascule.execution.effects import Effect
 from bascule.execution.inputs import ChangeAnswered, Input, OrdersWritten, SubmitAnswered
 from bascule.execution.state import State
@@ -69,10 +69,15 @@ class Dispatcher:
         self._scheduled = False
         if self.stopped:
             return
-        out = self._lanes.pump(self._clock.now())
+        try:
+            self._send(self._lanes.pump(self._clock.now()))
+        except Exception as error:  # what was taken from a queue and not sent is lost: as in _done
+            self._on_broken(error)
+            raise
+
+    def _send(self, out: Outgoing) -> None:
         for account, wait in out.waits.items():
-            if account not in self._timers:
-                self._timers[account] = self._loop.call_later(wait / SECOND, self._wake, account)
+            self._wake_in(account, wait / SECOND)
         batches: dict[VenueId, list[NewOrder]] = {}
         for order in out.submits:
             batches.setdefault(self._settings.accounts[order.account].venue, []).append(order)
@@ -81,6 +86,14 @@ class Dispatcher:
                 self._submit(self._links[venue], orders[start : start + BATCH_MAX])
         for request in out.changes:
             self._change(request)
+
+    def _wake_in(self, account: AccountId, wait_s: float) -> None:
+        due, timer = self._loop.time() + wait_s, self._timers.get(account)
+        if timer is not None:
+            if timer.when() <= due:
+                return
+            timer.cancel()  # it was for an entry that waits longer than what came since
+        self._timers[account] = self._loop.call_at(due, self._wake, account)
 
     def _wake(self, account: AccountId) -> None:
         del self._timers[account]
@@ -125,10 +138,10 @@ class Dispatcher:
             self._futures.discard(answer)
             if answer.cancelled():
                 return
-            if (error := answer.exception()) is not None:
+            try:
+                then(answer.result())
+            except Exception as error:  # as in _done
                 self._on_broken(error)
-                return
-            then(answer.result())
 
         self._futures.add(answer)
         answer.add_done_callback(answered)

@@ -110,15 +110,21 @@ class GuardianWatch:
         present = self._is_present(self._runtime.clock.now())
         if present == self.present:
             return
-        first, self.present = self.present is None, present
         if not self._needed:
+            self.present = present
             return
         latch = self._runtime.latch
         if present:
-            latch.release("all", KEEPER)
-            if not first:
+            try:
+                latch.release("all", KEEPER)
+            except OSError as error:  # whoever reads it holds it on Windows; it is tried again
+                log.warning("latch_not_released", text=str(error))
+                return
+            if self.present is not None:
                 log.info("guardian_back", text="the guardian is there again; entries may leave")
+            self.present = True
             return
+        self.present = False
         reason = "no guardian runs, and live entries leave only while one does"
         latch.set("all", by="engine", reason=reason, at=self._runtime.clock.now(), keeper=KEEPER)
         log.error("guardian_gone", text=reason)

@@ -23,6 +23,7 @@ from bascule.venues.kit.contract import Venue
 HINT_DELAY_S = 0.1
 """How long a hint waits for company before the venue is asked."""
 RETRY_S = 2.0
+AGAIN = ", again after: "
 SLICE_S = 1.0
 
 
@@ -92,7 +93,8 @@ class Looker:
                 complete = await self.look(account, cause)
             except VenueError as error:
                 # A failed read proves nothing; the account stays as it is and is asked again.
-                self._causes.setdefault(account, f"{cause}, again after: {error.message}")
+                asked = cause.partition(AGAIN)[0]  # for days on end, it may be
+                self._causes.setdefault(account, f"{asked}{AGAIN}{error.message}")
                 complete = False
             if not complete:
                 self._causes.setdefault(account, "the last look lacked a page")

@@ -46,8 +46,12 @@ class Owner:
         *,
         on_effects: Callable[[list[Effect]], None],
         on_looks: Callable[[], None],
+        on_broken: Callable[[BaseException], None],
     ) -> None:
-        """Take a state that is the fold of the whole journal."""
+        """Take a state that is the fold of the whole journal.
+
+        ``on_broken`` is told of a fault of ours, by which the state and the journal part.
+        """
         self.state = state
         self.settings = settings
         self.market = Market()
@@ -55,6 +59,7 @@ class Owner:
         self._journal = journal
         self._on_effects = on_effects
         self._on_looks = on_looks
+        self._on_broken = on_broken
         self._loop = asyncio.get_running_loop()
         self._events: list[Event] = []
         self._replies: list[tuple[asyncio.Future[Receipt], Receipt]] = []
@@ -72,7 +77,13 @@ class Owner:
         """Decide one input. The events are folded, and queued for the journal."""
         if self.stopped:
             return []
-        events = decide(self.state, self.settings, self.market, given)
+        try:
+            events = decide(self.state, self.settings, self.market, given)
+        except Exception as error:
+            # Folded in part and not journaled: nothing may be decided on such a state any more,
+            # and whoever gave the input may take its failure for their own.
+            self._on_broken(error)
+            raise
         if events:
             self._events += events
             self._schedule(urgent=not EFFECTS.keys().isdisjoint(map(type, events)))
@@ -143,12 +154,16 @@ class Owner:
             # whoever waits for a reply gets none: nothing was promised.
             self.stopped = True
             return
+        except Exception as error:  # what was folded cannot be written: the same
+            self._on_broken(error)
+            raise
         batch = _Batch(seq, self._events, self._replies, self._waiters)
         self._events, self._replies, self._waiters = [], [], []
         self._undurable.append(batch)
         if seq <= self._journal.durable.seq:
             self.on_durable(self._journal.durable.seq)
-        if seq - self._snapshot_seq >= SNAPSHOT_EVERY:
+        # What was let out just now may have had more decided, which is in the state already.
+        if seq - self._snapshot_seq >= SNAPSHOT_EVERY and not self._events:
             self.snapshot()
 
     def snapshot(self) -> None:

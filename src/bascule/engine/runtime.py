@@ -157,7 +157,7 @@ class Runtime:
         runtime.guardian = GuardianWatch(runtime, needed=setup.needs_guardian)
         runtime.guardian.take_in()  # its stops are in force before anything can leave
         runtime.guardian.look()
-        await runtime.owner.durable()
+        await runtime._durable()
         runtime._spawn(runtime.guardian.run())
         runtime._spawn(runtime._tick())
         if setup.news is not None:
@@ -194,6 +194,7 @@ class Runtime:
             self.clock,
             on_effects=self._on_effects,
             on_looks=lambda: self.looker.hint(),
+            on_broken=self._on_broken,
         )
         self.looker = Looker(
             found.state, settings, self.owner.market, self.links, self.clock, self.owner.feed
@@ -285,7 +286,7 @@ class Runtime:
         held: LatchMode = "freeze" if mode is StopMode.FREEZE else "halt"
         self.latch.set(scope, by=by, reason=reason, at=self.clock.now(), mode=held)
         self.owner.feed(inp.StopAsked(self.clock.now(), scope, mode, by, reason, until))
-        await self.owner.durable()
+        await self._durable()
 
     async def arm(
         self,
@@ -309,16 +310,21 @@ class Runtime:
             words = "the latch was written"
             self.owner.feed(inp.StopAsked(self.clock.now(), scope, StopMode.HALT, held[0], words))
         events = self.owner.feed(inp.ArmAsked(self.clock.now(), scope, by, reason, typed, barred))
-        await self.owner.durable()
         refused = next((event for event in events if isinstance(event, ArmRefused)), None)
         if refused is None:
+            # Now, since what may leave again does so as soon as it is durable; and before anybody
+            # else can put a new stop in force. After a crash the journal still has the old one.
             self.latch.clear(scope, keep=GUARDIAN_KEEPERS)
+            left = self.state.stops.get(scope)
+            if left is not None:  # the lock under a freeze
+                self.latch.set(scope, by=left.by, reason=left.reason, at=self.clock.now())
+        await self._durable()
         return refused
 
     async def sweep(self, scope: str, *, close: bool, by: str, reason: str) -> list[Event]:
         """Cancel every working entry in a scope and, with ``close``, close every book in it."""
         events = self.owner.feed(inp.SweepAsked(self.clock.now(), scope, close, by, reason))
-        await self.owner.durable()
+        await self._durable()
         return events
 
     async def resolve(
@@ -333,7 +339,7 @@ class Runtime:
         events = self.owner.feed(
             inp.ResolveAsked(self.clock.now(), cl_ord_id, outcome, evidence, by)
         )
-        await self.owner.durable()
+        await self._durable()
         return events
 
     def halted(self, venue: VenueId) -> dict[str, tuple[str, str]]:
@@ -354,13 +360,13 @@ class Runtime:
     async def accept_limits(self, *, by: str, why: str) -> list[LimitsChanged]:
         """Take the looser limits that the configuration proposes, durably; gives the changes."""
         events = self.owner.feed(inp.LimitsAccepted(self.clock.now(), by, why))
-        await self.owner.durable()
+        await self._durable()
         return [event for event in events if isinstance(event, LimitsChanged)]
 
     async def approve(self, strategy: StrategyId, *, by: str, reason: str) -> None:
         """End the probation of a strategy, durably."""
         self.owner.feed(inp.StrategyApprovalGiven(self.clock.now(), strategy, by, reason))
-        await self.owner.durable()
+        await self._durable()
 
     async def record_cash(
         self, account: AccountId, flow: str, amount: Decimal, *, by: str, note: str
@@ -368,19 +374,19 @@ class Runtime:
         """Record cash that came into an account or left it, durably."""
         now = self.clock.now()
         self.owner.feed(inp.CashFlowTold(now, account, flow, amount, by, note))
-        await self.owner.durable()
+        await self._durable()
 
     async def record_phase(self, account: AccountId, phase: str, *, by: str, note: str) -> None:
         """Record that the firm began a new phase with an account, durably."""
         self.owner.feed(inp.PhaseTold(self.clock.now(), account, phase, by, note))
-        await self.owner.durable()
+        await self._durable()
 
     async def record_scale(
         self, account: AccountId, factor: Decimal, *, by: str, note: str
     ) -> Instant:
         """Record by how much the firm lets an account size, durably; gives from when on."""
         events = self.owner.feed(inp.ScaleTold(self.clock.now(), account, factor, by, note))
-        await self.owner.durable()
+        await self._durable()
         told = next(event for event in events if isinstance(event, ScaleRecorded))
         return told.effective_at
 
@@ -393,7 +399,7 @@ class Runtime:
             VenueError: the venue could not be asked.
         """
         whole = await self.looker.look(account, cause, adopt=adopt)
-        await self.owner.durable()
+        await self._durable()
         return whole
 
     async def preview(self, account: AccountId) -> tuple[list[Event], dict[Symbol, Suspect], bool]:
@@ -415,17 +421,28 @@ class Runtime:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        for link in self.links.values():
-            await link.disconnect()
+        for venue, link in self.links.items():
+            try:
+                await link.disconnect()
+            except VenueError as error:
+                log.error("venue_not_left", venue=venue, code=error.code, text=error.message)
         if not self.fatal.done():
             self.owner.feed(inp.EngineEnded(self.clock.now(), reason))
             self.owner.flush()
             self.owner.snapshot()
-            await self.owner.durable()
+            await asyncio.wait((self.owner.durable(), self.fatal), return_when="FIRST_COMPLETED")
         self.owner.stopped = True
         self._journal.close()
 
     # --- inside ---------------------------------------------------------------------------------
+
+    async def _durable(self) -> None:
+        """Wait until everything decided so far is durable; raise what it will never be for."""
+        durable = self.owner.durable()
+        if not durable.done():
+            await asyncio.wait((durable, self.fatal), return_when="FIRST_COMPLETED")
+        if not durable.done():
+            raise self.fatal.result()
 
     def _spawn(self, coroutine: Coroutine[None, None, None]) -> None:
         task = asyncio.get_running_loop().create_task(coroutine)

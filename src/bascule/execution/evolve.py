@@ -190,7 +190,8 @@ def _stop_set(state: State, event: ev.StopSet) -> None:
 
 
 def _guardian_acted(state: State, event: ev.GuardianActed) -> None:
-    state.guardian_at, state.guardian_seq = event.done_at, event.seq
+    state.guardian_at = max(state.guardian_at, event.done_at)
+    state.guardian_seq = event.seq
 
 
 def _stop_cleared(state: State, event: ev.StopCleared) -> None:

@@ -18,9 +18,13 @@ guardian is at work on the account, or nobody is to be."""
 
 
 def guardian_told(turn: Turn, given: inp.GuardianTold) -> None:
-    """Take in one line of the guardian's log, once."""
+    """Take in one line of the guardian's log, once.
+
+    Known is what is neither later nor further: numbers begin anew with a new log, and hours go back
+    with a clock that was set.
+    """
     state = turn.state
-    if (given.done_at, given.seq) <= (state.guardian_at, state.guardian_seq):
+    if given.done_at <= state.guardian_at and given.seq <= state.guardian_seq:
         return
     turn.emit(
         GuardianActed(

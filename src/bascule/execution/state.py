@@ -401,8 +401,8 @@ class State(Struct, kw_only=True):
     """The whole of it. ``clock`` is the instant of the last event.
 
     ``venues`` counts what was asked of each; ``limits`` are by scope, and ``limit_changes`` counts
-    their changes. ``guardian_at`` and ``guardian_seq`` are of the last line of the guardian's log
-    that was taken in.
+    their changes. ``guardian_at`` is of the latest line of the guardian's log that was taken in,
+    ``guardian_seq`` of the last.
     """
 
     epoch: str = ""

@@ -138,7 +138,7 @@ class Initiator:
         try:
             async with asyncio.timeout(CONNECT_S):
                 await self._connect(wire)
-        except (OSError, TimeoutError, ProxyError, ProxyTimeoutError) as error:
+        except (OSError, TimeoutError, ProxyError, ProxyTimeoutError, ValueError) as error:
             where = f"{self._address.host}:{self._address.port}"
             why = str(error) or "it did not answer in time"
             self._log(self._name, "fix_unreachable", f"{where} cannot be reached: {why}")

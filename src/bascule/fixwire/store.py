@@ -290,13 +290,15 @@ class FileStore:
 
     def close(self) -> None:
         """Write and sync what was recorded, give back what was reserved, and let the file go."""
-        if not self._broken:
-            if self._reserved >= self.next_out:
-                self.reserve, self._reserved = 0, self.next_out - 1
-                self._record(RESERVED, self._reserved, b"")
-            self.commit()
-        self._let_go()
-        os.close(self._lock)
+        try:
+            if not self._broken:
+                if self._reserved >= self.next_out:
+                    self.reserve, self._reserved = 0, self.next_out - 1
+                    self._record(RESERVED, self._reserved, b"")
+                self.commit()
+        finally:
+            self._let_go()
+            os.close(self._lock)
 
     def _record(self, kind: int, number: int, data: bytes) -> None:
         record = RECORD.pack(kind, number, len(data)) + data

@@ -139,7 +139,8 @@ class Keeper:
         now = self._clock.now()
         if up and not self._up:
             down = now - self._down_since if self._down_since is not None else 0
-            self._up, self._down_since, self._to_check = True, None, down
+            self._to_check = max(down, self._to_check or 0)  # nothing was looked at in between
+            self._up, self._down_since = True, None
             self._up_at = now
         elif not up and self._up:
             self._up, self._down_since = False, now

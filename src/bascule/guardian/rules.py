@@ -216,12 +216,16 @@ class Flight(Struct, kw_only=True):
         return VenueSymbol(self.key[0])
 
 
-def proven_absent(flight: Flight, now: Instant, venue: Capabilities) -> bool:
+def proven_absent(flight: Flight, began: Instant, now: Instant, venue: Capabilities) -> bool:
     """Count a look that did not show a close; True once that proves that it never lived.
 
-    The proof is the one that the venue's manifest states; where it states none there is none.
+    The proof is the one that the venue's manifest states; where it states none there is none. As
+    for the engine, no look counts within the send time-out, in which a close may be on its way, and
+    each counts from when it ``began``: its answer may be old by ``now``.
     """
-    if flight.absent and now - flight.absent_at < venue.absence_after_ns:
+    if began < flight.asked_at + venue.submit_timeout_ns:
+        return False
+    if flight.absent and began - flight.absent_at < venue.absence_after_ns:
         return False
     flight.absent += 1
     flight.absent_at = now

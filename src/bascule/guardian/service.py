@@ -54,6 +54,7 @@ from bascule.guardian.words import (
     scopes_of,
 )
 from bascule.model.account import AccountSpec
+from bascule.model.errors import VenueError
 from bascule.model.ids import AccountId, VenueId
 from bascule.model.order import AccountSnapshot, ExecutionReport
 from bascule.model.values import MILLISECOND, SECOND, Instant
@@ -197,7 +198,7 @@ class Guardian:
         self._resume()
         async with asyncio.TaskGroup() as group:
             for connection in self._connections.values():
-                group.create_task(connection.keep(self))
+                group.create_task(self._connected(connection))
             for keeper in self._keepers.values():
                 group.create_task(self._keep(keeper))
             group.create_task(self._beat())
@@ -224,7 +225,10 @@ class Guardian:
     async def close(self) -> None:
         """Let go of venues and files; stops and latch stay as they are."""
         for connection in self._connections.values():
-            await connection.link.disconnect()
+            try:
+                await connection.link.disconnect()
+            except VenueError as error:
+                self.log("fault", text=f"{connection.venue.id}: {error.message}")
         self._release_conditions()
         self._log_lines([("ended", {"pid": self._me.pid})])
 
@@ -444,10 +448,22 @@ class Guardian:
                 await keeper.run()
             except Exception as error:  # the process boundary: one account's fault ends no other's
                 keeper.note = f"a fault of Bascule's own: {type(error).__name__}: {error}"
-                self.log("fault", account=keeper.spec.id, text=keeper.note)
-                words = f"Account {keeper.spec.id}: {keeper.note}. It begins again."
-                self.tell("critical", "guardian_fault", words, f"fault/{keeper.spec.id}")
-                await self._clock.sleep(SECOND)
+                await self._begin_again(f"Account {keeper.spec.id}", keeper.spec.id, keeper.note)
+
+    async def _connected(self, connection: Connection) -> None:
+        """Make one venue's connection; a fault of its client is told, and it is tried again."""
+        while True:
+            try:
+                await connection.keep(self)
+                return
+            except Exception as error:  # the process boundary, as above
+                why = f"a fault of its client: {type(error).__name__}: {error}"
+                await self._begin_again(f"Venue {connection.venue.id}", "", why)
+
+    async def _begin_again(self, what: str, account: str, why: str) -> None:
+        self.log("fault", account=account, text=f"{what}: {why}")
+        self.tell("critical", "guardian_fault", f"{what}: {why}. It begins again.", f"fault/{what}")
+        await self._clock.sleep(SECOND)
 
     async def _beat(self) -> None:
         """Say each second that it is there."""
@@ -485,7 +501,8 @@ class Guardian:
                 self.end_engine("it stood still while its accounts are swept")
         if state == before:
             return
-        if state in ("stalled", "dead") and before == "alive":
+        # One found standing still may thaw as well; one found dead may be long gone.
+        if state == "stalled" or (state == "dead" and before == "alive"):
             self._engine_gone(state)
         elif state == "alive" and self._engine_told:
             self._engine_told = ""

@@ -18,6 +18,7 @@ from bascule.guardian.rules import Flight, Key, Owned, Seen
 from bascule.guardian.words import LineState, OrderLine
 from bascule.model.account import AccountSpec
 from bascule.model.enums import ENDED, ExecType, OrdStatus, OrdType, Side
+from bascule.model.errors import VenueError
 from bascule.model.ids import ClOrdID, PositionId, VenueSymbol, base36, guardian_epoch
 from bascule.model.order import (
     Accepted,
@@ -36,6 +37,8 @@ CANCEL_AGAIN_NS = 1 * SECOND
 """How long after a cancel an order that still works is asked back once more."""
 STUBBORN = 2
 """After so many refused closes of a position, the stops that guard it are taken out of the way."""
+AGED_NS = 500 * MILLISECOND
+"""How old a look may be for a close that could open the other side; after the pace's wait it is."""
 BACKOFF_NS = 250 * MILLISECOND
 BACKOFF_MAX_NS = 5 * SECOND
 LINES_MAX = 2_000
@@ -95,6 +98,8 @@ class Sweeper:
         self._refusals: dict[Key, _Refusals] = {}
         self._filled: dict[Key, Decimal] = {}
         self._most: dict[VenueSymbol, Decimal] = {}
+        self._untold = False
+        """Whether the venue was asked in vain for the largest orders."""
         self.lines: list[OrderLine] = []
         """What was asked of the venue since ``begin``, order by order."""
         self._asked: Callable[[], bool] = _always
@@ -185,10 +190,12 @@ class Sweeper:
             # Here a close and an exit that races it could both fill: one after the other.
             await self._take_back(cancels, seen, close=close)
             fresh = {order.venue_symbol for order in cancels}
-            await self._close([p for p in closes if p.venue_symbol not in fresh])
+            await self._close([p for p in closes if p.venue_symbol not in fresh], seen)
         else:
             # What takes all back leaves first, so that no close of ours is among it.
-            await asyncio.gather(self._take_back(cancels, seen, close=close), self._close(closes))
+            await asyncio.gather(
+                self._take_back(cancels, seen, close=close), self._close(closes, seen)
+            )
         return seen
 
     def _left_of(self, owned: Owned | None) -> Owned | None:
@@ -235,12 +242,13 @@ class Sweeper:
     async def _settle(self) -> None:
         """Look up every close that has no end: the venue's word, or its proven absence."""
         for flight in list(self._flights.values()):
+            began = self._clock.now()
             shown = await self._link.order_status(self._spec.id, flight.cl_ord_id)
             if flight.cl_ord_id not in self._flights:
                 continue  # a report was quicker
             if shown is None:
                 venue = self._link.capabilities
-                if rules.proven_absent(flight, self._clock.now(), venue):
+                if rules.proven_absent(flight, began, self._clock.now(), venue):
                     self._ended(flight, "absent", ZERO, "the venue proves that it never lived")
                 continue
             flight.absent = 0
@@ -273,14 +281,19 @@ class Sweeper:
         # cannot be told from a new position by one look, and here another close could flip it.
         return self._filled.pop(key, None) != position.quantity
 
-    async def _close(self, positions: Sequence[VenuePosition]) -> None:
+    async def _close(self, positions: Sequence[VenuePosition], seen: Seen) -> None:
         if not positions:
             return
         await self._learn_sizes()
+        flips = rules.can_flip(self._spec.position_mode, self._link.capabilities)
         for part in _parts(positions, self._pace.most):
             await self._pace.turn(len(part))
+            if flips and self._clock.now() - seen.at > AGED_NS:
+                part = await self._unchanged(part, seen)
             if not self._asked():
                 return
+            if not part:
+                continue
             flights = [self._flight(position) for position in part]
             # Durable before they leave: a guardian that starts after this one must look them up.
             self._record([("close_sent", _sent(flight, self._spec)) for flight in flights])
@@ -291,6 +304,16 @@ class Sweeper:
             outcomes = await self._submit([self._order(flight) for flight in flights])
             for flight, outcome in zip(flights, outcomes, strict=True):
                 self._answered(flight, outcome)
+
+    async def _unchanged(
+        self, positions: Sequence[VenuePosition], seen: Seen
+    ) -> Sequence[VenuePosition]:
+        """Look again, and give those that are still as they were seen."""
+        then = {rules.key_of(position): position.quantity for position in seen.held}
+        found = await self.look()
+        now = {rules.key_of(position): position.quantity for position in found.held}
+        keys = {key for key, quantity in then.items() if now.get(key) == quantity}
+        return [position for position in positions if rules.key_of(position) in keys]
 
     async def _submit(self, orders: list[NewOrder]) -> Sequence[Outcome]:
         if len(orders) == 1:
@@ -335,10 +358,18 @@ class Sweeper:
             self._record([("close_unknown", {**_named(flight, self._spec), "why": outcome.cause})])
 
     async def _learn_sizes(self) -> None:
-        """Learn the largest order of each symbol, once."""
-        if not self._most:
+        """Learn the largest order of each symbol, once.
+
+        No close waits for a venue that does not tell: it is asked again once it refused one.
+        """
+        if self._most or (self._untold and not self._refusals):
+            return
+        try:
             listed = await self._link.instruments(self._spec.id)
-            self._most = {item.venue_symbol: item.max_qty for item in listed if item.max_qty}
+        except VenueError:
+            self._untold = True
+            return
+        self._most = {item.venue_symbol: item.max_qty for item in listed if item.max_qty}
 
     # --- cancels --------------------------------------------------------------------------------
 

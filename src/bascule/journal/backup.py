@@ -4,7 +4,6 @@ A copy holds the events and snapshots and nothing else: no wire log, no configur
 """
 
 import os
-import shutil
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -83,7 +82,7 @@ def restore(source: str | Path, path: str | Path) -> VerifyReport:
         # Last, since until then it makes an engine refuse what a restore cut short has left.
         _move_aside(path.with_name("progress.json"), aside, ("",))
         _sync(path.parent)
-    except OSError as error:
+    except (OSError, apsw.Error) as error:
         raise JournalUnwritable(
             f"The restore of {path} was cut short: {error}.",
             hint="Mend that and restore again before anything is started.",
@@ -113,10 +112,12 @@ def _verified(path: Path) -> VerifyReport:
 
 
 def _copy_with_epoch_due(source: Path, new: Path) -> Path:
-    for suffix in ("-wal", "-shm"):
+    for suffix in ("", "-wal", "-shm"):
         with suppress(FileNotFoundError):
             os.unlink(f"{new}{suffix}")
-    shutil.copyfile(source, new)
+    # Not the file alone: of a journal that was never closed the newest events are beside it.
+    with Follower(source) as follower:
+        follower.copy_to(new)
     store = SqliteStore.open(new)
     store.set_meta(EPOCH_DUE, "restored")
     store.close()

@@ -10,12 +10,15 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple, Self
 
 import apsw
+import structlog
 
 from bascule.journal.redact import redact
 from bascule.journal.sqlite import BUSY_MS, PAGE
 from bascule.journal.upgrade import WIRE_LOG, upgrade, version_of
 from bascule.model.errors import JournalCorrupt, JournalError
 from bascule.model.values import Instant
+
+log = structlog.get_logger("bascule.journal")
 
 QUEUE_MAX = 50_000
 PAYLOAD_MAX = 64 << 10
@@ -82,6 +85,9 @@ class WireLog:
     ) -> None:
         """Queue a line; about a microsecond, never blocks. Redaction comes later."""
         queue = self._queue
+        if self.failure:
+            self.dropped += 1
+            return
         if len(queue) == self._queue_max:
             self.dropped += 1  # the queue lets its oldest line go
         queue.append((at, seq_hint, venue, account, subject, direction, payload))
@@ -101,8 +107,10 @@ class WireLog:
                     self._write(connection, self._take())
                 self._keep_to_size(connection)
             connection.close()
-        except (apsw.Error, OSError, JournalError) as error:
+        except Exception as error:  # a thread that ends unheard would leave it said to be kept
             self.failure = f"The wire log {self._path} stopped: {error}. Trading goes on."
+            self._queue.clear()
+            log.error("wire_log_stopped", text=self.failure)
 
     def _open(self) -> apsw.Connection:
         try:
@@ -116,8 +124,9 @@ class WireLog:
     def _take(self) -> list[tuple[Any, ...]]:
         lines = []
         for _ in range(min(len(self._queue), CHUNK_LINES)):
-            *head, payload = self._queue.popleft()
-            lines.append((*head, redact(_text(payload)[:PAYLOAD_MAX])))
+            at, seq_hint, *words, payload = self._queue.popleft()
+            kept = redact(_text(payload)[:PAYLOAD_MAX])
+            lines.append((at, seq_hint, *map(_text, words), kept))
         return lines
 
     def _write(self, connection: apsw.Connection, lines: list[tuple[Any, ...]]) -> None:

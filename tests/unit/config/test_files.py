@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from bascule.config.files import FILES
+from bascule.config.private import write_private
 
 
 def test_a_file_is_replaced_as_a_whole(tmp_path: Path) -> None:
@@ -34,6 +35,23 @@ def test_files_and_folders_are_their_owners(tmp_path: Path) -> None:
         return  # it has no mode bits
     modes = [(tmp_path / name).stat().st_mode & 0o777 for name in ("a", "a/b", "a/b/c")]
     assert modes == [0o700, 0o700, 0o600]
+
+
+def test_a_secret_and_the_folders_made_for_it_are_durable_and_their_owners(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A key that a power cut took away would leave what it opens closed for good."""
+    synced: list[int] = []
+    sync = os.fsync
+    monkeypatch.setattr(
+        os, "fsync", lambda handle: (synced.append(os.fstat(handle).st_ino), sync(handle))
+    )
+    secret = tmp_path / "a" / "b" / "key"
+    write_private(secret, b"x")
+    if os.name == "nt":
+        return  # it has no mode bits, and syncs no directory
+    assert {place.stat().st_mode & 0o777 for place in secret.parents[:2]} == {0o700}
+    assert synced[-2:] == [secret.stat().st_ino, secret.parent.stat().st_ino]
 
 
 def test_names_come_durable_in_their_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

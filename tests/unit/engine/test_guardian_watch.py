@@ -8,6 +8,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import msgspec
+import pytest
 
 from bascule.config import process
 from bascule.config.guardian_log import Fact, GuardianLog
@@ -18,7 +19,7 @@ from bascule.engine.runtime import Runtime
 from bascule.journal.chain import decode
 from bascule.model.enums import StopMode
 from bascule.model.event import GuardianActed
-from bascule.model.values import SECOND, Instant
+from bascule.model.values import HOUR, SECOND, Instant
 from bascule.risk.loss import Loss
 from bascule.risk.programmes.ledger import Room
 from tests.unit.engine.fakes import Installation
@@ -88,6 +89,25 @@ async def test_entries_leave_while_a_guardian_is_there(tmp_path: Path) -> None:
         assert unguarded(place)
 
 
+async def test_a_latch_that_cannot_be_taken_away_holds_and_ends_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody reads it at that moment, on a system where it then cannot go: it goes later."""
+    place = Installation(tmp_path)
+    async with live(place) as runtime:
+
+        def held(*_: object) -> None:
+            raise PermissionError(13, "it is used by another process")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(runtime.latch, "release", held)
+            beat(place)
+            runtime.guardian.look()
+            assert unguarded(place)
+        runtime.guardian.look()
+        assert not unguarded(place)
+
+
 async def test_a_record_of_another_process_is_no_guardian(tmp_path: Path) -> None:
     """A fresh record whose process has ended does not count."""
     place = Installation(tmp_path)
@@ -136,6 +156,37 @@ async def test_what_it_does_while_the_engine_runs_is_taken_in_and_lifted(tmp_pat
         assert runtime.state.stops["account:one"].mode is StopMode.HALT
         did(place, "armed", Instant(AT + 1), scope="account:one", by="me", reason="over")
         await until(lambda: not runtime.state.stops, "the arming")
+
+
+async def test_what_it_does_behind_a_clock_that_was_set_back_is_taken_in_once(
+    tmp_path: Path,
+) -> None:
+    """A guardian of a later start may tell of earlier hours; its lines' numbers go on."""
+    place = Installation(tmp_path)
+    earlier = Instant(AT - HOUR)
+    async with place.running() as runtime:
+        command(place, "halt")
+        did(place, "armed", scope="all", by="me")
+        runtime.guardian.take_in()
+        assert runtime.state.stops == {}
+        command(place, "freeze", at=earlier)
+        runtime.guardian.take_in()
+        assert runtime.state.stops["all"].mode is StopMode.FREEZE
+    async with place.running() as second:
+        assert second.state.stops["all"].mode is StopMode.FREEZE
+
+
+async def test_a_log_that_begins_anew_is_taken_in(tmp_path: Path) -> None:
+    """One that was broken is moved away: the next one's numbers begin at 1, and its hours go on."""
+    place = Installation(tmp_path)
+    async with place.running() as runtime:
+        for _ in range(3):
+            did(place, "told", account="one")
+        runtime.guardian.take_in()
+        GuardianFiles(place.directory).log.unlink()
+        command(place, "freeze", at=Instant(AT + 1))
+        runtime.guardian.take_in()
+        assert runtime.state.stops["all"].mode is StopMode.FREEZE
 
 
 async def test_one_strategys_flatten_is_carried_out_by_the_engine(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from bascule.guardian import rules
 from bascule.guardian.rules import Owned, Seen, plan
+from bascule.model.account import Capabilities
 from bascule.model.enums import OrdType, PositionMode, Side
 from bascule.model.ids import ClOrdID, PositionId
 from bascule.model.order import VenueOrder, VenuePosition
@@ -140,11 +141,15 @@ def test_absence_is_proven_as_the_venue_states_and_no_sooner() -> None:
         cl_ord_id=ClOrdID("g1-1"), key=(GOLD, ""), side=Side.SELL, quantity=Decimal(1),
         held=Decimal(1), asked_at=Instant(0),
     )  # fmt: skip
-    assert not rules.proven_absent(flight, Instant(10 * SECOND), NETTING)
-    assert not rules.proven_absent(flight, Instant(10 * SECOND + 1), NETTING)
-    assert rules.proven_absent(flight, Instant(11 * SECOND), NETTING)
+
+    def look(at: int, venue: Capabilities = NETTING) -> bool:
+        return rules.proven_absent(flight, Instant(at), Instant(at), venue)
+
+    assert not look(10 * SECOND)
+    assert not look(10 * SECOND + 1)
+    assert look(11 * SECOND)
     never = type(NETTING)(absence_proof="never", absence_after_ns=SECOND)
-    assert not any(rules.proven_absent(flight, Instant(n * SECOND), never) for n in range(20, 90))
+    assert not any(look(n * SECOND, never) for n in range(20, 90))
 
 
 def test_where_a_close_too_many_would_open() -> None:

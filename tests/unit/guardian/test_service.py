@@ -13,6 +13,7 @@ from bascule.config.latch import Entry, Latch, LatchMode
 from bascule.guardian.service import Guardian
 from bascule.guardian.setup import Options
 from bascule.model.enums import ExecType, OrdStatus, OrdType, Side
+from bascule.model.errors import VenueTerminal
 from bascule.model.ids import ClOrdID
 from bascule.model.values import DAY, HOUR, MILLISECOND, Instant
 from bascule.venues.kit.contract import KeyScope, LinkState
@@ -338,6 +339,19 @@ async def test_a_stalled_engine_pulls_the_trigger_that_was_set(
             assert latch(place) == set()
 
 
+async def test_an_engine_that_stalled_before_the_guardian_began_is_held_and_told(
+    place: Place,
+) -> None:
+    """A guardian that takes over from one that died finds it standing still, and lets none thaw."""
+    place.engine(age_ns=60 * 1_000 * MILLISECOND)
+    async with place.running():
+        await until(lambda: place.told("engine_stalled"), "the alarm")
+        assert Entry("halt", "stall", "all") in latch(place)
+        place.engine()
+        await until(lambda: place.told("engine_back"), "its return")
+        assert latch(place) == set()
+
+
 async def test_what_an_earlier_guardian_held_is_looked_at_anew(place: Place) -> None:
     """A connection or an engine that was down then holds nothing back now, nor after the end."""
     for keeper, scope in (("link", "account:alpha"), ("stall", "all")):
@@ -465,6 +479,21 @@ async def test_after_a_long_break_a_bare_position_is_closed(place: Place) -> Non
         assert (stop.scope, stop.action) == ("account:beta", "flatten")
         await flat(place, "beta")
         assert place.venue.net == {("alpha", GOLD, ""): 2}
+
+
+async def test_a_connection_that_comes_back_for_a_moment_has_been_down_all_the_while(
+    place: Place,
+) -> None:
+    """Nothing was looked at in that moment, so the longest of the breaks counts."""
+    async with place.running():
+        cut = LinkState(False, "cut", place.venue.now())
+        place.venue.sink(cut)
+        await until(lambda: latch(place), "the hold")
+        back = LinkState(True, "back", place.venue.now())
+        for told in (back, cut, back):
+            place.venue.sink(told)
+        await until(lambda: place.guardian.view().stops, "the trigger")
+        assert [stop.scope for stop in place.guardian.view().stops] == ["account:beta"]
 
 
 @pytest.mark.parametrize("native", [True, False])
@@ -615,6 +644,36 @@ async def test_a_fault_in_one_account_stops_no_other(
         await flat(place, "beta")
         assert place.told("guardian_fault")
         monkeypatch.undo()
+
+
+async def test_a_fault_in_one_venues_link_stops_no_other_venue(place: Place) -> None:
+    """A client that breaks in a way nobody thought of is told and tried again; nothing ends."""
+    connect, tries = place.venue.connect, list[int]()
+
+    async def broken() -> None:
+        tries.append(1)
+        if len(tries) == 1:
+            raise ZeroDivisionError("our bug")
+        await connect()
+
+    place.venue.connect = broken  # type: ignore[method-assign]
+    async with place.running():
+        await until(lambda: place.guardian.view().accounts[0].positions is not None, "a look")
+        assert place.told("guardian_fault")
+
+
+async def test_a_venue_that_cannot_be_left_keeps_nobody_from_ending(place: Place) -> None:
+    """What a broken connection held is released all the same, and the log says that it ended."""
+
+    async def broken() -> None:
+        raise VenueTerminal("its disk is full")
+
+    async with place.running():
+        place.venue.disconnect = broken  # type: ignore[method-assign]
+        place.venue.sink(LinkState(False, "cut", place.venue.now()))
+        await until(lambda: latch(place), "the hold")
+    assert latch(place) == set()
+    assert log_kinds(place)[-1] == "ended"
 
 
 def test_nobody_prints_a_secret(tmp_path: Path) -> None:

@@ -6,9 +6,12 @@ import msgspec
 
 from bascule.config.guardian_log import Fact, Line
 from bascule.guardian.sweep import BACKOFF_NS, CANCEL_AGAIN_NS, STUBBORN, Ids, Sweeper
-from bascule.model.account import AccountSpec, Capabilities
+from bascule.model.account import AccountSpec, Capabilities, Pacing
 from bascule.model.enums import ExecType, OrdStatus, OrdType, PositionMode, Side
-from bascule.model.order import NewOrder
+from bascule.model.errors import VenueTransient
+from bascule.model.ids import AccountId, ClOrdID
+from bascule.model.instrument import Listing
+from bascule.model.order import NewOrder, VenueOrder
 from bascule.model.values import SECOND
 from tests.unit.guardian.house import FLIPS, GOLD, NETTING, OIL, START, FakeVenue, HandClock, spec
 
@@ -80,6 +83,79 @@ async def test_a_close_that_is_proven_absent_is_made_anew_under_another_id() -> 
     assert len(bench.venue.seen) == 2
     assert len({order.cl_ord_id for order in bench.venue.seen}) == 2
     assert bench.venue.net == {}
+
+
+async def test_a_close_that_arrives_late_is_not_followed_by_a_second() -> None:
+    """Its link broke behind it, and the venue takes it up seconds later: looks till then are void.
+
+    Where a close too many would open the other side, a second one would have done so.
+    """
+    bench = Bench(msgspec.structs.replace(FLIPS, submit_timeout_ns=5 * SECOND))
+    bench.venue.hold("alpha", GOLD, 2)
+    bench.venue.answer = lambda order: "lose"
+    await bench.steps(4)
+    bench.venue.fill(bench.venue.seen[0])
+    bench.venue.answer = lambda order: "fill"
+    await bench.steps(8)
+    assert bench.venue.net == {}
+    assert len(bench.venue.seen) == 1
+
+
+async def test_an_answer_that_this_process_slept_over_proves_no_second_absence() -> None:
+    """A look counts from when it was asked for: its answer may be as old as that."""
+    bench = Bench()
+    bench.venue.hold("alpha", GOLD, 2)
+    bench.venue.answer = lambda order: "lose"
+    await bench.steps(2, SECOND // 2)
+    asked = bench.venue.order_status
+
+    async def slept(account: AccountId, name: ClOrdID) -> VenueOrder | None:
+        found = await asked(account, name)
+        bench.clock.move(3_600 * SECOND)
+        return found
+
+    bench.venue.order_status = slept  # type: ignore[method-assign]
+    await bench.steps(1)
+    assert len(bench.venue.seen) == 1
+    await bench.steps(1)
+    assert len(bench.venue.seen) == 2
+
+
+async def test_a_venue_that_lists_nothing_is_flattened_all_the_same() -> None:
+    """The largest order of a symbol is good to know, and no close waits for it."""
+    bench = Bench()
+    bench.venue.hold("alpha", GOLD, 2)
+    asked: list[str] = []
+
+    async def silent(account: AccountId) -> tuple[Listing, ...]:
+        asked.append(account)
+        raise VenueTransient("it gives no answer in time")
+
+    bench.venue.instruments = silent  # type: ignore[method-assign]
+    await bench.steps(1)
+    assert bench.venue.net == {}
+    bench.venue.hold("alpha", GOLD, 1)
+    await bench.steps(1)
+    assert bench.venue.net == {}
+    assert len(asked) == 1
+
+
+async def test_a_close_that_is_refused_has_the_sizes_asked_for_again() -> None:
+    """It may have been too large: with the sizes known, the next one is not."""
+    bench = Bench()
+    bench.venue.hold("alpha", GOLD, 9)
+    bench.venue.max_qty = Decimal(5)
+    known = bench.venue.instruments
+
+    async def silent(account: AccountId) -> tuple[Listing, ...]:
+        bench.venue.instruments = known  # type: ignore[method-assign]
+        raise VenueTransient("it gives no answer in time")
+
+    bench.venue.instruments = silent  # type: ignore[method-assign]
+    bench.venue.answer = lambda order: "refuse" if order.quantity > 5 else "fill"
+    await bench.steps(4)
+    assert bench.venue.net == {}
+    assert [order.quantity for order in bench.venue.seen] == [9, 5, 4]
 
 
 async def test_without_a_proof_of_absence_a_person_is_called() -> None:
@@ -164,6 +240,34 @@ async def test_an_end_that_is_told_while_the_venue_is_asked_makes_no_second_clos
     bench.venue.on_look = told_meanwhile
     await bench.steps(1)
     assert len(bench.venue.seen) == 1
+
+
+async def test_a_position_that_is_gone_when_the_pace_lets_its_close_go_is_left_alone() -> None:
+    """It was looked at before the wait; where a close would open the other side, it is again."""
+    slow = Pacing(requests_per_second=0.1, burst=1, reserve=0)
+    bench = Bench(FLIPS, msgspec.structs.replace(spec(), pacing=slow))
+    bench.venue.hold("alpha", GOLD, 2)
+    bench.venue.hold("alpha", OIL, 1)
+
+    def stopped_out(order: NewOrder) -> str:
+        bench.venue.hold("alpha", OIL, 0)
+        return "fill"
+
+    bench.venue.answer = stopped_out
+    await bench.steps(1)
+    assert [order.venue_symbol for order in bench.venue.seen] == [GOLD]
+    await bench.steps(3)
+    assert bench.venue.net == {}
+
+
+async def test_a_position_that_still_stands_is_closed_however_slow_the_pace() -> None:
+    """Being looked at again costs no turn."""
+    slow = Pacing(requests_per_second=0.1, burst=1, reserve=0)
+    bench = Bench(FLIPS, msgspec.structs.replace(spec(), pacing=slow))
+    bench.venue.hold("alpha", GOLD, 2)
+    bench.venue.hold("alpha", OIL, 1)
+    await bench.steps(1)
+    assert bench.venue.net == {}
 
 
 async def test_where_closes_can_flip_racing_exits_are_taken_back_first() -> None:

@@ -1,7 +1,9 @@
 """Copies made while the journal is written, and the way back."""
 
 import os
+import shutil
 import threading
+import time
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -171,6 +173,21 @@ def _start(path: Path) -> str:
             return "new" if held.journal.epoch_due else "old"
     except JournalCorrupt:
         return "refused"
+
+
+def test_restore_of_a_journal_that_was_never_closed(path: Path, tmp_path: Path) -> None:
+    """What a crash left beside the file, as a restore keeps it aside, is restored with it."""
+    kept = tmp_path / "kept" / "journal.db"
+    kept.parent.mkdir()
+    with Held(path) as held:
+        held.journal.append(links(10, 5))
+        while held.durable[-1:] != [15]:
+            time.sleep(0.001)
+        for suffix in ("", "-wal"):
+            shutil.copyfile(f"{path}{suffix}", f"{kept}{suffix}")
+    report = restore(kept, path)
+    assert report.head.seq == 15
+    assert len(replayed(path)) == 15
 
 
 def test_restore_is_refused_while_an_engine_runs(path: Path, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from bascule.journal import wirelog
 from bascule.journal.wirelog import PAYLOAD_MAX, WireLog, WireReader
 from bascule.model.errors import JournalError
 from tests.unit.journal.support import fill, rewrite
@@ -54,6 +55,34 @@ def test_any_bytes_can_be_kept(path: Path) -> None:
     with WireReader(path) as reader:
         assert [line.payload[:5] for line in reader.latest()] == ["\ufffd\x00", "?", "xxxxx"]
         assert len(reader.latest(1)[0].payload) == PAYLOAD_MAX
+
+
+def test_any_subject_can_be_kept(path: Path) -> None:
+    """An id from a venue may hold half a character, and must not end the log for all others."""
+    log = WireLog(path)
+    _put(log, 1, subject="order-\ud800")
+    _put(log, 2, subject="order-2")
+    log.close()
+    assert log.failure == ""
+    with WireReader(path) as reader:
+        assert [line.subject for line in reader.latest()] == ["order-?", "order-2"]
+
+
+def test_a_fault_of_its_own_is_said_and_fills_no_memory(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever ends the thread is told, and what comes after is dropped and counted."""
+
+    def broken(payload: str) -> str:
+        raise ZeroDivisionError("our bug")
+
+    monkeypatch.setattr(wirelog, "redact", broken)
+    log = WireLog(path)
+    _put(log, 1)
+    log.close()
+    assert "our bug" in log.failure
+    _put(log, 2)
+    assert (len(log._queue), log.dropped) == (0, 1)
 
 
 def test_a_full_queue_drops_the_oldest_and_counts(path: Path) -> None:

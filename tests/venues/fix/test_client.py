@@ -6,11 +6,14 @@ from pathlib import Path
 
 import pytest
 
+from bascule.fixwire import store
 from bascule.model.enums import ExecType, OrdStatus, OrdType, PositionMode, TimeInForce
 from bascule.model.errors import ConfigError, SecretError, VenueTerminal, VenueTransient
 from bascule.model.ids import ClOrdID
 from bascule.model.order import Accepted, Refused, Unknown
 from bascule.model.values import Instant
+from bascule.venues.fix import client
+from bascule.venues.fix.blotter import Blotter
 from bascule.venues.fix.emulator_exchange import Exchange, hang_up
 from bascule.venues.kit.faults import Fault
 from tests.venues.client import GOLD, MAIN
@@ -39,6 +42,42 @@ async def test_market_order_fills(trader: Trader) -> None:
     shown = await trader.venue.order_status(MAIN, order.cl_ord_id)
     assert shown is not None
     assert (shown.ord_status, shown.cum_qty) == (OrdStatus.FILLED, 3)
+
+
+async def test_a_full_disk_keeps_no_session_and_no_file_from_being_let_go(
+    floor: Floor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every session is closed and said to be, and with room again the same process goes on."""
+    house = await floor.house()
+    trader = await floor.trader(house.port, drop_copy={"sender_comp_id": "US-DC"})
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    def unwritable(*_: object) -> None:
+        raise VenueTerminal("the record of fills failed: disk full", code="fix_blotter_unusable")
+
+    await trader.venue.submit(trader.order(price=90))
+    trader.venue.orders.touch(trader.venue.orders.live(MAIN)[0])
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "_sync", full)
+        patch.setattr(Blotter, "commit", unwritable)
+        await trader.venue.disconnect()
+    codes = {code for _, code, _ in trader.venue.notes}
+    assert {"fix_store_unwritable", "fix_blotter_unusable"} <= codes
+    await trader.venue.connect()
+
+
+async def test_questions_of_many_days_fill_no_memory(
+    trader: Trader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a number was about is known for the last of them, whatever was sent."""
+    monkeypatch.setattr(client, "NUMBERS_MAX", 5)
+    order = trader.order(price=90)
+    await trader.venue.submit(order)
+    for _ in range(10):
+        await trader.venue.order_status(MAIN, order.cl_ord_id)
+    assert len(trader.venue._numbers) <= 5
 
 
 async def test_partial_fills_add_up(trader: Trader, house: Exchange) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
-from bascule.fix.message import Fields, Message
+from bascule.fix.message import BadField, Fields, Message
 from bascule.model.enums import ENDED, ExecType, OrdStatus, OrdType, Side
 from bascule.model.errors import VenueTransient
 from bascule.model.ids import AccountId, ClOrdID, PositionId, VenueSymbol
@@ -280,9 +280,15 @@ class Answers:
         venue.ask(venue.writer.money(question.id, venue.login(account)), question.id)
         await self.questions.answer(question)
         report = cast(Message, question.parts[0])
-        cash = report.get_decimal(901) or ZERO
-        equity = report.get_decimal(900) or cash
-        free = report.get_decimal(899)
+        try:
+            told, cash, free = (report.get_decimal(tag) for tag in (900, 901, 899))
+        except BadField as error:
+            raise VenueTransient(f"a report of the money cannot be read: {error}") from None
+        equity = told or cash
+        if equity is None:
+            # Taken for nothing at all, it would be met by closing everything.
+            raise VenueTransient("a report of the money names neither 900 nor 901")
+        cash = equity if cash is None else cash
         return AccountSnapshot(
             account=account,
             currency=Currency(report.get_text(15) or currency),

@@ -163,16 +163,28 @@ class FixVenue:
         self._ready = False
         self._leave_unknown("disconnected")
         for line in self._lines.values():
-            await line.close()
+            try:
+                await line.close()
+            except StoreError as error:
+                self.line_note(line, error.code, error.message)
         self._lines.clear()
         for timer in (self._news, self._commit_timer):
             if timer is not None:
                 timer.cancel()
         self._news = self._commit_timer = None
-        if was_open and not self._broken:
-            self._keep_orders()
         if was_open:
-            self.blotter.close()
+            self._end_record()
+
+    def _end_record(self) -> None:
+        try:
+            try:
+                if not self._broken:
+                    self._keep_orders()
+            finally:
+                self.blotter.close()
+        except VenueTerminal as error:
+            self.notes.append(("trade", error.code, error.message))
+            log.warning(error.code, venue=self._venue_id, text=error.message)
 
     @property
     def halted(self) -> dict[str, tuple[str, str]]:
@@ -509,14 +521,18 @@ class FixVenue:
             return _at_once(self._no("not_connected", "the FIX session is not logged on"))
         except (StoreError, VenueTerminal) as error:
             return _at_once(self._no(error.code, error.message))
-        self._numbers[number] = name
-        if len(self._numbers) > NUMBERS_MAX:
-            self._numbers.popitem(last=False)
+        self._note_number(number, name)
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[Outcome] = loop.create_future()
         timer = loop.call_later(self.profile.submit_timeout_s, self._time_out, name)
         self._waiting[name] = answer, timer
         return answer
+
+    def _note_number(self, number: int, name: str) -> None:
+        """Remember what a message was about, in case that it is rejected."""
+        self._numbers[number] = name
+        if len(self._numbers) > NUMBERS_MAX:
+            self._numbers.popitem(last=False)
 
     def _time_out(self, name: str) -> None:
         self._resolve(name, Unknown("timeout", self.now()))
@@ -547,7 +563,7 @@ class FixVenue:
         if line is None or not line.up:
             raise VenueTransient("the FIX session is down; it is being restored")
         try:
-            self._numbers[line.next_out] = question
+            self._note_number(line.next_out, question)
             line.send(message, question)
         except (NotLoggedOn, StoreError) as error:
             raise VenueTransient(f"the FIX session takes no question: {error}") from None

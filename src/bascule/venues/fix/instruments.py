@@ -9,7 +9,7 @@ from decimal import Decimal
 
 from msgspec import Struct, field
 
-from bascule.fix.message import Field, Fields
+from bascule.fix.message import BadField, Field, Fields
 from bascule.model.enums import InstrumentKind
 from bascule.model.ids import Symbol, VenueSymbol
 from bascule.model.instrument import Listing
@@ -18,6 +18,8 @@ from bascule.model.values import ONE, Currency, Instant
 SYMBOL, SECURITY_ID, ID_SOURCE = 55, 48, 22
 SECURITY_TYPE, MATURITY, EXCHANGE = 167, 200, 207
 _FUTURE = "FUT"
+DIGITS_MAX = 18
+"""More digits behind the point than this are no price's."""
 
 
 class InstrumentSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -85,8 +87,15 @@ class Names:
     def listing(self, name: VenueSymbol, told: Fields) -> Listing | None:
         """Make a listing of what the counterparty and the settings say; None if too little.
 
-        The settings go first. A tick size and a quote currency must come from one of the two.
+        The settings go first. A tick size and a quote currency must come from one of the two. An
+        entry with a number that cannot be read says too little: it must not cost all the others.
         """
+        try:
+            return self._listing(name, told)
+        except BadField:
+            return None
+
+    def _listing(self, name: VenueSymbol, told: Fields) -> Listing | None:
         own = self._stated.get(name) or InstrumentSettings(name=name)
         tick = own.tick_size or told.get_decimal(969) or _tick_of_digits(told)
         quote = own.quote or told.get_text(15)
@@ -139,4 +148,4 @@ def _keys(get: Callable[[int], bytes | None]) -> list[tuple[bytes | None, ...]]:
 
 def _tick_of_digits(told: Fields) -> Decimal | None:
     digits = told.get_int(1008)
-    return None if digits is None else Decimal(1).scaleb(-digits)
+    return None if digits is None or abs(digits) > DIGITS_MAX else Decimal(1).scaleb(-digits)

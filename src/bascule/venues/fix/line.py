@@ -6,6 +6,7 @@ Orders, cancels and replaces are never sent a second time, whatever the counterp
 """
 
 import asyncio
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -84,7 +85,7 @@ class Line(Application):
         self._owner = owner
         self._wire_log = wire_log
         self._now = now
-        self._queue: list[Callable[[], None]] = []
+        self._queue: deque[Callable[[], None]] = deque()
         self._last = 0
         self._created = 0
         self._link: Link | None = None
@@ -120,7 +121,11 @@ class Line(Application):
         self._task = asyncio.get_running_loop().create_task(self._initiator.run())
 
     async def close(self) -> None:
-        """Log out, and let go of the store."""
+        """Log out, and let go of the store.
+
+        Raises:
+            StoreError: what was written last could not be synced; the store is let go.
+        """
         if self._initiator is None or self._task is None or self._link is None:
             return
         self._initiator.stop()
@@ -128,11 +133,13 @@ class Line(Application):
         if not self._task.done():
             self._task.cancel()
             await asyncio.wait([self._task])
-        await self._link.close()
-        if self._worker is not None:
-            self._worker.shutdown()
-        self._initiator = self._task = self._link = self._worker = None
-        self.up = False
+        try:
+            await self._link.close()
+        finally:
+            if self._worker is not None:
+                self._worker.shutdown()
+            self._initiator = self._task = self._link = self._worker = None
+            self.up = False
 
     def _may_resend(self, message: Message) -> bool:
         if message.msg_type not in ORDERS:
@@ -169,7 +176,7 @@ class Line(Application):
         self._queue.append(lambda: self._hear(message, number))
 
     def _hear(self, message: Message, number: int) -> None:
-        subject = message.get_text(11) or message.get_text(37) or message.msg_type.decode()
+        subject = message.get_text(11) or message.get_text(37) or message.msg_type.decode("latin-1")
         self._wire_log("<", subject, written(message))
         self._last = number
         self._owner.line_heard(self, message)
@@ -209,10 +216,11 @@ class Line(Application):
         self._drain()
 
     def _drain(self) -> None:
-        queue, self._queue = self._queue, []
-        for act in queue:
-            act()
-        if queue and self._last:
+        if not self._queue:
+            return
+        while self._queue:
+            self._queue.popleft()()  # were one to break, the others are given next time
+        if self._last:
             self._owner.line_settled(self, self._last)
 
     def _note(self, session: str, code: str, text: str) -> None:

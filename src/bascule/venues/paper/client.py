@@ -386,7 +386,7 @@ class PaperVenue:
         while True:
             said = await self._ask(wire.FillsShown, wire.FillsSince, login, since, after)
             fills += [renamed(fill, self._ids) for fill in said.fills]
-            if said.complete or not fills:
+            if said.complete or not said.fills:
                 return FillsSnapshot(tuple(fills), said.complete, said.at)
             since, after = fills[-1].at, int(fills[-1].exec_id)
 
