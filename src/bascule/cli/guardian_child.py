@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -159,13 +159,23 @@ class GuardianBeside:
     async def keep(self) -> None:
         """Start it again when it has died; engine and guardian miss each other."""
         if self._wanted and self._child is None:
-            await asyncio.to_thread(self._renew)
+            await asyncio.to_thread(self._tried, self._renew)
         while self._wanted:
             await asyncio.sleep(LOOK_S)
             gone = self._child is None or self._child.poll() is not None
             if gone and not await asyncio.to_thread(is_running, self._files):
                 log.error("guardian_died", text="the guardian has ended; it is started again")
-                self._child = await asyncio.to_thread(self._spawn)
+                await asyncio.to_thread(self._tried, self._start)
+
+    def _tried(self, start: Callable[[], None]) -> None:
+        """Start one; a machine that cannot now, or secrets that are locked, end no engine."""
+        try:
+            start()
+        except (OSError, BasculeError) as error:
+            log.error("guardian_not_started", text=f"it is tried again: {error}")
+
+    def _start(self) -> None:
+        self._child = self._spawn()
 
     def _renew(self) -> None:
         """Have a guardian that knows another configuration end, and start one that knows this.

@@ -7,6 +7,7 @@ import pytest
 
 from bascule.cli import guardian_child
 from bascule.cli.guardian_remote import GuardianUnreachable
+from bascule.model.errors import SecretError
 
 
 class Earlier:
@@ -84,3 +85,33 @@ async def test_a_guardian_that_knows_another_configuration_is_replaced_once_it_h
     with pytest.raises(TimeoutError):
         await asyncio.wait_for(beside.keep(), 0.2)
     assert (earlier.ended, len(started)) == (renewed, int(renewed))
+
+
+@pytest.mark.parametrize("error", [OSError("no more processes"), SecretError("locked")])
+async def test_a_guardian_that_cannot_be_started_again_now_ends_no_engine(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, error: Exception
+) -> None:
+    """It is tried until it can be."""
+    config: Any = SimpleNamespace(
+        data=SimpleNamespace(path=tmp_path),
+        guardian=SimpleNamespace(enabled=True),
+        file=tmp_path / "bascule.toml",
+        hash="new",
+    )
+    answers: list[object] = [SimpleNamespace(poll=lambda: 1), error, error]
+    running = SimpleNamespace(poll=lambda: None)
+
+    def spawn(*words: object) -> object:
+        found = answers.pop(0) if answers else running
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    nothing: Any = None
+    monkeypatch.setattr(guardian_child, "LOOK_S", 0.01)
+    monkeypatch.setattr(guardian_child, "spawn", spawn)
+    monkeypatch.setattr(guardian_child, "is_running", lambda files: False)
+    beside = guardian_child.GuardianBeside(config, nothing)
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(beside.keep(), 0.5)
+    assert beside._child is running
