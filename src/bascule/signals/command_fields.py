@@ -299,7 +299,10 @@ def spread_of(fields: Fields) -> Decimal | None:
 
 
 def label_of(fields: Fields, role: str = "comment") -> tuple[str, tuple[str, ...]]:
-    """Read a label without its quotes, and say so when it had to be left out."""
+    """Read a label without its quotes, and say so when it had to be left out.
+
+    An ``id`` is read whole, for one that is cut could be another's.
+    """
     given = fields.get(role)
     if given is None or given.value is None:
         return "", ()
@@ -308,7 +311,7 @@ def label_of(fields: Fields, role: str = "comment") -> tuple[str, tuple[str, ...
     text = text.strip().strip('"').strip()
     if has_placeholder(text):
         return "", (f"{given.key} holds {shown(text)}, which nothing filled; it was left out",)
-    return text[:_MAX_LABEL], ()
+    return text if role == "id" else text[:_MAX_LABEL], ()
 
 
 def auth_of(fields: Fields, outside: str) -> str:

@@ -108,13 +108,14 @@ class Members:
             raise Refuse("missing_field", f"no {name}")
         return read
 
+    def identity(self, name: str) -> str:
+        """Read an id, whole, for one that is cut could be another's; as `label` otherwise."""
+        value = self.values.get(name)
+        return "" if has_placeholder(value) or isinstance(value, bool) else self.text(name)
+
     def label(self, name: str) -> str:
         """Read a name that only labels: a placeholder that was never filled is left out."""
-        value = self.values.get(name)
-        return "" if has_placeholder(value) or isinstance(value, bool) else self._cut(name)
-
-    def _cut(self, name: str) -> str:
-        return self.text(name)[:_MAX_LABEL]
+        return self.identity(name)[:_MAX_LABEL]
 
     def symbol(self, name: str) -> str:
         """Read a symbol as sent.

@@ -396,3 +396,17 @@ def test_no_quantity_is_invented(data: st.DataObject) -> None:
         for size in (one.qty, one.volume, one.risk):
             if isinstance(size, Measure):
                 assert abs(size.value) in written, mutated
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("altrady", (ALTRADY % ', "action": "start_bot", "signal_id": "@"')),
+        ("theconnector", "buy,EURUSD,lots=1,id=@"),
+    ],
+)
+def test_an_id_is_never_cut(name: str, message: str) -> None:
+    """Two that differ at their end alone are two signals; cut, the second would be refused."""
+    ids = {"a" * 200 + end for end in "12"}
+    read = [_read(parse(message.replace("@", one), name, Hints("url_path"))[1]) for one in ids]
+    assert {instructions[0].signal_id for instructions in read} == ids

@@ -53,7 +53,7 @@ def parse(text: str, hints: Hints) -> Parsed:
         members = read_object(text)
         auth = members.credential("api_secret", outside=hints.auth, where="body_secret")
         read = _read(members)
-        read = structs.replace(read, auth=auth, signal_id=members.label("signal_id"))
+        read = structs.replace(read, auth=auth, signal_id=members.identity("signal_id"))
         return noting(read, members.repairs)
     except Refuse as refused:
         return refused.rejection
