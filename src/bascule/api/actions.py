@@ -138,10 +138,11 @@ async def halt(runtime: "Runtime", asked: StopRequest, mode: StopMode) -> Done:
     stands = standing.mode.value if standing is not None else mode.value
     what = "nothing leaves" if stands == "freeze" else "nothing that adds risk leaves"
     exits = "" if stands == "freeze" else "; exits and protection still pass"
+    then = "" if standing is None or standing.until is None else "when its time has passed, "
     return Done(
         "stopped",
         f"{stands} on {scope} is in force: {what}{exits}",
-        f"bascule arm --scope {scope}",
+        f"{then}bascule arm --scope {scope}",
     )
 
 

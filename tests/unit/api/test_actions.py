@@ -41,6 +41,7 @@ async def test_a_lock_cannot_be_armed_before_its_time(api: House) -> None:
     """A halt with a time to come is a lock; a time that has passed is refused."""
     later = api.runtime.clock.now() + 3_600_000_000_000
     locked = await api.call("POST", "/v1/halt", {"scope": "firm:house", "until": later, **WHO})
+    assert locked.json()["next"] == "when its time has passed, bascule arm --scope firm:house"
     assert "lock on firm:house" in locked.json()["text"]
     answer = await api.call("POST", "/v1/arm", {"scope": "firm:house", "typed": "house", **WHO})
     assert (answer.status, answer.json()["code"]) == (409, "locked")
