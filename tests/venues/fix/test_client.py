@@ -50,9 +50,13 @@ async def test_a_full_disk_keeps_no_session_and_no_file_from_being_let_go(
     """Every session is closed and said to be, and with room again the same process goes on."""
     house = await floor.house()
     trader = await floor.trader(house.port, drop_copy={"sender_comp_id": "US-DC"})
+    theirs, flush = house.directory, store.FileStore._flush
 
-    def full(*_: object) -> None:
-        raise OSError(28, "No space left on device")
+    def full(it: store.FileStore) -> None:
+        if theirs in it.path.parents:  # the exchange's own disk has room
+            return flush(it)
+        it._broken = True
+        raise it._unwritable("No space left on device")
 
     def unwritable(*_: object) -> None:
         raise VenueTerminal("the record of fills failed: disk full", code="fix_blotter_unusable")
@@ -60,7 +64,7 @@ async def test_a_full_disk_keeps_no_session_and_no_file_from_being_let_go(
     await trader.venue.submit(trader.order(price=90))
     trader.venue.orders.touch(trader.venue.orders.live(MAIN)[0])
     with monkeypatch.context() as patch:
-        patch.setattr(store, "_sync", full)
+        patch.setattr(store.FileStore, "_flush", full)
         patch.setattr(Blotter, "commit", unwritable)
         await trader.venue.disconnect()
     codes = {code for _, code, _ in trader.venue.notes}
