@@ -53,14 +53,9 @@ def init(
         default = ",".join(sample.name for sample in samples_for(chosen))
         accounts = default if yes else typer.prompt("Accounts, with commas", default=default)
     written = template(chosen, samples_for(chosen, accounts.split(",")))
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("x", encoding="utf-8", newline="\n") as file:
-            file.write(written)
-    except OSError as error:
-        raise UsageError(
-            f"{path} cannot be written: {error.strerror}.", code="file_unwritable"
-        ) from error
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("x", encoding="utf-8", newline="\n") as file:
+        file.write(written)
     typer.echo(f"Wrote {path}.")
     if chosen is not AccountMode.PAPER:
         typer.echo("Now name your venue and its logins in it, keep their secrets with")

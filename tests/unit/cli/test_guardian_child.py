@@ -10,6 +10,16 @@ from bascule.cli.guardian_remote import GuardianUnreachable
 from bascule.model.errors import SecretError
 
 
+def _config(directory: Path) -> Any:
+    """Give what is read of a configuration."""
+    return SimpleNamespace(
+        data=SimpleNamespace(path=directory),
+        guardian=SimpleNamespace(enabled=True),
+        file=directory / "bascule.toml",
+        hash="new",
+    )
+
+
 class Earlier:
     """A guardian that runs already."""
 
@@ -36,16 +46,10 @@ def test_a_guardian_of_an_earlier_engine_ends_with_this_one(
 ) -> None:
     """It knows the settings of then; one that holds a stop goes on."""
     earlier = Earlier(*stops)
-    config: Any = SimpleNamespace(
-        data=SimpleNamespace(path=tmp_path),
-        guardian=SimpleNamespace(enabled=True),
-        file=tmp_path / "bascule.toml",
-        hash="new",
-    )
     nothing: Any = None
     monkeypatch.setattr(guardian_child, "spawn", lambda *words: None)
     monkeypatch.setattr(guardian_child, "guardian_client", lambda files: earlier)
-    guardian_child.GuardianBeside(config, nothing).end()
+    guardian_child.GuardianBeside(_config(tmp_path), nothing).end()
     assert earlier.ended is ends
 
 
@@ -63,12 +67,6 @@ async def test_a_guardian_that_knows_another_configuration_is_replaced_once_it_h
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, earlier: Earlier, renewed: bool
 ) -> None:
     """Never while something is stopped, and never by two at a time; else it goes on."""
-    config: Any = SimpleNamespace(
-        data=SimpleNamespace(path=tmp_path),
-        guardian=SimpleNamespace(enabled=True),
-        file=tmp_path / "bascule.toml",
-        hash="new",
-    )
     started: list[object] = []
 
     def spawn(*words: object) -> object:
@@ -81,7 +79,7 @@ async def test_a_guardian_that_knows_another_configuration_is_replaced_once_it_h
     monkeypatch.setattr(guardian_child, "spawn", spawn)
     monkeypatch.setattr(guardian_child, "guardian_client", lambda files: earlier)
     monkeypatch.setattr(guardian_child, "is_running", lambda files: not earlier.ended)
-    beside = guardian_child.GuardianBeside(config, nothing)
+    beside = guardian_child.GuardianBeside(_config(tmp_path), nothing)
     with pytest.raises(TimeoutError):
         await asyncio.wait_for(beside.keep(), 0.2)
     assert (earlier.ended, len(started)) == (renewed, int(renewed))
@@ -92,12 +90,6 @@ async def test_a_guardian_that_cannot_be_started_again_now_ends_no_engine(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, error: Exception
 ) -> None:
     """It is tried until it can be."""
-    config: Any = SimpleNamespace(
-        data=SimpleNamespace(path=tmp_path),
-        guardian=SimpleNamespace(enabled=True),
-        file=tmp_path / "bascule.toml",
-        hash="new",
-    )
     answers: list[object] = [SimpleNamespace(poll=lambda: 1), error, error]
     running = SimpleNamespace(poll=lambda: None)
 
@@ -111,7 +103,7 @@ async def test_a_guardian_that_cannot_be_started_again_now_ends_no_engine(
     monkeypatch.setattr(guardian_child, "LOOK_S", 0.01)
     monkeypatch.setattr(guardian_child, "spawn", spawn)
     monkeypatch.setattr(guardian_child, "is_running", lambda files: False)
-    beside = guardian_child.GuardianBeside(config, nothing)
+    beside = guardian_child.GuardianBeside(_config(tmp_path), nothing)
     with pytest.raises(TimeoutError):
         await asyncio.wait_for(beside.keep(), 0.5)
     assert beside._child is running

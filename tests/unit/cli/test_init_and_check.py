@@ -8,6 +8,7 @@ import pytest
 from bascule.api.status import StatusView
 from bascule.cli import remote
 from bascule.model.values import Instant
+from tests.ports import free_port
 from tests.unit.cli.conftest import Bascule
 
 
@@ -160,7 +161,7 @@ def test_a_place_that_cannot_be_written_is_told(bascule: Bascule, tmp_path: Path
     """It is no fault of ours, and nothing is left there."""
     (tmp_path / "file").write_text("")
     done = bascule("init", str(tmp_path / "file" / "bascule.toml"), "--yes")
-    assert (done.code, "file_unwritable" in done.err) == (2, True)
+    assert (done.code, "file_unusable" in done.err) == (3, True)
 
 
 def test_a_broker_with_a_wrong_key_is_not_started(bascule: Bascule, tmp_path: Path) -> None:
@@ -192,6 +193,9 @@ def test_a_locked_store_is_told_once(bascule: Bascule, tmp_path: Path) -> None:
     (tmp_path / "home" / "keys" / "paper.key").unlink()
     problems = json.loads(bascule("check", "--config-only", "--json").out)["problems"]
     assert [problem["code"] for problem in problems].count("secret_file_locked") == 1
+    config = tmp_path / "bascule.toml"
+    text = config.read_text(encoding="utf-8").replace("port = 8420", f"port = {free_port()}")
+    config.write_text(text, encoding="utf-8")
     assert bascule("run").err.count("is not at") == 1
 
 

@@ -322,53 +322,44 @@ def test_a_moved_stop_is_counted() -> None:
     assert story.timeline[-1].name == "guard moved"
 
 
-def test_a_fill_that_was_corrected_or_busted_is_counted_anew() -> None:
-    """Averages follow the venue's corrections, and both facts stay in the timeline."""
-    corrected = ev.FillCorrected(
+def _corrected(quantity: str, status: OrdStatus) -> ev.FillCorrected:
+    """The first fill, told anew under a name of its own."""
+    return ev.FillCorrected(
         at=_at(8),
         account=FX,
         cl_ord_id=ENTRY,
         exec_id=ExecID("X2"),
         ref_exec_id=ExecID("X1"),
-        quantity=Decimal("0.5"),
+        quantity=Decimal(quantity),
         price=Decimal("1.20"),
-        status=OrdStatus.FILLED,
+        status=status,
     )
-    story = _story_of(_accepted(), _requested(), _filled(), corrected)
-    assert story.orders[0].avg_price == Decimal("1.2")
-    busted = ev.FillBusted(
+
+
+def _busted(fill: str) -> ev.FillBusted:
+    return ev.FillBusted(
         at=_at(9),
         account=FX,
         cl_ord_id=ENTRY,
         exec_id=ExecID("X3"),
-        ref_exec_id=ExecID("X1"),
+        ref_exec_id=ExecID(fill),
         status=OrdStatus.WORKING,
     )
-    story = _story_of(_accepted(), _requested(), _filled(), busted)
+
+
+def test_a_fill_that_was_corrected_or_busted_is_counted_anew() -> None:
+    """Averages follow the venue's corrections, and both facts stay in the timeline."""
+    corrected = _corrected("0.5", OrdStatus.FILLED)
+    story = _story_of(_accepted(), _requested(), _filled(), corrected)
+    assert story.orders[0].avg_price == Decimal("1.2")
+    story = _story_of(_accepted(), _requested(), _filled(), _busted("X1"))
     assert (story.orders[0].filled, story.outcome) == (Decimal(0), "working")
 
 
 def test_a_corrected_fill_that_is_taken_back_is_told_no_more() -> None:
     """It bears the correction's name from then on, as in the state; before, it stayed filled."""
-    corrected = ev.FillCorrected(
-        at=_at(8),
-        account=FX,
-        cl_ord_id=ENTRY,
-        exec_id=ExecID("X2"),
-        ref_exec_id=ExecID("X1"),
-        quantity=Decimal("0.4"),
-        price=Decimal("1.20"),
-        status=OrdStatus.PARTIALLY_FILLED,
-    )
-    busted = ev.FillBusted(
-        at=_at(9),
-        account=FX,
-        cl_ord_id=ENTRY,
-        exec_id=ExecID("X3"),
-        ref_exec_id=ExecID("X2"),
-        status=OrdStatus.WORKING,
-    )
-    story = _story_of(_accepted(), _requested(), _filled(), corrected, busted)
+    corrected = _corrected("0.4", OrdStatus.PARTIALLY_FILLED)
+    story = _story_of(_accepted(), _requested(), _filled(), corrected, _busted("X2"))
     assert (story.orders[0].filled, story.outcome) == (Decimal(0), "working")
 
 
