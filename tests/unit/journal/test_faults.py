@@ -5,6 +5,7 @@ from pathlib import Path
 import apsw
 import pytest
 
+from bascule.journal.journal import BACKLOG_MAX
 from bascule.journal.progress import ProgressFile
 from bascule.journal.sqlite import WAL_PAGES_MAX, SqliteStore
 from bascule.model.errors import JournalUnwritable
@@ -97,9 +98,9 @@ def test_the_writer_thread_tells_of_a_failure_too(tmp_path: Path, disk: FaultyDi
     """The thread reports once, drops what is queued behind, and can be closed."""
     held = Held(tmp_path / "journal.db", vfs=disk.name)
     disk.count, disk.fail_at = 0, 4
-    for number in range(50):
-        if not held.fatal:
-            held.journal.append(links(number * 5 + 1, 5))
+    with pytest.raises(JournalUnwritable, match="failed before"):
+        for number in range(BACKLOG_MAX // SIZE):
+            held.journal.append(links(number * SIZE + 1, SIZE))
     held.journal.close()
     assert len(held.fatal) == 1
     disk.fail_at = 0
