@@ -18,6 +18,7 @@ from bascule.model.ids import AccountId, ClOrdID, VenueOrderId
 from bascule.model.intent import CancelOrders, ClosePosition, PlaceOrder
 from bascule.model.order import Accepted, NewOrder, Outcome, Refused
 from bascule.model.values import SECOND, Instant
+from bascule.venues.kit.contract import FillsSnapshot, LinkState
 from tests.unit.engine.fakes import Installation, unknown
 from tests.waiting import until
 
@@ -480,3 +481,29 @@ async def test_a_limit_order_keeps_its_terms_to_the_venue(tmp_path: Path) -> Non
         order = place.venue.seen[0]
         assert (order.ord_type, order.price) == (OrdType.LIMIT, Decimal("101.3"))
         assert order.quantity == 1
+
+
+async def test_a_look_during_which_the_link_was_lost_reconciles_nothing(tmp_path: Path) -> None:
+    """What happened while nobody listened may not be in it; the look after the next link tells.
+
+    Before, the account counted as reconciled from then on, and entries left before that look.
+    """
+    place = Installation(tmp_path)
+    async with place.running() as runtime:
+        account, asked, lost = runtime.state.accounts[ONE], asyncio.Event(), asyncio.Event()
+        real = place.venue.fills_since
+
+        async def slow(account: AccountId, since: Instant) -> FillsSnapshot:
+            asked.set()
+            await lost.wait()
+            return await real(account, since)
+
+        place.venue.fills_since = slow  # type: ignore[method-assign]
+        look = asyncio.create_task(runtime.reconcile(ONE))
+        await asked.wait()
+        place.venue.context.sink(LinkState(False, "cut", runtime.clock.now()))
+        lost.set()
+        assert not await look
+        assert (account.link_up, account.reconciled) == (False, False)
+        place.venue.context.sink(LinkState(True, "back", runtime.clock.now()))
+        await until(lambda: account.reconciled, "the look after it")
