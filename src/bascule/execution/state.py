@@ -408,7 +408,7 @@ class State(Struct, kw_only=True):
 
     ``venues`` counts what was asked of each; ``limits`` are by scope, and ``limit_changes`` counts
     their changes. ``guardian_at`` is of the latest line of the guardian's log that was taken in,
-    ``guardian_seq`` of the last.
+    ``guardian_seq`` of the last. ``version`` is the Bascule that folded it.
     """
 
     epoch: str = ""
@@ -426,6 +426,7 @@ class State(Struct, kw_only=True):
     limit_changes: int = 0
     guardian_at: Instant = Instant(0)
     guardian_seq: int = 0
+    version: str = ""
 
 
 _encoder = msgspec.json.Encoder()
@@ -438,5 +439,17 @@ def dump(state: State) -> bytes:
 
 
 def load(blob: bytes) -> State:
-    """Read a state back from a snapshot."""
+    """Read a state back."""
     return _decoder.decode(blob)
+
+
+def load_own(blob: bytes, version: str) -> State | None:
+    """Read a snapshot's state, or None where it is another version's.
+
+    One that folds otherwise leaves out what this one knows, and what it adds is not read.
+    """
+    try:
+        state = load(blob)
+    except msgspec.DecodeError:
+        return None
+    return state if state.version == version else None

@@ -9,8 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from bascule import __version__
+from bascule.api.reading import folded_state
 from bascule.engine import owner
 from bascule.engine.runtime import Runtime
+from bascule.journal.sqlite import SqliteStore
+from bascule.journal.store import Snapshot
 from bascule.model.account import Pacing
 from bascule.model.enums import OrdStatus, Side, StopMode
 from bascule.model.errors import InvariantBroken, JournalLocked, JournalUnwritable
@@ -507,3 +511,29 @@ async def test_a_look_during_which_the_link_was_lost_reconciles_nothing(tmp_path
         assert (account.link_up, account.reconciled) == (False, False)
         place.venue.context.sink(LinkState(True, "back", runtime.clock.now()))
         await until(lambda: account.reconciled, "the look after it")
+
+
+@pytest.mark.parametrize("other", [b'"version":"0.0.9"', b'"version":7'])
+async def test_a_snapshot_of_another_version_is_not_taken_over(
+    tmp_path: Path, other: bytes
+) -> None:
+    """What that version did not fold is in the journal all the same; so everything is replayed.
+
+    Before, what an upgrade adds to the state lacked all that lay before the snapshot, and one that
+    could not be read ended the start without a word on what to do.
+    """
+    place = Installation(tmp_path)
+    async with place.running() as runtime:
+        await runtime.submit(place.signal(runtime))
+    store = SqliteStore.open(tmp_path / "journal.db")
+    kept = store.snapshots()[0]
+    own = f'"version":"{__version__}"'.encode()
+    state = kept.state.replace(own, other).replace(b'"requests":2', b'"requests":0')
+    assert own not in state
+    store.save_snapshot(Snapshot.taken(kept.seq, state, kept.at))
+    store.close()
+    assert folded_state(tmp_path / "journal.db").requests == 2
+    async with place.running() as runtime:
+        assert (runtime.restart.snapshot, runtime.state.requests) == (0, 2)
+    async with place.running() as runtime:
+        assert runtime.restart.snapshot > kept.seq
