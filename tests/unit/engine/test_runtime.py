@@ -13,6 +13,7 @@ from bascule import __version__
 from bascule.api.reading import folded_state
 from bascule.engine import owner
 from bascule.engine.runtime import Runtime
+from bascule.journal.backup import backup, restore
 from bascule.journal.sqlite import SqliteStore
 from bascule.journal.store import Snapshot
 from bascule.model.account import Pacing
@@ -537,3 +538,15 @@ async def test_a_snapshot_of_another_version_is_not_taken_over(
         assert (runtime.restart.snapshot, runtime.state.requests) == (0, 2)
     async with place.running() as runtime:
         assert runtime.restart.snapshot > kept.seq
+
+
+async def test_a_restored_journal_without_events_reduces_only_too(tmp_path: Path) -> None:
+    """Its backup was made before the first start; what has traded since is not in it."""
+    place, path = Installation(tmp_path), tmp_path / "journal.db"
+    SqliteStore.open(path).close()
+    backup(path, tmp_path / "copy.db")
+    async with place.running() as runtime:
+        assert not runtime.state.reduce_only
+    restore(tmp_path / "copy.db", path)
+    async with place.running() as runtime:
+        assert runtime.state.reduce_only
