@@ -270,6 +270,11 @@ class Runtime:
         """The sequence up to which everything is durable."""
         return self._journal.durable.seq
 
+    @property
+    def last_seq(self) -> int:
+        """The sequence of the last event, whether it is durable yet or not."""
+        return self._journal.head.seq
+
     def submit(self, signal: Signal) -> asyncio.Future[Receipt]:
         """Take in a signal; the future resolves when its answer is durable."""
         return self.owner.submit(signal)
