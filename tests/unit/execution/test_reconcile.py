@@ -123,6 +123,23 @@ def test_a_fill_younger_than_the_positions_of_the_first_look_is_counted() -> Non
     assert kinds(bench.look()) == []
 
 
+def test_a_person_takes_over_no_position_that_a_report_has_overtaken() -> None:
+    """The fill came while the venue was being asked, and is in neither of its answers.
+
+    Before, it was taken back by that: the book was flat and its stop gone, the venue was not.
+    """
+    bench = Bench()
+    shown, asked = bench.venue.positions("a"), Instant(bench.at)
+    bench.wait(SECOND)
+    bench.say(buy())
+    bench.settle()
+    old = bench.look(positions=shown, positions_at=asked, began=asked, fills=(), adopt="me: so")
+    assert not every(old, PositionAdopted)
+    assert bench.market.looks
+    assert kinds(bench.look(positions_at=Instant(bench.at), adopt="me: so")) == []
+    assert (bench.net(), bench.book().quantity) == (1, 1)
+
+
 def test_on_a_hedging_account_each_position_is_taken_over() -> None:
     """By its id, so that a hand may close one of them."""
     bench = Bench(ready=False, position_mode=PositionMode.HEDGING)
