@@ -24,7 +24,7 @@ from bascule.model.event import (
 )
 from bascule.model.intent import Amount, ClosePosition, ModifyOrder, PlaceOrder
 from bascule.model.order import NewOrder, VenuePosition
-from bascule.model.values import SECOND, Instant
+from bascule.model.values import HOUR, SECOND, Instant
 from tests.unit.execution.harness import EURUSD, Bench, every, kinds, only, protection
 
 
@@ -336,6 +336,22 @@ def test_a_number_that_was_given_out_again_stays_with_the_order_that_has_it(
     assert bench.state.accounts["a"].order(old) is None
     bench.traded(new, 1, cl_ord_id=None)
     assert bench.order(new).cum_qty == 1
+
+
+def test_a_clock_that_was_set_back_between_two_runs_makes_no_look_old() -> None:
+    """What was heard before the restart is older than a look after it, whatever the hour.
+
+    Before, nothing was learnt of a change in flight until the clock had caught up.
+    """
+    bench = Bench()
+    name = resting(bench)
+    bench.say(ModifyOrder(symbol=EURUSD, price=D("0.9")))
+    assert bench.order(name).pending == "replace"
+    bench.at -= HOUR
+    bench.begin()
+    bench.at += 10 * SECOND
+    bench.look(began=Instant(bench.at - SECOND))
+    assert bench.order(name).pending == ""
 
 
 def test_a_look_older_than_a_change_does_not_undo_it() -> None:
