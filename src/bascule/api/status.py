@@ -208,7 +208,9 @@ def account_view(
         unpriced=tuple(dict.fromkeys(unpriced)),
         drift=tuple(known.drift.values()),
         stops=tuple(scope for scope in runtime.state.stops if scope in scopes),
-        foreign_orders=len(known.foreign.keys() - runtime.market.gone.get(known.id, frozenset())),
+        foreign_orders=len(
+            known.foreign.keys() & runtime.market.shown.get(known.id, known.foreign.keys())
+        ),
         loss=loss_view(runtime, known, spec),
         firm=spec.firm,
         owner=spec.owner,

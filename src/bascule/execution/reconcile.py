@@ -76,8 +76,7 @@ def on_look(turn: Turn, look: Looked) -> None:
         _on_shown(turn, account, shown, look)
     if look.complete:
         _end_unseen_children(turn, account, look)
-        shown_now = {shown.venue_order_id for shown in look.orders}
-        turn.market.gone[account.id] = frozenset(account.foreign.keys() - shown_now)
+        turn.market.shown[account.id] = frozenset(one.venue_order_id for one in look.orders)
     for name, found in look.lookups.items():
         order = account.order(name)
         if order is None:
@@ -277,7 +276,8 @@ def _on_shown(turn: Turn, account: AccountState, shown: VenueOrder, look: Looked
         adopt_child(turn, account, _as_report(shown))
         return
     if order is None:
-        if shown.venue_order_id not in account.foreign:
+        before = turn.market.shown.get(account.id, frozenset())  # more than are remembered, maybe
+        if shown.venue_order_id not in account.foreign and shown.venue_order_id not in before:
             turn.emit(
                 ForeignOrderSeen(
                     at=turn.at,
