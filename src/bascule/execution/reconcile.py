@@ -19,6 +19,7 @@ from bascule.execution.reports import (
     HAND_PATIENCE,
     adopt_child,
     aftermath,
+    close_late,
     counted_as,
     identified,
     ignore,
@@ -26,6 +27,7 @@ from bascule.execution.reports import (
     on_report,
     release_waiting,
     speaks_of,
+    tend_all,
 )
 from bascule.execution.state import AccountState, Guard, Order
 from bascule.execution.turn import Suspect, Turn
@@ -34,7 +36,9 @@ from bascule.model.event import (
     AccountMarked,
     ChangeRejected,
     DriftFound,
+    FillCorrected,
     ForeignOrderSeen,
+    OrderFilled,
     OrderReplaced,
     PositionAdopted,
     ProtectionChanged,
@@ -165,7 +169,7 @@ def _bind(turn: Turn, account: AccountState, look: Looked) -> None:
 
 
 def _apply_fills(turn: Turn, account: AccountState, look: Looked, *, first: bool) -> int:
-    applied = 0
+    applied, before = 0, len(turn.events)
     settled = (look.began or look.at) - HAND_PATIENCE
     unshown = {name for name, found in look.lookups.items() if found is None}
     for shown in look.fills:
@@ -187,9 +191,30 @@ def _apply_fills(turn: Turn, account: AccountState, look: Looked, *, first: bool
             fill,
             not_shown=account.orders if look.adopt else unshown if old else (),
             numbered=not (old and _of_another(fill, look)),
+            alone=False,
         )
         applied += len(turn.events) > known
+    if len(turn.events) > before:
+        _follow_up(turn, account, before)
     return applied
+
+
+def _follow_up(turn: Turn, account: AccountState, before: int) -> None:
+    """Do what fills ask for once all are counted: a later one may have closed what one opened."""
+    filled: dict[ClOrdID, Decimal] = {}
+    for event in turn.events[before:]:
+        if isinstance(event, OrderFilled):
+            filled[event.cl_ord_id] = filled.get(event.cl_ord_id, ZERO) + event.quantity
+        elif isinstance(event, FillCorrected):
+            filled.setdefault(event.cl_ord_id, ZERO)
+    orders = [(account.order(name), quantity) for name, quantity in filled.items()]
+    for order, quantity in orders:
+        if order is not None:
+            close_late(turn, account, order, quantity)
+    for order, _ in orders:
+        if order is not None:
+            aftermath(turn, account, order)
+    tend_all(turn, account)
 
 
 def _of_another(fill: ExecutionReport, look: Looked) -> bool:
@@ -221,7 +246,7 @@ def _correct(turn: Turn, account: AccountState, fill: ExecutionReport) -> None:
             ref_exec_id=name,
             cl_ord_id=order.cl_ord_id,
         )
-        on_report(turn, told)
+        on_report(turn, told, alone=False)
 
 
 def _end_unseen_children(turn: Turn, account: AccountState, look: Looked) -> None:

@@ -55,10 +55,12 @@ def on_report(
     *,
     not_shown: Container[ClOrdID] = (),
     numbered: bool = True,
+    alone: bool = True,
 ) -> None:
     """Apply one execution report, once; see ``may_be_ours`` for ``not_shown``.
 
     ``numbered``: its venue's number tells whose it is; not where that is another order's by now.
+    ``alone``: what it asks for is done at once; not where more is told that may have undone it.
     """
     account = turn.state.accounts.get(report.account)
     if account is None:
@@ -67,7 +69,7 @@ def on_report(
     order = find(turn, account, report, numbered=numbered)
     kind = report.exec_type
     if kind is ExecType.TRADE:
-        _on_trade(turn, account, order, report, not_shown)
+        _on_trade(turn, account, order, report, not_shown, alone)
     elif order is None:
         if kind is ExecType.TRADE_CANCEL:
             _undo_foreign(turn, account, report)
@@ -85,13 +87,14 @@ def on_report(
         turn.market.looks.setdefault(account.id, "a fill is missing")
     elif kind in _SIMPLE:
         learn(turn, account, order, _SIMPLE[kind], report=report)
-    if order is not None:
-        if report.ref_exec_id is not None:
-            # What was undone may have been guarded, or closed, by any of the account's guards.
-            for guard in list(account.guards.values()):
-                tend(turn, account, guard)
-            if order.live:
-                turn.market.looks.setdefault(account.id, "a fill was corrected")
+    if order is None:
+        return
+    if report.ref_exec_id is not None and order.live:
+        turn.market.looks.setdefault(account.id, "a fill was corrected")
+    if alone and report.ref_exec_id is not None:
+        # What was undone may have been guarded, or closed, by any of the account's guards.
+        tend_all(turn, account)
+    if alone:
         aftermath(turn, account, order)
 
 
@@ -191,6 +194,7 @@ def _on_trade(
     order: Order | None,
     report: ExecutionReport,
     not_shown: Container[ClOrdID],
+    alone: bool,
 ) -> None:
     if report.exec_id in account.exec_ids or (order and report.exec_id in order.fills):
         ignore(turn, account, order, report, "this fill is already counted")
@@ -206,6 +210,8 @@ def _on_trade(
             turn.market.looks.setdefault(account.id, "a fill of an order that is not known yet")
         else:
             _foreign_trade(turn, account, report)
+            if alone:
+                tend_all(turn, account)
         return
     if order.venue_order_id is None and report.venue_order_id:
         _acknowledge(turn, account, order, order.status, report, "")
@@ -236,12 +242,26 @@ def _on_trade(
     if report.cum_qty is not None and order.cum_qty < report.cum_qty:
         # The venue counts more than was told: a fill before this one is lost or late.
         turn.market.looks.setdefault(account.id, "the venue counts a fill that was not told")
+    if alone:
+        close_late(turn, account, order, report.last_qty)
+
+
+def close_late(turn: Turn, account: AccountState, order: Order, filled: Decimal) -> None:
+    """Close what an order filled that was to fill no more."""
     spec = turn.settings.accounts.get(account.id)
     listing = turn.listing(account.id, order.symbol)
     if spec is not None and listing is not None:
         capabilities = turn.settings.capabilities[account.id]
         close = close_late_fill if order.leg == "e" else close_overshoot
-        close(turn, account, spec, capabilities, listing, order, report.last_qty)
+        close(turn, account, spec, capabilities, listing, order, filled)
+
+
+def tend_all(turn: Turn, account: AccountState) -> None:
+    """Tend every guard of an account, and let waiting orders go."""
+    for guard in list(account.guards.values()):
+        tend(turn, account, guard)
+    if account.waiters:
+        release_waiting(turn, account)
 
 
 def _remark(order: Order, over: Decimal) -> str:
@@ -288,10 +308,6 @@ def _foreign_trade(turn: Turn, account: AccountState, report: ExecutionReport) -
             client_id=report.cl_ord_id or "",
         )
     )
-    for guard in list(account.guards.values()):
-        tend(turn, account, guard)
-    if account.waiters:
-        release_waiting(turn, account)
 
 
 def _undo_foreign(turn: Turn, account: AccountState, report: ExecutionReport) -> None:
@@ -302,6 +318,7 @@ def _undo_foreign(turn: Turn, account: AccountState, report: ExecutionReport) ->
             ignore(turn, account, None, report, "it corrects no fill that is counted")
         return
     _foreign_trade(turn, account, replace(report, side=report.side.opposite))
+    tend_all(turn, account)
 
 
 def _flag_foreign(turn: Turn, account: AccountState, report: ExecutionReport) -> None:

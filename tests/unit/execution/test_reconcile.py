@@ -235,6 +235,29 @@ def test_a_missed_hand_trade_is_applied_once() -> None:
     assert kinds(bench.look()) == []
 
 
+@pytest.mark.parametrize("swept", [False, True])
+def test_what_a_look_shows_as_closed_is_neither_guarded_nor_closed(swept: bool) -> None:
+    """An entry filled while the engine was down, and a hand closed it: nothing is sent.
+
+    Before, its stop was sent, and asked back at once, and after a sweep a close, which no venue
+    that nets takes for one: either could open the other side.
+    """
+    bench = Bench(reduce_only=False)
+    entry = buy(ord_type=OrdType.LIMIT, price=D("1.09"), protection=protection("1.08"))
+    name = str(only(bench.say(entry), OrderRequested).cl_ord_id)
+    bench.settle()
+    if swept:
+        bench.feed(inp.SweepAsked(Instant(bench.at), "all", True, "me", "enough"))
+    bench.venue.fill(name, 1, told=False)
+    bench.venue.by_hand("a", Side.SELL, 1, told=False)
+    bench.begin()
+    bench.post.clear()
+    events = bench.look()
+    assert [only(events, kind).quantity for kind in (OrderFilled, ForeignFill)] == [1, 1]
+    assert not every(events, OrderRequested)
+    assert (bench.wire, bench.net(), bench.orders()) == ([], 0, [])
+
+
 def test_a_missed_end_is_found_by_asking_for_the_order() -> None:
     """It is not among the open ones; its own record says what became of it."""
     for status in (OrdStatus.CANCELED, OrdStatus.REJECTED, OrdStatus.EXPIRED):
