@@ -140,8 +140,8 @@ def _as_draft(
         side=order.side,
         quantity=quantity,
         ord_type=order.ord_type,
-        price=price,
-        stop_price=stop,
+        price=order.price if price is None else price,
+        stop_price=order.stop_price if stop is None else stop,
         bracket=order.bracket,
         unpriced_max_qty=plan.route.unpriced_max_qty,
     )
