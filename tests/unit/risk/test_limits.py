@@ -12,6 +12,7 @@ from msgspec.structs import asdict, replace
 from bascule.config.limits import (
     LimitSettings,
     PortfolioSettings,
+    StrategyLimitSettings,
     StrategySettings,
     risk_limits,
     scope_limits,
@@ -220,7 +221,10 @@ def test_an_entry_that_says_what_holds_anyway_may_go() -> None:
 def test_a_strategys_table_says_only_what_is_set_in_it() -> None:
     """Defaults of what it does not set tighten nothing."""
     tables_of = scope_limits(
-        {"s": StrategySettings(limits=LimitSettings(max_order_qty=D(2))), "t": StrategySettings()},
+        {
+            "s": StrategySettings(limits=StrategyLimitSettings(max_order_qty=D(2))),
+            "t": StrategySettings(),
+        },
         PortfolioSettings(messages_per_day_by_venue={"v": 500}, message_reserve=50),
     )
     assert set(tables_of) == {"strategy:s", "venue:v"}
