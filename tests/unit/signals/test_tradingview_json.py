@@ -276,6 +276,8 @@ def test_a_field_is_read_as_its_key_says(members: dict[str, Any], expected: dict
          {"intent": "close", "ref_price": None}),
         ({"action": "sell", "ticker": "X", "market_position": "flat", "sl": "garbage"},
          {"intent": "close"}),
+        ({"action": "exit_long", "ticker": "X", "position_size": -1},
+         {"intent": "close", "closes": "long", "target": None}),
         ({"type": "PARTIAL", "ticker": "X"}, {"intent": "reduce", "qty": None}),
         ({"action": "buy", "ticker": "X", "reduce_only": "true", "qty": 1},
          {"intent": "reduce", "closes": "short", "reduce_only": True}),
