@@ -15,7 +15,6 @@ from tests.unit.cli.conftest import Bascule
 from tests.unit.cli.test_journal_cmd import journal as journal
 from tests.unit.cli.test_journal_cmd import ready as ready
 
-
 TOKEN = "t" * 43
 
 
