@@ -8,8 +8,8 @@
     GET  /proof     ?of=QUESTION: who this is, see ``config/proof``  -> {"proof": ...}
 
 Each but the last asks for ``Authorization: Bearer TOKEN`` with the token of ``guardian/token``;
-without it every answer is the same 401. More pages are added by whoever starts it (``extra``), each with its own
-proof of who asks.
+without it every answer is the same 401. More pages are added by whoever starts it (``extra``), each
+with its own proof of who asks.
 """
 
 import asyncio
