@@ -104,7 +104,11 @@ class LookMemory:
         """
         began = look.began if look.began is not None else look.at
         fills = (identified(fill) for fill in look.fills)
-        left = (fill.at for fill in fills if fill.exec_id not in account.exec_ids)
+        left = (
+            fill.at
+            for fill in fills
+            if fill.exec_id not in account.exec_ids and fill.at > account.forgotten_to
+        )
         self._since[account.id] = min((began - OVERLAP_NS, *left))
 
     def absent(

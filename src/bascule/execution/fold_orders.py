@@ -5,6 +5,7 @@ else.
 """
 
 from decimal import Decimal
+from itertools import islice
 
 from bascule.execution.fold_guards import (
     drop_idle,
@@ -30,7 +31,7 @@ from bascule.execution.state import (
 from bascule.model import event as ev
 from bascule.model.enums import ENDED, ExecType, OrdStatus, OrdType, Side
 from bascule.model.ids import MANUAL_BOOK, ClOrdID, ExecID, VenueSymbol
-from bascule.model.values import MINUTE, text
+from bascule.model.values import MINUTE, Instant, text
 
 NEVER_THERE = ("absent", "resolved_by_hand")
 """Ends in which the venue never had the order, and so has refused nothing."""
@@ -116,12 +117,13 @@ def _wake(account: AccountState, order: Order) -> None:
 
 
 def _forget(account: AccountState, order: Order) -> None:
+    number = order.venue_order_id
     if order.changes:
         # A venue may have given it another id with each change.
         for venue_id in [k for k, name in account.by_venue_id.items() if name == order.cl_ord_id]:
             del account.by_venue_id[venue_id]
-    elif order.venue_order_id is not None:
-        account.by_venue_id.pop(order.venue_order_id, None)
+    elif number is not None and account.by_venue_id.get(number) == order.cl_ord_id:
+        del account.by_venue_id[number]  # else it is another's by now
 
 
 def requested(account: AccountState, event: ev.OrderRequested, number: int) -> None:
@@ -252,7 +254,7 @@ def filled(account: AccountState, event: ev.OrderFilled) -> None:
     order.notional += event.quantity * event.price
     order.fills[event.exec_id] = Execution(event.quantity, event.price)
     order.doubt = ""
-    _counted(account, event.exec_id, order.cl_ord_id)
+    _counted(account, event.exec_id, order.cl_ord_id, event.at, event.traded_at)
     if order.leg == "e" and event.position_id is not None:
         order.position_id = event.position_id
     if event.traded_at > account.last_fill_at:
@@ -266,11 +268,24 @@ def filled(account: AccountState, event: ev.OrderFilled) -> None:
     _drop_guards_of(account, order)
 
 
-def _counted(account: AccountState, exec_id: ExecID, cl_ord_id: ClOrdID) -> None:
-    """Know an exec id from now on, so that what it tells is counted once at most."""
-    account.exec_ids[exec_id] = cl_ord_id
-    if len(account.exec_ids) > EXEC_IDS_MAX:
-        del account.exec_ids[next(iter(account.exec_ids))]
+def _counted(
+    account: AccountState, exec_id: ExecID, cl_ord_id: ClOrdID, at: Instant, told_of: Instant
+) -> None:
+    """Know an exec id from now on, so that what it tells is counted once at most.
+
+    When there are too many the older half is forgotten, and up to when it reached is remembered.
+    """
+    ids = account.exec_ids
+    ids[exec_id] = cl_ord_id
+    # A time far ahead is the venue's mistake, and would have everything to come taken for old.
+    account.counted_to = max(account.counted_to, min(told_of, Instant(at + MINUTE)))
+    half = EXEC_IDS_MAX // 2
+    if len(ids) >= EXEC_IDS_MAX:
+        for name in list(islice(ids, len(ids) - half)):
+            del ids[name]
+        account.forgotten_to = account.half_to
+    if len(ids) == half:
+        account.half_to = account.counted_to
 
 
 def uncounted(account: AccountState, event: ev.ReportIgnored | ev.ForeignFill) -> None:
@@ -280,7 +295,7 @@ def uncounted(account: AccountState, event: ev.ReportIgnored | ev.ForeignFill) -
     book's, whatever book it closed.
     """
     if isinstance(event, ev.ForeignFill):
-        _counted(account, event.exec_id, ClOrdID(""))
+        _counted(account, event.exec_id, ClOrdID(""), event.at, event.traded_at)
         if event.commission:
             venue_symbol = VenueSymbol(event.symbol)
             manual = book_of(account, MANUAL_BOOK, event.symbol, venue_symbol)
@@ -290,7 +305,7 @@ def uncounted(account: AccountState, event: ev.ReportIgnored | ev.ForeignFill) -
     if report.exec_type is ExecType.TRADE or report.exec_type is ExecType.TRADE_CANCEL:
         for exec_id in (report.exec_id, report.ref_exec_id):
             if exec_id is not None and exec_id not in account.exec_ids:
-                _counted(account, exec_id, ClOrdID(""))
+                _counted(account, exec_id, ClOrdID(""), event.at, report.at)
 
 
 def _drop_guards_of(account: AccountState, order: Order) -> None:
@@ -315,7 +330,7 @@ def busted(account: AccountState, event: ev.FillBusted) -> None:
     if order is None:
         return
     order.heard_at = event.at
-    _counted(account, event.exec_id, order.cl_ord_id)
+    _counted(account, event.exec_id, order.cl_ord_id, event.at, event.at)
     _weigh(account, order, -1)
     _undo(account, order, event.ref_exec_id)
     _settle(account, order, event.status)
@@ -329,7 +344,7 @@ def corrected(account: AccountState, event: ev.FillCorrected) -> None:
     if order is None:
         return
     order.heard_at = event.at
-    _counted(account, event.exec_id, order.cl_ord_id)
+    _counted(account, event.exec_id, order.cl_ord_id, event.at, event.at)
     _weigh(account, order, -1)
     _undo(account, order, event.ref_exec_id)
     order.cum_qty += event.quantity

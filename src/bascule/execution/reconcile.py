@@ -19,6 +19,7 @@ from bascule.execution.reports import (
     HAND_PATIENCE,
     adopt_child,
     aftermath,
+    counted_as,
     identified,
     ignore,
     learn,
@@ -156,7 +157,7 @@ def _abandoned(turn: Turn, account: AccountState, guard: Guard, look: Looked) ->
 def _bind(turn: Turn, account: AccountState, look: Looked) -> None:
     """Learn the venue's numbers of our orders first: a fill may bear no other name."""
     for shown in (*look.orders, *look.lookups.values()):
-        if shown is None or shown.cl_ord_id is None:
+        if shown is None or shown.cl_ord_id is None or shown.ord_status is OrdStatus.IN_DOUBT:
             continue
         order = account.orders.get(shown.cl_ord_id)
         trades = shown.ord_status not in ENDED or shown.cum_qty
@@ -173,6 +174,8 @@ def _apply_fills(turn: Turn, account: AccountState, look: Looked, *, first: bool
         if fill.exec_id in account.exec_ids:
             _correct(turn, account, fill)
             continue
+        if fill.at <= account.forgotten_to:
+            continue  # it has been counted: so many came since that its id is forgotten
         # A first look at an account takes the position as it stands, not how it came about.
         in_position = look.positions_at is None or fill.at <= look.positions_at
         if first and in_position and not _ours(account, fill):
@@ -207,15 +210,16 @@ def _correct(turn: Turn, account: AccountState, fill: ExecutionReport) -> None:
     Its correction was lost on the way, or came before the fill itself.
     """
     order = account.order(account.exec_ids[fill.exec_id])
-    known = order.fills.get(fill.exec_id) if order is not None else None
-    if order is None or known is None or fill.last_qty <= 0:
+    name = counted_as(order, fill.exec_id) if order is not None else None
+    if order is None or name is None or fill.last_qty <= 0:
         return
+    known = order.fills[name]
     if (known.quantity, known.price) != (fill.last_qty, fill.last_price):
         told = replace(
             fill,
             exec_type=ExecType.TRADE_CORRECT,
-            exec_id=ExecID(f"{fill.exec_id}~{text(fill.last_qty)}x{text(fill.last_price)}"),
-            ref_exec_id=fill.exec_id,
+            exec_id=ExecID(f"{name}~{text(fill.last_qty)}x{text(fill.last_price)}"),
+            ref_exec_id=name,
             cl_ord_id=order.cl_ord_id,
         )
         on_report(turn, told)

@@ -199,7 +199,9 @@ def _on_trade(
         ignore(turn, account, order, report, "a fill of nothing")
         return
     if order is None:
-        if may_be_ours(account, report, not_shown):
+        if report.at <= account.forgotten_to:
+            ignore(turn, account, order, report, "it is older than every fill that is remembered")
+        elif may_be_ours(account, report, not_shown):
             # A look tells whose it is: it shows which number an order of ours got.
             turn.market.looks.setdefault(account.id, "a fill of an order that is not known yet")
         else:
@@ -321,7 +323,10 @@ def _flag_foreign(turn: Turn, account: AccountState, report: ExecutionReport) ->
 def _on_correction(
     turn: Turn, account: AccountState, order: Order, report: ExecutionReport
 ) -> None:
-    name = _counted_as(order, report)
+    name = report.ref_exec_id
+    if name is not None and report.exec_type is ExecType.TRADE_CANCEL:
+        # To be taken back it is still what it was; a correction that comes late is an older word.
+        name = counted_as(order, name)
     known = order.fills.get(name) if name is not None else None
     if name is None or known is None or report.exec_id in account.exec_ids:
         ignore(turn, account, order, report, "it corrects no fill that is counted")
@@ -354,16 +359,11 @@ def _on_correction(
     )
 
 
-def _counted_as(order: Order, report: ExecutionReport) -> ExecID | None:
-    """Name the fill that a report corrects as it is counted.
-
-    Once a look has read its correction off the venue's history it bears a mark (see ``reconcile``);
-    to be taken back it is still what it was, while a correction that comes late is an older word.
-    """
-    told = report.ref_exec_id
-    if not told or told in order.fills or report.exec_type is not ExecType.TRADE_CANCEL:
-        return told
-    return next((name for name in order.fills if name.startswith(f"{told}~")), None)
+def counted_as(order: Order, exec_id: ExecID) -> ExecID | None:
+    """Name a fill as it is counted: a look that read its correction has marked it for that."""
+    if exec_id in order.fills:
+        return exec_id
+    return next((name for name in order.fills if name.startswith(f"{exec_id}~")), None)
 
 
 def _after_correction(order: Order, cum: Decimal, report: ExecutionReport) -> OrdStatus:

@@ -31,6 +31,7 @@ from bascule.risk.rates import RateWindow, Tally, ValueWindow
 ENDED_ORDERS_MAX = 2_000
 """Ended orders kept an account, so that a late report still finds its order."""
 EXEC_IDS_MAX = 20_000
+"""Fills that are known by their id; what is older than all of them counts as counted."""
 RESULTS_MAX = 400
 """The firm's days whose result is remembered."""
 SIGNAL_KEYS_MAX = 100_000
@@ -323,8 +324,10 @@ class AccountState(Struct, kw_only=True):
     ``waiters`` lists, by the order waited for, the orders held back for it. ``watched`` lists, by
     venue symbol, the trailing orders and the guards that follow the price. ``known`` is set by the
     first reconciliation, which takes over whatever the account held before; ``agreed_at`` is when
-    it last agreed with its venue after something had changed. ``rates`` and ``values`` count
-    entries, ``messages`` what was asked of the venue, ``fills`` what traded, at ``prices``;
+    it last agreed with its venue after something had changed. Of the fills in ``exec_ids`` the
+    newest is of ``counted_to``, and those of the older half reach to ``half_to``; the ones that
+    were forgotten to make room are all of ``forgotten_to`` or before. ``rates`` and ``values``
+    count entries, ``messages`` what was asked of the venue, ``fills`` what traded, at ``prices``;
     ``holds`` says how long each strategy held, ``ideas`` by contract and side what was held in one
     stretch; ``opened_at`` is when the account was first seen, ``idle_told`` when it was last said
     that nothing trades here. ``ledger`` is what its money rules remember, and
@@ -369,6 +372,9 @@ class AccountState(Struct, kw_only=True):
     ideas: dict[str, list[Run]] = field(default_factory=dict)
     opened_at: Instant = Instant(0)
     idle_told: Instant = Instant(0)
+    counted_to: Instant = Instant(0)
+    half_to: Instant = Instant(0)
+    forgotten_to: Instant = Instant(0)
 
     def order(self, cl_ord_id: ClOrdID) -> Order | None:
         """Find an order, live or ended."""
@@ -402,7 +408,7 @@ class State(Struct, kw_only=True):
 
     ``venues`` counts what was asked of each; ``limits`` are by scope, and ``limit_changes`` counts
     their changes. ``guardian_at`` is of the latest line of the guardian's log that was taken in,
-    ``guardian_seq`` of the last.
+    ``guardian_seq`` of the last. ``version`` is the Bascule that folded it.
     """
 
     epoch: str = ""
@@ -420,6 +426,7 @@ class State(Struct, kw_only=True):
     limit_changes: int = 0
     guardian_at: Instant = Instant(0)
     guardian_seq: int = 0
+    version: str = ""
 
 
 _encoder = msgspec.json.Encoder()
@@ -432,5 +439,17 @@ def dump(state: State) -> bytes:
 
 
 def load(blob: bytes) -> State:
-    """Read a state back from a snapshot."""
+    """Read a state back."""
     return _decoder.decode(blob)
+
+
+def load_own(blob: bytes, version: str) -> State | None:
+    """Read a snapshot's state, or None where it is another version's.
+
+    One that folds otherwise leaves out what this one knows, and what it adds is not read.
+    """
+    try:
+        state = load(blob)
+    except msgspec.DecodeError:
+        return None
+    return state if state.version == version else None

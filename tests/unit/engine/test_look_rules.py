@@ -132,6 +132,10 @@ def test_a_fill_that_a_look_left_open_is_asked_for_again() -> None:
     known.exec_ids["x1"] = known.exec_ids[f"~7.{then}.1"] = NAME
     memory.looked(known, look(fill("x1", then), fill("", then)))
     assert memory.fills_from(known, NOW) == NOW - OVERLAP_NS
+    known.exec_ids.clear()
+    known.forgotten_to = then
+    memory.looked(known, look(fill("x1", then)))
+    assert memory.fills_from(known, NOW) == NOW - OVERLAP_NS
 
 
 def look(*fills: ExecutionReport) -> Looked:

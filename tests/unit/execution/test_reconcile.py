@@ -6,11 +6,13 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from bascule.execution import fold_orders
 from bascule.execution import inputs as inp
 from bascule.execution.state import dump
 from bascule.model.enums import ExecType, OrdStatus, OrdType, PositionMode, Side
 from bascule.model.event import (
     DriftFound,
+    FillCorrected,
     ForeignFill,
     ForeignOrderSeen,
     OrderFilled,
@@ -240,6 +242,83 @@ def test_what_a_venue_only_remembers_is_no_evidence(status: OrdStatus, settled: 
     bench.at += 10 * SECOND
     bench.look(orders=(shown,), complete=False, lookups={})
     assert bench.order(name).pending == ("" if settled else "replace")
+
+
+def test_an_order_that_its_venue_only_remembers_stays_in_doubt() -> None:
+    """Shown as in doubt, it is not thereby found.
+
+    Before, its number was taken from there, and the order for working.
+    """
+    bench = Bench()
+    bench.venue.times_out = lambda order: "after"
+    name = str(only(bench.say(buy(ord_type=OrdType.LIMIT, price=D(1))), OrderRequested).cl_ord_id)
+    bench.settle()
+    bench.post.clear()
+    before = dump(bench.state)
+    shown = replace(bench.venue.shown(bench.venue.orders[name]), ord_status=OrdStatus.IN_DOUBT)
+    assert kinds(bench.look(orders=(shown,), complete=False, lookups={})) == []
+    assert dump(bench.state) == before
+
+
+def test_a_fill_that_is_corrected_again_and_again_is_what_the_history_says() -> None:
+    """Back to what it once was, too; and a second look adds nothing.
+
+    Before, only the first correction was read there, and the next was a drift.
+    """
+    bench = Bench()
+    name = resting(bench)
+    bench.venue.fill(name, 2)
+    bench.settle()
+    fill, order = bench.venue.fills[-1], bench.venue.orders[name]
+    for quantity in (3, 4, 3, 2):
+        order.cum = bench.venue.net["a", "EURUSD.x"] = D(quantity)
+        told = (replace(fill, last_qty=D(quantity)),)
+        assert only(bench.look(fills=told), FillCorrected).quantity == quantity
+        assert (bench.net(), bench.order(name).cum_qty) == (quantity, quantity)
+        assert kinds(bench.look(fills=told)) == []
+
+
+def test_fills_that_were_forgotten_are_not_counted_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """More fills than are remembered lie in what is asked for after a restart.
+
+    Before, each look booked those that were forgotten as a hand's, and forgot others by that.
+    """
+    monkeypatch.setattr(fold_orders, "EXEC_IDS_MAX", 6)
+    monkeypatch.setattr(fold_orders, "ENDED_ORDERS_MAX", 2)
+    bench = Bench(route={"pyramiding": 99})
+    for _ in range(20):
+        bench.say(buy())
+        bench.settle()
+        bench.wait(SECOND)
+    bench.begin()
+    bench.venue.by_hand("a", Side.SELL, 1, told=False)
+    assert only(bench.look(), ForeignFill).quantity == 1
+    before = dump(bench.state)
+    assert kinds(bench.look()) == []
+    assert (dump(bench.state), bench.net(), bench.book().quantity) == (before, 19, 19)
+    late = bench.venue.fills[0]
+    assert kinds(bench.feed(inp.ReportReceived(Instant(bench.at), late))) == ["report_ignored"]
+    assert bench.net() == 19
+
+
+def test_a_number_that_was_given_out_again_stays_with_the_order_that_has_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its first bearer is forgotten one day, and takes nothing with it.
+
+    Before, fills that bore only the number were a hand's from then on.
+    """
+    monkeypatch.setattr(fold_orders, "ENDED_ORDERS_MAX", 2)
+    bench = Bench(route={"pyramiding": 9})
+    old, new = (resting(bench, size) for size in (1, 2))
+    number = bench.order(old).venue_order_id
+    bench.report(old, ExecType.CANCELED)
+    bench.report(new, ExecType.REPLACED, venue_order_id=number)
+    for size in (3, 4, 5):
+        bench.report(resting(bench, size), ExecType.CANCELED)
+    assert bench.state.accounts["a"].order(old) is None
+    bench.traded(new, 1, cl_ord_id=None)
+    assert bench.order(new).cum_qty == 1
 
 
 def test_a_look_older_than_a_change_does_not_undo_it() -> None:

@@ -122,6 +122,11 @@ class Blotter:
         where = "account = ? AND at >= ? AND state = 'live' ORDER BY at, rowid"
         return list(self._fills(where, account, since))
 
+    def newest(self, account: AccountId) -> Instant:
+        """Give the counterparty's time of an account's newest fill; 0 where there is none."""
+        found = self._run("SELECT max(at) FROM fills WHERE account = ?", (account,))
+        return Instant(found[0][0] or 0)
+
     def keep_orders(self, orders: Iterable[Known]) -> None:
         """Write orders as they are now."""
         for known in orders:

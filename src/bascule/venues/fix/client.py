@@ -594,7 +594,7 @@ class FixVenue:
             for name, net in self._sums(account).items()
             if net.quantity
         )
-        return PositionsSnapshot(held, True, self.now())
+        return PositionsSnapshot(held, True, self.answers.positions_at(account))
 
     async def fills_since(self, account: AccountId, since: Instant) -> FillsSnapshot:
         """All fills that were told at or after ``since``.
