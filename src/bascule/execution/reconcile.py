@@ -19,6 +19,7 @@ from bascule.execution.reports import (
     HAND_PATIENCE,
     adopt_child,
     aftermath,
+    amend_foreign,
     identified,
     ignore,
     learn,
@@ -41,13 +42,15 @@ from bascule.model.event import (
 )
 from bascule.model.ids import ClOrdID, ExecID, PositionId, Symbol
 from bascule.model.order import ExecutionReport, VenueOrder, VenuePosition
-from bascule.model.values import SECOND, ZERO, text
+from bascule.model.values import HOUR, SECOND, ZERO, text
 
 _CHANGE_PATIENCE = 3 * SECOND
 """A cancel or replace that a look still does not show after this long has not happened."""
 MOVING_LOOKS = 5
 """A difference that stays the same while the position moves is drift after so many looks."""
 _MONEY_INTERVAL = 60 * SECOND
+_AGREED_AGAIN = HOUR
+"""How often it is noted that an account that trades still agrees: a start looks back from there."""
 _FIRST_SEEN = "held at the venue when the account was first seen"
 
 _Lots = tuple[tuple[PositionId, Decimal], ...]
@@ -101,7 +104,9 @@ def on_look(turn: Turn, look: Looked) -> None:
     agreed = _compare_positions(turn, account, look, first=first)
     if agreed:
         changed = len(turn.events) > before
-        if not account.reconciled or account.drift or applied or changed:
+        traded = bool(account.exec_hours) and account.exec_hours[-1].last > account.agreed_at
+        again = traded and turn.at - account.agreed_at > _AGREED_AGAIN
+        if not account.reconciled or account.drift or applied or changed or again:
             turn.emit(
                 ReconcilePassed(
                     at=turn.at,
@@ -207,8 +212,9 @@ def _correct(turn: Turn, account: AccountState, fill: ExecutionReport) -> None:
     Its correction was lost on the way, or came before the fill itself.
     """
     order = account.order(account.exec_ids[fill.exec_id])
-    known = order.fills.get(fill.exec_id) if order is not None else None
-    if order is None or known is None or fill.last_qty <= 0:
+    fills = order.fills if order is not None else account.hand_fills
+    known = fills.get(fill.exec_id)
+    if known is None or fill.last_qty <= 0:
         return
     if (known.quantity, known.price) != (fill.last_qty, fill.last_price):
         told = replace(
@@ -216,9 +222,11 @@ def _correct(turn: Turn, account: AccountState, fill: ExecutionReport) -> None:
             exec_type=ExecType.TRADE_CORRECT,
             exec_id=ExecID(f"{fill.exec_id}~{text(fill.last_qty)}x{text(fill.last_price)}"),
             ref_exec_id=fill.exec_id,
-            cl_ord_id=order.cl_ord_id,
         )
-        on_report(turn, told)
+        if order is None:
+            amend_foreign(turn, account, told)
+        else:
+            on_report(turn, replace(told, cl_ord_id=order.cl_ord_id))
 
 
 def _end_unseen_children(turn: Turn, account: AccountState, look: Looked) -> None:
