@@ -329,8 +329,9 @@ async def events(
 
     Each message has the journal's sequence as its ``id``, the event's kind as its ``event``, and
     the event itself as its ``data``. It goes on after the header ``Last-Event-ID``, else after
-    ``after``, else from now; from now too where the journal has no such event. ``kinds`` is a list of kinds with commas, or ``all``. The kind
-    ``quote`` adds quotes, which are not journaled: they have no ``id``.
+    ``after``, else from now; from now too where the journal has no such event. ``kinds`` is a list
+    of kinds with commas, or ``all``. The kind ``quote`` adds quotes, which are not journaled: they
+    have no ``id``.
     """
     served = _served(state)
     served.streams.check_room()

@@ -19,6 +19,7 @@ from bascule.execution.reports import (
     HAND_PATIENCE,
     adopt_child,
     aftermath,
+    amend_foreign,
     counted_as,
     identified,
     ignore,
@@ -27,7 +28,7 @@ from bascule.execution.reports import (
     release_waiting,
     speaks_of,
 )
-from bascule.execution.state import AccountState, Guard, Order
+from bascule.execution.state import UNDONE, AccountState, Guard, Order
 from bascule.execution.turn import Suspect, Turn
 from bascule.model.enums import ENDED, ExecType, OrdStatus, PositionMode
 from bascule.model.event import (
@@ -42,13 +43,15 @@ from bascule.model.event import (
 )
 from bascule.model.ids import ClOrdID, ExecID, PositionId, Symbol
 from bascule.model.order import ExecutionReport, VenueOrder, VenuePosition
-from bascule.model.values import SECOND, ZERO, text
+from bascule.model.values import HOUR, SECOND, ZERO, text
 
 _CHANGE_PATIENCE = 3 * SECOND
 """A cancel or replace that a look still does not show after this long has not happened."""
 MOVING_LOOKS = 5
 """A difference that stays the same while the position moves is drift after so many looks."""
 _MONEY_INTERVAL = 60 * SECOND
+_AGREED_AGAIN = HOUR
+"""How often it is noted that an account that trades still agrees: a start looks back from there."""
 _FIRST_SEEN = "held at the venue when the account was first seen"
 
 _Lots = tuple[tuple[PositionId, Decimal], ...]
@@ -102,7 +105,9 @@ def on_look(turn: Turn, look: Looked) -> None:
     agreed = _compare_positions(turn, account, look, first=first)
     if agreed:
         changed = len(turn.events) > before
-        if not account.reconciled or account.drift or applied or changed:
+        traded = bool(account.exec_hours) and account.exec_hours[-1].last > account.agreed_at
+        again = traded and turn.at - account.agreed_at > _AGREED_AGAIN
+        if not account.reconciled or account.drift or applied or changed or again:
             turn.emit(
                 ReconcilePassed(
                     at=turn.at,
@@ -174,8 +179,6 @@ def _apply_fills(turn: Turn, account: AccountState, look: Looked, *, first: bool
         if fill.exec_id in account.exec_ids:
             _correct(turn, account, fill)
             continue
-        if fill.at <= account.forgotten_to:
-            continue  # it has been counted: so many came since that its id is forgotten
         # A first look at an account takes the position as it stands, not how it came about.
         in_position = look.positions_at is None or fill.at <= look.positions_at
         if first and in_position and not _ours(account, fill):
@@ -209,20 +212,26 @@ def _correct(turn: Turn, account: AccountState, fill: ExecutionReport) -> None:
 
     Its correction was lost on the way, or came before the fill itself.
     """
-    order = account.order(account.exec_ids[fill.exec_id])
-    name = counted_as(order, fill.exec_id) if order is not None else None
-    if order is None or name is None or fill.last_qty <= 0:
+    owner = account.exec_ids[fill.exec_id]
+    order = account.order(owner)
+    if order is None and owner not in ("", UNDONE):
+        return  # its order is forgotten, and what was counted with it
+    fills = order.fills if order is not None else account.hand_fills
+    name = counted_as(fills, fill.exec_id)
+    if name is None or fill.last_qty <= 0:
         return
-    known = order.fills[name]
+    known = fills[name]
     if (known.quantity, known.price) != (fill.last_qty, fill.last_price):
         told = replace(
             fill,
             exec_type=ExecType.TRADE_CORRECT,
             exec_id=ExecID(f"{name}~{text(fill.last_qty)}x{text(fill.last_price)}"),
             ref_exec_id=name,
-            cl_ord_id=order.cl_ord_id,
         )
-        on_report(turn, told)
+        if order is None:
+            amend_foreign(turn, account, told)
+        else:
+            on_report(turn, replace(told, cl_ord_id=order.cl_ord_id))
 
 
 def _end_unseen_children(turn: Turn, account: AccountState, look: Looked) -> None:

@@ -441,7 +441,7 @@ class ForeignFill(_Event, frozen=True, tag="foreign_fill"):
     """A fill of no order of the engine's: a hand's trade, a swap close, what the guardian closed.
 
     It goes to the manual book. ``client_id`` is the name that its sender gave the order; empty
-    where the venue tells none.
+    where the venue tells none. ``undoes`` names the fill that its venue took back by it.
     """
 
     account: AccountId
@@ -455,6 +455,7 @@ class ForeignFill(_Event, frozen=True, tag="foreign_fill"):
     position_id: PositionId | None = None
     commission: Decimal = ZERO
     client_id: str = ""
+    undoes: ExecID | None = None
 
 
 class BookClosing(_Event, frozen=True, tag="book_closing"):
