@@ -112,7 +112,7 @@ async def test_a_sender_that_waits_for_a_full_disk_is_told_what_is_known(
     full = threading.Event()
 
     def refuse_later(*_: object) -> None:
-        full.wait(3)
+        full.wait(30)
         refuse()
 
     place = Installation(tmp_path)
@@ -122,7 +122,7 @@ async def test_a_sender_that_waits_for_a_full_disk_is_told_what_is_known(
         waiting = [runtime.submit(place.signal(runtime)) for _ in range(3)]
         await asyncio.sleep(0.05)  # all of them are with the writer
         full.set()
-        async with asyncio.timeout(3):
+        async with asyncio.timeout(30):
             told = await asyncio.gather(*waiting)
         assert {(receipt.status, receipt.code) for receipt in told} == {
             ("unknown", "outcome_unknown")
