@@ -24,6 +24,7 @@ from bascule.model.ids import AccountId, ClOrdID
 from bascule.model.values import SECOND, Instant
 from tests.outside import Outside
 from tests.unit.alerts.sink import Sink, sink
+from tests.waiting import PATIENCE_S
 
 HALTED = alert("halted", "main", "By anna: a test.")
 PATH = "s3cretpath"
@@ -104,7 +105,7 @@ async def test_a_call_that_never_ends_holds_one_thread_and_is_passed_over_at_onc
     assert not await dead.send(HALTED)
     assert time.monotonic() - begun < 0.08 and calls == 1
     free.set()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_S):
         while not await dead.send(HALTED):
             await asyncio.sleep(0.01)
     assert calls == 2
@@ -226,7 +227,7 @@ async def test_a_loop_that_stands_still_is_silent() -> None:
         return True
 
     async def until(count: int) -> None:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_S):
             while len(outside.beats) < count:
                 await asyncio.sleep(0.005)
 

@@ -20,7 +20,7 @@ from bascule.model.order import Accepted, NewOrder, Outcome
 from bascule.model.values import SECOND, Instant
 from bascule.venues.kit.contract import OrdersSnapshot
 from tests.unit.engine.fakes import Installation
-from tests.waiting import until
+from tests.waiting import PATIENCE_S, until
 
 ONE, TWO = AccountId("one"), AccountId("two")
 
@@ -88,7 +88,7 @@ async def test_a_venue_that_leaves_out_an_outcome_ends_the_engine(tmp_path: Path
     place = Installation(tmp_path, tune=lambda venue: setattr(venue, "submit_many", one_less))
     async with place.running() as runtime:
         await runtime.submit(place.signal(runtime))
-        async with asyncio.timeout(3):
+        async with asyncio.timeout(PATIENCE_S):
             assert isinstance(await asyncio.shield(runtime.fatal), ValueError)
 
 
@@ -100,7 +100,7 @@ async def test_a_disk_that_fails_at_the_end_keeps_nobody_waiting(
     runtime = await Runtime.start(place.setup())
     await until(lambda: all(a.reconciled for a in runtime.state.accounts.values()), "reconciled")
     monkeypatch.setattr(runtime._journal._store, "append", refuse)
-    async with asyncio.timeout(3):
+    async with asyncio.timeout(PATIENCE_S):
         await runtime.stop("test ended")
     assert isinstance(runtime.fatal.result(), JournalUnwritable)
 
@@ -162,7 +162,7 @@ async def test_a_disk_that_fails_at_the_start_is_told(
 ) -> None:
     """A start that cannot write its first event fails, where it would have waited for ever."""
     monkeypatch.setattr(SqliteStore, "append", refuse)
-    async with asyncio.timeout(3):
+    async with asyncio.timeout(PATIENCE_S):
         with pytest.raises(JournalUnwritable):
             await Runtime.start(Installation(tmp_path).setup())
 
