@@ -19,6 +19,7 @@ from bascule.model.event import (
     LimitsChanged,
     OrderRefused,
     OrderRequested,
+    ReplaceRequested,
     StopSet,
 )
 from bascule.model.intent import Amount, ClosePosition, ModifyOrder, PlaceOrder
@@ -395,6 +396,27 @@ def test_a_short_while_counts_what_was_sent_whatever_became_of_it() -> None:
     bench.wait(MINUTE)
     bench.quote("1.1")
     assert only(bench.say(buy(2)), OrderRequested)
+
+
+def test_what_an_order_grows_by_counts_within_the_short_while_too() -> None:
+    """Small orders that are each made ten times as large are worth as much as large ones.
+
+    Before, nothing of a change was counted: three lots went where one and a third were allowed.
+    """
+    bench = Bench(limits=limited(short_interval_value=D(150_000)), route=many())
+    bench.quote("1.1")
+    terms = {"ord_type": OrdType.LIMIT, "price": D("1.09")}
+    taken = []
+    for number in range(3):
+        bench.wait(SECOND)
+        bench.say(buy("0.1", label=f"l{number}", **terms))
+        bench.settle()
+        grown = ModifyOrder(symbol=EURUSD, label=f"l{number}", quantity=Amount(D(1)))
+        taken.append(bool(every(bench.say(grown), ReplaceRequested)))
+        bench.settle()
+    assert taken == [True, False, False]
+    assert sum(order.quantity for order in bench.orders("e")) == D("1.2")
+    assert bench.replay() == dump(bench.state)
 
 
 def test_message_budgets_of_account_strategy_and_venue() -> None:
