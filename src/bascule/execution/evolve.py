@@ -51,6 +51,7 @@ def _engine_started(state: State, event: ev.EngineStarted) -> None:
     for account in state.accounts.values():
         account.reconciled = False
         account.link_up = False
+        orders.set_back(account, event.at)
 
 
 def _nothing(state: State, event: ev.Event) -> None:

@@ -397,6 +397,20 @@ def ended(account: AccountState, event: ev.OrderEnded) -> None:
             del account.same[key]
 
 
+def set_back(account: AccountState, now: Instant) -> None:
+    """Take for just now what is yet to come by a clock that was set back between two runs.
+
+    Else every look would be older than the last news, and every pause last until then.
+    """
+    for order in (*account.orders.values(), *account.ended.values()):
+        order.requested_at = min(order.requested_at, now)
+        order.changed_at = min(order.changed_at, now)
+        order.heard_at = min(order.heard_at, now)
+        order.doubted_at = min(order.doubted_at, now)
+    for guard in account.guards.values():
+        guard.tried_at = min(guard.tried_at, now)
+
+
 def _count_refusal(guard: Guard, order: Order, event: ev.OrderEnded) -> None:
     """Count what the venue refused, or took and ended at once, of a guard's orders in a row."""
     if order.asked_back or order.cum_qty or event.reason in NEVER_THERE:

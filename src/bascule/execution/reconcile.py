@@ -451,6 +451,7 @@ def _compare_positions(turn: Turn, account: AccountState, look: Looked, *, first
     def named(one: VenuePosition | ExecutionReport) -> Symbol:
         return names.get(one.venue_symbol, Symbol(one.venue_symbol))
 
+    adopt = look.adopt
     theirs: dict[Symbol, Decimal] = {}
     for position in look.positions:
         symbol = named(position)
@@ -463,7 +464,7 @@ def _compare_positions(turn: Turn, account: AccountState, look: Looked, *, first
         newest = max((fill.at for fill in look.fills), default=look.positions_at)
         if account.last_fill_at > max(newest, look.positions_at):
             # A report has overtaken this answer: what differs may be just that. Look again.
-            first = False
+            first, adopt = False, ""
     held = (s for s, e in account.exposure.items() if e.long or e.short)
     symbols = [*theirs, *(symbol for symbol in held if symbol not in theirs)]
     earlier = turn.market.suspects.get(account.id, {})
@@ -477,9 +478,9 @@ def _compare_positions(turn: Turn, account: AccountState, look: Looked, *, first
         shown = [p for p in look.positions if named(p) == symbol]
         lots: _Lots = ()
         if not difference:
-            if first or look.adopt:
+            if first or adopt:
                 # Positions on both sides may net to what we have, and not be known all the same.
-                _adopt(turn, account, symbol, difference, shown, look.adopt or _FIRST_SEEN)
+                _adopt(turn, account, symbol, difference, shown, adopt or _FIRST_SEEN)
                 continue
             later = [f for f in look.fills if named(f) == symbol and _after_positions(f, look)]
             lots = _other_lots(account, symbol, shown, later) if hedges else ()
@@ -490,8 +491,8 @@ def _compare_positions(turn: Turn, account: AccountState, look: Looked, *, first
         # What a first look finds is taken over at once where it only adds to what was told; an
         # answer that takes some of that back may be stale, so a second one must say the same.
         adds = difference * ours >= 0
-        if look.adopt or (first and (again or adds)):
-            _adopt(turn, account, symbol, difference, shown, look.adopt or _FIRST_SEEN)
+        if adopt or (first and (again or adds)):
+            _adopt(turn, account, symbol, difference, shown, adopt or _FIRST_SEEN)
             continue
         looks = known.looks + 1 if known is not None and again else 1
         suspects[symbol] = Suspect(ours, ours + difference, looks, lots)

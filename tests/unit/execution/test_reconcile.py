@@ -24,7 +24,7 @@ from bascule.model.event import (
 )
 from bascule.model.intent import Amount, ClosePosition, ModifyOrder, PlaceOrder
 from bascule.model.order import NewOrder, VenuePosition
-from bascule.model.values import SECOND, Instant
+from bascule.model.values import HOUR, SECOND, Instant
 from tests.unit.execution.harness import EURUSD, Bench, every, kinds, only, protection
 
 
@@ -121,6 +121,23 @@ def test_a_fill_younger_than_the_positions_of_the_first_look_is_counted() -> Non
     bench.look(positions=shown, positions_at=asked)
     assert bench.net() == 7
     assert kinds(bench.look()) == []
+
+
+def test_a_person_takes_over_no_position_that_a_report_has_overtaken() -> None:
+    """The fill came while the venue was being asked, and is in neither of its answers.
+
+    Before, it was taken back by that: the book was flat and its stop gone, the venue was not.
+    """
+    bench = Bench()
+    shown, asked = bench.venue.positions("a"), Instant(bench.at)
+    bench.wait(SECOND)
+    bench.say(buy())
+    bench.settle()
+    old = bench.look(positions=shown, positions_at=asked, began=asked, fills=(), adopt="me: so")
+    assert not every(old, PositionAdopted)
+    assert bench.market.looks
+    assert kinds(bench.look(positions_at=Instant(bench.at), adopt="me: so")) == []
+    assert (bench.net(), bench.book().quantity) == (1, 1)
 
 
 def test_on_a_hedging_account_each_position_is_taken_over() -> None:
@@ -296,6 +313,22 @@ def test_a_number_that_was_given_out_again_stays_with_the_order_that_has_it(
     assert bench.state.accounts["a"].order(old) is None
     bench.traded(new, 1, cl_ord_id=None)
     assert bench.order(new).cum_qty == 1
+
+
+def test_a_clock_that_was_set_back_between_two_runs_makes_no_look_old() -> None:
+    """What was heard before the restart is older than a look after it, whatever the hour.
+
+    Before, nothing was learnt of a change in flight until the clock had caught up.
+    """
+    bench = Bench()
+    name = resting(bench)
+    bench.say(ModifyOrder(symbol=EURUSD, price=D("0.9")))
+    assert bench.order(name).pending == "replace"
+    bench.at -= HOUR
+    bench.begin()
+    bench.at += 10 * SECOND
+    bench.look(began=Instant(bench.at - SECOND))
+    assert bench.order(name).pending == ""
 
 
 def test_a_look_older_than_a_change_does_not_undo_it() -> None:
