@@ -28,7 +28,7 @@ from bascule.execution.reports import (
     release_waiting,
     speaks_of,
 )
-from bascule.execution.state import UNDONE, AccountState, Guard, Order
+from bascule.execution.state import UNDONE, AccountState, ForeignOrder, Guard, Order
 from bascule.execution.turn import Suspect, Turn
 from bascule.model.enums import ENDED, ExecType, OrdStatus, PositionMode
 from bascule.model.event import (
@@ -80,7 +80,7 @@ def on_look(turn: Turn, look: Looked) -> None:
     if look.complete:
         _end_unseen_children(turn, account, look)
         shown_now = {shown.venue_order_id for shown in look.orders}
-        turn.market.gone[account.id] = frozenset(account.foreign.keys() - shown_now)
+        turn.market.gone[account.id] = frozenset(account.foreign_orders.keys() - shown_now)
     for name, found in look.lookups.items():
         order = account.order(name)
         if order is None:
@@ -286,7 +286,10 @@ def _on_shown(turn: Turn, account: AccountState, shown: VenueOrder, look: Looked
         adopt_child(turn, account, _as_report(shown))
         return
     if order is None:
-        if shown.venue_order_id not in account.foreign:
+        terms = ForeignOrder(
+            shown.venue_symbol, shown.side, shown.quantity, shown.price, shown.stop_price
+        )
+        if account.foreign_orders.get(shown.venue_order_id) != terms:
             turn.emit(
                 ForeignOrderSeen(
                     at=turn.at,
@@ -296,6 +299,8 @@ def _on_shown(turn: Turn, account: AccountState, shown: VenueOrder, look: Looked
                     side=shown.side,
                     quantity=shown.quantity,
                     note="found working at the venue, not sent by Bascule",
+                    price=shown.price,
+                    stop_price=shown.stop_price,
                 )
             )
         return

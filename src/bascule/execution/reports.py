@@ -327,7 +327,7 @@ def amend_foreign(turn: Turn, account: AccountState, report: ExecutionReport) ->
 
 
 def _flag_foreign(turn: Turn, account: AccountState, report: ExecutionReport) -> None:
-    if report.venue_order_id in account.foreign or report.exec_type is not ExecType.NEW:
+    if report.venue_order_id in account.foreign_orders or report.exec_type is not ExecType.NEW:
         return
     turn.emit(
         ForeignOrderSeen(
@@ -338,6 +338,8 @@ def _flag_foreign(turn: Turn, account: AccountState, report: ExecutionReport) ->
             side=report.side,
             quantity=report.order_qty or report.leaves_qty or ZERO,
             note="an order that Bascule did not send",
+            price=report.price,
+            stop_price=report.stop_price,
         )
     )
 

@@ -360,8 +360,10 @@ def test_an_unknown_order_is_flagged_once_and_never_touched() -> None:
     bench.venue.submit(hand)
     bench.post.clear()
     seen = only(bench.look(), ForeignOrderSeen)
-    assert (seen.quantity, seen.side) == (7, Side.SELL)
+    assert (seen.quantity, seen.side, seen.price) == (7, Side.SELL, 2)
     assert kinds(bench.look()) == []
+    bench.venue.orders[""].price = D(3)
+    assert only(bench.look(), ForeignOrderSeen).price == 3
     bench.feed(inp.SweepAsked(Instant(bench.at), "all", True, "ada", "test"))
     assert bench.wire == []
 
