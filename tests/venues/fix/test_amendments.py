@@ -227,8 +227,8 @@ class House(Desk):
         return self.say(**{"name": self.name, **words})
 
     def again(self) -> None:
-        """Have it say everything once more, over the drop copy."""
-        for message, _ in self._said:
+        """Have it say everything once more, over the drop copy, and then the last first."""
+        for message, _ in (*self._said, *reversed(self._said)):
             self._tell(message, "drop_copy")
 
     def look(self) -> list[Any]:
