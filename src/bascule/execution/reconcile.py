@@ -11,21 +11,19 @@ from decimal import Decimal
 
 from msgspec.structs import replace
 
+from bascule.execution.aftermath import aftermath, release_waiting
 from bascule.execution.guards import tend
 from bascule.execution.inputs import Looked
+from bascule.execution.learning import ignore, learn
 from bascule.execution.order_table import Fact
 from bascule.execution.positions import stood_against
 from bascule.execution.reports import (
     HAND_PATIENCE,
     adopt_child,
-    aftermath,
     amend_foreign,
     counted_as,
     identified,
-    ignore,
-    learn,
     on_report,
-    release_waiting,
     speaks_of,
 )
 from bascule.execution.state import UNDONE, AccountState, ForeignOrder, Guard, Order
