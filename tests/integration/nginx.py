@@ -63,7 +63,7 @@ async def running(
             "tls_key": f"{folder}/server.key",
             "authorities": f"{folder}/ca.pem",
             "logs": f"{folder}/logs",
-            "answer_ms": 300,
+            "answer_ms": 60_000,
         }
         | changes,  # type: ignore[arg-type]
     )

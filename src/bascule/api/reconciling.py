@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from bascule.api.actions import Done
+from bascule.api.views import foreign_words
 from bascule.execution.turn import Suspect
 from bascule.model import event as ev
 from bascule.model.enums import OrdStatus
@@ -147,7 +148,7 @@ def _said(event: ev.Event) -> str:
         case ev.OrderReplaced():
             return f"{event.cl_ord_id} has other terms at the venue"
         case ev.ForeignOrderSeen():
-            return f"an order of no strategy: {event.side.value} {text(event.quantity)}"
+            return f"an order that Bascule did not send: {foreign_words(event)}"
         case ev.DriftFound():
             return event.text
         case ev.OrderRequested() | ev.CancelRequested() | ev.ReplaceRequested():

@@ -469,6 +469,7 @@ class Runtime:
     def _on_journal_fatal(self, error: JournalError) -> None:
         log.error("journal_failed", code=error.code, text=error.message, hint=error.hint)
         self._on_broken(error)
+        self.owner.give_up()
 
     def _on_effects(self, effects: list[Effect]) -> None:
         self.dispatcher.enqueue(effects)

@@ -18,10 +18,12 @@ from bascule.execution.fold_guards import (
 from bascule.execution.positions import apply_fill, book_of, exposure_of
 from bascule.execution.state import (
     ENDED_ORDERS_MAX,
-    EXEC_IDS_MAX,
+    EXEC_IDS_MIN,
     SAME_ENTRIES_MAX,
+    UNDONE,
     AccountState,
     Book,
+    ExecHour,
     Execution,
     Guard,
     LastSame,
@@ -31,7 +33,7 @@ from bascule.execution.state import (
 from bascule.model import event as ev
 from bascule.model.enums import ENDED, ExecType, OrdStatus, OrdType, Side
 from bascule.model.ids import MANUAL_BOOK, ClOrdID, ExecID, VenueSymbol
-from bascule.model.values import MINUTE, Instant, text
+from bascule.model.values import DAY, HOUR, MINUTE, Instant, text
 
 NEVER_THERE = ("absent", "resolved_by_hand")
 """Ends in which the venue never had the order, and so has refused nothing."""
@@ -254,7 +256,7 @@ def filled(account: AccountState, event: ev.OrderFilled) -> None:
     order.notional += event.quantity * event.price
     order.fills[event.exec_id] = Execution(event.quantity, event.price)
     order.doubt = ""
-    _counted(account, event.exec_id, order.cl_ord_id, event.at, event.traded_at)
+    _counted(account, event.exec_id, order.cl_ord_id, event.traded_at, event.at)
     if order.leg == "e" and event.position_id is not None:
         order.position_id = event.position_id
     if event.traded_at > account.last_fill_at:
@@ -268,24 +270,31 @@ def filled(account: AccountState, event: ev.OrderFilled) -> None:
     _drop_guards_of(account, order)
 
 
-def _counted(
-    account: AccountState, exec_id: ExecID, cl_ord_id: ClOrdID, at: Instant, told_of: Instant
-) -> None:
+def _counted(account: AccountState, exec_id: ExecID, name: ClOrdID, at: Instant, now: int) -> None:
     """Know an exec id from now on, so that what it tells is counted once at most.
 
-    When there are too many the older half is forgotten, and up to when it reached is remembered.
+    It is known for as long as a look may bring its fill again, also the first one of another run.
+    ``at`` is when it traded; what its venue's clock says is believed up to a day ahead of ours.
     """
-    ids = account.exec_ids
-    ids[exec_id] = cl_ord_id
-    # A time far ahead is the venue's mistake, and would have everything to come taken for old.
-    account.counted_to = max(account.counted_to, min(told_of, Instant(at + MINUTE)))
-    half = EXEC_IDS_MAX // 2
-    if len(ids) >= EXEC_IDS_MAX:
-        for name in list(islice(ids, len(ids) - half)):
-            del ids[name]
-        account.forgotten_to = account.half_to
-    if len(ids) == half:
-        account.half_to = account.counted_to
+    hours, hour = account.exec_hours, now // HOUR
+    if not hours or hours[-1].hour != hour:
+        # Those that are there before the first hour are from a version that kept no hours.
+        hours.append(ExecHour(hour, 0 if hours else len(account.exec_ids), Instant(now)))
+    if exec_id not in account.exec_ids:
+        hours[-1].count += 1
+    hours[-1].last = Instant(max(hours[-1].last, now, min(at, now + DAY)))
+    account.exec_ids[exec_id] = name
+    while len(account.exec_ids) > EXEC_IDS_MIN and hours[0].last < account.fills_from(Instant(now)):
+        _forget_oldest(account, min(hours[0].count, len(account.exec_ids) - EXEC_IDS_MIN))
+
+
+def _forget_oldest(account: AccountState, count: int) -> None:
+    for exec_id in list(islice(account.exec_ids, count)):
+        del account.exec_ids[exec_id]
+        account.hand_fills.pop(exec_id, None)
+    account.exec_hours[0].count -= count
+    if not account.exec_hours[0].count:
+        del account.exec_hours[0]
 
 
 def uncounted(account: AccountState, event: ev.ReportIgnored | ev.ForeignFill) -> None:
@@ -295,7 +304,13 @@ def uncounted(account: AccountState, event: ev.ReportIgnored | ev.ForeignFill) -
     book's, whatever book it closed.
     """
     if isinstance(event, ev.ForeignFill):
-        _counted(account, event.exec_id, ClOrdID(""), event.at, event.traded_at)
+        _counted(account, event.exec_id, ClOrdID(""), event.traded_at, event.at)
+        if event.undoes is None:
+            account.hand_fills[event.exec_id] = Execution(event.quantity, event.price)
+        else:
+            account.hand_fills.pop(event.undoes, None)
+            if event.undoes in account.exec_ids:
+                account.exec_ids[event.undoes] = UNDONE
         if event.commission:
             venue_symbol = VenueSymbol(event.symbol)
             manual = book_of(account, MANUAL_BOOK, event.symbol, venue_symbol)
@@ -305,7 +320,7 @@ def uncounted(account: AccountState, event: ev.ReportIgnored | ev.ForeignFill) -
     if report.exec_type is ExecType.TRADE or report.exec_type is ExecType.TRADE_CANCEL:
         for exec_id in (report.exec_id, report.ref_exec_id):
             if exec_id is not None and exec_id not in account.exec_ids:
-                _counted(account, exec_id, ClOrdID(""), event.at, report.at)
+                _counted(account, exec_id, ClOrdID(""), report.at, event.at)
 
 
 def _drop_guards_of(account: AccountState, order: Order) -> None:

@@ -11,25 +11,24 @@ from decimal import Decimal
 
 from msgspec.structs import replace
 
+from bascule.execution.aftermath import aftermath, release_waiting
 from bascule.execution.guards import tend
 from bascule.execution.inputs import Looked
+from bascule.execution.learning import ignore, learn
 from bascule.execution.order_table import Fact
 from bascule.execution.positions import stood_against
 from bascule.execution.reports import (
     HAND_PATIENCE,
     adopt_child,
-    aftermath,
+    amend_foreign,
     close_late,
     counted_as,
     identified,
-    ignore,
-    learn,
     on_report,
-    release_waiting,
     speaks_of,
     tend_all,
 )
-from bascule.execution.state import AccountState, Guard, Order
+from bascule.execution.state import UNDONE, AccountState, ForeignOrder, Guard, Order
 from bascule.execution.turn import Suspect, Turn
 from bascule.model.enums import ENDED, ExecType, OrdStatus, PositionMode
 from bascule.model.event import (
@@ -46,13 +45,15 @@ from bascule.model.event import (
 )
 from bascule.model.ids import ClOrdID, ExecID, PositionId, Symbol
 from bascule.model.order import ExecutionReport, VenueOrder, VenuePosition
-from bascule.model.values import SECOND, ZERO, text
+from bascule.model.values import HOUR, SECOND, ZERO, text
 
 _CHANGE_PATIENCE = 3 * SECOND
 """A cancel or replace that a look still does not show after this long has not happened."""
 MOVING_LOOKS = 5
 """A difference that stays the same while the position moves is drift after so many looks."""
 _MONEY_INTERVAL = 60 * SECOND
+_AGREED_AGAIN = HOUR
+"""How often it is noted that an account that trades still agrees: a start looks back from there."""
 _FIRST_SEEN = "held at the venue when the account was first seen"
 
 _Lots = tuple[tuple[PositionId, Decimal], ...]
@@ -80,7 +81,10 @@ def on_look(turn: Turn, look: Looked) -> None:
         _on_shown(turn, account, shown, look)
     if look.complete:
         _end_unseen_children(turn, account, look)
-        turn.market.shown[account.id] = frozenset(one.venue_order_id for one in look.orders)
+        shown_now = {shown.venue_order_id for shown in look.orders}
+        turn.market.gone[account.id] = frozenset(account.foreign_orders.keys() - shown_now)
+        others = turn.market.others.get(account.id, {})
+        turn.market.others[account.id] = {n: one for n, one in others.items() if n in shown_now}
     for name, found in look.lookups.items():
         order = account.order(name)
         if order is None:
@@ -105,7 +109,9 @@ def on_look(turn: Turn, look: Looked) -> None:
     agreed = _compare_positions(turn, account, look, first=first)
     if agreed:
         changed = len(turn.events) > before
-        if not account.reconciled or account.drift or applied or changed:
+        traded = bool(account.exec_hours) and account.exec_hours[-1].last > account.agreed_at
+        again = traded and turn.at - account.agreed_at > _AGREED_AGAIN
+        if not account.reconciled or account.drift or applied or changed or again:
             turn.emit(
                 ReconcilePassed(
                     at=turn.at,
@@ -177,8 +183,6 @@ def _apply_fills(turn: Turn, account: AccountState, look: Looked, *, first: bool
         if fill.exec_id in account.exec_ids:
             _correct(turn, account, fill)
             continue
-        if fill.at <= account.forgotten_to:
-            continue  # it has been counted: so many came since that its id is forgotten
         # A first look at an account takes the position as it stands, not how it came about.
         in_position = look.positions_at is None or fill.at <= look.positions_at
         if first and in_position and not _ours(account, fill):
@@ -233,20 +237,26 @@ def _correct(turn: Turn, account: AccountState, fill: ExecutionReport) -> None:
 
     Its correction was lost on the way, or came before the fill itself.
     """
-    order = account.order(account.exec_ids[fill.exec_id])
-    name = counted_as(order, fill.exec_id) if order is not None else None
-    if order is None or name is None or fill.last_qty <= 0:
+    owner = account.exec_ids[fill.exec_id]
+    order = account.order(owner)
+    if order is None and owner not in ("", UNDONE):
+        return  # its order is forgotten, and what was counted with it
+    fills = order.fills if order is not None else account.hand_fills
+    name = counted_as(fills, fill.exec_id)
+    if name is None or fill.last_qty <= 0:
         return
-    known = order.fills[name]
+    known = fills[name]
     if (known.quantity, known.price) != (fill.last_qty, fill.last_price):
         told = replace(
             fill,
             exec_type=ExecType.TRADE_CORRECT,
             exec_id=ExecID(f"{name}~{text(fill.last_qty)}x{text(fill.last_price)}"),
             ref_exec_id=name,
-            cl_ord_id=order.cl_ord_id,
         )
-        on_report(turn, told, alone=False)
+        if order is None:
+            amend_foreign(turn, account, told, alone=False)
+        else:
+            on_report(turn, replace(told, cl_ord_id=order.cl_ord_id), alone=False)
 
 
 def _end_unseen_children(turn: Turn, account: AccountState, look: Looked) -> None:
@@ -301,8 +311,13 @@ def _on_shown(turn: Turn, account: AccountState, shown: VenueOrder, look: Looked
         adopt_child(turn, account, _as_report(shown))
         return
     if order is None:
-        before = turn.market.shown.get(account.id, frozenset())  # more than are remembered, maybe
-        if shown.venue_order_id not in account.foreign and shown.venue_order_id not in before:
+        terms = ForeignOrder(
+            shown.venue_symbol, shown.side, shown.quantity, shown.price, shown.stop_price
+        )
+        others = turn.market.others.setdefault(account.id, {})  # more than are remembered, maybe
+        told = account.foreign_orders.get(shown.venue_order_id, others.get(shown.venue_order_id))
+        others[shown.venue_order_id] = terms
+        if told != terms:
             turn.emit(
                 ForeignOrderSeen(
                     at=turn.at,
@@ -312,6 +327,8 @@ def _on_shown(turn: Turn, account: AccountState, shown: VenueOrder, look: Looked
                     side=shown.side,
                     quantity=shown.quantity,
                     note="found working at the venue, not sent by Bascule",
+                    price=shown.price,
+                    stop_price=shown.stop_price,
                 )
             )
         return

@@ -25,13 +25,17 @@ from bascule.model.ids import (
 )
 from bascule.model.ledger import DayResult, LedgerState, Scale
 from bascule.model.order import AccountSnapshot
-from bascule.model.values import ZERO, Instant
+from bascule.model.values import HOUR, ZERO, Instant
 from bascule.risk.rates import RateWindow, Tally, ValueWindow
 
 ENDED_ORDERS_MAX = 2_000
 """Ended orders kept an account, so that a late report still finds its order."""
-EXEC_IDS_MAX = 20_000
-"""Fills that are known by their id; what is older than all of them counts as counted."""
+EXEC_IDS_MIN = 20_000
+"""Exec ids of fills kept an account, however old they are; all that a look may bring are."""
+LOOK_BACK_NS = 24 * HOUR
+"""How far the first look of a run goes back behind the last agreement with the venue."""
+UNDONE = ClOrdID("~")
+"""Whose a fill of no order of ours is, once its venue took it back."""
 RESULTS_MAX = 400
 """The firm's days whose result is remembered."""
 SIGNAL_KEYS_MAX = 100_000
@@ -53,6 +57,14 @@ class Execution(Struct, array_like=True):
 
     quantity: Decimal
     price: Decimal
+
+
+class ExecHour(Struct, array_like=True):
+    """How many exec ids one hour of the clock brought, and the youngest fill of them."""
+
+    hour: int
+    count: int
+    last: Instant
 
 
 class Order(Struct, kw_only=True, omit_defaults=True):
@@ -318,16 +330,26 @@ class StrategyState(Struct, omit_defaults=True):
     messages: Tally = field(default_factory=Tally)
 
 
+class ForeignOrder(Struct, array_like=True):
+    """A working order that is none of ours, by the terms that its venue last showed."""
+
+    venue_symbol: VenueSymbol
+    side: Side
+    quantity: Decimal
+    price: Decimal | None = None
+    stop_price: Decimal | None = None
+
+
 class AccountState(Struct, kw_only=True):
     """Everything known of one account.
 
     ``waiters`` lists, by the order waited for, the orders held back for it. ``watched`` lists, by
     venue symbol, the trailing orders and the guards that follow the price. ``known`` is set by the
     first reconciliation, which takes over whatever the account held before; ``agreed_at`` is when
-    it last agreed with its venue after something had changed. Of the fills in ``exec_ids`` the
-    newest is of ``counted_to``, and those of the older half reach to ``half_to``; the ones that
-    were forgotten to make room are all of ``forgotten_to`` or before. ``rates`` and ``values``
-    count entries, ``messages`` what was asked of the venue, ``fills`` what traded, at ``prices``;
+    it last agreed with its venue after something had changed. ``exec_ids`` names the order of each
+    fill that is counted, empty for none of ours, oldest first; ``exec_hours`` tells their ages, and
+    ``hand_fills`` what was counted of those that are none of ours. ``rates`` and ``values`` count
+    entries, ``messages`` what was asked of the venue, ``fills`` what traded, at ``prices``;
     ``holds`` says how long each strategy held, ``ideas`` by contract and side what was held in one
     stretch; ``opened_at`` is when the account was first seen, ``idle_told`` when it was last said
     that nothing trades here. ``ledger`` is what its money rules remember, and
@@ -348,7 +370,7 @@ class AccountState(Struct, kw_only=True):
     waiters: dict[ClOrdID, list[ClOrdID]] = field(default_factory=dict)
     watched: dict[VenueSymbol, list[ClOrdID]] = field(default_factory=dict)
     exposure: dict[Symbol, Exposure] = field(default_factory=dict)
-    foreign: dict[VenueOrderId, str] = field(default_factory=dict)
+    foreign_orders: dict[VenueOrderId, ForeignOrder] = field(default_factory=dict)
     rates: RateWindow = field(default_factory=RateWindow)
     values: ValueWindow = field(default_factory=ValueWindow)
     messages: Tally = field(default_factory=Tally)
@@ -368,13 +390,17 @@ class AccountState(Struct, kw_only=True):
     ledger: LedgerState | None = None
     results: dict[str, DayResult] = field(default_factory=dict)
     scale: Scale | None = None
+    exec_hours: list[ExecHour] = field(default_factory=list)
+    hand_fills: dict[ExecID, Execution] = field(default_factory=dict)
     agreed_at: Instant = Instant(0)
     ideas: dict[str, list[Run]] = field(default_factory=dict)
     opened_at: Instant = Instant(0)
     idle_told: Instant = Instant(0)
-    counted_to: Instant = Instant(0)
-    half_to: Instant = Instant(0)
-    forgotten_to: Instant = Instant(0)
+
+    def fills_from(self, now: Instant) -> Instant:
+        """Say from when on the first look of a run asks for fills, however long it was down."""
+        agreed = self.agreed_at or self.last_fill_at or now
+        return Instant(max(0, min(agreed, now) - LOOK_BACK_NS))
 
     def order(self, cl_ord_id: ClOrdID) -> Order | None:
         """Find an order, live or ended."""

@@ -24,6 +24,7 @@ from bascule.model.ids import AccountId, ClOrdID
 from bascule.model.values import SECOND, Instant
 from tests.outside import Outside
 from tests.unit.alerts.sink import Sink, sink
+from tests.waiting import PATIENCE_S
 
 HALTED = alert("halted", "main", "By anna: a test.")
 PATH = "s3cretpath"
@@ -104,7 +105,7 @@ async def test_a_call_that_never_ends_holds_one_thread_and_is_passed_over_at_onc
     assert not await dead.send(HALTED)
     assert time.monotonic() - begun < 0.08 and calls == 1
     free.set()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_S):
         while not await dead.send(HALTED):
             await asyncio.sleep(0.01)
     assert calls == 2
@@ -117,6 +118,26 @@ async def test_a_plugin_that_raises_is_a_failed_channel() -> None:
         raise ZeroDivisionError
 
     assert not await ThreadChannel("broken", deliver, 1.0).send(HALTED)
+
+
+async def test_a_machine_without_a_thread_left_fails_the_channel_and_no_more(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It is tried again like any failed one.
+
+    Before, the alert was lost with the fault, and the channel counted as busy for good.
+    """
+    sent: list[Alert] = []
+    short = ThreadChannel("short", lambda given: not sent.append(given), 1.0)
+
+    def no_thread(self: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as without:
+        without.setattr(threading.Thread, "start", no_thread)
+        assert not await short.send(HALTED)
+    assert await short.send(HALTED)
+    assert sent == [HALTED]
 
 
 async def test_a_critical_alert_goes_on_when_every_channel_fails_at_first() -> None:
@@ -226,7 +247,7 @@ async def test_a_loop_that_stands_still_is_silent() -> None:
         return True
 
     async def until(count: int) -> None:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_S):
             while len(outside.beats) < count:
                 await asyncio.sleep(0.005)
 

@@ -2,6 +2,7 @@ import asyncio
 from typing import Any
 
 from bascule.api.stream import STREAMED, Streams
+from tests.waiting import PATIENCE_S
 
 from .house import TOKEN, House, buy, scope_of
 
@@ -45,7 +46,7 @@ class Listener:
 
     async def until(self, kind: str, count: int = 1) -> list[tuple[int, str]]:
         """Wait until so many events of a kind have come."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_S):
             while sum(one == kind for _, one in self.events()) < count:
                 self._news.clear()
                 await self._news.wait()
@@ -54,7 +55,7 @@ class Listener:
     async def leave(self) -> None:
         """Hang up, and wait until the server has noticed."""
         self._gone.set()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_S):
             await self.task
 
 
@@ -124,7 +125,7 @@ async def test_streams_end_with_the_engine_and_are_no_more_served(api: House) ->
     await listener.until("link_changed")
     streams: Streams = api.served.streams
     streams.close()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_S):
         await listener.task
     answer = await api.call("GET", "/v1/events")
     assert (answer.status, answer.json()["code"]) == (409, "too_many_streams")

@@ -17,6 +17,7 @@ from bascule.config.build import Config
 from bascule.journal.follower import Follower
 from bascule.journal.lock import Lock
 from bascule.model.errors import BasculeError, ConfigError, InvariantBroken, JournalUnwritable
+from tests.waiting import PATIENCE_S
 
 from .conftest import Bascule, Done
 
@@ -155,7 +156,7 @@ def test_a_folder_is_watched_and_each_line_answered(bascule: Bascule, config: Co
     async def put(running: Running) -> None:
         lines.extend(report_lines(running, reveal=False))
         Path("in/oif1.txt").write_text("PLACE;Sim101;ES 12-26;BUY;1;MARKET;;;DAY;;;;\n")
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE_S):
             while not Path("in/done/oif1.txt.result.json").exists():
                 await asyncio.sleep(0.05)
         running.ended.set()

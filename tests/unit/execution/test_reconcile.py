@@ -329,29 +329,6 @@ def test_a_fill_that_is_corrected_again_and_again_is_what_the_history_says() -> 
         assert kinds(bench.look(fills=told)) == []
 
 
-def test_fills_that_were_forgotten_are_not_counted_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    """More fills than are remembered lie in what is asked for after a restart.
-
-    Before, each look booked those that were forgotten as a hand's, and forgot others by that.
-    """
-    monkeypatch.setattr(fold_orders, "EXEC_IDS_MAX", 6)
-    monkeypatch.setattr(fold_orders, "ENDED_ORDERS_MAX", 2)
-    bench = Bench(route={"pyramiding": 99})
-    for _ in range(20):
-        bench.say(buy())
-        bench.settle()
-        bench.wait(SECOND)
-    bench.begin()
-    bench.venue.by_hand("a", Side.SELL, 1, told=False)
-    assert only(bench.look(), ForeignFill).quantity == 1
-    before = dump(bench.state)
-    assert kinds(bench.look()) == []
-    assert (dump(bench.state), bench.net(), bench.book().quantity) == (before, 19, 19)
-    late = bench.venue.fills[0]
-    assert kinds(bench.feed(inp.ReportReceived(Instant(bench.at), late))) == ["report_ignored"]
-    assert bench.net() == 19
-
-
 def test_a_number_that_was_given_out_again_stays_with_the_order_that_has_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -417,8 +394,10 @@ def test_an_unknown_order_is_flagged_once_and_never_touched() -> None:
     bench.venue.submit(hand)
     bench.post.clear()
     seen = only(bench.look(), ForeignOrderSeen)
-    assert (seen.quantity, seen.side) == (7, Side.SELL)
+    assert (seen.quantity, seen.side, seen.price) == (7, Side.SELL, 2)
     assert kinds(bench.look()) == []
+    bench.venue.orders[""].price = D(3)
+    assert only(bench.look(), ForeignOrderSeen).price == 3
     bench.feed(inp.SweepAsked(Instant(bench.at), "all", True, "ada", "test"))
     assert bench.wire == []
 

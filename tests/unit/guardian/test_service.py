@@ -225,7 +225,7 @@ async def test_a_venue_that_goes_on_refusing_calls_a_person(place: Place) -> Non
     place.venue.answer = lambda order: "refuse"
     async with place.running():
         await place.command("flatten", "account:beta")
-        await until(lambda: place.sweep_states()["beta"] == "blocked", "the call", 10)
+        await until(lambda: place.sweep_states()["beta"] == "blocked", "the call")
         assert "the broker refuses it" in place.told("sweep_blocked")[0].text
         place.venue.answer = lambda order: "fill"
         await flat(place, "beta")

@@ -389,13 +389,13 @@ async def test_no_news_keeps_it_shut(house: Exchange, floor: Floor) -> None:
     assert trader.sent("D") == []
 
 
-async def test_time_out_is_unknown(trader: Trader, house: Exchange) -> None:
+async def test_time_out_is_unknown(hasty: Trader, house: Exchange) -> None:
     """An order that nobody answers is unknown, and a later answer still counts."""
     house.faults.arm(Fault(name="late_report", seconds=1.2))
-    order = trader.order()
-    assert isinstance(await trader.venue.submit(order), Unknown)
-    await trader.until(lambda: trader.fills(order))
-    assert len(trader.sent("D")) == 1
+    order = hasty.order()
+    assert isinstance(await hasty.venue.submit(order), Unknown)
+    await hasty.until(lambda: hasty.fills(order))
+    assert len(hasty.sent("D")) == 1
 
 
 async def test_cut_leaves_unknown(trader: Trader, house: Exchange) -> None:

@@ -20,6 +20,7 @@ from bascule.venues.kit.faults import Fault
 from tests.venues.fix.conftest import Floor
 from tests.venues.fix.desk import (
     COPY,
+    HASTY,
     INSTRUMENT,
     MAIN,
     PASSWORD,
@@ -202,12 +203,12 @@ async def test_doubt_is_ended_by_an_order_status_request(floor: Floor) -> None:
 async def test_order_that_never_arrived(floor: Floor) -> None:
     """The connection went before the order was read: status requests prove that it never lived."""
     house = await crypto(floor)
-    place = Place(floor.directory, house.port)
+    place = Place(floor.directory, house.port, override=HASTY)
     async with place.running() as runtime:
         house.faults.arm(Fault(name="disconnect_before_submit", nth=1))
         await runtime.submit(place.signal(runtime, bracket()))
         ended = account(runtime).ended
-        await until(lambda: ended, "the absence proof", 20)
+        await until(lambda: ended, "the absence proof")
         (order,) = ended.values()
         assert order.status is OrdStatus.REJECTED
         assert (net(runtime), held(house)) == (0, 0)
@@ -226,7 +227,7 @@ async def test_order_whose_message_is_asked_for_again(floor: Floor) -> None:
         line.tear = b"35=D"
         await runtime.submit(place.signal(runtime, bracket()))
         ended = account(runtime).ended
-        await until(lambda: ended, "the proof", 20)
+        await until(lambda: ended, "the proof")
         (order,) = ended.values()
         assert order.status is OrdStatus.REJECTED
         assert (net(runtime), held(house)) == (0, 0)
