@@ -149,9 +149,13 @@ class Follower:
     def copy_to(self, target: Path) -> None:
         """Write a consistent, compact copy of this moment to a new file; not synced yet.
 
+        The file is its owner's only, as the journal is.
+
         Raises:
+            OSError: it could not be made.
             apsw.Error: it could not be written.
         """
+        os.close(os.open(target, os.O_CREAT | os.O_EXCL, 0o600))
         self._connection.execute("VACUUM INTO ?", (str(target),))
 
     def changed(self) -> bool:

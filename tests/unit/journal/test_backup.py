@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import sys
 import threading
 import time
 from contextlib import suppress
@@ -69,6 +70,14 @@ def test_a_copy_is_one_file_with_one_name(path: Path, tmp_path: Path) -> None:
     assert list(target.parent.iterdir()) == [target]
     with pytest.raises(UsageError, match="exists already"):
         backup(path, target)
+
+
+def test_a_copy_is_for_its_owner_only(path: Path, tmp_path: Path) -> None:
+    """As the journal is, and is still when the copy has taken its place."""
+    backup(path, tmp_path / "copy.db")
+    restore(tmp_path / "copy.db", path)
+    for file in (tmp_path / "copy.db", path):
+        assert file.stat().st_mode & 0o077 == 0 or sys.platform == "win32"
 
 
 def test_a_damaged_journal_gives_no_copy(path: Path, tmp_path: Path) -> None:
