@@ -53,13 +53,15 @@ class Owner:
         journal: Journal,
         clock: Clock,
         *,
+        snapshot: int,
         on_effects: Callable[[list[Effect]], None],
         on_looks: Callable[[], None],
         on_broken: Callable[[BaseException], None],
     ) -> None:
         """Take a state that is the fold of the whole journal.
 
-        ``on_broken`` is told of a fault of ours, by which the state and the journal part.
+        ``snapshot`` is the event up to which a snapshot was taken over; ``on_broken`` is told of a
+        fault of ours, by which the state and the journal part.
         """
         self.state = state
         self.settings = settings
@@ -77,7 +79,7 @@ class Owner:
         self._flush_handle: asyncio.Handle | None = None
         self._lazy = False
         self._followers: list[Follower] = []
-        self._snapshot_seq = journal.head.seq
+        self._snapshot_seq = snapshot
         self._last_signal_at = Instant(0)
         self.stopped = False
         """Set before the journal is let go: what arrives later is not decided."""

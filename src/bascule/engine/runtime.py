@@ -192,6 +192,7 @@ class Runtime:
             settings,
             self._journal,
             self.clock,
+            snapshot=found.snapshot,
             on_effects=self._on_effects,
             on_looks=lambda: self.looker.hint(),
             on_broken=self._on_broken,

@@ -550,3 +550,22 @@ async def test_a_restored_journal_without_events_reduces_only_too(tmp_path: Path
     restore(tmp_path / "copy.db", path)
     async with place.running() as runtime:
         assert runtime.state.reduce_only
+
+
+async def test_a_start_that_had_much_to_replay_leaves_less_to_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Events since the last snapshot count, and not those of this run alone.
+
+    Before, an engine that never ended orderly replayed more with each start.
+    """
+    place = Installation(tmp_path)
+    async with place.running() as runtime:
+        await runtime.submit(place.signal(runtime))
+        monkeypatch.setattr(runtime.owner, "snapshot", lambda: None)
+    monkeypatch.setattr(owner, "SNAPSHOT_EVERY", 10)
+    async with place.running() as runtime:
+        assert runtime.restart.snapshot == 0
+        monkeypatch.setattr(runtime.owner, "snapshot", lambda: None)
+    async with place.running() as runtime:
+        assert runtime.restart.snapshot > 0
