@@ -12,6 +12,7 @@ import pytest
 
 from bascule.config.latch import Entry, Latch
 from bascule.guardian.press import press
+from tests.waiting import PATIENCE_S
 
 LOADED = """
 import sys
@@ -30,18 +31,24 @@ def latched(place: Path) -> tuple[Entry, ...]:
 
 
 @pytest.fixture
-def guardian(tmp_path: Path) -> tuple[Path, list[bytes]]:
-    """A port that answers one poke as a guardian would, and what was said to it."""
+def guardian(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, list[bytes]]:
+    """A port that answers a poke as a guardian would, and what was said to it.
+
+    The system may have given it a port on which somebody still looks for a server that has ended.
+    """
     listener = socket.create_server(("127.0.0.1", 0))
     said: list[bytes] = []
 
     def answer() -> None:
         with listener:
-            link, _ = listener.accept()
-        with link:
-            said.append(link.recv(4_096))
-            link.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
+            while not said:
+                link, _ = listener.accept()
+                with link:
+                    if (request := link.recv(4_096)).startswith(b"POST /poke "):
+                        said.append(request)
+                        link.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
 
+    monkeypatch.setattr("bascule.guardian.press.POKE_S", PATIENCE_S)
     folder = tmp_path / "guardian"
     folder.mkdir()
     host, port = listener.getsockname()
@@ -109,7 +116,7 @@ def test_it_loads_the_standard_library_and_the_latch_only(tmp_path: Path) -> Non
     """Of ours nothing but the latch and its files: it must act within 150 ms of the key."""
     done = subprocess.run(
         [sys.executable, "-c", LOADED, str(tmp_path)],
-        capture_output=True, text=True, timeout=60, check=True,
+        capture_output=True, text=True, timeout=PATIENCE_S, check=True,
     )  # fmt: skip
     *_, counted, ours = done.stdout.splitlines()
     assert counted.split() == ["1", "bascule"]
@@ -123,7 +130,7 @@ def test_it_needs_no_terminal(tmp_path: Path) -> None:
     """A key daemon may start it with every stream closed."""
     code = "import sys; sys.stdout = sys.stderr = None; import bascule.guardian.press as p;"
     code += f"sys.exit(p.press(['--data', {str(tmp_path)!r}]))"
-    done = subprocess.run([sys.executable, "-c", code], timeout=60, check=False)
+    done = subprocess.run([sys.executable, "-c", code], timeout=PATIENCE_S, check=False)
     assert done.returncode == 1
     assert latched(tmp_path)
     assert os.path.isdir(tmp_path / "latch")
