@@ -302,15 +302,20 @@ def _limits_of_nothing(config: "Config") -> list[str]:
     from bascule.risk.limits import BY_SYMBOL
 
     now = SystemClock().now()
+    tables = [(f"Account {one.id}", one.limits, one.symbols.overrides) for one in config.accounts]
+    own = {name: "" for one in config.accounts for name in one.symbols.overrides}
+    for scope, limits in config.limits.items():
+        name = scope.partition(":")[2]
+        tables.append((f"Strategy {name}" if name else "All accounts", limits, own))
     notes = []
-    for spec in config.accounts:
+    for whose, limits, overrides in tables:
         for table in (f"{name}_by_symbol" for name in BY_SYMBOL):
-            for symbol in getattr(spec.limits, table):
+            for symbol in getattr(limits, table):
                 found = resolve(symbol, now)
                 ours = not isinstance(found, Refusal) and found.instrument.symbol == symbol
-                if not ours and symbol not in products():
+                if not ours and symbol not in products() and symbol not in overrides:
                     notes.append(
-                        f"Account {spec.id}: {symbol} in {table} is no symbol of ours and no"
+                        f"{whose}: {symbol} in {table} is no symbol of ours and no"
                         " future's root, so it limits nothing."
                     )
     return notes

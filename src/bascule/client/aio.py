@@ -348,7 +348,7 @@ class AsyncClient:
         query: dict[str, str] | None = None,
         id: str = "",
     ) -> tuple[int, bytes]:
-        """Ask until there is an answer other than 503; the request is the same each time."""
+        """Ask until there is an answer other than 503 or 504; the request is the same each time."""
         headers = _bearing(self._token if method == "POST" else self._reading_token)
         if body is not None:
             headers["content-type"] = "application/json"
@@ -362,7 +362,7 @@ class AsyncClient:
                     timeout=limit, allow_redirects=False,
                 ) as response:  # fmt: skip
                     answer = await response.read()
-                    if response.status != 503:
+                    if response.status not in (503, 504):
                         return response.status, answer
                     why = "Bascule keeps answering that it cannot take it now"
             except (aiohttp.ClientError, TimeoutError):

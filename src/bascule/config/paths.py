@@ -20,6 +20,7 @@ from bascule.model.errors import ConfigError
 
 CONFIG_NAME = "bascule.toml"
 CONFIG = "BASCULE_CONFIG"
+JOURNAL_NAME = "journal.db"
 
 
 class DataDirectory(Struct, frozen=True):
@@ -36,7 +37,7 @@ class DataDirectory(Struct, frozen=True):
     @property
     def journal(self) -> Path:
         """The journal's file."""
-        return self.path / "journal.db"
+        return self.path / JOURNAL_NAME
 
     @property
     def secrets(self) -> Path:

@@ -12,12 +12,10 @@ from bascule.model.account import Capabilities
 from bascule.model.enums import OrdStatus, OrdType
 from bascule.model.ids import AccountId, ClOrdID
 from bascule.model.order import VenueOrder
-from bascule.model.values import HOUR, SECOND, Instant
+from bascule.model.values import SECOND, Instant
 
 OVERLAP_NS = 60 * SECOND
 """Fills are asked for from this long before the last look, against clock skew; ids dedupe."""
-FIRST_LOOKBACK_NS = 24 * HOUR
-"""How far a start looks back behind the last agreement with the venue."""
 LOOKUPS_MAX = 200
 """Orders asked after one by one in a look; the rest waits for the next."""
 IDLE_NS = 60 * SECOND
@@ -87,14 +85,10 @@ class LookMemory:
     def fills_from(self, account: AccountState, now: Instant) -> Instant:
         """Say from when on fills are asked for.
 
-        The first look of a run goes back behind the last agreement with the venue, however long
-        the engine was down.
+        The first look of a run goes back behind the last agreement with the venue.
         """
         known = self._since.get(account.id)
-        if known is not None:
-            return Instant(known)
-        agreed = account.agreed_at or account.last_fill_at or now
-        return Instant(max(0, min(agreed, now) - FIRST_LOOKBACK_NS))
+        return account.fills_from(now) if known is None else Instant(known)
 
     def looked(self, account: AccountState, look: Looked) -> None:
         """Remember a whole look, once it has been decided upon.

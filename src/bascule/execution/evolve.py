@@ -47,9 +47,11 @@ def _epoch_started(state: State, event: ev.EpochStarted) -> None:
 
 
 def _engine_started(state: State, event: ev.EngineStarted) -> None:
+    state.version = event.version
     for account in state.accounts.values():
         account.reconciled = False
         account.link_up = False
+        orders.set_back(account, event.at)
 
 
 def _nothing(state: State, event: ev.Event) -> None:

@@ -5,6 +5,7 @@ else.
 """
 
 from decimal import Decimal
+from itertools import islice
 
 from bascule.execution.fold_guards import (
     drop_idle,
@@ -17,10 +18,12 @@ from bascule.execution.fold_guards import (
 from bascule.execution.positions import apply_fill, book_of, exposure_of
 from bascule.execution.state import (
     ENDED_ORDERS_MAX,
-    EXEC_IDS_MAX,
+    EXEC_IDS_MIN,
     SAME_ENTRIES_MAX,
+    UNDONE,
     AccountState,
     Book,
+    ExecHour,
     Execution,
     Guard,
     LastSame,
@@ -30,7 +33,7 @@ from bascule.execution.state import (
 from bascule.model import event as ev
 from bascule.model.enums import ENDED, ExecType, OrdStatus, OrdType, Side
 from bascule.model.ids import MANUAL_BOOK, ClOrdID, ExecID, VenueSymbol
-from bascule.model.values import MINUTE, text
+from bascule.model.values import DAY, HOUR, MINUTE, Instant, text
 
 NEVER_THERE = ("absent", "resolved_by_hand")
 """Ends in which the venue never had the order, and so has refused nothing."""
@@ -116,12 +119,13 @@ def _wake(account: AccountState, order: Order) -> None:
 
 
 def _forget(account: AccountState, order: Order) -> None:
+    number = order.venue_order_id
     if order.changes:
         # A venue may have given it another id with each change.
         for venue_id in [k for k, name in account.by_venue_id.items() if name == order.cl_ord_id]:
             del account.by_venue_id[venue_id]
-    elif order.venue_order_id is not None:
-        account.by_venue_id.pop(order.venue_order_id, None)
+    elif number is not None and account.by_venue_id.get(number) == order.cl_ord_id:
+        del account.by_venue_id[number]  # else it is another's by now
 
 
 def requested(account: AccountState, event: ev.OrderRequested, number: int) -> None:
@@ -252,7 +256,7 @@ def filled(account: AccountState, event: ev.OrderFilled) -> None:
     order.notional += event.quantity * event.price
     order.fills[event.exec_id] = Execution(event.quantity, event.price)
     order.doubt = ""
-    _counted(account, event.exec_id, order.cl_ord_id)
+    _counted(account, event.exec_id, order.cl_ord_id, event.traded_at, event.at)
     if order.leg == "e" and event.position_id is not None:
         order.position_id = event.position_id
     if event.traded_at > account.last_fill_at:
@@ -266,11 +270,31 @@ def filled(account: AccountState, event: ev.OrderFilled) -> None:
     _drop_guards_of(account, order)
 
 
-def _counted(account: AccountState, exec_id: ExecID, cl_ord_id: ClOrdID) -> None:
-    """Know an exec id from now on, so that what it tells is counted once at most."""
-    account.exec_ids[exec_id] = cl_ord_id
-    if len(account.exec_ids) > EXEC_IDS_MAX:
-        del account.exec_ids[next(iter(account.exec_ids))]
+def _counted(account: AccountState, exec_id: ExecID, name: ClOrdID, at: Instant, now: int) -> None:
+    """Know an exec id from now on, so that what it tells is counted once at most.
+
+    It is known for as long as a look may bring its fill again, also the first one of another run.
+    ``at`` is when it traded; what its venue's clock says is believed up to a day ahead of ours.
+    """
+    hours, hour = account.exec_hours, now // HOUR
+    if not hours or hours[-1].hour != hour:
+        # Those that are there before the first hour are from a version that kept no hours.
+        hours.append(ExecHour(hour, 0 if hours else len(account.exec_ids), Instant(now)))
+    if exec_id not in account.exec_ids:
+        hours[-1].count += 1
+    hours[-1].last = Instant(max(hours[-1].last, now, min(at, now + DAY)))
+    account.exec_ids[exec_id] = name
+    while len(account.exec_ids) > EXEC_IDS_MIN and hours[0].last < account.fills_from(Instant(now)):
+        _forget_oldest(account, min(hours[0].count, len(account.exec_ids) - EXEC_IDS_MIN))
+
+
+def _forget_oldest(account: AccountState, count: int) -> None:
+    for exec_id in list(islice(account.exec_ids, count)):
+        del account.exec_ids[exec_id]
+        account.hand_fills.pop(exec_id, None)
+    account.exec_hours[0].count -= count
+    if not account.exec_hours[0].count:
+        del account.exec_hours[0]
 
 
 def uncounted(account: AccountState, event: ev.ReportIgnored | ev.ForeignFill) -> None:
@@ -280,7 +304,13 @@ def uncounted(account: AccountState, event: ev.ReportIgnored | ev.ForeignFill) -
     book's, whatever book it closed.
     """
     if isinstance(event, ev.ForeignFill):
-        _counted(account, event.exec_id, ClOrdID(""))
+        _counted(account, event.exec_id, ClOrdID(""), event.traded_at, event.at)
+        if event.undoes is None:
+            account.hand_fills[event.exec_id] = Execution(event.quantity, event.price)
+        else:
+            account.hand_fills.pop(event.undoes, None)
+            if event.undoes in account.exec_ids:
+                account.exec_ids[event.undoes] = UNDONE
         if event.commission:
             venue_symbol = VenueSymbol(event.symbol)
             manual = book_of(account, MANUAL_BOOK, event.symbol, venue_symbol)
@@ -290,7 +320,7 @@ def uncounted(account: AccountState, event: ev.ReportIgnored | ev.ForeignFill) -
     if report.exec_type is ExecType.TRADE or report.exec_type is ExecType.TRADE_CANCEL:
         for exec_id in (report.exec_id, report.ref_exec_id):
             if exec_id is not None and exec_id not in account.exec_ids:
-                _counted(account, exec_id, ClOrdID(""))
+                _counted(account, exec_id, ClOrdID(""), report.at, event.at)
 
 
 def _drop_guards_of(account: AccountState, order: Order) -> None:
@@ -315,7 +345,7 @@ def busted(account: AccountState, event: ev.FillBusted) -> None:
     if order is None:
         return
     order.heard_at = event.at
-    _counted(account, event.exec_id, order.cl_ord_id)
+    _counted(account, event.exec_id, order.cl_ord_id, event.at, event.at)
     _weigh(account, order, -1)
     _undo(account, order, event.ref_exec_id)
     _settle(account, order, event.status)
@@ -329,7 +359,7 @@ def corrected(account: AccountState, event: ev.FillCorrected) -> None:
     if order is None:
         return
     order.heard_at = event.at
-    _counted(account, event.exec_id, order.cl_ord_id)
+    _counted(account, event.exec_id, order.cl_ord_id, event.at, event.at)
     _weigh(account, order, -1)
     _undo(account, order, event.ref_exec_id)
     order.cum_qty += event.quantity
@@ -365,6 +395,20 @@ def ended(account: AccountState, event: ev.OrderEnded) -> None:
         key = same_key(order.symbol, order.side, order.quantity)
         if (same := account.same.get(key)) is not None and same.signal == order.signal:
             del account.same[key]
+
+
+def set_back(account: AccountState, now: Instant) -> None:
+    """Take for just now what is yet to come by a clock that was set back between two runs.
+
+    Else every look would be older than the last news, and every pause last until then.
+    """
+    for order in (*account.orders.values(), *account.ended.values()):
+        order.requested_at = min(order.requested_at, now)
+        order.changed_at = min(order.changed_at, now)
+        order.heard_at = min(order.heard_at, now)
+        order.doubted_at = min(order.doubted_at, now)
+    for guard in account.guards.values():
+        guard.tried_at = min(guard.tried_at, now)
 
 
 def _count_refusal(guard: Guard, order: Order, event: ev.OrderEnded) -> None:

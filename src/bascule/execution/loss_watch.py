@@ -263,14 +263,8 @@ def _begin(
             watch.rules, turn.at, initial, balance, equity, high=max(initial, balance)
         )
         return replace(fresh, rules=watch.key)
-    fresh = open_ledger(
-        watch.rules,
-        turn.at,
-        initial,
-        balance,
-        equity,
-        high=old.high,
-    )
+    # From where the old rules left it: a reset that has come due since is still to be crossed.
+    fresh = open_ledger(watch.rules, old.at, initial, old.balance, old.equity, high=old.high)
     floor = fresh.floor
     if floor is not None and old.floor is not None:
         floor = max(floor, old.floor)

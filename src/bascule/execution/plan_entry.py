@@ -399,13 +399,14 @@ def _trail_distance(
 def _place_within_limit(plan: Plan, draft: Draft) -> None:
     """Place the draft, or sequential children of it where the account splits large orders."""
     limits = limits_for(plan.turn, plan.spec, plan.strategy)
-    limit = quantity(limits, "max_order_qty", draft.listing.symbol)
-    total = draft.quantity
-    if limits.on_oversize != "split" or limit is None or total <= limit:
+    total, listing = draft.quantity, draft.listing
+    most = (quantity(limits, "max_order_qty", listing.symbol), listing.max_qty or None)
+    limit = min((one for one in most if one is not None), default=total)
+    if limits.on_oversize != "split" or total <= limit:
         place(plan.turn, draft)
         return
-    step = floor_to(limit, draft.listing.lot_step)
-    if step < draft.listing.min_qty:
+    step = floor_to(limit, listing.lot_step)
+    if step < listing.min_qty:
         place(plan.turn, draft)
         return
     left, index = total, 0

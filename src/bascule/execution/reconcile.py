@@ -19,6 +19,8 @@ from bascule.execution.reports import (
     HAND_PATIENCE,
     adopt_child,
     aftermath,
+    amend_foreign,
+    counted_as,
     identified,
     ignore,
     learn,
@@ -26,7 +28,7 @@ from bascule.execution.reports import (
     release_waiting,
     speaks_of,
 )
-from bascule.execution.state import AccountState, Guard, Order
+from bascule.execution.state import UNDONE, AccountState, Guard, Order
 from bascule.execution.turn import Suspect, Turn
 from bascule.model.enums import ENDED, ExecType, OrdStatus, PositionMode
 from bascule.model.event import (
@@ -41,13 +43,15 @@ from bascule.model.event import (
 )
 from bascule.model.ids import ClOrdID, ExecID, PositionId, Symbol
 from bascule.model.order import ExecutionReport, VenueOrder, VenuePosition
-from bascule.model.values import SECOND, ZERO, text
+from bascule.model.values import HOUR, SECOND, ZERO, text
 
 _CHANGE_PATIENCE = 3 * SECOND
 """A cancel or replace that a look still does not show after this long has not happened."""
 MOVING_LOOKS = 5
 """A difference that stays the same while the position moves is drift after so many looks."""
 _MONEY_INTERVAL = 60 * SECOND
+_AGREED_AGAIN = HOUR
+"""How often it is noted that an account that trades still agrees: a start looks back from there."""
 _FIRST_SEEN = "held at the venue when the account was first seen"
 
 _Lots = tuple[tuple[PositionId, Decimal], ...]
@@ -101,7 +105,9 @@ def on_look(turn: Turn, look: Looked) -> None:
     agreed = _compare_positions(turn, account, look, first=first)
     if agreed:
         changed = len(turn.events) > before
-        if not account.reconciled or account.drift or applied or changed:
+        traded = bool(account.exec_hours) and account.exec_hours[-1].last > account.agreed_at
+        again = traded and turn.at - account.agreed_at > _AGREED_AGAIN
+        if not account.reconciled or account.drift or applied or changed or again:
             turn.emit(
                 ReconcilePassed(
                     at=turn.at,
@@ -156,7 +162,7 @@ def _abandoned(turn: Turn, account: AccountState, guard: Guard, look: Looked) ->
 def _bind(turn: Turn, account: AccountState, look: Looked) -> None:
     """Learn the venue's numbers of our orders first: a fill may bear no other name."""
     for shown in (*look.orders, *look.lookups.values()):
-        if shown is None or shown.cl_ord_id is None:
+        if shown is None or shown.cl_ord_id is None or shown.ord_status is OrdStatus.IN_DOUBT:
             continue
         order = account.orders.get(shown.cl_ord_id)
         trades = shown.ord_status not in ENDED or shown.cum_qty
@@ -206,19 +212,26 @@ def _correct(turn: Turn, account: AccountState, fill: ExecutionReport) -> None:
 
     Its correction was lost on the way, or came before the fill itself.
     """
-    order = account.order(account.exec_ids[fill.exec_id])
-    known = order.fills.get(fill.exec_id) if order is not None else None
-    if order is None or known is None or fill.last_qty <= 0:
+    owner = account.exec_ids[fill.exec_id]
+    order = account.order(owner)
+    if order is None and owner not in ("", UNDONE):
+        return  # its order is forgotten, and what was counted with it
+    fills = order.fills if order is not None else account.hand_fills
+    name = counted_as(fills, fill.exec_id)
+    if name is None or fill.last_qty <= 0:
         return
+    known = fills[name]
     if (known.quantity, known.price) != (fill.last_qty, fill.last_price):
         told = replace(
             fill,
             exec_type=ExecType.TRADE_CORRECT,
-            exec_id=ExecID(f"{fill.exec_id}~{text(fill.last_qty)}x{text(fill.last_price)}"),
-            ref_exec_id=fill.exec_id,
-            cl_ord_id=order.cl_ord_id,
+            exec_id=ExecID(f"{name}~{text(fill.last_qty)}x{text(fill.last_price)}"),
+            ref_exec_id=name,
         )
-        on_report(turn, told)
+        if order is None:
+            amend_foreign(turn, account, told)
+        else:
+            on_report(turn, replace(told, cl_ord_id=order.cl_ord_id))
 
 
 def _end_unseen_children(turn: Turn, account: AccountState, look: Looked) -> None:
@@ -438,6 +451,7 @@ def _compare_positions(turn: Turn, account: AccountState, look: Looked, *, first
     def named(one: VenuePosition | ExecutionReport) -> Symbol:
         return names.get(one.venue_symbol, Symbol(one.venue_symbol))
 
+    adopt = look.adopt
     theirs: dict[Symbol, Decimal] = {}
     for position in look.positions:
         symbol = named(position)
@@ -450,7 +464,7 @@ def _compare_positions(turn: Turn, account: AccountState, look: Looked, *, first
         newest = max((fill.at for fill in look.fills), default=look.positions_at)
         if account.last_fill_at > max(newest, look.positions_at):
             # A report has overtaken this answer: what differs may be just that. Look again.
-            first = False
+            first, adopt = False, ""
     held = (s for s, e in account.exposure.items() if e.long or e.short)
     symbols = [*theirs, *(symbol for symbol in held if symbol not in theirs)]
     earlier = turn.market.suspects.get(account.id, {})
@@ -464,9 +478,9 @@ def _compare_positions(turn: Turn, account: AccountState, look: Looked, *, first
         shown = [p for p in look.positions if named(p) == symbol]
         lots: _Lots = ()
         if not difference:
-            if first or look.adopt:
+            if first or adopt:
                 # Positions on both sides may net to what we have, and not be known all the same.
-                _adopt(turn, account, symbol, difference, shown, look.adopt or _FIRST_SEEN)
+                _adopt(turn, account, symbol, difference, shown, adopt or _FIRST_SEEN)
                 continue
             later = [f for f in look.fills if named(f) == symbol and _after_positions(f, look)]
             lots = _other_lots(account, symbol, shown, later) if hedges else ()
@@ -477,8 +491,8 @@ def _compare_positions(turn: Turn, account: AccountState, look: Looked, *, first
         # What a first look finds is taken over at once where it only adds to what was told; an
         # answer that takes some of that back may be stale, so a second one must say the same.
         adds = difference * ours >= 0
-        if look.adopt or (first and (again or adds)):
-            _adopt(turn, account, symbol, difference, shown, look.adopt or _FIRST_SEEN)
+        if adopt or (first and (again or adds)):
+            _adopt(turn, account, symbol, difference, shown, adopt or _FIRST_SEEN)
             continue
         looks = known.looks + 1 if known is not None and again else 1
         suspects[symbol] = Suspect(ours, ours + difference, looks, lots)

@@ -1,6 +1,6 @@
 """What a venue says of an order, held against the order table."""
 
-from collections.abc import Container
+from collections.abc import Container, Mapping
 from decimal import Decimal
 
 from msgspec.structs import replace
@@ -11,7 +11,7 @@ from bascule.execution.order_table import Fact, Ignore, step
 from bascule.execution.plan_exit import close_late_fill, close_overshoot, is_of
 from bascule.execution.positions import book_of
 from bascule.execution.runaway import after_reject
-from bascule.execution.state import AccountState, Book, Order
+from bascule.execution.state import UNDONE, AccountState, Book, Execution, Order
 from bascule.execution.turn import Turn
 from bascule.model.enums import ENDED, ExecType, OrdStatus
 from bascule.model.event import (
@@ -69,8 +69,8 @@ def on_report(
     if kind is ExecType.TRADE:
         _on_trade(turn, account, order, report, not_shown)
     elif order is None:
-        if kind is ExecType.TRADE_CANCEL:
-            _undo_foreign(turn, account, report)
+        if kind in (ExecType.TRADE_CANCEL, ExecType.TRADE_CORRECT):
+            amend_foreign(turn, account, report)
         else:
             _flag_foreign(turn, account, report)
     elif kind in (ExecType.TRADE_CANCEL, ExecType.TRADE_CORRECT):
@@ -266,7 +266,9 @@ def may_be_ours(
     )
 
 
-def _foreign_trade(turn: Turn, account: AccountState, report: ExecutionReport) -> None:
+def _foreign_trade(
+    turn: Turn, account: AccountState, report: ExecutionReport, undoes: ExecID | None = None
+) -> None:
     names = turn.settings.symbols.get(account.id)
     if names is None:
         return  # its venue has not told its names yet: the first look brings this fill again
@@ -284,6 +286,7 @@ def _foreign_trade(turn: Turn, account: AccountState, report: ExecutionReport) -
             position_id=report.position_id,
             commission=report.commission,
             client_id=report.cl_ord_id or "",
+            undoes=undoes,
         )
     )
     for guard in list(account.guards.values()):
@@ -292,14 +295,35 @@ def _foreign_trade(turn: Turn, account: AccountState, report: ExecutionReport) -
         release_waiting(turn, account)
 
 
-def _undo_foreign(turn: Turn, account: AccountState, report: ExecutionReport) -> None:
-    """Undo a fill of no order of ours that the venue took back, by one the other way."""
-    counted = report.ref_exec_id is not None and account.exec_ids.get(report.ref_exec_id) == ""
-    if not counted or report.exec_id in account.exec_ids or report.last_qty <= 0:
-        if report.ref_exec_id is not None:
-            ignore(turn, account, None, report, "it corrects no fill that is counted")
+def amend_foreign(turn: Turn, account: AccountState, report: ExecutionReport) -> None:
+    """Undo a fill that its venue took back, by one the other way, and count what corrects it.
+
+    It is of no order of ours, or of one that is forgotten by now: then only the report says how
+    much it was, and a correction does not.
+    """
+    name = _amended_as(account.hand_fills, report)
+    if name is None:
         return
-    _foreign_trade(turn, account, replace(report, side=report.side.opposite))
+    corrects = report.exec_type is ExecType.TRADE_CORRECT
+    known = account.hand_fills.get(name)
+    if known is None and not corrects:
+        known = Execution(report.last_qty, report.last_price)
+    owner = account.exec_ids.get(name, UNDONE)
+    counted = owner != UNDONE and account.order(owner) is None
+    if known is None or known.quantity <= 0 or not counted or report.exec_id in account.exec_ids:
+        ignore(turn, account, None, report, "it corrects no fill that is counted")
+        return
+    undo = replace(
+        report,
+        exec_id=ExecID(f"{report.exec_id}~undone") if corrects else report.exec_id,
+        side=report.side.opposite,
+        last_qty=known.quantity,
+        last_price=known.price,
+        commission=ZERO,
+    )
+    _foreign_trade(turn, account, undo, undoes=name)
+    if corrects and report.last_qty > 0:
+        _foreign_trade(turn, account, report)
 
 
 def _flag_foreign(turn: Turn, account: AccountState, report: ExecutionReport) -> None:
@@ -321,7 +345,7 @@ def _flag_foreign(turn: Turn, account: AccountState, report: ExecutionReport) ->
 def _on_correction(
     turn: Turn, account: AccountState, order: Order, report: ExecutionReport
 ) -> None:
-    name = _counted_as(order, report)
+    name = _amended_as(order.fills, report)
     known = order.fills.get(name) if name is not None else None
     if name is None or known is None or report.exec_id in account.exec_ids:
         ignore(turn, account, order, report, "it corrects no fill that is counted")
@@ -354,16 +378,27 @@ def _on_correction(
     )
 
 
-def _counted_as(order: Order, report: ExecutionReport) -> ExecID | None:
-    """Name the fill that a report corrects as it is counted.
+def counted_as(fills: Mapping[ExecID, Execution], exec_id: ExecID) -> ExecID | None:
+    """Name a fill as it is counted: a look that read its correction has marked it for that."""
+    if exec_id in fills:
+        return exec_id
+    return next((name for name in fills if name.startswith(f"{exec_id}~")), None)
 
-    Once a look has read its correction off the venue's history it bears a mark (see ``reconcile``);
-    to be taken back it is still what it was, while a correction that comes late is an older word.
+
+def _amended_as(fills: Mapping[ExecID, Execution], report: ExecutionReport) -> ExecID | None:
+    """Name the fill that a report amends as it is counted.
+
+    Where a look has read its correction off the venue's history (see ``counted_as``), it is still
+    what it was to be taken back, or corrected by a report that bears such a mark itself; any other
+    correction that comes late is an older word.
     """
     told = report.ref_exec_id
-    if not told or told in order.fills or report.exec_type is not ExecType.TRADE_CANCEL:
+    if not told:
         return told
-    return next((name for name in order.fills if name.startswith(f"{told}~")), None)
+    marked = report.exec_id.startswith(f"{told}~")
+    if marked or report.exec_type is ExecType.TRADE_CANCEL:
+        return counted_as(fills, told) or told
+    return told
 
 
 def _after_correction(order: Order, cum: Decimal, report: ExecutionReport) -> OrdStatus:

@@ -25,12 +25,17 @@ from bascule.model.ids import (
 )
 from bascule.model.ledger import DayResult, LedgerState, Scale
 from bascule.model.order import AccountSnapshot
-from bascule.model.values import ZERO, Instant
+from bascule.model.values import HOUR, ZERO, Instant
 from bascule.risk.rates import RateWindow, Tally, ValueWindow
 
 ENDED_ORDERS_MAX = 2_000
 """Ended orders kept an account, so that a late report still finds its order."""
-EXEC_IDS_MAX = 20_000
+EXEC_IDS_MIN = 20_000
+"""Exec ids of fills kept an account, however old they are; all that a look may bring are."""
+LOOK_BACK_NS = 24 * HOUR
+"""How far the first look of a run goes back behind the last agreement with the venue."""
+UNDONE = ClOrdID("~")
+"""Whose a fill of no order of ours is, once its venue took it back."""
 RESULTS_MAX = 400
 """The firm's days whose result is remembered."""
 SIGNAL_KEYS_MAX = 100_000
@@ -52,6 +57,14 @@ class Execution(Struct, array_like=True):
 
     quantity: Decimal
     price: Decimal
+
+
+class ExecHour(Struct, array_like=True):
+    """How many exec ids one hour of the clock brought, and the youngest fill of them."""
+
+    hour: int
+    count: int
+    last: Instant
 
 
 class Order(Struct, kw_only=True, omit_defaults=True):
@@ -323,7 +336,9 @@ class AccountState(Struct, kw_only=True):
     ``waiters`` lists, by the order waited for, the orders held back for it. ``watched`` lists, by
     venue symbol, the trailing orders and the guards that follow the price. ``known`` is set by the
     first reconciliation, which takes over whatever the account held before; ``agreed_at`` is when
-    it last agreed with its venue after something had changed. ``rates`` and ``values`` count
+    it last agreed with its venue after something had changed. ``exec_ids`` names the order of each
+    fill that is counted, empty for none of ours, oldest first; ``exec_hours`` tells their ages, and
+    ``hand_fills`` what was counted of those that are none of ours. ``rates`` and ``values`` count
     entries, ``messages`` what was asked of the venue, ``fills`` what traded, at ``prices``;
     ``holds`` says how long each strategy held, ``ideas`` by contract and side what was held in one
     stretch; ``opened_at`` is when the account was first seen, ``idle_told`` when it was last said
@@ -365,10 +380,17 @@ class AccountState(Struct, kw_only=True):
     ledger: LedgerState | None = None
     results: dict[str, DayResult] = field(default_factory=dict)
     scale: Scale | None = None
+    exec_hours: list[ExecHour] = field(default_factory=list)
+    hand_fills: dict[ExecID, Execution] = field(default_factory=dict)
     agreed_at: Instant = Instant(0)
     ideas: dict[str, list[Run]] = field(default_factory=dict)
     opened_at: Instant = Instant(0)
     idle_told: Instant = Instant(0)
+
+    def fills_from(self, now: Instant) -> Instant:
+        """Say from when on the first look of a run asks for fills, however long it was down."""
+        agreed = self.agreed_at or self.last_fill_at or now
+        return Instant(max(0, min(agreed, now) - LOOK_BACK_NS))
 
     def order(self, cl_ord_id: ClOrdID) -> Order | None:
         """Find an order, live or ended."""
@@ -402,7 +424,7 @@ class State(Struct, kw_only=True):
 
     ``venues`` counts what was asked of each; ``limits`` are by scope, and ``limit_changes`` counts
     their changes. ``guardian_at`` is of the latest line of the guardian's log that was taken in,
-    ``guardian_seq`` of the last.
+    ``guardian_seq`` of the last. ``version`` is the Bascule that folded it.
     """
 
     epoch: str = ""
@@ -420,6 +442,7 @@ class State(Struct, kw_only=True):
     limit_changes: int = 0
     guardian_at: Instant = Instant(0)
     guardian_seq: int = 0
+    version: str = ""
 
 
 _encoder = msgspec.json.Encoder()
@@ -432,5 +455,17 @@ def dump(state: State) -> bytes:
 
 
 def load(blob: bytes) -> State:
-    """Read a state back from a snapshot."""
+    """Read a state back."""
     return _decoder.decode(blob)
+
+
+def load_own(blob: bytes, version: str) -> State | None:
+    """Read a snapshot's state, or None where it is another version's.
+
+    One that folds otherwise leaves out what this one knows, and what it adds is not read.
+    """
+    try:
+        state = load(blob)
+    except msgspec.DecodeError:
+        return None
+    return state if state.version == version else None

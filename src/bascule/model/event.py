@@ -357,7 +357,10 @@ class CancelRequested(_Event, frozen=True, tag="cancel_requested"):
 
 
 class ReplaceRequested(_Event, frozen=True, tag="replace_requested"):
-    """New terms are to be sent; old and new both count until one is proven."""
+    """New terms are to be sent; old and new both count until one is proven.
+
+    ``value`` is the notional that they add, in account currency, where a limit counts it.
+    """
 
     account: AccountId
     cl_ord_id: ClOrdID
@@ -371,6 +374,7 @@ class ReplaceRequested(_Event, frozen=True, tag="replace_requested"):
     drop_stop_loss: bool = False
     drop_take_profit: bool = False
     signal: SignalId | None = None
+    value: Decimal | None = None
 
 
 class OrderReplaced(_Event, frozen=True, tag="order_replaced"):
@@ -441,7 +445,7 @@ class ForeignFill(_Event, frozen=True, tag="foreign_fill"):
     """A fill of no order of the engine's: a hand's trade, a swap close, what the guardian closed.
 
     It goes to the manual book. ``client_id`` is the name that its sender gave the order; empty
-    where the venue tells none.
+    where the venue tells none. ``undoes`` names the fill that its venue took back by it.
     """
 
     account: AccountId
@@ -455,6 +459,7 @@ class ForeignFill(_Event, frozen=True, tag="foreign_fill"):
     position_id: PositionId | None = None
     commission: Decimal = ZERO
     client_id: str = ""
+    undoes: ExecID | None = None
 
 
 class BookClosing(_Event, frozen=True, tag="book_closing"):

@@ -120,6 +120,26 @@ async def test_a_plugin_that_raises_is_a_failed_channel() -> None:
     assert not await ThreadChannel("broken", deliver, 1.0).send(HALTED)
 
 
+async def test_a_machine_without_a_thread_left_fails_the_channel_and_no_more(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It is tried again like any failed one.
+
+    Before, the alert was lost with the fault, and the channel counted as busy for good.
+    """
+    sent: list[Alert] = []
+    short = ThreadChannel("short", lambda given: not sent.append(given), 1.0)
+
+    def no_thread(self: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as without:
+        without.setattr(threading.Thread, "start", no_thread)
+        assert not await short.send(HALTED)
+    assert await short.send(HALTED)
+    assert sent == [HALTED]
+
+
 async def test_a_critical_alert_goes_on_when_every_channel_fails_at_first() -> None:
     """The first pause is over, the channel is back, the alert arrives."""
     now = 0.0

@@ -85,6 +85,18 @@ async def test_a_listener_goes_on_after_its_last_id(api: House) -> None:
     await again.leave()
 
 
+async def test_a_place_that_the_journal_does_not_have_is_now(api: House) -> None:
+    """A listener may know more of the journal than a restored backup has.
+
+    Before, it heard nothing until the new journal was as long as the old one.
+    """
+    listener = Listener(api, "/v1/events", (b"last-event-id", b"900000"))
+    await asyncio.sleep(0.05)
+    await api.signal(buy())
+    await listener.until("order_filled", 2)
+    await listener.leave()
+
+
 async def test_kinds_can_be_chosen(api: House) -> None:
     """A listener hears the kinds it asked for, or all, and by default no bookkeeping."""
     await api.signal(buy())

@@ -115,6 +115,26 @@ def test_what_may_not_be_meant_is_a_note(bascule: Bascule, tmp_path: Path) -> No
     ]
 
 
+def test_a_limit_by_symbol_that_names_nothing_is_told_of_each_scope(
+    bascule: Bascule, tmp_path: Path
+) -> None:
+    """GOLD is XAUUSD here: neither a strategy's table nor the portfolio's holds it back."""
+    bascule("init", "--yes")
+    file = tmp_path / "bascule.toml"
+    tables = """
+[strategies.Gold.limits]
+max_position_qty_by_symbol = { GOLD = 1, XAUUSD = 1 }
+[portfolio]
+max_position_qty_by_symbol = { GOLD = 1, MES = 1 }
+"""
+    file.write_text(file.read_text(encoding="utf-8") + tables, encoding="utf-8")
+    notes = json.loads(bascule("check", "--json").out)["notes"]
+    assert [note.split(" is no symbol")[0] for note in notes if "limits nothing" in note] == [
+        "Strategy Gold: GOLD in max_position_qty_by_symbol",
+        "All accounts: GOLD in max_position_qty_by_symbol",
+    ]
+
+
 def test_without_a_configuration_the_way_to_one_is_told(bascule: Bascule) -> None:
     """The error lists where it was looked for, and both ways to begin."""
     done = bascule("check")

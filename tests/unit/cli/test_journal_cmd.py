@@ -197,3 +197,15 @@ def test_two_names_of_a_journal_are_one_too_many(ready: Bascule, journal: Path) 
     """--config and --journal together are wrong use."""
     options = ("--config", "bascule.toml", "--journal", str(journal))
     assert ready("journal", "show", *options).code == 2
+
+
+def test_a_backup_beside_the_journal_is_not_held_to_its_progress_record(
+    ready: Bascule, journal: Path
+) -> None:
+    """It may well be older. Before, it was said to have lost events, and not to be used."""
+    copy = journal.with_name("copy.db")
+    assert ready("journal", "backup", str(copy)).code == 0
+    record = {"at": AT, "pid": 1, "started": "x", "seq": 9, "hash": "00"}
+    journal.with_name("progress.json").write_text(json.dumps(record))
+    assert ready("journal", "verify", "--journal", str(copy)).code == 0
+    assert ready("journal", "verify").code == 5

@@ -7,7 +7,6 @@ import pytest
 
 from bascule.engine.look_rules import (
     DUE_NS,
-    FIRST_LOOKBACK_NS,
     IDLE_NS,
     OVERLAP_NS,
     LookMemory,
@@ -15,7 +14,7 @@ from bascule.engine.look_rules import (
     to_ask_after,
 )
 from bascule.execution.inputs import Looked
-from bascule.execution.state import AccountState, Order
+from bascule.execution.state import LOOK_BACK_NS, AccountState, Order
 from bascule.model.account import Capabilities
 from bascule.model.enums import ExecType, OrdStatus, OrdType, Side
 from bascule.model.ids import (
@@ -117,11 +116,11 @@ def test_what_the_venue_does_not_show_is_asked_after() -> None:
 def test_fills_are_asked_for_from_before_what_is_known() -> None:
     """The first look goes a day behind the last agreement, a later one a minute behind the last."""
     memory, hour_ago = LookMemory(), Instant(NOW - HOUR)
-    assert memory.fills_from(account(), NOW) == NOW - FIRST_LOOKBACK_NS
-    assert memory.fills_from(account(agreed_at=hour_ago), NOW) == hour_ago - FIRST_LOOKBACK_NS
+    assert memory.fills_from(account(), NOW) == NOW - LOOK_BACK_NS
+    assert memory.fills_from(account(agreed_at=hour_ago), NOW) == hour_ago - LOOK_BACK_NS
     memory.looked(account(), look())
     assert memory.fills_from(account(agreed_at=hour_ago), NOW) == NOW - OVERLAP_NS
-    assert (OVERLAP_NS, FIRST_LOOKBACK_NS) == (60 * SECOND, 24 * HOUR)
+    assert (OVERLAP_NS, LOOK_BACK_NS) == (60 * SECOND, 24 * HOUR)
 
 
 def test_a_fill_that_a_look_left_open_is_asked_for_again() -> None:

@@ -9,8 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from bascule import __version__
+from bascule.api.reading import folded_state
 from bascule.engine import owner
 from bascule.engine.runtime import Runtime
+from bascule.journal.backup import backup, restore
+from bascule.journal.sqlite import SqliteStore
+from bascule.journal.store import Snapshot
 from bascule.model.account import Pacing
 from bascule.model.enums import OrdStatus, Side, StopMode
 from bascule.model.errors import InvariantBroken, JournalLocked, JournalUnwritable
@@ -18,6 +23,7 @@ from bascule.model.ids import AccountId, ClOrdID, VenueOrderId
 from bascule.model.intent import CancelOrders, ClosePosition, PlaceOrder
 from bascule.model.order import Accepted, NewOrder, Outcome, Refused
 from bascule.model.values import SECOND, Instant
+from bascule.venues.kit.contract import FillsSnapshot, LinkState
 from tests.unit.engine.fakes import Installation, unknown
 from tests.waiting import PATIENCE_S, until
 
@@ -360,7 +366,7 @@ async def test_a_journal_that_fails_ends_the_engine_with_the_gate_shut(tmp_path:
     error = await asyncio.wait_for(asyncio.shield(runtime.fatal), PATIENCE_S)
     assert isinstance(error, JournalUnwritable)
     assert place.venue.seen == []
-    assert not reply.done()
+    assert (await reply).status == "unknown"
     later = await runtime.submit(place.signal(runtime))
     assert later.status == "overloaded"
     await runtime.stop("test ended")
@@ -480,3 +486,67 @@ async def test_a_limit_order_keeps_its_terms_to_the_venue(tmp_path: Path) -> Non
         order = place.venue.seen[0]
         assert (order.ord_type, order.price) == (OrdType.LIMIT, Decimal("101.3"))
         assert order.quantity == 1
+
+
+async def test_a_look_during_which_the_link_was_lost_reconciles_nothing(tmp_path: Path) -> None:
+    """What happened while nobody listened may not be in it; the look after the next link tells.
+
+    Before, the account counted as reconciled from then on, and entries left before that look.
+    """
+    place = Installation(tmp_path)
+    async with place.running() as runtime:
+        account, asked, lost = runtime.state.accounts[ONE], asyncio.Event(), asyncio.Event()
+        real = place.venue.fills_since
+
+        async def slow(account: AccountId, since: Instant) -> FillsSnapshot:
+            asked.set()
+            await lost.wait()
+            return await real(account, since)
+
+        place.venue.fills_since = slow  # type: ignore[method-assign]
+        look = asyncio.create_task(runtime.reconcile(ONE))
+        await asked.wait()
+        place.venue.context.sink(LinkState(False, "cut", runtime.clock.now()))
+        lost.set()
+        assert not await look
+        assert (account.link_up, account.reconciled) == (False, False)
+        place.venue.context.sink(LinkState(True, "back", runtime.clock.now()))
+        await until(lambda: account.reconciled, "the look after it")
+
+
+@pytest.mark.parametrize("other", [b'"version":"0.0.9"', b'"version":7'])
+async def test_a_snapshot_of_another_version_is_not_taken_over(
+    tmp_path: Path, other: bytes
+) -> None:
+    """What that version did not fold is in the journal all the same; so everything is replayed.
+
+    Before, what an upgrade adds to the state lacked all that lay before the snapshot, and one that
+    could not be read ended the start without a word on what to do.
+    """
+    place = Installation(tmp_path)
+    async with place.running() as runtime:
+        await runtime.submit(place.signal(runtime))
+    store = SqliteStore.open(tmp_path / "journal.db")
+    kept = store.snapshots()[0]
+    own = f'"version":"{__version__}"'.encode()
+    state = kept.state.replace(own, other).replace(b'"requests":2', b'"requests":0')
+    assert own not in state
+    store.save_snapshot(Snapshot.taken(kept.seq, state, kept.at))
+    store.close()
+    assert folded_state(tmp_path / "journal.db").requests == 2
+    async with place.running() as runtime:
+        assert (runtime.restart.snapshot, runtime.state.requests) == (0, 2)
+    async with place.running() as runtime:
+        assert runtime.restart.snapshot > kept.seq
+
+
+async def test_a_restored_journal_without_events_reduces_only_too(tmp_path: Path) -> None:
+    """Its backup was made before the first start; what has traded since is not in it."""
+    place, path = Installation(tmp_path), tmp_path / "journal.db"
+    SqliteStore.open(path).close()
+    backup(path, tmp_path / "copy.db")
+    async with place.running() as runtime:
+        assert not runtime.state.reduce_only
+    restore(tmp_path / "copy.db", path)
+    async with place.running() as runtime:
+        assert runtime.state.reduce_only

@@ -1,6 +1,7 @@
 """The shell at unlucky moments: a bug, a full disk, a venue that is silent for days."""
 
 import asyncio
+import threading
 from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
@@ -102,6 +103,44 @@ async def test_a_disk_that_fails_at_the_end_keeps_nobody_waiting(
     async with asyncio.timeout(PATIENCE_S):
         await runtime.stop("test ended")
     assert isinstance(runtime.fatal.result(), JournalUnwritable)
+
+
+async def test_a_sender_that_waits_for_a_full_disk_is_told_what_is_known(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing of it was sent; whether it was kept nobody knows. What comes later is not kept."""
+    full = threading.Event()
+
+    def refuse_later(*_: object) -> None:
+        full.wait(30)
+        refuse()
+
+    place = Installation(tmp_path)
+    async with place.running() as runtime:
+        monkeypatch.setattr(runtime._journal._store, "append", refuse_later)
+        monkeypatch.setattr(runtime._journal._writer, "_took_ns", SECOND)  # not on the loop
+        waiting = [runtime.submit(place.signal(runtime)) for _ in range(3)]
+        await asyncio.sleep(0.05)  # all of them are with the writer
+        full.set()
+        async with asyncio.timeout(30):
+            told = await asyncio.gather(*waiting)
+        assert {(receipt.status, receipt.code) for receipt in told} == {
+            ("unknown", "outcome_unknown")
+        }
+        assert (await runtime.submit(place.signal(runtime))).status == "overloaded"
+        assert isinstance(runtime.fatal.result(), JournalUnwritable)
+        assert place.venue.seen == []
+
+
+async def test_a_signal_that_meets_a_stalled_disk_is_told_that_it_was_not_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What never reached the writer is not in the journal, whatever the disk does later."""
+    place = Installation(tmp_path)
+    async with place.running() as runtime:
+        monkeypatch.setattr("bascule.journal.journal.BACKLOG_MAX", -1)
+        receipt = await runtime.submit(place.signal(runtime))
+        assert (receipt.status, receipt.code) == ("overloaded", "stopping")
 
 
 async def test_a_venue_that_cannot_be_left_keeps_no_engine_from_ending(tmp_path: Path) -> None:

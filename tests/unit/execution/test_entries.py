@@ -603,6 +603,38 @@ def test_without_a_split_a_large_order_is_refused_with_the_numbers() -> None:
     assert 'on_oversize = "split"' in event.text
 
 
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda: place(quantity=9),
+        lambda: TargetPosition(
+            symbol="EURUSD", direction=Direction.LONG, quantity=Amount(D(9), QtyUnit.UNITS)
+        ),
+    ],
+)
+def test_more_than_the_venue_takes_in_one_order_is_never_cut_in_silence(ask: Any) -> None:
+    """It is refused with the numbers, or split where the account says so."""
+    bench = Bench(contract={"max_qty": D(4)})
+    event = only(bench.say(ask()), OrderRefused)
+    assert event.code == "tick_or_lot"
+    assert "9 is above the venue's largest order 4" in event.text
+    assert 'on_oversize = "split"' in event.text
+    assert bench.venue.submits == []
+    split = Bench(contract={"max_qty": D(4)}, limits=replace(ROOMY, on_oversize="split"))
+    assert [e.quantity for e in every(split.say(ask()), OrderRequested)] == [4, 4, 1]
+    split.settle()
+    assert split.book().quantity == 9
+
+
+def test_a_split_keeps_to_the_smaller_of_the_users_limit_and_the_venues() -> None:
+    """Each part passes both."""
+    bench = Bench(
+        contract={"max_qty": D(2)}, limits=replace(ROOMY, max_order_qty=D(3), on_oversize="split")
+    )
+    parts = every(bench.say(place(quantity=5)), OrderRequested)
+    assert [part.quantity for part in parts] == [2, 2, 1]
+
+
 def test_a_part_is_released_once() -> None:
     """Two orders that wait on one another's end are each let go once.
 

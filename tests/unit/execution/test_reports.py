@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from bascule.execution import inputs as inp
-from bascule.execution.state import EXEC_IDS_MAX, dump
+from bascule.execution.state import EXEC_IDS_MIN, dump
 from bascule.model.enums import ExecType, OrdStatus, OrdType, Side
 from bascule.model.event import (
     ForeignFill,
@@ -73,7 +73,7 @@ def test_a_fill_is_not_counted_again_when_its_id_is_long_forgotten_but_its_order
     name = working(bench, 100)
     bench.traded(name, 1, exec_id="first")
     known = bench.state.accounts["a"].exec_ids
-    for number in range(EXEC_IDS_MAX):
+    for number in range(EXEC_IDS_MIN):
         known[f"other{number}"] = ""
     del known["first"]
     assert kinds(bench.traded(name, 1, exec_id="first")) == ["report_ignored"]

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from bascule.config.latch import Entry, Latch
+from bascule.config.proof import proof
 from bascule.guardian.press import press
 from tests.waiting import PATIENCE_S
 
@@ -30,32 +31,42 @@ def latched(place: Path) -> tuple[Entry, ...]:
     return Latch(place / "latch").entries()
 
 
-@pytest.fixture
-def guardian(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, list[bytes]]:
-    """A port that answers a poke as a guardian would, and what was said to it.
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give whoever answers here the time that a busy machine may take."""
+    monkeypatch.setattr("bascule.guardian.press.POKE_S", PATIENCE_S)
 
-    The system may have given it a port on which somebody still looks for a server that has ended.
-    """
+
+@pytest.fixture
+def guardian(tmp_path: Path) -> tuple[Path, list[bytes]]:
+    """A port that answers one poke as a guardian would, and what was said to it."""
+    return tmp_path, listening(tmp_path, knows="the-token")
+
+
+def listening(place: Path, *, knows: str) -> list[bytes]:
+    """Listen in a guardian's place, knowing a token; gives what is said there."""
     listener = socket.create_server(("127.0.0.1", 0))
     said: list[bytes] = []
+    host, port = listener.getsockname()
 
     def answer() -> None:
         with listener:
-            while not said:
-                link, _ = listener.accept()
-                with link:
-                    if (request := link.recv(4_096)).startswith(b"POST /poke "):
-                        said.append(request)
-                        link.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
+            link, _ = listener.accept()
+        with link:
+            said.append(link.recv(4_096))
+            asked = said[0].split(b"?of=")[1].split(b" ")[0].decode()
+            body = json.dumps({"proof": proof(knows, port, asked)}, separators=(",", ":"))
+            link.sendall(f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\n\r\n".encode())
+            link.sendall(body.encode())
+            said.append(link.recv(4_096))
+            link.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
 
-    monkeypatch.setattr("bascule.guardian.press.POKE_S", PATIENCE_S)
-    folder = tmp_path / "guardian"
+    folder = place / "guardian"
     folder.mkdir()
-    host, port = listener.getsockname()
     threading.Thread(target=answer, daemon=True).start()
     (folder / "endpoint.json").write_text(json.dumps({"host": host, "port": port, "pid": 1}))
     (folder / "token").write_text("the-token\n")
-    return tmp_path, said
+    return said
 
 
 def test_it_shuts_the_gate_and_pokes(guardian: tuple[Path, list[bytes]]) -> None:
@@ -63,8 +74,20 @@ def test_it_shuts_the_gate_and_pokes(guardian: tuple[Path, list[bytes]]) -> None
     place, said = guardian
     assert press(["--data", str(place)]) == 0
     assert latched(place) == (Entry("freeze", "key", "all"),)
-    assert said[0].startswith(b"POST /poke HTTP/1.1")
-    assert b"Bearer the-token" in said[0]
+    assert b"the-token" not in said[0]
+    assert said[1].startswith(b"POST /poke HTTP/1.1")
+    assert b"Bearer the-token" in said[1]
+
+
+def test_whoever_took_a_dead_guardians_port_is_shown_no_token(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The gate is shut all the same, and nobody believes that a guardian heard it."""
+    said = listening(tmp_path, knows="a guess")
+    assert press(["--data", str(tmp_path)]) == 1
+    assert latched(tmp_path) == (Entry("freeze", "key", "all"),)
+    assert b"the-token" not in b"".join(said)
+    assert "no guardian answers" in capsys.readouterr().err
 
 
 def test_the_gate_shuts_without_a_guardian(

@@ -67,6 +67,8 @@ READ: list[tuple[str, str, dict[str, Any]]] = [
     ("crosstrade", ORDER.replace("PLACE", "CANCELREPLACE"), {"intent": "replace_pending"}),
     ("crosstrade", ORDER.replace("BUY", "SELL") + "sync_strategy=true;market_position=long;"
      "prev_market_position=long;", {"intent": "reduce", "side": "sell", "closes": "long"}),
+    ("crosstrade", ORDER.replace("BUY", "SELL") + "market_position=flat;",
+     {"intent": "close", "closes": "long", "target": 0, "position_effect": "flat"}),
     ("crosstrade", CT % "CLOSEPOSITION", {"intent": "close", "qty": "all"}),
     ("crosstrade", CT % "closeposition" + "qty=1;", {"intent": "reduce", "qty": units("1")}),
     ("crosstrade", CT % "FLATTEN" + "action=BUY;qty=3;", {"intent": "close", "qty": "all"}),

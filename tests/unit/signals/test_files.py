@@ -206,10 +206,11 @@ async def test_an_odd_name_is_refused(nt: Watched, name: str) -> None:
     assert nt.engine.signals == [] and not (nt.folder / name).exists()
 
 
-async def test_lines_wait_while_the_engine_keeps_nothing(nt: Watched) -> None:
+@pytest.mark.parametrize("word", ["overloaded", "unknown"])
+async def test_lines_wait_while_the_engine_keeps_nothing(nt: Watched, word: str) -> None:
     """Neither an overloaded engine nor one whose journal cannot be written loses a line."""
     nt.put("oif1.txt", f"{OIF}\n{CLOSE}")
-    nt.engine.status = "overloaded"
+    nt.engine.status = word
     async with asyncio.timeout(PATIENCE_S):
         looking = asyncio.gather(nt.look())
         await asyncio.sleep(0.01)

@@ -6,11 +6,14 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from bascule.engine.runtime import Runtime, Setup, VenueSetup
 from bascule.model.account import RiskLimits, Route, RouteLeg, SizingRule
 from bascule.model.enums import AccountMode, LevelUnit, OrdStatus, OrdType, Side
 from bascule.model.ids import RouteId, StrategyId, Symbol, VenueId
 from bascule.model.intent import Flatten, Intent, Level, PlaceOrder, Protection, Signal, TakeProfit
+from bascule.model.values import SECOND, Instant
 from bascule.venues.fix.client import FixVenue
 from bascule.venues.fix.emulator_exchange import Exchange
 from bascule.venues.kit.faults import Fault
@@ -156,6 +159,30 @@ async def test_cable_pulled_in_mid_order(floor: Floor) -> None:
         assert (net(runtime), held(house), counted(house)) == (4, 4, 4)
         assert not account(runtime).drift
     assert [kind for kind in place.commands if kind == "35=D"] == ["35=D"] * 3, "nothing twice"
+
+
+@pytest.mark.parametrize("positions", ["fills", "request"])
+async def test_a_counterparty_whose_clock_is_ahead(
+    floor: Floor, monkeypatch: pytest.MonkeyPatch, positions: str
+) -> None:
+    """A fill from what is the future here is in the positions already, and no drift.
+
+    Before, looks within that future counted it twice at the venue, and entries were refused.
+    """
+    house = await crypto(floor)
+    place = Place(
+        floor.directory, house.port, override={"absence_proof": "snapshots", "positions": positions}
+    )
+    here = house.now
+    monkeypatch.setattr(house, "now", lambda: Instant(here() + 20 * SECOND))
+    async with place.running() as runtime:
+        await runtime.submit(place.signal(runtime, bracket()))
+        await until(lambda: legs(runtime) == _PROTECTED, "stop and target working")
+        for _ in range(2):
+            assert await runtime.reconcile(MAIN)
+            assert not runtime.market.suspects.get(MAIN)
+        assert not account(runtime).drift
+        assert (net(runtime), held(house)) == (4, 4)
 
 
 async def test_doubt_is_ended_by_an_order_status_request(floor: Floor) -> None:

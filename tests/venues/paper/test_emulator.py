@@ -230,6 +230,24 @@ def test_garbage_and_strangers_get_nothing(broker: PaperProcess) -> None:
         lines.close()
 
 
+def test_a_field_that_nobody_reads_may_hold_anything(broker: PaperProcess) -> None:
+    """Bytes that are no text, under a name that the broker does not know, do not end it."""
+    with (
+        socket.create_connection(("127.0.0.1", broker.port), 5) as link,
+        link.makefile("rb") as lines,
+    ):
+        logon = {"type": "logon", "id": 1, "login": "P1", "token": broker.token}
+        link.sendall(json.dumps(logon).encode() + b"\n")
+        assert json.loads(lines.readline())["type"] == "logged_on"
+        request = {
+            "account": "P1", "cl_ord_id": "none", "venue_order_id": None, "venue_symbol": "X",
+            "request_id": "r",
+        }  # fmt: skip
+        cancel = {"type": "cancel", "id": 2, "request": request, "note": "?"}
+        link.sendall(json.dumps(cancel).encode().replace(b'"?"', b'"\xff"') + b"\n")
+        assert json.loads(lines.readline())["code"] == "unknown_order"
+
+
 def test_admin_needs_its_token(broker: PaperProcess) -> None:
     """A wrong token is refused, and nothing can be done with it."""
     with pytest.raises(UsageError, match="admin token"):

@@ -197,7 +197,7 @@ class FileIntake:
             except BasculeError as error:
                 self._say(error.message)
             else:
-                if receipt.status != "overloaded":
+                if receipt.status not in ("overloaded", "unknown"):
                     return receipt
             await asyncio.sleep(self._poll_s)
 

@@ -468,7 +468,7 @@ class Machine(ABC):
                 with suppress(TimeoutError):
                     async with asyncio.timeout(3):
                         receipt = await answered
-                    if receipt.status != "overloaded":
+                    if receipt.status not in ("overloaded", "unknown"):
                         self.witness.on_answer(name, receipt)
                         return
             await asyncio.sleep(self.pause())

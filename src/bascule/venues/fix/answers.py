@@ -9,7 +9,7 @@ from bascule.model.enums import ENDED, ExecType, OrdStatus, OrdType, Side
 from bascule.model.errors import VenueTransient
 from bascule.model.ids import AccountId, ClOrdID, PositionId, VenueSymbol
 from bascule.model.order import AccountSnapshot, VenueOrder, VenuePosition
-from bascule.model.values import ZERO, Currency
+from bascule.model.values import ZERO, Currency, Instant
 from bascule.venues.fix import mapping
 from bascule.venues.fix.asking import Question, Questions
 from bascule.venues.fix.mapping import Told
@@ -259,7 +259,14 @@ class Answers:
             for one in held
             if one.quantity
         )
-        return PositionsSnapshot(shown, complete, venue.now())
+        return PositionsSnapshot(shown, complete, self.positions_at(account))
+
+    def positions_at(self, account: AccountId) -> Instant:
+        """Say of when positions are that are known now: they hold every fill that was told.
+
+        Its time is the counterparty's, whose clock may be ahead of ours.
+        """
+        return max(self._venue.now(), self._venue.blotter.newest(account))
 
     def _hedging(self, one: mapping.Held) -> bool:
         return bool(one.position_id and self._venue.profile.position_tag)

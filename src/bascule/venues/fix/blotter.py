@@ -2,10 +2,11 @@
 
 FIX has no way to ask for past fills, so they are kept here as they are told. That is whole as long
 as the session's numbers go on: each message comes in order, and what is missed is asked for. The
-order and drop copy sessions write into one blotter, which is how a fill is counted once.
+order and drop copy sessions write into one blotter, which is how a fill is counted once. What they
+add up to is kept beside them as they come, since a look asks for it each time.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from bascule.model.errors import VenueTerminal
 from bascule.model.ids import AccountId, VenueSymbol
 from bascule.model.values import Instant, text
 from bascule.venues.fix.orders import Known
+from bascule.venues.fix.positions import Net
 
 _VERSION = 1
 
@@ -50,9 +52,15 @@ class FillRow(Struct, frozen=True, kw_only=True):
 
 
 _COLUMNS = FillRow.__struct_fields__
-_PUT = (
-    f"INSERT OR REPLACE INTO fills ({', '.join(_COLUMNS)}) "
-    f"VALUES ({', '.join('?' * len(_COLUMNS))})"
+_ADD = f"INSERT INTO fills ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"
+_AMEND = "UPDATE fills SET quantity = ?, price = ?, state = ? WHERE order_id = ? AND key = ?"
+_NAMED = (
+    "state = 'live' AND (exec_id = ?1 OR EXISTS (SELECT 1 FROM amendments AS a WHERE "
+    "a.order_id = fills.order_id AND a.exec_id = ?1 AND a.key = fills.key))"
+)
+_ADDENDS = (
+    "SELECT venue_symbol, side, quantity, price FROM fills NOT INDEXED "
+    "WHERE account = ?1 AND ?2 IN ('', venue_symbol) AND state = 'live' ORDER BY rowid"
 )
 
 
@@ -83,6 +91,10 @@ class Blotter:
             )
             self._db.execute("CREATE INDEX IF NOT EXISTS fills_by_time ON fills(account, at)")
             self._db.execute(
+                "CREATE TABLE IF NOT EXISTS amendments (order_id, exec_id, key, "
+                "PRIMARY KEY (order_id, exec_id))"
+            )
+            self._db.execute(
                 "CREATE TABLE IF NOT EXISTS orders (account, cl_ord_id, ended, body, "
                 "PRIMARY KEY (account, cl_ord_id))"
             )
@@ -94,33 +106,86 @@ class Blotter:
                 code="fix_blotter_unusable",
             ) from None
         self._open = False
+        self._sums: dict[AccountId, dict[VenueSymbol, Net]] = {}
+        """By account and symbol, from the first time that an account is asked for."""
+        self._amended: set[tuple[AccountId, VenueSymbol]] = set()
+        """Where a fill was taken back or corrected: the sum is made anew when it is asked for."""
 
     def add(self, fill: FillRow) -> bool:
         """Take a fill; False when it is known already."""
         if self.fill(fill.order_id, fill.key) is not None:
             return False
-        self.put(fill)
-        return True
-
-    def put(self, fill: FillRow) -> None:
-        """Write a fill, or what became of one."""
         self._begin()
         row = msgspec.structs.astuple(fill)
         plain = [text(value) if type(value) is Decimal else value for value in row]
-        self._run(_PUT, plain)
+        self._run(_ADD, plain)
+        if (sums := self._sums.get(fill.account)) is not None:
+            net = sums.setdefault(fill.venue_symbol, Net())
+            net.add(fill.quantity * fill.side.sign, fill.price)
+        return True
+
+    def amend(self, fill: FillRow, exec_id: str) -> None:
+        """Write what became of a fill: its quantity, price and state; it keeps its place.
+
+        ``exec_id`` is that of the report that says so, empty where it has none.
+        """
+        self._begin()
+        words = (text(fill.quantity), text(fill.price), fill.state, fill.order_id, fill.key)
+        self._run(_AMEND, words)
+        if exec_id:
+            named = (fill.order_id, exec_id, fill.key)
+            self._run("INSERT OR IGNORE INTO amendments VALUES (?, ?, ?)", named)
+        self._amended.add((fill.account, fill.venue_symbol))
+
+    def amended(self, order_id: str, exec_id: str) -> bool:
+        """Whether a report of this id has amended a fill of the order."""
+        which = "amendments WHERE order_id = ? AND exec_id = ?"
+        return bool(self._run(f"SELECT 1 FROM {which}", (order_id, exec_id)))
 
     def fill(self, order_id: str, key: str) -> FillRow | None:
         """Find a fill by its order and key."""
         return next(self._fills("order_id = ? AND key = ?", order_id, key), None)
 
-    def by_exec_id(self, order_id: str, exec_id: str) -> FillRow | None:
-        """Find the fill that a bust or correction speaks of."""
-        return next(self._fills("order_id = ? AND exec_id = ?", order_id, exec_id), None)
+    def named(self, order_id: str, known: Known, exec_id: str) -> list[FillRow]:
+        """Find the live fills that a bust or correction speaks of: one report may tell several.
+
+        They are named by the report that told them, or by one that corrected them. Their order may
+        have had another number then.
+        """
+        found = self._fills(f"{_NAMED} AND order_id = ?2 ORDER BY rowid", exec_id, order_id)
+        named = (exec_id, known.account, known.cl_ord_id)
+        of_name = f"{_NAMED} AND account = ?2 AND cl_ord_id = ?3 ORDER BY rowid"
+        return list(found) or list(self._fills(of_name, *named))
 
     def fills(self, account: AccountId, since: Instant) -> list[FillRow]:
         """Give the live fills of an account at or after an instant, oldest first."""
         where = "account = ? AND at >= ? AND state = 'live' ORDER BY at, rowid"
         return list(self._fills(where, account, since))
+
+    def newest(self, account: AccountId) -> Instant:
+        """Give the counterparty's time of an account's newest fill; 0 where there is none."""
+        found = self._run("SELECT max(at) FROM fills WHERE account = ?", (account,))
+        return Instant(found[0][0] or 0)
+
+    def sums(self, account: AccountId) -> Mapping[VenueSymbol, Net]:
+        """Give what the live fills of an account add up to, in the order in which they were told.
+
+        It is the caller's to read, until the next fill.
+        """
+        if account not in self._sums:
+            self._sums[account] = self._add_up(account)
+        sums = self._sums[account]
+        for one in [one for one in self._amended if one[0] == account]:
+            sums[one[1]] = self._add_up(*one).get(one[1], Net())
+            self._amended.discard(one)
+        return sums
+
+    def _add_up(self, account: AccountId, symbol: str = "") -> dict[VenueSymbol, Net]:
+        sums: dict[VenueSymbol, Net] = {}
+        for name, side, quantity, price in self._run(_ADDENDS, (account, symbol)):
+            signed = Decimal(quantity) * Side(side).sign
+            sums.setdefault(VenueSymbol(name), Net()).add(signed, Decimal(price))
+        return sums
 
     def keep_orders(self, orders: Iterable[Known]) -> None:
         """Write orders as they are now."""

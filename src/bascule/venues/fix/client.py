@@ -30,17 +30,15 @@ from bascule.model.order import (
     ReplaceOrder,
     Unknown,
     VenueOrder,
-    VenuePosition,
 )
 from bascule.model.values import ZERO, Instant
-from bascule.venues.fix import mapping
+from bascule.venues.fix import mapping, positions
 from bascule.venues.fix.answers import Answers
 from bascule.venues.fix.blotter import Blotter
 from bascule.venues.fix.instruments import Names
 from bascule.venues.fix.intake import Heard, Intake
 from bascule.venues.fix.line import Line
 from bascule.venues.fix.orders import Change, Known, Orders
-from bascule.venues.fix.positions import Net, add_up, profit
 from bascule.venues.fix.profile import Profile, capabilities
 from bascule.venues.fix.requests import CANCEL, MASS_CANCEL, NEW_ORDER, REPLACE, Writer
 from bascule.venues.fix.settings import Plan, read, store
@@ -584,17 +582,8 @@ class FixVenue:
         """All open positions of an account: asked for, or the sum of the fills that were told."""
         if self.profile.positions == "request":
             return await self.answers.positions(account)
-        held = tuple(
-            VenuePosition(
-                account=account,
-                venue_symbol=name,
-                quantity=net.quantity,
-                avg_price=net.average,
-            )
-            for name, net in self._sums(account).items()
-            if net.quantity
-        )
-        return PositionsSnapshot(held, True, self.now())
+        held = positions.positions(account, self.blotter.sums(account))
+        return PositionsSnapshot(held, True, self.answers.positions_at(account))
 
     async def fills_since(self, account: AccountId, since: Instant) -> FillsSnapshot:
         """All fills that were told at or after ``since``.
@@ -610,21 +599,9 @@ class FixVenue:
             return await self.answers.money(account, self._specs[account].currency)
         spec = self._specs[account]
         stated = self.plan.settings.balances.get(spec.login, spec.initial_balance) or ZERO
-        realized, unrealized = profit(
-            self._sums(account), self._listings, self._quotes, spec.currency
-        )
-        return AccountSnapshot(
-            account=account,
-            currency=spec.currency,
-            balance=stated + realized,
-            equity=stated + realized + unrealized,
-            margin_used=ZERO,
-            free_margin=stated + realized + unrealized,
-            at=self.now(),
-        )
-
-    def _sums(self, account: AccountId) -> dict[VenueSymbol, Net]:
-        return add_up(self.blotter.fills(account, Instant(0)))
+        sums = self.blotter.sums(account)
+        made = positions.profit(sums, self._listings, self._quotes, spec.currency)
+        return positions.money(spec, stated, *made, self.now())
 
     async def identity(self, account: AccountId) -> VenueAccount:
         """Who the account is. FIX does not tell: the settings' word is all there is."""

@@ -20,7 +20,7 @@ from bascule.model.order import (
     Refused,
     VenueOrder,
 )
-from bascule.model.values import ZERO, Instant, nearest_to
+from bascule.model.values import ZERO, Instant, nearest_to, text
 from bascule.venues.fix.blotter import Blotter, FillRow
 from bascule.venues.fix.mapping import ChangeRefused, Told
 from bascule.venues.fix.orders import Known, Orders
@@ -234,19 +234,40 @@ class Intake:
 
     def _amend(self, told: Told, known: Known, heard: Heard) -> None:
         """Take a fill back, or correct it; each once."""
-        fill = self._blotter.by_exec_id(told.order_id, told.ref_exec_id)
-        if fill is None or fill.state != "live" or not self._is_new(told):
+        # One that names no fill could mean any.
+        named = told.ref_exec_id
+        fills = self._blotter.named(told.order_id, known, named) if named else []
+        exec_id = "" if told.exec_id == "0" else told.exec_id
+        if not fills or self._blotter.amended(fills[0].order_id, exec_id):
             return
-        self._count(known, -fill.quantity, fill.price)
-        if told.kind is ExecType.TRADE_CANCEL:
-            self._blotter.put(changed(fill, state="busted"))
-        else:
-            price = told.last_price or fill.price
-            self._blotter.put(changed(fill, quantity=told.last_qty, price=price))
-            self._count(known, told.last_qty, price)
+        for place, fill in enumerate(fills):
+            self._count(known, -fill.quantity, fill.price)
+            if told.kind is ExecType.TRADE_CORRECT and place == 0:
+                # What tells several fills in one report is corrected as one.
+                quantity, price = told.last_qty, told.last_price or fill.price
+                fill = changed(fill, quantity=quantity, price=price)
+                self._count(known, quantity, price)
+            else:
+                fill = changed(fill, state="busted")
+            self._blotter.amend(fill, exec_id)
+            heard.reports.append(self._amendment(told, known, fill))
         known.ended = told.status in ENDED
-        report = self._report(told, known, "")
-        heard.reports.append(changed(report, ref_exec_id=ExecID(fill.name), last_qty=told.last_qty))
+
+    def _amendment(self, told: Told, known: Known, fill: FillRow) -> ExecutionReport:
+        """Tell what became of a fill, by an id that says the same whenever it is told.
+
+        A correction has the one that a look gives it which finds the fill corrected.
+        """
+        corrected = fill.state == "live"
+        mark = f"{text(fill.quantity)}x{text(fill.price)}" if corrected else "busted"
+        return changed(
+            self._report(told, known, ""),
+            exec_id=ExecID(f"{fill.name}~{mark}"),
+            exec_type=ExecType.TRADE_CORRECT if corrected else ExecType.TRADE_CANCEL,
+            ref_exec_id=ExecID(fill.name),
+            last_qty=fill.quantity,
+            last_price=fill.price,
+        )
 
     def check_total(self, told: Told, known: Known) -> Heard:
         """Hold an order's total, as the counterparty shows it, against the fills that were told."""

@@ -1,14 +1,15 @@
 """What fills add up to, where a counterparty tells neither positions nor money. Pure."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from decimal import Decimal
 
 from msgspec import Struct
 
-from bascule.model.ids import VenueSymbol
+from bascule.model.account import AccountSpec
+from bascule.model.ids import AccountId, VenueSymbol
 from bascule.model.instrument import Listing, Quote
-from bascule.model.values import ZERO, Currency
-from bascule.venues.fix.blotter import FillRow
+from bascule.model.order import AccountSnapshot, VenuePosition
+from bascule.model.values import ZERO, Currency, Instant
 
 
 class Net(Struct):
@@ -36,12 +37,31 @@ class Net(Struct):
         self.quantity = total
 
 
-def add_up(fills: Iterable[FillRow]) -> dict[VenueSymbol, Net]:
-    """Add fills up, by symbol; they must come oldest first."""
-    sums: dict[VenueSymbol, Net] = {}
-    for fill in fills:
-        sums.setdefault(fill.venue_symbol, Net()).add(fill.quantity * fill.side.sign, fill.price)
-    return sums
+def positions(account: AccountId, sums: Mapping[VenueSymbol, Net]) -> tuple[VenuePosition, ...]:
+    """Give what is open."""
+    return tuple(
+        VenuePosition(
+            account=account, venue_symbol=name, quantity=net.quantity, avg_price=net.average
+        )
+        for name, net in sums.items()
+        if net.quantity
+    )
+
+
+def money(
+    spec: AccountSpec, stated: Decimal, realized: Decimal, unrealized: Decimal, now: Instant
+) -> AccountSnapshot:
+    """Give the money in an account: what the settings say, and what its fills made of it."""
+    equity = stated + realized + unrealized
+    return AccountSnapshot(
+        account=spec.id,
+        currency=spec.currency,
+        balance=stated + realized,
+        equity=equity,
+        margin_used=ZERO,
+        free_margin=equity,
+        at=now,
+    )
 
 
 def profit(
