@@ -132,8 +132,11 @@ class Plan(Struct, kw_only=True):
         return listing
 
     def _held(self) -> list[Symbol]:
+        """Name what the strategy holds, or else the one contract that it may come to hold."""
         books = self.account.books_of(self.strategy)
-        return [book.symbol for book in books if book.quantity]
+        held = [book.symbol for book in books if book.quantity]
+        open_in = [book.symbol for book in books if book.open_buy or book.open_sell]
+        return held or (open_in if len(open_in) == 1 else [])
 
     def _meant(self, name: str, held: Iterable[Symbol]) -> Resolution | Refusal:
         theirs = self.spec.symbols.overrides.get(name)

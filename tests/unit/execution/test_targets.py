@@ -4,12 +4,20 @@ from decimal import Decimal as D
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from bascule.execution import inputs as inp
 from bascule.model.account import SizingRule
 from bascule.model.enums import Direction, InstrumentKind, OrdType, QtyUnit, Side
 from bascule.model.event import IntentIdle, IntentRefused, OrderRequested
-from bascule.model.intent import Amount, ClosePosition, ModifyOrder, PlaceOrder, TargetPosition
+from bascule.model.intent import (
+    Amount,
+    CancelOrders,
+    ClosePosition,
+    ModifyOrder,
+    PlaceOrder,
+    TargetPosition,
+)
 from bascule.model.values import DAY, Instant
 from tests.unit.execution.harness import EURUSD, Bench, every, only
 
@@ -403,6 +411,26 @@ def test_a_strategy_that_holds_the_old_month_never_comes_to_stand_in_two(
     bench.settle()
     assert bench.venue.net["a", "ESH2026.x"] == old
     assert bench.venue.net.get(("a", "ESM2026.x"), D(0)) == new
+
+
+@pytest.mark.parametrize(
+    "intent", [CancelOrders(symbol="ES1!"), ClosePosition(symbol="ES1!"), _aim("flat", 1)]
+)
+def test_an_entry_that_rests_in_the_old_month_is_found_by_the_continuous_name(
+    intent: CancelOrders | ClosePosition | TargetPosition,
+) -> None:
+    """Before, the new month was meant after the roll, and the old order went on resting."""
+    bench = Bench(
+        symbols=("ESH2026", "ESM2026"),
+        contract={"kind": InstrumentKind.FUTURE},
+    )
+    bench.say(replace(_front("buy", 1), ord_type=OrdType.LIMIT, price=D(1)))
+    bench.settle()
+    bench.wait(72 * DAY)
+    assert bench.book(symbol="ESH2026").open_buy == 1
+    bench.say(intent)
+    bench.settle()
+    assert bench.book(symbol="ESH2026").open_buy == 0
 
 
 def test_a_reversal_whose_new_month_is_not_listed_closes_the_old_one() -> None:
