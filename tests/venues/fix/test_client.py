@@ -16,7 +16,7 @@ from bascule.venues.fix import client
 from bascule.venues.fix.blotter import Blotter
 from bascule.venues.fix.emulator_exchange import Exchange, hang_up
 from bascule.venues.kit.faults import Fault
-from tests.venues.client import GOLD, MAIN
+from tests.venues.client import GOLD, INSTRUMENT, MAIN
 from tests.venues.fix.conftest import Floor
 from tests.venues.fix.desk import PASSWORD, Trader
 
@@ -218,6 +218,15 @@ async def test_who_and_what(trader: Trader) -> None:
     (listing,) = await trader.venue.instruments(MAIN)
     assert (listing.venue_symbol, listing.tick_size, listing.max_qty) == (GOLD, 1, 1000)
     assert not (await trader.venue.key_scope()).withdraw
+
+
+async def test_a_counterparty_that_lists_thousands(floor: Floor) -> None:
+    """One message has them all; before, it was taken for garbled, and all behind it for a gap."""
+    many = [{**INSTRUMENT, "venue_symbol": f"I{number}"} for number in range(2000)]
+    house = await floor.house(instruments=[INSTRUMENT, *many])
+    trader = await floor.trader(house.port)
+    assert len(await trader.venue.instruments(MAIN)) == 2001
+    assert max(line.count(b"|") for way, _, line in trader.wire if way == "<") > 8192
 
 
 async def test_unknown_order_is_not_shown(trader: Trader) -> None:
