@@ -210,6 +210,21 @@ async def test_quotes_come_and_come_again(trader: Trader, house: Exchange) -> No
     await trader.until(lambda: trader.quotes()[-1].ask == 122)
 
 
+async def test_quotes_asked_for_as_the_session_ends(trader: Trader, house: Exchange) -> None:
+    """They are asked for at the next logon; before, the one who asked was told of a fault of ours.
+
+    A session has ended some steps before that is told on, and with it the engine would have.
+    """
+    link = trader.venue._lines["trade"]._link
+    assert link is not None and link.peer is not None
+    link.peer.hang_up()
+    link._turn(link.session.disconnected(trader.venue.now()))
+    assert trader.venue._lines["trade"].up
+    await trader.venue.subscribe(MAIN, [GOLD])
+    await trader.until(lambda: trader.links()[-2:] == [False, True])
+    await trader.until(trader.quotes)
+
+
 async def test_who_and_what(trader: Trader) -> None:
     """Identity and money are the settings' word; instruments are the exchange's list."""
     who = await trader.venue.identity(MAIN)

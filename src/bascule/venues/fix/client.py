@@ -7,6 +7,7 @@ counterparty is asked, and its message is never given out again.
 import asyncio
 from collections import OrderedDict, deque
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from typing import ClassVar
 
 import structlog
@@ -632,12 +633,14 @@ class FixVenue:
         return {"same": "trade", "own": "quote", "none": ""}[self.profile.quotes]
 
     def _ask_quotes(self, symbols: tuple[VenueSymbol, ...]) -> None:
+        """Ask for quotes; over a session that is down, or ends, they are asked for at its logon."""
         line = self._lines.get(self._quote_line)
         if line is None or not line.up:
-            return  # it is asked for at the session's next logon
-        for name in symbols:
-            message = self.writer.quotes(f"md-{name}", [name])
-            line.send(message, f"md-{name}")
+            return
+        with suppress(NotLoggedOn, StoreError):
+            for name in symbols:
+                message = self.writer.quotes(f"md-{name}", [name])
+                line.send(message, f"md-{name}")
 
     async def key_scope(self) -> KeyScope:
         """What a session may do: trade. FIX sessions move no money."""
