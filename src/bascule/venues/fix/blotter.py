@@ -205,7 +205,7 @@ class Blotter:
         """Write what moved; as long as one is to be made anew, they are of no fills at all."""
         if not self._moved:
             return
-        for one in self._moved - self._amended:
+        for one in self._moved:
             words = [text(value) for value in msgspec.structs.astuple(self._sums[one])]
             self._run("INSERT OR REPLACE INTO sums VALUES (?, ?, ?, ?, ?)", (*one, *words))
         self._moved &= self._amended
