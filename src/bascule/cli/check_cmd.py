@@ -67,10 +67,7 @@ def check(
         )
     else:
         _print_what(settings)
-        for problem in problems:
-            typer.secho(f"Problem        {problem['what']}", fg="red", err=True)
-            if problem["to_do"]:
-                typer.echo(f"               {problem['to_do']}", err=True)
+        _print_problems(problems)
         for permit in permitted:
             typer.secho("Firm           ", fg=None if permit["ok"] else "yellow", nl=False)
             typer.echo(permit_line(permit))
@@ -84,6 +81,13 @@ def check(
         raise typer.Exit(Exit.CONFIGURATION)
     if report and not report.ok:
         raise typer.Exit(Exit.VENUE)
+
+
+def _print_problems(problems: list[dict[str, str]]) -> None:
+    for problem in problems:
+        typer.secho(f"Problem        {problem['what']}", fg="red", err=True)
+        if problem["to_do"]:
+            typer.echo(f"               {problem['to_do']}", err=True)
 
 
 def _closing(permitted: list[dict[str, Any]]) -> str:

@@ -25,8 +25,10 @@ from bascule.risk.programmes.standing import standing
 
 LOOK_NS = SECOND
 RETRY_NS = 30 * SECOND
-"""A close that did not come about is tried again so much later, and twice as late after each more:
-a market that is closed refuses it until Monday, and a firm counts what is asked."""
+"""A close that did not come about is tried again so much later."""
+STEADY = 10
+"""After so many such pauses each is twice the one before: a venue that only stumbles is asked in
+time, while a market that is closed refuses until Monday, and a firm counts what is asked."""
 _DOUBLINGS = 6
 NEWS_LEAD_NS = 30 * SECOND
 """So long before a window what must be gone by then is closed."""
@@ -116,7 +118,7 @@ def _tries(turn: Turn, account: AccountState, symbol: Symbol) -> bool:
     last = tried.get(symbol)
     times = 0
     if last is not None:
-        pause = RETRY_NS << min(last.times, _DOUBLINGS)
+        pause = RETRY_NS << min(max(0, last.times + 1 - STEADY), _DOUBLINGS)
         if turn.at < last.at + pause:
             return False
         # What comes much later is another day's duty.

@@ -2,13 +2,14 @@
 
 from datetime import datetime
 from decimal import Decimal as D
+from itertools import accumulate
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import msgspec
 import pytest
 
-from bascule.execution.duties import RETRY_NS
+from bascule.execution.duties import RETRY_NS, STEADY
 from bascule.model.enums import AccountMode, OrdType, PositionMode, Side
 from bascule.model.event import OrderRefused, SignalAccepted
 from bascule.model.intent import Amount, ClosePosition, PlaceOrder
@@ -160,11 +161,12 @@ def test_what_the_venue_goes_on_refusing_is_tried_ever_more_seldom() -> None:
     for _ in range(3600):
         made.wait(SECOND)
         made.settle()
+    pauses = [RETRY_NS] * STEADY + [RETRY_NS * 2**times for times in range(1, 6)]
     assert [one.received_at - sweeps(made)[0].at for one in sweeps(made)] == [
-        RETRY_NS * (2**tries - 1) for tries in range(7)
-    ]
+        0, *accumulate(pauses)
+    ]  # fmt: skip
     made.venue.refuses = lambda order: ""
-    at(made, "15:46:00")
+    at(made, "15:49:00")
     made.settle()
     assert net(made) == 0
 
