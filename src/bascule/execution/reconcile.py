@@ -613,7 +613,8 @@ def _adopt(
     reason: str,
 ) -> None:
     """Take over what an account holds besides what Bascule knows of, one event a position."""
-    turn.market.duties.pop(account.id, None)  # a firm's hours may want it closed at once
+    for kept in (turn.market.duties, turn.market.tried):
+        kept.pop(account.id, None)  # a firm's hours may want it closed at once
     price = positions[0].avg_price if positions else ZERO
     for position_id, quantity in _unknown_lots(account, symbol, difference, positions):
         known = (p.avg_price for p in positions if p.position_id == position_id)

@@ -55,6 +55,13 @@ class Suspect(Struct, frozen=True):
     lots: tuple[tuple[PositionId, Decimal], ...] = ()
 
 
+class Tried(Struct, frozen=True):
+    """When a contract was last cleared for a firm's rule, and how often in a row before that."""
+
+    at: Instant
+    times: int
+
+
 class Merged(Struct):
     """An account's limits as tightened by a strategy's, and how long that holds."""
 
@@ -72,9 +79,10 @@ class Market(Struct):
     whichever account it came from: rates between currencies are taken from it, and ``rates`` keeps
     those of one instant. ``totals`` and ``merged`` are sums and limits that the state implies,
     kept so that an order costs the same however many accounts there are. ``duties`` says when the
-    rules of an account's firm are looked at again. ``gone`` names orders that Bascule did not
-    send, and that the last whole look at their account no longer showed; ``others`` has those that
-    it did show, since more may work than the state remembers.
+    rules of an account's firm are looked at again, ``tried`` what they had done by contract.
+    ``gone`` names orders that Bascule did not send, and that the last whole look at their account
+    no longer showed; ``others`` has those that it did show, since more may work than the state
+    remembers.
 
     After a restart a peak starts again from the level that was last asked of the venue, which
     only ever ratchets, so nothing that was gained is given back.
@@ -91,6 +99,7 @@ class Market(Struct):
     watches: dict[AccountId, Watch] = field(default_factory=dict)
     watched_at: Instant = Instant(0)
     duties: dict[AccountId, Instant] = field(default_factory=dict)
+    tried: dict[AccountId, dict[Symbol, Tried]] = field(default_factory=dict)
     gone: dict[AccountId, frozenset[VenueOrderId]] = field(default_factory=dict)
     others: dict[AccountId, dict[VenueOrderId, ForeignOrder]] = field(default_factory=dict)
 

@@ -136,7 +136,7 @@ async def test_two_signals_in_one_write_each_have_their_send(api: House) -> None
     one, two = await asyncio.gather(
         submit(signal("fx", "a", "1.1")), submit(signal("swing", "b", "1.2"))
     )
-    await asyncio.sleep(0.05)
+    await api.settle()
     for receipt in (one, two):
         story = await api.get(f"/v1/explain/{receipt.signal}")
         names = [stage["name"] for stage in story["timeline"]]

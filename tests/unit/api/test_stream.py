@@ -2,7 +2,7 @@ import asyncio
 from typing import Any
 
 from bascule.api.stream import STREAMED, Streams
-from tests.waiting import PATIENCE_S
+from tests.waiting import PATIENCE_S, until
 
 from .house import TOKEN, House, buy, scope_of
 
@@ -62,7 +62,7 @@ class Listener:
 async def test_events_come_as_they_become_durable(api: House) -> None:
     """A listener from now on hears the order, its fill, and their place in the journal."""
     listener = Listener(api, "/v1/events")
-    await asyncio.sleep(0.05)
+    await until(lambda: listener.status, "the listener to be heard")
     await api.signal(buy())
     heard = await listener.until("order_filled", 2)
     kinds = [kind for _, kind in heard]
@@ -91,7 +91,7 @@ async def test_a_place_that_the_journal_does_not_have_is_now(api: House) -> None
     Before, it heard nothing until the new journal was as long as the old one.
     """
     listener = Listener(api, "/v1/events", (b"last-event-id", b"900000"))
-    await asyncio.sleep(0.05)
+    await until(lambda: listener.status, "the listener to be heard")
     await api.signal(buy())
     await listener.until("order_filled", 2)
     await listener.leave()

@@ -24,7 +24,7 @@ from bascule.model.intent import CancelOrders, ClosePosition, PlaceOrder
 from bascule.model.order import Accepted, NewOrder, Outcome, Refused
 from bascule.model.values import SECOND, Instant
 from bascule.venues.kit.contract import FillsSnapshot, LinkState
-from tests.unit.engine.fakes import Installation, unknown
+from tests.unit.engine.fakes import HandClock, Installation, unknown
 from tests.waiting import PATIENCE_S, until
 
 ONE = AccountId("one")
@@ -205,11 +205,13 @@ async def test_recovery_submits_nothing_and_doubts_what_has_no_outcome(tmp_path:
 
 async def test_a_stagger_waits_and_a_halt_meanwhile_keeps_it_home(tmp_path: Path) -> None:
     """An entry that waits for its turn does not leave once a stop covers it."""
-    place = Installation(tmp_path, stagger_ns=SECOND // 5)
+    clock = HandClock()
+    place = Installation(tmp_path, stagger_ns=SECOND // 5, clock=clock)
     async with place.running() as runtime:
         await runtime.submit(place.signal(runtime))
         await until(lambda: place.venue.seen, "the first account")
         await runtime.halt("strategy:s", by="t", reason="test", mode=StopMode.HALT)
+        clock.move(SECOND)
         two = runtime.state.accounts[AccountId("two")]
         await until(lambda: not two.orders, "the held order's end")
         assert [order.account for order in place.venue.seen] == ["one"]
@@ -270,26 +272,32 @@ async def test_a_freeze_lets_nothing_leave(tmp_path: Path) -> None:
 async def test_a_signal_that_goes_stale_in_the_queue_never_leaves(tmp_path: Path) -> None:
     """An order that waits for pacing longer than its signal is fresh ends unsent."""
     slow = Pacing(requests_per_second=2, burst=1, reserve=0)
-    place = Installation(tmp_path, pacing=slow, max_age_ns=SECOND // 4)
+    clock = HandClock()
+    place = Installation(tmp_path, pacing=slow, max_age_ns=SECOND // 4, clock=clock)
     async with place.running() as runtime:
         for _ in range(3):
             await runtime.submit(place.signal(runtime))
         one = runtime.state.accounts[ONE]
-        await until(
-            lambda: sum(o.status is OrdStatus.EXPIRED_UNSENT for o in one.ended.values()) == 2,
-            "two to go stale",
-        )
+
+        def later() -> bool:
+            clock.move(SECOND)
+            return sum(o.status is OrdStatus.EXPIRED_UNSENT for o in one.ended.values()) == 2
+
+        await until(later, "two to go stale")
         assert sum(order.account == "one" for order in place.venue.seen) == 1
 
 
 async def test_an_order_canceled_before_it_left_is_never_sent(tmp_path: Path) -> None:
     """A cancel that overtakes a waiting order ends it here, and the venue hears of neither."""
-    place = Installation(tmp_path, stagger_ns=SECOND // 3)
+    clock = HandClock()
+    place = Installation(tmp_path, stagger_ns=SECOND // 3, clock=clock)
     async with place.running() as runtime:
         await runtime.submit(place.signal(runtime))
         await runtime.submit(place.signal(runtime, CancelOrders(symbol="BTCUSD")))
         two = runtime.state.accounts[AccountId("two")]
         await until(lambda: not two.orders, "the unsent order's end")
+        await until(lambda: place.venue.cancels, "the sent order's cancel")
+        clock.move(SECOND)
         await asyncio.sleep(0.4)
         assert [order.account for order in place.venue.seen] == ["one"]
         assert [cancel.account for cancel in place.venue.cancels] == ["one"]
@@ -298,7 +306,7 @@ async def test_an_order_canceled_before_it_left_is_never_sent(tmp_path: Path) ->
 async def test_cancels_and_exits_have_a_reserve_of_the_pace(tmp_path: Path) -> None:
     """When entries have used their share, an exit still goes at once."""
     tight = Pacing(requests_per_second=0.5, burst=4, reserve=2)
-    place = Installation(tmp_path, pacing=tight)
+    place = Installation(tmp_path, pacing=tight, clock=HandClock())
     async with place.running() as runtime:
         for _ in range(4):
             await runtime.submit(place.signal(runtime))
@@ -307,9 +315,7 @@ async def test_cancels_and_exits_have_a_reserve_of_the_pace(tmp_path: Path) -> N
         assert len(sent) == 2
         place.venue.fill(sent[0], "x-1")
         await runtime.submit(place.signal(runtime, ClosePosition(symbol="BTCUSD")))
-        await until(
-            lambda: any(o.side is Side.SELL for o in place.venue.seen), "the exit", patience_s=1
-        )
+        await until(lambda: any(o.side is Side.SELL for o in place.venue.seen), "the exit")
 
 
 async def test_a_refusal_with_proof_ends_the_order(tmp_path: Path) -> None:
@@ -383,7 +389,7 @@ async def test_more_than_may_wait_for_the_disk_is_turned_away(
         append = store.append
 
         def stalled(values: list[object]) -> None:
-            disk.wait(0.01 if slow else 5)
+            disk.wait(0.01 if slow else PATIENCE_S)
             append(values)  # type: ignore[arg-type]
 
         slow = True

@@ -19,7 +19,7 @@ from bascule.model.intent import ClosePosition
 from bascule.model.order import Accepted, NewOrder, Outcome
 from bascule.model.values import SECOND, Instant
 from bascule.venues.kit.contract import OrdersSnapshot
-from tests.unit.engine.fakes import Installation
+from tests.unit.engine.fakes import HandClock, Installation
 from tests.waiting import PATIENCE_S, until
 
 ONE, TWO = AccountId("one"), AccountId("two")
@@ -38,21 +38,26 @@ def refuse(*_: object) -> None:
 async def test_an_entry_that_waits_long_keeps_no_exit_waiting(tmp_path: Path) -> None:
     """An exit goes as soon as the pace lets it, whatever a staggered entry waits for."""
     pace = Pacing(requests_per_second=4, burst=1, reserve=0)
-    place = Installation(tmp_path, stagger_ns=SECOND, pacing=pace)
+    clock = HandClock()
+    place = Installation(tmp_path, stagger_ns=50 * SECOND, pacing=pace, clock=clock)
 
     def of_two() -> list[NewOrder]:
         return [order for order in place.venue.seen if order.account == TWO]
 
     async with place.running() as runtime:
         await runtime.submit(place.signal(runtime))
+        clock.move(50 * SECOND)
+        runtime.dispatcher._timers[TWO].cancel()
+        runtime.dispatcher._wake(TWO)
         await until(of_two, "the first entry")
         place.venue.fill(of_two()[0], "x-1")
-        await asyncio.sleep(0.3)
+        clock.move(SECOND)
         await runtime.submit(place.signal(runtime))
         for _ in range(2):
             half = ClosePosition(symbol="BTCUSD", fraction=Decimal("0.5"))
             await runtime.submit(place.signal(runtime, half))
-        await until(lambda: len(of_two()) == 3, "both exits", patience_s=0.6)
+        clock.move(SECOND)
+        await until(lambda: len(of_two()) == 3, "both exits", patience_s=40)
         assert [order.side for order in of_two()[1:]] == [Side.SELL, Side.SELL]
 
 
@@ -184,8 +189,8 @@ async def test_a_venue_that_is_silent_for_days_fills_no_memory(
         monkeypatch.setattr(place.venue, "open_orders", silent)
         runtime.looker.want(ONE, "asked for")
         await until(lambda: len(asked) > 10, "ten looks")
-        await asyncio.sleep(0)
-        assert runtime.looker._causes[ONE] == "asked for, again after: it does not answer"
+        said = "asked for, again after: it does not answer"
+        await until(lambda: runtime.looker._causes.get(ONE) == said, "no more than that")
 
 
 async def test_a_snapshot_holds_no_more_than_what_was_appended(

@@ -1,4 +1,4 @@
-"""PlaceOrder: every order type, what a venue lacks, references, brackets."""
+"""PlaceOrder: every order type, what a venue lacks, references, brackets, splits."""
 
 from decimal import Decimal as D
 from typing import Any
@@ -25,6 +25,7 @@ from bascule.model.event import (
     IntentRefused,
     OrderEnded,
     OrderRefused,
+    OrderReleased,
     OrderRequested,
 )
 from bascule.model.instrument import Quote
@@ -553,6 +554,22 @@ def test_close_then_open_in_one_batch_goes_in_order() -> None:
     assert (exit_.leg, entry.leg, entry.after) == ("x", "e", exit_.cl_ord_id)
     bench.settle()
     assert bench.book().quantity == 2
+
+
+def test_a_part_is_released_once() -> None:
+    """Two orders that wait on one another's end are each let go once.
+
+    Before, the entry of a reversal was released twice when its close ended unsent, and a second
+    send of one id reached the broker.
+    """
+    bench = Bench(reduce_only=False)
+    bench.say(place(protection=protection("1.08"), reference_price=D("1.1")))
+    bench.settle()
+    stop = bench.working("s")[0].new.cl_ord_id
+    entry = every(bench.say(place(Side.SELL)), OrderRequested)[1].cl_ord_id
+    bench.venue.fill(stop)
+    released = every(bench.settle(), OrderReleased)
+    assert [event.cl_ord_id for event in released] == [entry]
 
 
 # --- odds and ends --------------------------------------------------------------------------------

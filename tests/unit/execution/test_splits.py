@@ -1,4 +1,4 @@
-"""Entries larger than one order may be: split, or refused; never cut."""
+"""Orders above what the user or the venue lets be sent at once: refused, or split, never cut."""
 
 from decimal import Decimal as D
 from typing import Any
@@ -6,21 +6,9 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from bascule.model.enums import (
-    Direction,
-    OrdStatus,
-    QtyUnit,
-    Side,
-)
-from bascule.model.event import (
-    OrderRefused,
-    OrderReleased,
-    OrderRequested,
-)
-from bascule.model.intent import (
-    Amount,
-    TargetPosition,
-)
+from bascule.model.enums import Direction, OrdStatus, QtyUnit
+from bascule.model.event import OrderRefused, OrderRequested
+from bascule.model.intent import Amount, TargetPosition
 from tests.unit.execution.harness import ROOMY, Bench, every, only, protection
 from tests.unit.execution.test_entries import place
 
@@ -98,19 +86,3 @@ def test_a_split_keeps_to_the_smaller_of_the_users_limit_and_the_venues() -> Non
     )
     parts = every(bench.say(place(quantity=5)), OrderRequested)
     assert [part.quantity for part in parts] == [2, 2, 1]
-
-
-def test_a_part_is_released_once() -> None:
-    """Two orders that wait on one another's end are each let go once.
-
-    Before, the entry of a reversal was released twice when its close ended unsent, and a second
-    send of one id reached the broker.
-    """
-    bench = Bench(reduce_only=False)
-    bench.say(place(protection=protection("1.08"), reference_price=D("1.1")))
-    bench.settle()
-    stop = bench.working("s")[0].new.cl_ord_id
-    entry = every(bench.say(place(Side.SELL)), OrderRequested)[1].cl_ord_id
-    bench.venue.fill(stop)
-    released = every(bench.settle(), OrderReleased)
-    assert [event.cl_ord_id for event in released] == [entry]

@@ -13,6 +13,7 @@ import pytest
 from bascule.config.latch import Entry, Latch
 from bascule.config.proof import proof
 from bascule.guardian.press import press
+from tests.waiting import PATIENCE_S
 
 LOADED = """
 import sys
@@ -28,6 +29,12 @@ print(*sorted(name for name in sys.modules if name.startswith("bascule.")))
 def latched(place: Path) -> tuple[Entry, ...]:
     """Give what is latched."""
     return Latch(place / "latch").entries()
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give whoever answers here the time that a busy machine may take."""
+    monkeypatch.setattr("bascule.guardian.press.POKE_S", PATIENCE_S)
 
 
 @pytest.fixture
@@ -132,7 +139,7 @@ def test_it_loads_the_standard_library_and_the_latch_only(tmp_path: Path) -> Non
     """Of ours nothing but the latch and its files: it must act within 150 ms of the key."""
     done = subprocess.run(
         [sys.executable, "-c", LOADED, str(tmp_path)],
-        capture_output=True, text=True, timeout=60, check=True,
+        capture_output=True, text=True, timeout=PATIENCE_S, check=True,
     )  # fmt: skip
     *_, counted, ours = done.stdout.splitlines()
     assert counted.split() == ["1", "bascule"]
@@ -146,7 +153,7 @@ def test_it_needs_no_terminal(tmp_path: Path) -> None:
     """A key daemon may start it with every stream closed."""
     code = "import sys; sys.stdout = sys.stderr = None; import bascule.guardian.press as p;"
     code += f"sys.exit(p.press(['--data', {str(tmp_path)!r}]))"
-    done = subprocess.run([sys.executable, "-c", code], timeout=60, check=False)
+    done = subprocess.run([sys.executable, "-c", code], timeout=PATIENCE_S, check=False)
     assert done.returncode == 1
     assert latched(tmp_path)
     assert os.path.isdir(tmp_path / "latch")

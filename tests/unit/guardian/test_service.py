@@ -17,12 +17,18 @@ from bascule.model.errors import VenueTerminal
 from bascule.model.ids import ClOrdID
 from bascule.model.values import DAY, HOUR, MILLISECOND, Instant
 from bascule.venues.kit.contract import KeyScope, LinkState
-from tests.unit.guardian.house import GOLD, OIL, QUICK, Place, spec
+from tests.unit.guardian.house import GOLD, OIL, QUICK, Hurry, Place, spec
 from tests.waiting import until
 
 
+@pytest.fixture(autouse=True)
+async def hurried() -> None:
+    """Let no test wait, nor be late."""
+    Hurry(asyncio.get_running_loop())
+
+
 @pytest.fixture
-def place(tmp_path: Path) -> Place:
+async def place(tmp_path: Path) -> Place:
     """Two accounts; alpha holds gold with a stop and an entry, beta is short oil."""
     made = Place(tmp_path)
     made.venue.hold("alpha", GOLD, 2)

@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import astuple
+from msgspec.structs import replace as changed
 
 from bascule.execution import inputs as inp
 from bascule.fix.message import Message
@@ -18,7 +20,7 @@ from bascule.model.ids import AccountId, ClOrdID, VenueSymbol
 from bascule.model.order import ExecutionReport, NewOrder
 from bascule.model.values import Instant
 from bascule.venues.fix import mapping
-from bascule.venues.fix.blotter import Blotter
+from bascule.venues.fix.blotter import _ADD, Blotter
 from bascule.venues.fix.instruments import Names
 from bascule.venues.fix.intake import Intake
 from bascule.venues.fix.orders import Orders
@@ -142,7 +144,7 @@ class Model:
         return sums
 
 
-ORDER, ONE = st.integers(0, 3), st.integers(0, 3)
+ORDER, ONE = st.integers(0, 1), st.integers(0, 2)
 QUANTITY, PRICE = st.integers(1, 9), st.integers(90, 110)
 REF = st.one_of(ONE.map("f{}".format), ONE.map("c{}".format))
 SAID = st.one_of(
@@ -180,7 +182,7 @@ def test_kept_sums_are_what_adding_up_anew_gives(steps: list[Any]) -> None:
                     for message in written:
                         desk.hear(message)
                 case (kind, order, exec_id, ref, quantity, price):
-                    symbol, buys = f"S{order % 2}", order < 2
+                    symbol, buys = "S", order < 1
                     message = report(
                         id=f"X{order}", name=f"n{order}", kind=CODES[kind], ref=f"{order}{ref}",
                         exec=f"{order}{exec_id}", side=1 if buys else 2, symbol=symbol,
@@ -190,12 +192,33 @@ def test_kept_sums_are_what_adding_up_anew_gives(steps: list[Any]) -> None:
                     written.append(message)
                     what = symbol, Decimal(quantity if buys else -quantity), Decimal(price)
                     model.take(kind, f"{order}{exec_id}", f"{order}{ref}", what)
-        kept = {name: net for name, net in desk.blotter.sums(A).items() if net != Net()}
-        assert kept == {name: net for name, net in model.sums().items() if net != Net()}
-        desk.restart()
-        fresh = {name: net for name, net in desk.blotter.sums(A).items() if net != Net()}
-        assert kept == fresh
+        due = {name: net for name, net in model.sums().items() if net != Net()}
+        for _ in range(2):
+            kept = {name: net for name, net in desk.blotter.sums(A).items() if net != Net()}
+            assert kept == due
+            desk.restart()
         desk.blotter.close()
+
+
+def test_sums_that_lack_a_fill_are_made_anew(desk: Desk) -> None:
+    """A record of before they were kept has none; one that an older Bascule wrote to has old ones.
+
+    They are read where they are of all fills, since adding up a year's takes seconds.
+    """
+    words = {"name": "n1", "kind": "F", "last": 2, "px": 100}
+    desk.hear(report(exec="e1", **words))
+    desk.restart()
+    desk.blotter._run("UPDATE sums SET quantity = '7'")
+    desk.crash()
+    assert desk.held() == 7
+    row = desk.blotter.fill("X1", "e1")
+    assert row is not None
+    desk.blotter._run(_ADD, [*map(str, astuple(changed(row, key="e2")))])
+    desk.crash()
+    assert desk.held() == 4
+    desk.hear(report(name="n1", kind="H", exec="e3", ref="e1"))
+    desk.restart()
+    assert desk.held() == 0
 
 
 # --- from the wire to the books -----------------------------------------------------------------
@@ -358,3 +381,24 @@ def test_a_bust_that_names_no_fill_takes_nothing_back(house: House) -> None:
     house.ours(**{**FILL, "exec": ""})
     house.ours(**{**BUST, "ref": ""})
     house.agree(10, "1.1")
+
+
+def test_an_order_that_seemed_foreign_is_ours_after_a_restart_too(house: House) -> None:
+    """The drop copy names it otherwise and comes first; both are kept, and ours goes first.
+
+    Before, what the drop copy told after a restart was counted on the other, so that the total of
+    ours exceeded its fills: the looks were incomplete for good, or the fill was made up anew.
+    """
+    part = {"kind": "F", "at": 1, "px": "1.1"}
+    house.say("drop_copy", name="theirs", exec="e1", last=2, cum=2, leaves=8, **part)
+    house.ours(kind="0", at=0, exec="e0", cum=2, leaves=8)
+    known, other = (house.orders.named(A, name) for name in (house.name, "theirs"))
+    assert known is not None and other is not None
+    for one in (known, other):
+        house.orders.dirty.clear()
+        house.orders.touch(one)
+        house.commit()
+    house.restart()
+    house.say("drop_copy", name="theirs", exec="e2", last=3, cum=5, leaves=5, **part)
+    assert house.orders.named(A, house.name).cum_qty == 5  # type: ignore[union-attr]
+    house.agree(5)
