@@ -214,10 +214,11 @@ class Lanes:
         order = self._order(effect)
         if order is None or order.status is not OrdStatus.NEW_REQUESTED:
             return False
-        later = self._lanes[effect.account].later
-        queued = next((item for item in later if item.cl_ord_id == effect.cl_ord_id), None)
-        if queued is not None:
-            later.remove(queued)
+        lane, submit = self._lanes[effect.account], Submit(effect.account, effect.cl_ord_id)
+        if submit in lane.later:
+            lane.later.remove(submit)
+        elif submit in lane.first:
+            lane.first.remove(submit)
         elif not order.waiting:
             return False
         self._never(effect, "it was canceled before it was sent", now)

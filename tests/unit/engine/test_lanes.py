@@ -7,12 +7,12 @@ import pytest
 
 from bascule.config.latch import LatchMode
 from bascule.engine.lanes import Lanes
-from bascule.execution.effects import Change
-from bascule.model.enums import OrdType, Side
-from bascule.model.event import ChangeRejected, ReplaceRequested
-from bascule.model.intent import Amount, ModifyOrder, PlaceOrder
+from bascule.execution.effects import Cancel, Change, Submit
+from bascule.model.enums import OrdStatus, OrdType, Side
+from bascule.model.event import ChangeRejected, OrderRequested, ReplaceRequested
+from bascule.model.intent import Amount, ClosePosition, ModifyOrder, PlaceOrder
 from bascule.model.values import Instant
-from tests.unit.execution.harness import EURUSD, Bench, every, only
+from tests.unit.execution.harness import EURUSD, Bench, every, only, protection
 
 
 def resting() -> Bench:
@@ -56,3 +56,25 @@ def test_under_a_halt_an_entry_may_still_shrink() -> None:
     bench = resting()
     assert pumped(bench, "freeze", **smaller) == []
     assert len(every(bench.events, ChangeRejected)) == 1
+
+
+def test_a_stop_that_is_asked_back_before_it_left_never_leaves() -> None:
+    """What it was to protect is closed while it waits for its turn, or for the disk.
+
+    Before, it was sent, and then asked back; the close waited for that all the while.
+    """
+    bench = Bench(reduce_only=False)
+    entry = PlaceOrder(
+        symbol=EURUSD, side=Side.BUY, quantity=Amount(D(1)), protection=protection("1.08")
+    )
+    name = only(bench.say(entry), OrderRequested).cl_ord_id
+    bench.wire.clear()
+    stop = only(bench.traded(name, 1), OrderRequested).cl_ord_id
+    close = only(bench.say(ClosePosition(symbol=EURUSD)), OrderRequested).cl_ord_id
+    lanes = Lanes(bench.state, bench.settings, lambda: lambda spec, strategy: None, bench.feed)
+    assert [type(effect) for effect in bench.wire] == [Submit, Cancel]
+    lanes.enqueue(list(bench.wire), Instant(bench.at))
+    out = lanes.pump(Instant(bench.at))
+    assert (out.submits, out.changes) == ([], [])
+    assert bench.order(stop).status is OrdStatus.EXPIRED_UNSENT
+    assert bench.wire[-1] == Submit("a", close)
