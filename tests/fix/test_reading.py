@@ -1,9 +1,11 @@
 """A store as others read it, and the application's mark in it."""
 
+import os
 from pathlib import Path
 
 import pytest
 
+from bascule.fixwire import lock
 from bascule.fixwire import store as form
 from bascule.fixwire.errors import StoreError
 from bascule.fixwire.reading import StoreReader, in_use
@@ -71,3 +73,25 @@ def test_what_is_no_store_is_told(tmp_path: Path) -> None:
     with pytest.raises(StoreError) as wrong:
         StoreReader(other).more()
     assert (missing.value.code, wrong.value.code) == ("fix_store_unreadable", "fix_store_corrupt")
+
+
+def test_who_asks_whether_a_store_is_in_use_keeps_no_start_off(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The question holds the lock for a moment; before, an engine that started then gave up."""
+    path = tmp_path / "a.fix"
+    FileStore(path).close()
+    asking = lock.take_lock(path.with_name("a.fix.lock"))
+    waited = []
+
+    def sleep(seconds: float) -> None:
+        waited.append(seconds)
+        os.close(asking)
+
+    monkeypatch.setattr(lock.time, "sleep", sleep)
+    store = FileStore(path)
+    assert waited == [lock._APART_S]
+    assert in_use(path)
+    assert len(waited) == 1
+    store.close()
+    assert not in_use(path)

@@ -5,6 +5,7 @@ from itertools import chain
 import pytest
 
 from bascule.fix.actions import Send
+from bascule.fix.codec import encode
 from bascule.fix.config import SessionConfig, version_named
 from bascule.fix.message import Message, read_time
 from bascule.fix.replay import BATCH, WAITING_MAX, stored
@@ -91,3 +92,9 @@ def test_a_store_that_holds_no_message():
     """What is stored and cannot be read is an error, never skipped."""
     with pytest.raises(ValueError, match="no FIX message"):
         stored(b"8=FIX.4.4\x019=5\x01")
+
+
+def test_a_kept_message_of_any_size_is_read_again() -> None:
+    """One that was taken in once must not keep the session from starting."""
+    many = Message(b"y", [(55, b"SYMBOL-%d" % number) for number in range(100_000)])
+    assert stored(encode(b"FIX.4.4", many)) == many

@@ -94,9 +94,11 @@ async def orders(
 ) -> OrdersPage:
     """Orders that may still trade, or all that are remembered."""
     served = _served(state)
+    runtime = served.runtime
     page = orders_page(
-        served.runtime.state, account=account, strategy=strategy, which=which, limit=limit
-    )
+        runtime.state, runtime.market.gone,
+        account=account, strategy=strategy, which=which, limit=limit,
+    )  # fmt: skip
     await served.settled()
     return page
 

@@ -149,9 +149,18 @@ def enter_by_rules(
     sizing: SizingRule | None = None,
     target: Decimal | None = None,
 ) -> None:
-    """Enter where the route's rules allow it; a ``sizing`` that is given is for this account."""
-    book = plan.account.book(plan.strategy, listing.symbol)
-    way = _way_in(plan, intent.side, listing, book)
+    """Enter where the route's rules allow it; a ``sizing`` that is given is for this account.
+
+    Where the strategy holds an older month of a continuous name, an entry that adds goes there, and
+    one against it closes that first: no strategy comes to stand in two months at once.
+    """
+    stands = plan.month_held(intent.symbol, listing)
+    if stands is None:
+        return
+    book = plan.account.book(plan.strategy, stands.symbol)
+    if remaining(book) * intent.side.sign > 0:
+        listing = stands
+    way = _way_in(plan, intent.side, stands, book)
     if way is not None:
         rule, scale = (plan.leg.sizing, plan.scale()) if sizing is None else (sizing, ONE)
         enter(plan, intent, listing, amount, rule, scale, after=way.after, target=target)

@@ -11,31 +11,33 @@ from decimal import Decimal
 
 from msgspec.structs import replace
 
+from bascule.execution.aftermath import aftermath, release_waiting
 from bascule.execution.guards import tend
 from bascule.execution.inputs import Looked
+from bascule.execution.learning import ignore, learn
 from bascule.execution.order_table import Fact
 from bascule.execution.positions import stood_against
 from bascule.execution.reports import (
     HAND_PATIENCE,
     adopt_child,
-    aftermath,
     amend_foreign,
+    close_late,
     counted_as,
     identified,
-    ignore,
-    learn,
     on_report,
-    release_waiting,
     speaks_of,
+    tend_all,
 )
-from bascule.execution.state import UNDONE, AccountState, Guard, Order
+from bascule.execution.state import UNDONE, AccountState, ForeignOrder, Guard, Order
 from bascule.execution.turn import Suspect, Turn
 from bascule.model.enums import ENDED, ExecType, OrdStatus, PositionMode
 from bascule.model.event import (
     AccountMarked,
     ChangeRejected,
     DriftFound,
+    FillCorrected,
     ForeignOrderSeen,
+    OrderFilled,
     OrderReplaced,
     PositionAdopted,
     ProtectionChanged,
@@ -80,7 +82,9 @@ def on_look(turn: Turn, look: Looked) -> None:
     if look.complete:
         _end_unseen_children(turn, account, look)
         shown_now = {shown.venue_order_id for shown in look.orders}
-        turn.market.gone[account.id] = frozenset(account.foreign.keys() - shown_now)
+        turn.market.gone[account.id] = frozenset(account.foreign_orders.keys() - shown_now)
+        others = turn.market.others.get(account.id, {})
+        turn.market.others[account.id] = {n: one for n, one in others.items() if n in shown_now}
     for name, found in look.lookups.items():
         order = account.order(name)
         if order is None:
@@ -171,7 +175,7 @@ def _bind(turn: Turn, account: AccountState, look: Looked) -> None:
 
 
 def _apply_fills(turn: Turn, account: AccountState, look: Looked, *, first: bool) -> int:
-    applied = 0
+    applied, before = 0, len(turn.events)
     settled = (look.began or look.at) - HAND_PATIENCE
     unshown = {name for name, found in look.lookups.items() if found is None}
     for shown in look.fills:
@@ -191,9 +195,30 @@ def _apply_fills(turn: Turn, account: AccountState, look: Looked, *, first: bool
             fill,
             not_shown=account.orders if look.adopt else unshown if old else (),
             numbered=not (old and _of_another(fill, look)),
+            alone=False,
         )
         applied += len(turn.events) > known
+    if len(turn.events) > before:
+        _follow_up(turn, account, before)
     return applied
+
+
+def _follow_up(turn: Turn, account: AccountState, before: int) -> None:
+    """Do what fills ask for once all are counted: a later one may have closed what one opened."""
+    filled: dict[ClOrdID, Decimal] = {}
+    for event in turn.events[before:]:
+        if isinstance(event, OrderFilled):
+            filled[event.cl_ord_id] = filled.get(event.cl_ord_id, ZERO) + event.quantity
+        elif isinstance(event, FillCorrected):
+            filled.setdefault(event.cl_ord_id, ZERO)
+    orders = [(account.order(name), quantity) for name, quantity in filled.items()]
+    for order, quantity in orders:
+        if order is not None:
+            close_late(turn, account, order, quantity)
+    for order, _ in orders:
+        if order is not None:
+            aftermath(turn, account, order)
+    tend_all(turn, account)
 
 
 def _of_another(fill: ExecutionReport, look: Looked) -> bool:
@@ -229,9 +254,9 @@ def _correct(turn: Turn, account: AccountState, fill: ExecutionReport) -> None:
             ref_exec_id=name,
         )
         if order is None:
-            amend_foreign(turn, account, told)
+            amend_foreign(turn, account, told, alone=False)
         else:
-            on_report(turn, replace(told, cl_ord_id=order.cl_ord_id))
+            on_report(turn, replace(told, cl_ord_id=order.cl_ord_id), alone=False)
 
 
 def _end_unseen_children(turn: Turn, account: AccountState, look: Looked) -> None:
@@ -286,7 +311,13 @@ def _on_shown(turn: Turn, account: AccountState, shown: VenueOrder, look: Looked
         adopt_child(turn, account, _as_report(shown))
         return
     if order is None:
-        if shown.venue_order_id not in account.foreign:
+        terms = ForeignOrder(
+            shown.venue_symbol, shown.side, shown.quantity, shown.price, shown.stop_price
+        )
+        others = turn.market.others.setdefault(account.id, {})  # more than are remembered, maybe
+        told = account.foreign_orders.get(shown.venue_order_id, others.get(shown.venue_order_id))
+        others[shown.venue_order_id] = terms
+        if told != terms:
             turn.emit(
                 ForeignOrderSeen(
                     at=turn.at,
@@ -296,6 +327,8 @@ def _on_shown(turn: Turn, account: AccountState, shown: VenueOrder, look: Looked
                     side=shown.side,
                     quantity=shown.quantity,
                     note="found working at the venue, not sent by Bascule",
+                    price=shown.price,
+                    stop_price=shown.stop_price,
                 )
             )
         return
@@ -580,7 +613,8 @@ def _adopt(
     reason: str,
 ) -> None:
     """Take over what an account holds besides what Bascule knows of, one event a position."""
-    turn.market.duties.pop(account.id, None)  # a firm's hours may want it closed at once
+    for kept in (turn.market.duties, turn.market.tried):
+        kept.pop(account.id, None)  # a firm's hours may want it closed at once
     price = positions[0].avg_price if positions else ZERO
     for position_id, quantity in _unknown_lots(account, symbol, difference, positions):
         known = (p.avg_price for p in positions if p.position_id == position_id)

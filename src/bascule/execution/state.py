@@ -330,6 +330,16 @@ class StrategyState(Struct, omit_defaults=True):
     messages: Tally = field(default_factory=Tally)
 
 
+class ForeignOrder(Struct, array_like=True):
+    """A working order that is none of ours, by the terms that its venue last showed."""
+
+    venue_symbol: VenueSymbol
+    side: Side
+    quantity: Decimal
+    price: Decimal | None = None
+    stop_price: Decimal | None = None
+
+
 class AccountState(Struct, kw_only=True):
     """Everything known of one account.
 
@@ -360,7 +370,7 @@ class AccountState(Struct, kw_only=True):
     waiters: dict[ClOrdID, list[ClOrdID]] = field(default_factory=dict)
     watched: dict[VenueSymbol, list[ClOrdID]] = field(default_factory=dict)
     exposure: dict[Symbol, Exposure] = field(default_factory=dict)
-    foreign: dict[VenueOrderId, str] = field(default_factory=dict)
+    foreign_orders: dict[VenueOrderId, ForeignOrder] = field(default_factory=dict)
     rates: RateWindow = field(default_factory=RateWindow)
     values: ValueWindow = field(default_factory=ValueWindow)
     messages: Tally = field(default_factory=Tally)

@@ -71,12 +71,12 @@ class Replay:
 
 
 def stored(data: bytes) -> Message:
-    """Read a message that we wrote ourselves.
+    """Read a message that a store holds, however long it is.
 
     Raises:
         ValueError: it is none; the store is broken.
     """
-    found = Decoder().feed(data)
+    found = Decoder(max_body=len(data), max_fields=len(data)).feed(data)
     if len(found) != 1 or not isinstance(found[0], Message):
         raise ValueError("the store holds something that is no FIX message")
     return found[0]

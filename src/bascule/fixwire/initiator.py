@@ -11,6 +11,7 @@ from msgspec import Struct
 from python_socks import ProxyError, ProxyTimeoutError, ProxyType
 from python_socks.async_.asyncio import Proxy as ProxyClient
 
+from bascule.fix.codec import Decoder
 from bascule.fixwire.link import Link, Log, Now
 from bascule.fixwire.wire import Wire
 from bascule.model.values import SECOND, Instant
@@ -21,6 +22,8 @@ PAUSE_MAX_S = 60
 """The longest wait between two attempts; it doubles from one second up to this."""
 REFUSALS_MAX = 5
 """Connections without a logon, one after the other, before a person is asked."""
+BODY_MAX, FIELDS_MAX = 16 << 20, 1 << 20
+"""Bytes and fields of a message of a peer that we chose ourselves: it may list all it trades."""
 LOOK_S = 30
 """How often the clock is looked at while the session's hours have not begun."""
 
@@ -134,7 +137,7 @@ class Initiator:
         """Connect once and stay to the end; give whether the peer was reached."""
         if self._stopping.is_set():
             return False
-        wire = Wire(lambda first: self._link)
+        wire = Wire(lambda first: self._link, Decoder(BODY_MAX, FIELDS_MAX))
         try:
             async with asyncio.timeout(CONNECT_S):
                 await self._connect(wire)

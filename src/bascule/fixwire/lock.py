@@ -7,6 +7,7 @@ that was written is missing.
 """
 
 import os
+import time
 from pathlib import Path
 
 try:
@@ -24,6 +25,9 @@ else:
 
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
 _ID_MAX = 100
+_TRIES = 3
+_APART_S = 0.01
+"""Whoever asks whether a session is in use holds its lock for a moment; a start waits it out."""
 
 
 def boot_id() -> bytes:
@@ -34,19 +38,26 @@ def boot_id() -> bytes:
         return b""
 
 
-def take_lock(path: Path) -> int:
+def take_lock(path: Path, tries: int = _TRIES) -> int:
     """Lock a file, which is made if it is missing, until ``os.close`` of what is returned.
+
+    It may block for some hundredths of a second; not with one try.
 
     Raises:
         OSError: another process holds it, or it cannot be made.
     """
     handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        _take(handle)
-    except OSError:
-        os.close(handle)
-        raise
-    return handle
+    while True:
+        tries -= 1
+        try:
+            _take(handle)
+        except OSError:
+            if not tries:
+                os.close(handle)
+                raise
+            time.sleep(_APART_S)
+        else:
+            return handle
 
 
 def held_in(handle: int) -> bytes:

@@ -93,7 +93,7 @@ def in_use(path: Path) -> bool:
     if not lock.exists():
         return False
     try:
-        os.close(take_lock(lock))
+        os.close(take_lock(lock, 1))
     except OSError:
         return True
     return False

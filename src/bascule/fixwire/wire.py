@@ -20,13 +20,18 @@ class Wire(asyncio.Protocol):
     Args:
         find: gives the link that a first message belongs to, or None to hang up; an initiator's
             always gives its own.
+        decoder: says how large a message may be; what is larger is none, and leaves a gap.
     """
 
-    def __init__(self, find: Callable[[Message | Garbled | None], Link | None]) -> None:
+    def __init__(
+        self,
+        find: Callable[[Message | Garbled | None], Link | None],
+        decoder: Decoder | None = None,
+    ) -> None:
         self.link: Link | None = None
         self.lost = asyncio.Event()
         self._find = find
-        self._decoder = Decoder()
+        self._decoder = decoder or Decoder()
         self._transport: asyncio.Transport | None = None
         self._reading = True
         self._clogged = False

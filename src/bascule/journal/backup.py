@@ -93,6 +93,8 @@ def restore(source: str | Path, path: str | Path) -> VerifyReport:
             hint="Mend that and restore again before anything is started.",
         ) from error
     finally:
+        with suppress(OSError):  # of one that was cut short: room that the journal may need
+            _remove(new)
         lock.release()
     return report
 
@@ -125,9 +127,7 @@ def _verified(path: Path) -> VerifyReport:
 
 
 def _copy_with_epoch_due(source: Path, new: Path) -> None:
-    for suffix in ("", "-wal", "-shm"):
-        with suppress(FileNotFoundError):
-            os.unlink(f"{new}{suffix}")
+    _remove(new)
     # Not the file alone: of a journal that was never closed the newest events are beside it.
     with Follower(source) as follower:
         follower.copy_to(new)
@@ -139,6 +139,12 @@ def _copy_with_epoch_due(source: Path, new: Path) -> None:
             f"{new} could not be completed. The journal itself is untouched.",
             hint="Check the disk, then restore again.",
         )
+
+
+def _remove(path: Path) -> None:
+    for suffix in ("", "-wal", "-shm"):
+        with suppress(FileNotFoundError):
+            os.unlink(f"{path}{suffix}")
 
 
 def _free_name(path: Path) -> Path:

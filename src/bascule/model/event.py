@@ -431,7 +431,10 @@ class ChildReported(_Event, frozen=True, tag="child_reported"):
 
 
 class ForeignOrderSeen(_Event, frozen=True, tag="foreign_order_seen"):
-    """An order at the venue that is none of ours: flagged and counted, never touched."""
+    """An order at the venue that is none of ours: flagged and counted, never touched.
+
+    It is told again once a look shows it with other terms.
+    """
 
     account: AccountId
     venue_order_id: VenueOrderId
@@ -439,6 +442,8 @@ class ForeignOrderSeen(_Event, frozen=True, tag="foreign_order_seen"):
     side: Side
     quantity: Decimal
     note: str = ""
+    price: Decimal | None = None
+    stop_price: Decimal | None = None
 
 
 class ForeignFill(_Event, frozen=True, tag="foreign_fill"):

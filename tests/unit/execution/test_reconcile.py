@@ -25,7 +25,18 @@ from bascule.model.event import (
 from bascule.model.intent import Amount, ClosePosition, ModifyOrder, PlaceOrder
 from bascule.model.order import NewOrder, VenuePosition
 from bascule.model.values import HOUR, SECOND, Instant
-from tests.unit.execution.harness import EURUSD, Bench, every, kinds, only, protection
+from tests.unit.execution.harness import EURUSD, Bench, Resting, every, kinds, only, protection
+
+HAND = NewOrder(
+    account="a",
+    cl_ord_id="",
+    venue_symbol="EURUSD.x",
+    side=Side.BUY,
+    quantity=D(1),
+    ord_type=OrdType.LIMIT,
+    price=D(1),
+)
+"""An order that a person has placed."""
 
 
 def buy(quantity: Any = 1, **more: Any) -> PlaceOrder:
@@ -155,16 +166,7 @@ def test_a_second_look_alike_says_nothing() -> None:
     bench.say(buy(3, protection=protection("1.08", "1.2"), reference_price=D("1.1")))
     resting(bench)
     bench.venue.by_hand("a", Side.BUY, 1, told=False)
-    hand = NewOrder(
-        account="a",
-        cl_ord_id="",
-        venue_symbol="EURUSD.x",
-        side=Side.BUY,
-        quantity=D(1),
-        ord_type=OrdType.LIMIT,
-        price=D(1),
-    )
-    bench.venue.submit(hand)
+    bench.venue.submit(HAND)
     bench.post.clear()
     bench.look()
     before = dump(bench.state)
@@ -172,6 +174,15 @@ def test_a_second_look_alike_says_nothing() -> None:
         bench.wait(10 * SECOND)
         assert kinds(bench.look()) == []
     assert dump(bench.state) == before
+
+
+def test_more_orders_of_others_than_are_remembered_are_told_once() -> None:
+    """Before, each look told them all again, a thousand events a minute."""
+    bench = Bench()
+    hand = bench.venue.shown(Resting(HAND, "h"))
+    shown = tuple(replace(hand, venue_order_id=f"h{number}") for number in range(1_005))
+    assert len(every(bench.look(orders=shown), ForeignOrderSeen)) == 1_005
+    assert kinds(bench.look(orders=shown)) == []
 
 
 def test_an_order_that_filled_in_part_without_an_acknowledgement_is_bound_once() -> None:
@@ -222,6 +233,29 @@ def test_a_missed_hand_trade_is_applied_once() -> None:
     bench.settle()
     assert (bench.book().quantity, bench.orders()) == (0, [])
     assert kinds(bench.look()) == []
+
+
+@pytest.mark.parametrize("swept", [False, True])
+def test_what_a_look_shows_as_closed_is_neither_guarded_nor_closed(swept: bool) -> None:
+    """An entry filled while the engine was down, and a hand closed it: nothing is sent.
+
+    Before, its stop was sent, and asked back at once, and after a sweep a close, which no venue
+    that nets takes for one: either could open the other side.
+    """
+    bench = Bench(reduce_only=False)
+    entry = buy(ord_type=OrdType.LIMIT, price=D("1.09"), protection=protection("1.08"))
+    name = str(only(bench.say(entry), OrderRequested).cl_ord_id)
+    bench.settle()
+    if swept:
+        bench.feed(inp.SweepAsked(Instant(bench.at), "all", True, "me", "enough"))
+    bench.venue.fill(name, 1, told=False)
+    bench.venue.by_hand("a", Side.SELL, 1, told=False)
+    bench.begin()
+    bench.post.clear()
+    events = bench.look()
+    assert [only(events, kind).quantity for kind in (OrderFilled, ForeignFill)] == [1, 1]
+    assert not every(events, OrderRequested)
+    assert (bench.wire, bench.net(), bench.orders()) == ([], 0, [])
 
 
 def test_a_missed_end_is_found_by_asking_for_the_order() -> None:
@@ -360,8 +394,10 @@ def test_an_unknown_order_is_flagged_once_and_never_touched() -> None:
     bench.venue.submit(hand)
     bench.post.clear()
     seen = only(bench.look(), ForeignOrderSeen)
-    assert (seen.quantity, seen.side) == (7, Side.SELL)
+    assert (seen.quantity, seen.side, seen.price) == (7, Side.SELL, 2)
     assert kinds(bench.look()) == []
+    bench.venue.orders[""].price = D(3)
+    assert only(bench.look(), ForeignOrderSeen).price == 3
     bench.feed(inp.SweepAsked(Instant(bench.at), "all", True, "ada", "test"))
     assert bench.wire == []
 

@@ -159,6 +159,7 @@ def test_a_restore_may_be_cut_short_anywhere(
             patch.setattr(os, "replace", replace)
             with suppress(JournalUnwritable):
                 restore(tmp_path / "copy.db", folder / "journal.db")
+        assert not list(folder.glob("journal.db.restored*"))
         outcomes.append(_start(folder / "journal.db"))
         restore(tmp_path / "copy.db", folder / "journal.db")
         assert _start(folder / "journal.db") == "new"

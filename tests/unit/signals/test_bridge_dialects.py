@@ -137,6 +137,8 @@ READ: list[tuple[str, str, dict[str, Any]]] = [
     ("hummingbot", "hbot/bot1/status {}", {"intent": "notify", "event": "status"}),
     ("altrady", ALTRADY % ', "action": "increase", "side": "short", "quote_amount": 5',
      {"intent": "add", "side": "sell", "qty": units("5", "quote")}),
+    ("altrady", ALTRADY % ', "action": "reverse", "side": "short", "quote_amount": 5',
+     {"intent": "reverse", "closes": "long", "qty": {"value": 5, "unit": "quote"}}),
     ("altrady", ALTRADY % ', "action": "reduce", "side": "long", "position_percentage": 25',
      {"intent": "reduce", "closes": "long", "qty": units("25", "percent_of_position")}),
     ("altrady", ALTRADY % ', "action": "close", "side": "short"', {"intent": "close",

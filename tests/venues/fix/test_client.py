@@ -16,7 +16,7 @@ from bascule.venues.fix import client
 from bascule.venues.fix.blotter import Blotter
 from bascule.venues.fix.emulator_exchange import Exchange, hang_up
 from bascule.venues.kit.faults import Fault
-from tests.venues.client import GOLD, MAIN
+from tests.venues.client import GOLD, INSTRUMENT, MAIN
 from tests.venues.fix.conftest import Floor
 from tests.venues.fix.desk import PASSWORD, Trader
 
@@ -210,6 +210,21 @@ async def test_quotes_come_and_come_again(trader: Trader, house: Exchange) -> No
     await trader.until(lambda: trader.quotes()[-1].ask == 122)
 
 
+async def test_quotes_asked_for_as_the_session_ends(trader: Trader, house: Exchange) -> None:
+    """They are asked for at the next logon; before, the one who asked was told of a fault of ours.
+
+    A session has ended some steps before that is told on, and with it the engine would have.
+    """
+    link = trader.venue._lines["trade"]._link
+    assert link is not None and link.peer is not None
+    link.peer.hang_up()
+    link._turn(link.session.disconnected(trader.venue.now()))
+    assert trader.venue._lines["trade"].up
+    await trader.venue.subscribe(MAIN, [GOLD])
+    await trader.until(lambda: trader.links()[-2:] == [False, True])
+    await trader.until(trader.quotes)
+
+
 async def test_who_and_what(trader: Trader) -> None:
     """Identity and money are the settings' word; instruments are the exchange's list."""
     who = await trader.venue.identity(MAIN)
@@ -218,6 +233,15 @@ async def test_who_and_what(trader: Trader) -> None:
     (listing,) = await trader.venue.instruments(MAIN)
     assert (listing.venue_symbol, listing.tick_size, listing.max_qty) == (GOLD, 1, 1000)
     assert not (await trader.venue.key_scope()).withdraw
+
+
+async def test_a_counterparty_that_lists_thousands(floor: Floor) -> None:
+    """One message has them all; before, it was taken for garbled, and all behind it for a gap."""
+    many = [{**INSTRUMENT, "venue_symbol": f"I{number}"} for number in range(2000)]
+    house = await floor.house(instruments=[INSTRUMENT, *many])
+    trader = await floor.trader(house.port)
+    assert len(await trader.venue.instruments(MAIN)) == 2001
+    assert max(line.count(b"|") for way, _, line in trader.wire if way == "<") > 8192
 
 
 async def test_unknown_order_is_not_shown(trader: Trader) -> None:

@@ -1,13 +1,14 @@
 """One session's line to its venue, with neither a socket nor a disk."""
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from bascule.fix.message import Message
 from bascule.fixwire.initiator import Address
-from bascule.venues.fix.line import Line
+from bascule.venues.fix.line import Line, Mark
 
 
 class Told:
@@ -15,7 +16,7 @@ class Told:
 
     def __init__(self) -> None:
         self.heard: list[bytes] = []
-        self.settled: list[int] = []
+        self.settled: list[Mark] = []
 
     def line_heard(self, line: Line, message: Message) -> None:
         """Keep it."""
@@ -23,9 +24,9 @@ class Told:
         if message.msg_type == b"!":
             raise ZeroDivisionError("our bug")
 
-    def line_settled(self, line: Line, number: int) -> None:
+    def line_settled(self, line: Line, mark: Mark) -> None:
         """Keep how far."""
-        self.settled.append(number)
+        self.settled.append(mark)
 
 
 @pytest.fixture
@@ -55,7 +56,7 @@ def test_a_message_type_that_is_no_text_costs_no_other_message(line: Line, told:
     bring(line, b"\xff", b"8")
     line.settled(None)  # type: ignore[arg-type]
     assert told.heard == [b"\xff", b"8"]
-    assert told.settled == [2]
+    assert [mark.number for mark in told.settled] == [2]
 
 
 def test_a_message_that_breaks_us_costs_no_other_message(line: Line, told: Told) -> None:
@@ -65,4 +66,34 @@ def test_a_message_that_breaks_us_costs_no_other_message(line: Line, told: Told)
         line.settled(None)  # type: ignore[arg-type]
     line.settled(None)  # type: ignore[arg-type]
     assert told.heard == [b"!", b"8"]
-    assert told.settled == [2]
+    assert [mark.number for mark in told.settled] == [2]
+
+
+class Taking:
+    """A link that keeps what is said to be taken."""
+
+    def __init__(self) -> None:
+        self.numbers: list[int] = []
+        self.session = SimpleNamespace(store=SimpleNamespace(created_ns=0))
+
+    def taken(self, number: int) -> None:
+        """Keep it."""
+        self.numbers.append(number)
+
+
+def test_what_was_told_before_a_reset_takes_nothing_of_after_it(line: Line, told: Told) -> None:
+    """The numbers begin anew, and a fill with a lower one may be kept and not written down yet."""
+    link: Any = Taking()
+    line._link = link
+    bring(line, *[b"8"] * 5)
+    line.settled(link)
+    before = told.settled[-1]
+    link.session.store.created_ns = 7
+    line.logged_on(link, False)
+    line.received(link, Message.of(b"8"), 2, False)
+    line.taken(before)
+    assert link.numbers == []
+    line._owner.line_up = lambda line, reset: None  # type: ignore[method-assign]
+    line.settled(link)
+    line.taken(told.settled[-1])
+    assert link.numbers == [2]

@@ -59,9 +59,11 @@ _NAMED = (
     "a.order_id = fills.order_id AND a.exec_id = ?1 AND a.key = fills.key))"
 )
 _ADDENDS = (
-    "SELECT venue_symbol, side, quantity, price FROM fills NOT INDEXED "
-    "WHERE account = ?1 AND ?2 IN ('', venue_symbol) AND state = 'live' ORDER BY rowid"
+    "SELECT account, venue_symbol, side, quantity, price FROM fills NOT INDEXED WHERE "
+    "?1 IN ('', account) AND ?2 IN ('', venue_symbol) AND state = 'live' ORDER BY rowid"
 )
+_NEWEST = "SELECT max(rowid) FROM fills"
+_Sums = dict[tuple[AccountId, VenueSymbol], Net]
 
 
 class Blotter:
@@ -98,6 +100,11 @@ class Blotter:
                 "CREATE TABLE IF NOT EXISTS orders (account, cl_ord_id, ended, body, "
                 "PRIMARY KEY (account, cl_ord_id))"
             )
+            self._db.execute(
+                "CREATE TABLE IF NOT EXISTS sums (account, venue_symbol, quantity, average, "
+                "realized, PRIMARY KEY (account, venue_symbol))"
+            )
+            self._db.execute("CREATE TABLE IF NOT EXISTS summed (upto)")
             self._db.pragma("user_version", _VERSION)
         except (apsw.Error, OSError) as error:
             raise VenueTerminal(
@@ -106,10 +113,11 @@ class Blotter:
                 code="fix_blotter_unusable",
             ) from None
         self._open = False
-        self._sums: dict[AccountId, dict[VenueSymbol, Net]] = {}
-        """By account and symbol, from the first time that an account is asked for."""
+        self._moved: set[tuple[AccountId, VenueSymbol]] = set()
+        """Whose sum is another than is written down."""
         self._amended: set[tuple[AccountId, VenueSymbol]] = set()
         """Where a fill was taken back or corrected: the sum is made anew when it is asked for."""
+        self._sums = self._read_sums()
 
     def add(self, fill: FillRow) -> bool:
         """Take a fill; False when it is known already."""
@@ -119,9 +127,9 @@ class Blotter:
         row = msgspec.structs.astuple(fill)
         plain = [text(value) if type(value) is Decimal else value for value in row]
         self._run(_ADD, plain)
-        if (sums := self._sums.get(fill.account)) is not None:
-            net = sums.setdefault(fill.venue_symbol, Net())
-            net.add(fill.quantity * fill.side.sign, fill.price)
+        one = fill.account, fill.venue_symbol
+        self._sums.setdefault(one, Net()).add(fill.quantity * fill.side.sign, fill.price)
+        self._moved.add(one)
         return True
 
     def amend(self, fill: FillRow, exec_id: str) -> None:
@@ -135,7 +143,9 @@ class Blotter:
         if exec_id:
             named = (fill.order_id, exec_id, fill.key)
             self._run("INSERT OR IGNORE INTO amendments VALUES (?, ?, ?)", named)
-        self._amended.add((fill.account, fill.venue_symbol))
+        one = fill.account, fill.venue_symbol
+        self._amended.add(one)
+        self._moved.add(one)
 
     def amended(self, order_id: str, exec_id: str) -> bool:
         """Whether a report of this id has amended a fill of the order."""
@@ -172,20 +182,40 @@ class Blotter:
 
         It is the caller's to read, until the next fill.
         """
-        if account not in self._sums:
-            self._sums[account] = self._add_up(account)
-        sums = self._sums[account]
         for one in [one for one in self._amended if one[0] == account]:
-            sums[one[1]] = self._add_up(*one).get(one[1], Net())
+            self._sums[one] = self._add_up(*one).get(one, Net())
             self._amended.discard(one)
+            self._moved.add(one)
+        return {symbol: net for (owner, symbol), net in self._sums.items() if owner == account}
+
+    def _add_up(self, account: str = "", symbol: str = "") -> _Sums:
+        """Add up all fills, or those of one account in one symbol."""
+        sums: _Sums = {}
+        for owner, name, side, quantity, price in self._run(_ADDENDS, (account, symbol)):
+            signed = Decimal(quantity) * Side(side).sign
+            one = AccountId(owner), VenueSymbol(name)
+            sums.setdefault(one, Net()).add(signed, Decimal(price))
         return sums
 
-    def _add_up(self, account: AccountId, symbol: str = "") -> dict[VenueSymbol, Net]:
-        sums: dict[VenueSymbol, Net] = {}
-        for name, side, quantity, price in self._run(_ADDENDS, (account, symbol)):
-            signed = Decimal(quantity) * Side(side).sign
-            sums.setdefault(VenueSymbol(name), Net()).add(signed, Decimal(price))
+    def _read_sums(self) -> _Sums:
+        """Read the sums, if they are of all fills that there are; else add the fills up."""
+        if self._run("SELECT upto FROM summed") == self._run(_NEWEST):
+            rows = self._run("SELECT account, venue_symbol, quantity, average, realized FROM sums")
+            return {(row[0], row[1]): Net(*map(Decimal, row[2:])) for row in rows}
+        sums = self._add_up()
+        self._moved.update(sums)
         return sums
+
+    def _write_sums(self) -> None:
+        """Write what moved; as long as one is to be made anew, they are of no fills at all."""
+        if not self._moved:
+            return
+        for one in self._moved:
+            words = [text(value) for value in msgspec.structs.astuple(self._sums[one])]
+            self._run("INSERT OR REPLACE INTO sums VALUES (?, ?, ?, ?, ?)", (*one, *words))
+        self._moved &= self._amended
+        self._run("DELETE FROM summed")
+        self._run(f"INSERT INTO summed {'SELECT 0' if self._amended else _NEWEST}")
 
     def keep_orders(self, orders: Iterable[Known]) -> None:
         """Write orders as they are now."""
@@ -208,6 +238,7 @@ class Blotter:
             VenueTerminal: the disk refused; it is tried again with the next commit.
         """
         if self._open:
+            self._write_sums()
             self._run("COMMIT")
             self._open = False
 

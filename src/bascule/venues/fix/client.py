@@ -7,6 +7,7 @@ counterparty is asked, and its message is never given out again.
 import asyncio
 from collections import OrderedDict, deque
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from typing import ClassVar
 
 import structlog
@@ -37,7 +38,7 @@ from bascule.venues.fix.answers import Answers
 from bascule.venues.fix.blotter import Blotter
 from bascule.venues.fix.instruments import Names
 from bascule.venues.fix.intake import Heard, Intake
-from bascule.venues.fix.line import Line
+from bascule.venues.fix.line import Line, Mark
 from bascule.venues.fix.orders import Change, Known, Orders
 from bascule.venues.fix.profile import Profile, capabilities
 from bascule.venues.fix.requests import CANCEL, MASS_CANCEL, NEW_ORDER, REPLACE, Writer
@@ -96,7 +97,7 @@ class FixVenue:
         self._listings: dict[VenueSymbol, Listing] = {}
         self._news: asyncio.TimerHandle | None = None
         self._commit_timer: asyncio.TimerHandle | None = None
-        self._taken: dict[Line, int] = {}
+        self._taken: dict[Line, Mark] = {}
         self._settled: asyncio.Event = asyncio.Event()
 
     def now(self) -> Instant:
@@ -256,9 +257,9 @@ class FixVenue:
         if message.msg_type == NEW_ORDER:
             self.unheard.add(self._with_dots(message).get_text(11) or "")
 
-    def line_settled(self, line: Line, number: int) -> None:
+    def line_settled(self, line: Line, mark: Mark) -> None:
         """Have what was told written down soon; until then the session's own store has it."""
-        self._taken[line] = number
+        self._taken[line] = mark
         if self._commit_timer is None and self._open:
             loop = asyncio.get_running_loop()
             self._commit_timer = loop.call_later(COMMIT_S, self._commit)
@@ -272,8 +273,8 @@ class FixVenue:
         if self._broken:
             return  # the session's store goes on keeping what could not be written here
         taken, self._taken = self._taken, {}
-        for line, number in taken.items():
-            line.taken(number)
+        for line, mark in taken.items():
+            line.taken(mark)
 
     def _keep_orders(self) -> None:
         if self.orders.dirty:
@@ -632,12 +633,14 @@ class FixVenue:
         return {"same": "trade", "own": "quote", "none": ""}[self.profile.quotes]
 
     def _ask_quotes(self, symbols: tuple[VenueSymbol, ...]) -> None:
+        """Ask for quotes; over a session that is down, or ends, they are asked for at its logon."""
         line = self._lines.get(self._quote_line)
         if line is None or not line.up:
-            return  # it is asked for at the session's next logon
-        for name in symbols:
-            message = self.writer.quotes(f"md-{name}", [name])
-            line.send(message, f"md-{name}")
+            return
+        with suppress(NotLoggedOn, StoreError):
+            for name in symbols:
+                message = self.writer.quotes(f"md-{name}", [name])
+                line.send(message, f"md-{name}")
 
     async def key_scope(self) -> KeyScope:
         """What a session may do: trade. FIX sessions move no money."""

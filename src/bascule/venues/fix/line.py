@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from bascule.fix.actions import Refused
 from bascule.fix.config import SessionConfig
@@ -20,6 +20,13 @@ from bascule.fixwire.initiator import Address, Initiator
 from bascule.fixwire.link import Application, Link
 from bascule.fixwire.store import FileStore
 from bascule.venues.fix.requests import ORDERS
+
+
+class Mark(NamedTuple):
+    """How far a session's messages were given: the last number, and when its numbers began."""
+
+    number: int
+    began: int
 
 
 class Owner(Protocol):
@@ -43,8 +50,8 @@ class Owner(Protocol):
     def line_asked_again(self, line: "Line", message: Message) -> None:
         """Take in that the counterparty asked for a command again, which is not sent twice."""
 
-    def line_settled(self, line: "Line", number: int) -> None:
-        """Take in that messages up to ``number`` were all given."""
+    def line_settled(self, line: "Line", mark: Mark) -> None:
+        """Take in that messages up to ``mark`` were all given."""
 
     def line_note(self, line: "Line", code: str, text: str) -> None:
         """Take what should be in the log."""
@@ -86,7 +93,7 @@ class Line(Application):
         self._wire_log = wire_log
         self._now = now
         self._queue: deque[Callable[[], None]] = deque()
-        self._last = 0
+        self._last = Mark(0, 0)
         self._created = 0
         self._link: Link | None = None
         self._initiator: Initiator | None = None
@@ -164,21 +171,25 @@ class Line(Application):
         self._link.send(message)
         self._wire_log(">", subject, written(message))
 
-    def taken(self, number: int) -> None:
-        """Say that messages up to ``number`` need no second delivery."""
-        if self._link is not None and number:
-            self._link.taken(number)
+    def taken(self, mark: Mark) -> None:
+        """Say that messages up to ``mark`` need no second delivery.
+
+        After a reset its number is another message's, which is still to be told.
+        """
+        if self._link is not None and mark.began == self._link.session.store.created_ns:
+            self._link.taken(mark.number)
 
     # --- Application ----------------------------------------------------------------------------
 
     def received(self, link: Link, message: Message, number: int, again: bool) -> None:
         """Keep a message until it is durable."""
-        self._queue.append(lambda: self._hear(message, number))
+        mark = Mark(number, self._created)
+        self._queue.append(lambda: self._hear(message, mark))
 
-    def _hear(self, message: Message, number: int) -> None:
+    def _hear(self, message: Message, mark: Mark) -> None:
         subject = message.get_text(11) or message.get_text(37) or message.msg_type.decode("latin-1")
         self._wire_log("<", subject, written(message))
-        self._last = number
+        self._last = mark
         self._owner.line_heard(self, message)
 
     def refused(self, link: Link, refused: Refused) -> None:
@@ -189,8 +200,6 @@ class Line(Application):
         """Keep the logon until it is durable. Numbers also begin anew with the session's hours."""
         created, self._created = self._created, link.session.store.created_ns
         anew = reset or created != self._created
-        if anew:
-            self._last = 0
         self._queue.append(lambda: self._go_up(anew))
 
     def _go_up(self, reset: bool) -> None:
@@ -220,7 +229,7 @@ class Line(Application):
             return
         while self._queue:
             self._queue.popleft()()  # were one to break, the others are given next time
-        if self._last:
+        if self._last.number:
             self._owner.line_settled(self, self._last)
 
     def _note(self, session: str, code: str, text: str) -> None:

@@ -75,7 +75,7 @@ class Orders:
         known.ids = known.ids or (known.cl_ord_id,)
         for name in known.ids:
             self._by_name[known.account, name] = known
-        if known.order_id:
+        if known.order_id and not (known.foreign and known.order_id in self._by_id):
             self._by_id[known.order_id] = known
         return known
 
