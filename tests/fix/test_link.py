@@ -20,7 +20,7 @@ from bascule.fixwire.initiator import Address, Initiator, Proxy
 from bascule.fixwire.link import Application, Link
 from bascule.fixwire.server import Server
 from bascule.fixwire.store import FileStore
-from bascule.model.values import SECOND
+from bascule.model.values import HOUR, SECOND
 from tests.fix.clause import checks_of
 from tests.integration.proxied import certificates
 from tests.waiting import PATIENCE_S
@@ -129,7 +129,7 @@ async def test_nothing_leaves_before_it_is_written(tmp_path, worker, monkeypatch
         synced.append(len(wire.events))
 
     monkeypatch.setattr(store_module, "_sync", sync)
-    monkeypatch.setattr(link_module, "QUICK", SECOND if quick else -1)
+    monkeypatch.setattr(link_module, "QUICK", HOUR if quick else -1)
     application = Noted(echo=True)
     link = make(path, application, worker)
     link.attach(wire)
@@ -165,14 +165,18 @@ async def until(condition):
 
 async def test_a_turn_waits_for_no_fsync(tmp_path, worker, monkeypatch):
     """Answers leave before they are synced, and one fsync soon after serves many turns."""
-    monkeypatch.setattr(link_module, "QUICK", SECOND)
-    monkeypatch.setattr(link_module, "FLUSH_S", 0.3)
+    monkeypatch.setattr(link_module, "QUICK", HOUR)
+    monkeypatch.setattr(link_module, "FLUSH_S", 3_600)
     wire = Wireless(tmp_path / "s.fix")
     link = make(tmp_path / "s.fix", Noted(echo=True), worker)
     link.attach(wire)
     link.receive([from_peer(b"A", 1, (98, b"0"), (108, b"0"))])
     disk = Disk(monkeypatch, wire)
     link.receive([from_peer(b"D", number, *ORDER) for number in range(2, 50)])
+    await until(lambda: len(wire.events) == 49)
+    assert disk.synced == []
+    link._flush_due.cancel()
+    link._flush()
     await until(lambda: disk.synced)
     assert disk.synced == [49]
     link.detach(wire)
@@ -182,7 +186,7 @@ async def test_a_turn_waits_for_no_fsync(tmp_path, worker, monkeypatch):
 @pytest.mark.parametrize("reserve", [0, 10])
 async def test_numbers_that_are_not_reserved_wait(tmp_path, worker, monkeypatch, reserve):
     """A number that may be forgotten leaves after an fsync; without reservation all of them do."""
-    monkeypatch.setattr(link_module, "QUICK", SECOND)
+    monkeypatch.setattr(link_module, "QUICK", HOUR)
     monkeypatch.setattr(link_module, "FLUSH_S", 100)
     wire = Wireless(tmp_path / "s.fix")
     link = make(tmp_path / "s.fix", Noted(echo=True), worker, reserve=reserve)
@@ -201,7 +205,7 @@ async def test_numbers_that_are_not_reserved_wait(tmp_path, worker, monkeypatch,
 
 async def test_marks_and_resets_are_synced_before_anything_leaves(tmp_path, worker, monkeypatch):
     """What an application tells once, and new numbers, must outlive a loss of power."""
-    monkeypatch.setattr(link_module, "QUICK", SECOND)
+    monkeypatch.setattr(link_module, "QUICK", HOUR)
     monkeypatch.setattr(link_module, "FLUSH_S", 100)
     wire = Wireless(tmp_path / "s.fix")
     link = make(tmp_path / "s.fix", Noted(), worker)
@@ -223,7 +227,7 @@ async def test_marks_and_resets_are_synced_before_anything_leaves(tmp_path, work
 
 async def test_an_fsync_that_fails_stops_the_session(tmp_path, worker, monkeypatch):
     """The line is cut, sending is refused, and numbers that were used are left out at the start."""
-    monkeypatch.setattr(link_module, "QUICK", SECOND)
+    monkeypatch.setattr(link_module, "QUICK", HOUR)
     application = Noted(echo=True)
     wire = Wireless(tmp_path / "s.fix")
     link = make(tmp_path / "s.fix", application, worker)
@@ -281,7 +285,7 @@ async def test_numbers_that_were_left_out_are_told(tmp_path, worker):
 
 async def test_a_full_disk_stops_the_session(tmp_path, worker, monkeypatch):
     """Where there is no room nothing of the turn leaves, the line is cut, sending is refused."""
-    monkeypatch.setattr(link_module, "QUICK", SECOND)
+    monkeypatch.setattr(link_module, "QUICK", HOUR)
     monkeypatch.setattr(store_module, "_AHEAD", 0)
     application = Noted(echo=True)
     link = make(tmp_path / "s.fix", application, worker)
@@ -620,7 +624,7 @@ async def test_a_reject_names_our_message(tmp_path, worker):
     link.attach(wire)
     link.receive([from_peer(b"A", 1, (98, b"0"), (108, b"0"))])
     link.send(Message(b"D", ORDER))
-    await asyncio.sleep(0.05)
+    await until(lambda: len(wire.events) == 2)
     link.receive([from_peer(b"3", 2, (45, b"2"), (58, b"no"))])
     assert refused == [(2, b"a")]
     link.detach(wire)

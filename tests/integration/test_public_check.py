@@ -17,6 +17,7 @@ from tests.integration.nginx import Proxy, running
 from tests.integration.proxied import certificates, published
 from tests.ports import free_port
 from tests.unit.signals.asgi import TOKEN, Sender
+from tests.waiting import PATIENCE_S
 
 SOURCES = (
     Source(name="tv", path_token=TOKEN, client_certificate="tradingview"),
@@ -32,6 +33,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made = tmp_path_factory.mktemp("public")
     certificates(made)
     return made
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give nginx the time that a busy machine may take."""
+    monkeypatch.setattr("bascule.cli.check_public.TIMEOUT_S", PATIENCE_S)
 
 
 async def look(proxy: Proxy, now_s: int = NOW_S, **changes: object) -> dict[str, Finding]:

@@ -37,7 +37,7 @@ from bascule.venues.kit.contract import OrdersSnapshot, Venue, VenueContext, Ven
 from bascule.venues.kit.registry import factory
 
 LINK_S = 10.0
-QUOTES_S = 2.0
+QUOTES_S = 5.0
 """How long quotes may take to arrive after they were asked for."""
 ROUNDS = 5
 

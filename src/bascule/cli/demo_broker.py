@@ -18,7 +18,7 @@ from bascule.config.demo import BrokerLaunch
 from bascule.config.private import make_private_directory, write_private
 from bascule.model.errors import VenueTransient
 
-START_S = 15.0
+START_S = 60.0
 STOP_S = 10.0
 TRIES = 3
 """The broker of a demonstration that was killed needs a moment to let go of its port."""

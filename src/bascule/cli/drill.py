@@ -39,8 +39,8 @@ How = Literal["frozen", "killed"]
 
 WAYS: tuple[How, ...] = ("frozen", "killed") if hasattr(signal, "SIGSTOP") else ("killed",)
 """A process cannot be frozen on Windows."""
-START_S = 30.0
-OPEN_S = 20.0
+START_S = 120.0
+OPEN_S = 60.0
 FLAT_S = 60.0
 POLL_S = 0.02
 POSITIONS = 3

@@ -7,7 +7,9 @@ exchange, whose single session the guardian has to take from the engine before i
 import json
 import socket
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack, suppress
 from pathlib import Path
+from secrets import randbelow
 from typing import Any
 
 from msgspec import Struct
@@ -68,7 +70,7 @@ Build = Callable[[Path], House]
 
 def on_paper(directory: Path) -> House:
     """Make the paper broker's: three accounts, whose stops the broker keeps."""
-    config, secrets = _written(directory, written(_free_port(), _free_port()))
+    config, secrets = _written(directory, written(*_free_ports(2)))
     return House(
         config=config,
         secrets=secrets,
@@ -81,9 +83,9 @@ def on_paper(directory: Path) -> House:
 
 def on_fix(directory: Path) -> House:
     """Make the FIX exchange's: one account on one session, whose stops are orders of their own."""
-    port = _free_port()
+    server, port = _free_ports(2)
     text = _FIX_CONFIG.format(
-        server=_free_port(), port=port, store=json.dumps(str(directory / "fix")), session=SESSION
+        server=server, port=port, store=json.dumps(str(directory / "fix")), session=SESSION
     )
     config, secrets = _written(directory, text)
     store = directory / "exchange"
@@ -139,11 +141,17 @@ def _listed(name: str, tick: str, multiplier: str, start: str) -> dict[str, Any]
     }
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+def _free_ports(count: int) -> list[int]:
+    """Choose ports that are still free when a process that is yet to start listens there."""
+    found: list[int] = []
+    with ExitStack() as held:
+        while len(found) < count:
+            probe = held.enter_context(socket.socket())
+            port = randbelow(5_000) + 10_000  # systems give outgoing connections higher ones
+            with suppress(OSError):
+                probe.bind(("127.0.0.1", port))
+                found.append(port)
+    return found
 
 
 _PASSWORD = "BASCULE_DRILL_FIX_PASSWORD"

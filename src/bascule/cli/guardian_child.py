@@ -27,7 +27,7 @@ log = structlog.get_logger("bascule.cli")
 
 LOOK_S = 5.0
 """How often it is looked whether the guardian still runs."""
-START_S = 15.0
+START_S = 60.0
 DEMO = "--demo"
 END_S = 10.0
 

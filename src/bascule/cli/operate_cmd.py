@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from bascule.api.actions import Swept
 
-HEARD_S = 5.0
+HEARD_S = 30.0
 """How long an engine may take to hear what was done at the guardian."""
 
 ScopeOption = Annotated[

@@ -87,9 +87,10 @@ def test_a_missing_channel_secret_starts_nothing(with_alerts: Bascule) -> None:
 
 
 def test_a_running_engine_tells_of_a_halt_and_of_its_end_and_beats(
-    with_alerts: Bascule, outside: Outside
+    with_alerts: Bascule, outside: Outside, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The first channel fails, the second gets the halt; the monitor hears the engine."""
+    monkeypatch.setattr("bascule.cli.watching.FAREWELL_S", PATIENCE_S)
     file = Path("bascule.toml")
     file.write_text(file.read_text().replace("port = 1\n", f"port = {free_port()}\n"))
     config = configured(None)

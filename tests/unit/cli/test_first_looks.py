@@ -15,7 +15,7 @@ from bascule.model.errors import VenueTransient
 from bascule.model.ids import AccountId, VenueOrderId, VenueSymbol
 from bascule.model.order import AccountSnapshot, VenueOrder
 from tests.unit.engine.fakes import FakeVenue, Installation
-from tests.waiting import until
+from tests.waiting import PATIENCE_S, until
 
 ONE, TWO = AccountId("one"), AccountId("two")
 
@@ -29,7 +29,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 async def told(runtime: Runtime) -> list[str]:
     """Give the lines of a start."""
     lines: list[str] = []
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         await tell_first_looks(runtime, lines.append)
     return lines
 
@@ -115,5 +115,5 @@ async def test_an_account_that_cannot_be_looked_at_is_told_too(
         await until(lambda: len(lines) == 2, "two lines")
         assert all("not looked at yet, so no entry leaves" in line for line in lines)
         silent = False
-        await until(telling.done, "both looks", patience_s=8)
+        await until(telling.done, "both looks")
     assert sum("agrees with its venue" in line for line in lines) == 2

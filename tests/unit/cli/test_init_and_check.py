@@ -1,13 +1,15 @@
 """``bascule init`` and ``bascule check``."""
 
 import json
+import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from bascule.api.status import StatusView
 from bascule.cli import remote
-from bascule.model.values import Instant
+from bascule.model.values import SECOND, Instant
 from tests.ports import free_port
 from tests.unit.cli.conftest import Bascule
 
@@ -276,9 +278,11 @@ def test_a_locked_store_is_told_once(bascule: Bascule, tmp_path: Path) -> None:
     [("US500", False), ("MES", False), ("MESZ2026", False), ("US5000", True), ("MES1!", True)],
 )
 def test_a_limit_that_holds_for_nothing_is_a_note(
-    bascule: Bascule, tmp_path: Path, symbol: str, told: bool
+    bascule: Bascule, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, symbol: str, told: bool
 ) -> None:
     """A misspelt symbol would be a limit that never stops anything."""
+    day = datetime(2026, 11, 21, tzinfo=UTC)  # after its last day a contract is a symbol no more
+    monkeypatch.setattr(time, "time_ns", lambda: int(day.timestamp()) * SECOND)
     bascule("init", "--yes")
     config = tmp_path / "bascule.toml"
     text = config.read_text(encoding="utf-8").replace("{ US500 = 200 }", f'{{ "{symbol}" = 200 }}')

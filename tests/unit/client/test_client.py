@@ -20,6 +20,7 @@ from bascule.model.intent import (
 )
 from bascule.signals.dialects import native
 from bascule.signals.instruction import Direct, Hints
+from tests.waiting import PATIENCE_S
 
 from .engine import Engine, engine, in_thread
 
@@ -27,7 +28,9 @@ TOKEN = "a-token-of-the-test"
 
 
 def _client_of(one: Engine, **words: Any) -> AsyncClient:
-    return AsyncClient(one.url, **{"strategy": "fx", "token": TOKEN, "patience_s": 2.0} | words)
+    return AsyncClient(
+        one.url, **{"strategy": "fx", "token": TOKEN, "patience_s": PATIENCE_S} | words
+    )
 
 
 def _read(body: bytes) -> Direct:
@@ -100,12 +103,14 @@ async def test_a_proxy_that_reaches_nobody_has_not_answered(status: int) -> None
 
 async def test_silence_ends_with_the_id_to_ask_again_with() -> None:
     """When patience ends the error names the id; the same call with it is the same signal."""
-    async with engine() as one, _client_of(one, patience_s=0.3) as client:
+    async with engine() as one:
         one.replies = [None]
-        with pytest.raises(Unanswered) as silent:
-            await client.place("EURUSD", "buy")
+        async with _client_of(one, patience_s=0.3) as client:
+            with pytest.raises(Unanswered) as silent:
+                await client.place("EURUSD", "buy")
         one.replies = [(200, {"status": "accepted", "signal": "k-1"})]
-        receipt = await client.place("EURUSD", "buy", id=silent.value.id)
+        async with _client_of(one) as client:
+            receipt = await client.place("EURUSD", "buy", id=silent.value.id)
     assert (silent.value.code, silent.value.id in silent.value.next) == ("unanswered", True)
     assert receipt.id == silent.value.id
     assert len(set(one.bodies)) == 1

@@ -50,7 +50,7 @@ class BotApi:
             self.webhook = False
         elif method == "sendMessage":
             if self.hang_sends:
-                await asyncio.sleep(30)
+                await asyncio.sleep(3_600)
             self.sent.append((asked["chat_id"], asked["text"]))
         return web.json_response({"ok": True, "result": True})
 

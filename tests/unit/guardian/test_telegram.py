@@ -11,7 +11,7 @@ import structlog.testing
 from bascule.guardian.pairing import CODE_NS, WRONG_MAX, Pairing
 from bascule.guardian.telegram import Bot
 from bascule.model.values import SECOND, Instant
-from tests.waiting import until
+from tests.waiting import PATIENCE_S, until
 
 from .bot_api import TOKEN, BotApi, bot_api
 from .faces_house import START, FakeGuardian, HandClock
@@ -250,7 +250,7 @@ async def test_the_place_is_kept_after_acting_so_a_crash_between_loses_nothing(
         one.write("/halt")
         with pytest.raises(ExceptionGroup):
             async with one.running():
-                await asyncio.sleep(1)
+                await asyncio.sleep(PATIENCE_S)
         one.new_bot()
         async with one.running():
             await one.said()

@@ -1,5 +1,6 @@
 """Both writers: the order of jobs, the coalescing of notices, and a writer that breaks."""
 
+import queue
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -12,7 +13,6 @@ from bascule.journal.progress import ProgressFile
 from bascule.journal.store import COLUMNS, Head, Notices, Rows
 from bascule.journal.writer import (
     COMMIT_ROWS_MAX,
-    IDLE_S,
     QUICK_NS,
     TIDY_AFTER,
     InlineWriter,
@@ -158,6 +158,35 @@ class Disk(Broken):
         self.tidied += 1
 
 
+class Turns:
+    """A queue on which a wait is over when a test says so, and not by the clock."""
+
+    def __init__(self) -> None:
+        self._jobs: queue.SimpleQueue[Any] = REAL_QUEUE()
+        self._over = threading.Semaphore(0)
+        self.waits = 0
+        self.put, self.qsize = self._jobs.put, self._jobs.qsize
+
+    def get(self, timeout: float | None = None) -> Any:
+        """Give the next job; with a time-out, say that there is none once a wait is over."""
+        if timeout is None:
+            return self._jobs.get()
+        self.waits += 1
+        while True:
+            try:
+                return self._jobs.get(timeout=0.001)
+            except queue.Empty:
+                if self._over.acquire(blocking=False):
+                    raise
+
+    def end_wait(self) -> None:
+        """Have the wait that is under way be over, or the next one."""
+        self._over.release()
+
+
+REAL_QUEUE = queue.SimpleQueue
+
+
 @pytest.fixture
 def lone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -165,6 +194,7 @@ def lone(
     """Give a writer thread on a disk that can be told what to do, with a loop to be told."""
     disk, loop = Disk(), Loop()
     monkeypatch.setattr(time, "perf_counter_ns", lambda: disk.clock_ns)
+    monkeypatch.setattr(queue, "SimpleQueue", Turns)
     writer = WriterThread(disk, ProgressFile(tmp_path / "j"), loop.notices)
     yield disk, loop, writer
     disk.may_go.set()
@@ -173,8 +203,13 @@ def lone(
 
 def settled(disk: Disk, rows: int, tidied: int = 1) -> None:
     """Wait until the writer's thread has appended so many rows and looked for housekeeping."""
+    waited_for(lambda: len(disk.appended) >= rows and disk.tidied >= tidied)
+
+
+def waited_for(condition: Callable[[], bool]) -> None:
+    """Wait until something is so."""
     until = time.monotonic() + PATIENCE_S
-    while len(disk.appended) < rows or disk.tidied < tidied:
+    while not condition():
         assert time.monotonic() < until
         time.sleep(0.001)
 
@@ -215,8 +250,7 @@ def test_a_slow_disk_sends_what_comes_alone_to_the_thread(
     disk.takes_ns = 0
     writer.put_lone(_row(2))
     settled(disk, 2)
-    while writer._put != writer._done:
-        time.sleep(0.001)
+    waited_for(lambda: writer._put == writer._done)
     writer.put_lone(_row(3))
     assert disk.appended == [(1, True), (2, False), (3, True)]
 
@@ -254,22 +288,18 @@ def test_a_writer_is_idle_only_while_nothing_comes_alone(
 ) -> None:
     """Housekeeping for its own sake waits for a pause, whichever thread commits."""
     disk, _, writer = lone
-    number = 0
-    for _ in range(50):  # a pause of the machine's own is a pause: then it counts for nothing
-        number += 1
-        writer.put(_row(number))
-        while writer._put != writer._done:
-            time.sleep(0)
-        tidied, pause, last = disk.tidied, 0.0, time.monotonic()
-        for _ in range(60):
-            number += 1
-            writer.put_lone(_row(number))
-            time.sleep(IDLE_S / 30)
-            pause, last = max(pause, time.monotonic() - last), time.monotonic()
-        if pause < IDLE_S / 2 and writer._put == writer._done:
-            break
+    turns: Any = writer._queue
+    writer.put(_row(1))
+    settled(disk, 1)
+    for number in range(2, 12):
+        waited_for(lambda wanted=number: turns.waits == wanted)
+        tidied = disk.tidied
+        writer.put_lone(_row(number))
+        turns.end_wait()
+    waited_for(lambda: turns.waits == 12)
     assert disk.tidied == tidied
-    settled(disk, 0, tidied + 1)
+    turns.end_wait()
+    settled(disk, 11, tidied + 1)
 
 
 def test_nothing_is_committed_on_the_loop_once_it_is_closed(tmp_path: Path) -> None:

@@ -16,9 +16,15 @@ from bascule.venues.fix.emulator_exchange import Exchange
 from tests.venues.fix.conftest import Floor
 from tests.venues.fix.desk import PASSWORD
 from tests.venues.fix.test_engine import FX, Place, account, crypto
-from tests.waiting import until
+from tests.waiting import PATIENCE_S, until
 
 ASKED = ResumeRequest(by="anna", reason="the password was mended there")
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give a logon the time that a busy machine may take."""
+    monkeypatch.setattr(resuming, "PATIENCE_S", PATIENCE_S)
 
 
 def want(house: Exchange, password: str) -> None:

@@ -19,7 +19,7 @@ from bascule.venues.paper import create
 from bascule.venues.paper.control import Control, PaperProcess
 from bascule.venues.paper.protocol import FILLS_MAX
 from tests.venues.client import GOLD, INSTRUMENT, MAIN
-from tests.venues.paper.desk import HEDGED, SETTINGS, Trader, rows
+from tests.venues.paper.desk import HEDGED, SETTINGS, Trader, process_of, rows
 
 NEW, TRADE, REPLACED, CANCELED = (
     ExecType.NEW, ExecType.TRADE, ExecType.REPLACED, ExecType.CANCELED
@@ -156,7 +156,7 @@ async def test_quotes_come_after_a_subscription_and_a_reconnect(
 async def test_a_broker_that_lists_less_than_before_is_reconnected_to(tmp_path: Path) -> None:
     """A symbol that is listed no more costs its quotes, and not the link."""
     silver = {**INSTRUMENT, "venue_symbol": "SILVER"}
-    with PaperProcess({**SETTINGS, "instruments": [INSTRUMENT, silver]}, tmp_path) as broker:
+    with process_of(tmp_path, instruments=[INSTRUMENT, silver]) as broker:
         trader = Trader(broker)
         await trader.venue.connect()
         await trader.venue.subscribe(MAIN, (GOLD, VenueSymbol("SILVER")))
