@@ -5,11 +5,12 @@ from decimal import Decimal as D
 from msgspec.structs import replace
 
 from bascule.execution import inputs as inp
+from bascule.execution.state import dump
 from bascule.model.event import LedgerMoved, OrderRequested
 from bascule.model.intent import ClosePosition
 from bascule.model.values import HOUR, MINUTE, SECOND, Instant
 from tests.unit.execution.harness import EURUSD, ROOMY, Bench, every
-from tests.unit.execution.test_loss_watch import MIDNIGHT, bench, buy, ledger, loss
+from tests.unit.execution.test_loss_watch import DAILY, MIDNIGHT, RULES, bench, buy, ledger, loss
 
 OWN = replace(ROOMY, max_daily_loss=D(1000))
 
@@ -51,6 +52,43 @@ def test_a_looser_limit_begins_with_the_day_that_it_was_accepted_for() -> None:
         made.wait(30 * MINUTE)
     assert [room.floor for room in loss(made).rooms] == [148_500]
     assert "reset" in every(made.events, LedgerMoved)[-1].cause
+
+
+def test_a_reset_that_nobody_saw_is_measured_by_what_is_known_first() -> None:
+    """The engine died at 103,000 and came back after midnight; the last that it wrote was 100,000.
+
+    Before, the day was measured from that: 8,000 could be lost where the firm allows 5,000.
+    """
+    made = bench(replace(RULES, daily_loss=replace(DAILY, reference="equity")))
+    made.wait(HOUR)
+    made.quote("1.1040")
+    made.wait(2 * SECOND)
+    made.quote("1.1000")
+    made.wait(SECOND)
+    made.say(buy("0.01"))
+    made.settle()
+    made.wait(SECOND)
+    made.at = Instant(MIDNIGHT - 20 * SECOND)
+    made.quote("1.1030")
+    assert (loss(made).equity, ledger(made).equity) == (103_003, 100_000)
+    made.at = Instant(MIDNIGHT + 20 * SECOND)
+    made.venue.at = made.at
+    made.begin()
+    made.look()
+    made.quote("1.1030")
+    made.money(100_000, equity=103_003)
+    assert loss(made).rooms[0].floor == 98_003
+    assert made.replay() == dump(made.state)
+
+
+def test_a_reset_that_was_seen_is_measured_by_what_was_just_before_it() -> None:
+    """What moves with the first price of the new day belongs to that day."""
+    made = bench(replace(RULES, daily_loss=replace(DAILY, reference="equity")))
+    made.at = Instant(MIDNIGHT - SECOND)
+    made.quote("1.1000")
+    made.at = Instant(MIDNIGHT + SECOND)
+    made.quote("1.1010")
+    assert loss(made).rooms[0].floor == 95_000
 
 
 def test_a_pause_ends_with_its_day_though_the_limit_was_changed_over_night() -> None:
