@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from bascule.execution import inputs as inp
 from bascule.execution.state import dump
 from bascule.model.event import LedgerMoved, OrderRequested
-from bascule.model.intent import ClosePosition
+from bascule.model.intent import Amount, ClosePosition
 from bascule.model.values import HOUR, MINUTE, SECOND, Instant
 from tests.unit.execution.harness import EURUSD, ROOMY, Bench, every
 from tests.unit.execution.test_loss_watch import DAILY, MIDNIGHT, RULES, bench, buy, ledger, loss
@@ -55,29 +55,28 @@ def test_a_looser_limit_begins_with_the_day_that_it_was_accepted_for() -> None:
 
 
 def test_a_reset_that_nobody_saw_is_measured_by_what_is_known_first() -> None:
-    """The engine died at 103,000 and came back after midnight; the last that it wrote was 100,000.
+    """The engine died at 102,690 and came back after midnight; the last that it wrote was 99,900.
 
-    Before, the day was measured from that: 8,000 could be lost where the firm allows 5,000.
+    Before, the day was measured from that: 7,790 could be lost where the firm allows 5,000.
     """
     made = bench(replace(RULES, daily_loss=replace(DAILY, reference="equity")))
     made.wait(HOUR)
     made.quote("1.1040")
     made.wait(2 * SECOND)
-    made.quote("1.1000")
-    made.wait(SECOND)
-    made.say(buy("0.01"))
+    made.venue.price = D("1.0999")
+    made.quote("1.0999")
+    made.say(ClosePosition(symbol=EURUSD, quantity=Amount(D(1))))
     made.settle()
-    made.wait(SECOND)
     made.at = Instant(MIDNIGHT - 20 * SECOND)
     made.quote("1.1030")
-    assert (loss(made).equity, ledger(made).equity) == (103_003, 100_000)
+    assert (loss(made).equity, ledger(made).equity) == (102_690, 99_900)
     made.at = Instant(MIDNIGHT + 20 * SECOND)
     made.venue.at = made.at
     made.begin()
     made.look()
     made.quote("1.1030")
-    made.money(100_000, equity=103_003)
-    assert loss(made).rooms[0].floor == 98_003
+    made.money(99_990, equity=102_690)
+    assert loss(made).rooms[0].floor == 97_690
     assert made.replay() == dump(made.state)
 
 
