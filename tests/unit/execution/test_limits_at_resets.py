@@ -2,12 +2,14 @@
 
 from decimal import Decimal as D
 
+import pytest
 from msgspec.structs import replace
 
 from bascule.execution import inputs as inp
 from bascule.execution.state import dump
 from bascule.model.event import LedgerMoved, OrderRequested
 from bascule.model.intent import Amount, ClosePosition
+from bascule.model.programme import Clock, Limit, MaxLoss, Programme, Trail
 from bascule.model.values import HOUR, MINUTE, SECOND, Instant
 from tests.unit.execution.harness import EURUSD, ROOMY, Bench, every
 from tests.unit.execution.test_loss_watch import DAILY, MIDNIGHT, RULES, bench, buy, ledger, loss
@@ -54,12 +56,27 @@ def test_a_looser_limit_begins_with_the_day_that_it_was_accepted_for() -> None:
     assert "reset" in every(made.events, LedgerMoved)[-1].cause
 
 
-def test_a_reset_that_nobody_saw_is_measured_by_what_is_known_first() -> None:
+EOD = MaxLoss(
+    Limit(amount=D(4000)), "trailing", Trail("equity", "eod", Clock("00:00", "UTC")), None,
+    "equity", "below", "fail",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("rules", "floor"),
+    [
+        (Programme(id="firm", daily_loss=replace(DAILY, reference="equity")), 97_690),
+        (Programme(id="firm", max_loss=EOD), 98_690),
+    ],
+)
+def test_a_reset_that_nobody_saw_is_measured_by_what_is_known_first(
+    rules: Programme, floor: int
+) -> None:
     """The engine died at 102,690 and came back after midnight; the last that it wrote was 99,900.
 
-    Before, the day was measured from that: 7,790 could be lost where the firm allows 5,000.
+    Before, both lines were drawn from that: 7,790 could be lost where the firm allows 5,000.
     """
-    made = bench(replace(RULES, daily_loss=replace(DAILY, reference="equity")))
+    made = bench(rules)
     made.wait(HOUR)
     made.quote("1.1040")
     made.wait(2 * SECOND)
@@ -76,7 +93,7 @@ def test_a_reset_that_nobody_saw_is_measured_by_what_is_known_first() -> None:
     made.look()
     made.quote("1.1030")
     made.money(99_990, equity=102_690)
-    assert loss(made).rooms[0].floor == 97_690
+    assert loss(made).rooms[0].floor == floor
     assert made.replay() == dump(made.state)
 
 
