@@ -107,6 +107,24 @@ def test_books_that_stand_against_each_other_are_closed_before_the_firms_least_t
     assert not any(book.quantity for book in made.state.accounts["a"].books.values())
 
 
+def test_a_reversal_is_no_hedge() -> None:
+    """The entry waits until the other side is closed; beside another strategy's it is one.
+
+    Before, an account whose firm permits no hedge closed at each reversal, and opened nothing.
+    """
+    made = bench()
+    rules = Programme(id="p", firm="Firm", conduct=Conduct(same_account_hedge="prohibited"))
+    spec = made.settings.accounts["a"]
+    made.settings.accounts["a"] = msgspec.structs.replace(spec, programme=rules)
+    buy(made, 2)
+    turn = PlaceOrder(symbol="EURUSD", side=Side.SELL, quantity=Amount(D(1)))
+    made.say(turn)
+    made.settle()
+    assert made.net() == -1
+    other = PlaceOrder(symbol="EURUSD", side=Side.BUY, quantity=Amount(D(1)))
+    assert only(made.say(other, strategy="z"), OrderRefused).code == "hedging"
+
+
 def test_entries_that_wait_have_their_fills_before_them() -> None:
     """Two have filled, and four waiting entries take eight more: of ten a day none is left.
 
