@@ -5,7 +5,8 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from bascule.execution.open_risk import idea_of
-from bascule.execution.state import Exposure, Order
+from bascule.execution.positions import leaving
+from bascule.execution.state import AccountState, Exposure, Order
 from bascule.execution.totals import Sum
 from bascule.execution.turn import Turn
 from bascule.model.enums import InstrumentKind, Side
@@ -85,18 +86,22 @@ class FirmSurroundings:
         exposure = self._draft.account.exposure.get(listing.symbol, _NONE)
         buys = self._draft.side is Side.BUY
         held = exposure.short + exposure.open_sell if buys else exposure.long + exposure.open_buy
-        if not held:
+        own = self._draft.account.book(self._draft.strategy, listing.symbol)
+        if self._draft.after is not None and own is not None:
+            held -= leaving(self._draft.account, own)  # it is sent only once that is closed
+        if held <= 0:
             return ""
         word = "short" if buys else "long"
         return f"{text(held)} {listing.symbol} is {word} here, or may come to be"
 
     def requests(self) -> int:
         """What was asked of the venue since the firm's day began."""
-        return self._draft.account.messages.since(self._day_began())
+        return requested_today(self._draft.account, self._programme, self._turn.at)
 
     def fills(self) -> int:
         """What has filled since the firm's day began."""
-        return self._draft.account.fills.since(self._day_began())
+        began = day_began(self._programme, self._turn.at)
+        return self._draft.account.fills.since(began)
 
     def fills_ahead(self) -> int:
         """One for each position that is held, and two for each entry that may still fill."""
@@ -197,10 +202,17 @@ class FirmSurroundings:
             return ONE
         return ONE / rule.micros_per_mini
 
-    def _day_began(self) -> Instant:
-        daily = self._programme.daily_loss
-        clock = self._programme.conduct.reset or (daily.reset if daily is not None else None)
-        return last_reset(clock, self._turn.at)
+
+def requested_today(account: AccountState, programme: Programme, at: Instant) -> int:
+    """Count what was asked of the venue since the firm's day began."""
+    return account.messages.since(day_began(programme, at))
+
+
+def day_began(programme: Programme, at: Instant) -> Instant:
+    """Give when the day began by which the firm counts requests and fills."""
+    daily = programme.daily_loss
+    clock = programme.conduct.reset or (daily.reset if daily is not None else None)
+    return last_reset(clock, at)
 
 
 def sums_of(turn: Turn) -> dict[Symbol, Sum]:

@@ -74,6 +74,7 @@ def watch_of(turn: Turn, account: AccountState, spec: AccountSpec) -> Watch | No
         fresh.gained, fresh.counted, fresh.told = known.gained, known.counted, known.told
         fresh.before, fresh.unheard = known.before, known.unheard
         fresh.basis, fresh.apart, fresh.aside = known.basis, known.apart, known.aside
+        fresh.looked_at = known.looked_at
     turn.market.watches[account.id] = fresh
     return fresh
 

@@ -33,7 +33,8 @@ class Watch(Struct):
     that could not be told apart from results of a shared position; until a look explains it, or a
     price or fill is younger, equity is no higher. ``floors`` are the rooms of a ledger, kept while
     it is the same. Equity within ``calm`` changes nothing else, and of a ledger that is ``eased``
-    the coming reset was found to bring no floor too near. ``spec`` and ``limits`` are what the
+    the coming reset was found to bring no floor too near. ``looked_at`` is when the ledger was last
+    brought to its moment. ``spec`` and ``limits`` are what the
     rules were made from. ``swept_at`` is when it was last closed by the watch, ``sweeps`` how often
     in a row since.
     """
@@ -57,5 +58,6 @@ class Watch(Struct):
     floors: tuple[LedgerState, tuple[Room, ...]] | None = None
     calm: tuple[Decimal, Decimal] | None = None
     eased: LedgerState | None = None
+    looked_at: Instant = Instant(0)
     swept_at: Instant = Instant(0)
     sweeps: int = 0

@@ -51,12 +51,15 @@ from bascule.risk.programmes.ledger import (
     open_ledger,
     rooms,
     step,
+    unseen,
 )
 from bascule.risk.proposal import cents
 
 CODE = "loss_limit"
 """What a lock of the watch is named by."""
 INTERVAL = 500 * MILLISECOND
+UNSEEN_AFTER = 5 * SECOND
+"""A reset was not seen where nobody had looked for so long before it."""
 LEAD = 10 * MINUTE
 """How long before a reset its floor is looked at."""
 AGAIN_AFTER = 5 * SECOND
@@ -229,6 +232,7 @@ def _look(turn: Turn, account: AccountState, watch: Watch, *, by_price: bool = F
     if marked is None:
         return
     ledger, calm_between = watch.ledger, watch.calm
+    seen_at, watch.looked_at = watch.looked_at, turn.at
     if by_price and ledger is not None and calm_between is not None:
         low, high = calm_between
         is_due = ledger.due is not None and ledger.due - LEAD <= turn.at
@@ -245,7 +249,9 @@ def _look(turn: Turn, account: AccountState, watch: Watch, *, by_price: bool = F
         event: LedgerEvent = Moved(
             at=turn.at, balance=marked.balance, equity=marked.equity, opened=opened
         )
-        _take(turn, account, watch, ledger, event)
+        due = ledger.due if is_due else None
+        unseen_at = due if due is not None and due - seen_at > UNSEEN_AFTER else None
+        _take(turn, account, watch, ledger, event, unseen_at=unseen_at)
     else:
         _keep(turn, account, watch, "high")
     _before_reset(turn, account, watch)
@@ -315,8 +321,12 @@ def _take(
     event: LedgerEvent,
     *,
     cause: str = "",
+    unseen_at: Instant | None = None,
 ) -> None:
+    """Take an event in, keep what lasts of it, and act; ``unseen_at`` is a reset that none saw."""
     watch.ledger, happened = step(watch.rules, ledger, event, watch.levels)
+    if unseen_at is not None:
+        watch.ledger = unseen(watch.rules, watch.ledger, unseen_at)
     watch.calm = calm(watch.rules, watch.ledger, watch.levels)
     _keep(turn, account, watch, cause or _cause(happened))
     for one in happened:

@@ -8,6 +8,7 @@ from decimal import Decimal
 
 import msgspec
 
+from bascule.execution.firm import requested_today
 from bascule.execution.guards import tend
 from bascule.execution.levels import away_from
 from bascule.execution.planning import may_change
@@ -18,6 +19,9 @@ from bascule.model.enums import Side
 from bascule.model.event import Bracket, ProtectionChanged, ReplaceRequested
 from bascule.model.ids import VenueSymbol
 from bascule.model.instrument import Listing, Quote
+
+_THRIFT_MAX = 10
+"""Doublings of the pause between two moves with which a day's requests are used up."""
 
 
 def follow(turn: Turn, account: AccountState, venue_symbol: VenueSymbol) -> None:
@@ -77,9 +81,8 @@ def _follow_guard(turn: Turn, account: AccountState, guard: Guard, quote: Quote)
         return
     level = _behind(peak, bracket.trail_distance, guard.side, listing)
     child = _stop_of(account, guard)
-    if child is not None and not _may_move(turn, child):
-        return
-    if _better(level, bracket.stop_loss, sign, bracket.trail_step or listing.tick_size):
+    step = bracket.trail_step or listing.tick_size
+    if _better(level, bracket.stop_loss, sign, step) and (child is None or _may_move(turn, child)):
         _set_stop(turn, account, guard, level, "trail")
     tend(turn, account, guard)
 
@@ -157,7 +160,28 @@ def _stop_of(account: AccountState, guard: Guard) -> Order | None:
 
 def _may_move(turn: Turn, order: Order) -> bool:
     """Whether the venue has the order, no change of it is in flight, and its pace allows one."""
-    return order.status in KNOWN and not order.pending and may_change(turn, order)
+    if order.status not in KNOWN or order.pending or not may_change(turn, order):
+        return False
+    doubled = _thrift(turn, order)
+    if doubled >= _THRIFT_MAX:
+        return False
+    pause = turn.settings.change_interval_ns << doubled
+    return turn.at >= max(order.changed_at, order.requested_at) + pause
+
+
+def _thrift(turn: Turn, order: Order) -> int:
+    """Give how often the pause between two moves doubles, where the firm counts requests.
+
+    Once for each tenth that is used of what the day has beside the reserve; once all of it is used
+    nothing moves before the reset. So a trail grows coarser, and leaves exits what they need.
+    """
+    programme = turn.settings.accounts[order.account].programme
+    most = programme.conduct.max_requests_per_day if programme is not None else None
+    if programme is None or most is None:
+        return 0
+    usual = max(most - programme.guard.request_reserve, 1)
+    used = requested_today(turn.state.accounts[order.account], programme, turn.at)
+    return _THRIFT_MAX * used // usual
 
 
 def _behind(peak: Decimal, distance: Decimal, held: Side, listing: Listing) -> Decimal:

@@ -13,7 +13,17 @@ from bascule.model.enums import AccountMode, InstrumentKind, OrdType, Side
 from bascule.model.event import IntentRefused, OrderRefused, ReplaceRequested
 from bascule.model.intent import Amount, ClosePosition, ModifyOrder, PlaceOrder
 from bascule.model.ledger import DayResult, LedgerState
-from bascule.model.programme import SERVER_GMT2_GMT3, Clock, Conduct, MaxSize, Permission, Programme
+from bascule.model.programme import (
+    SERVER_GMT2_GMT3,
+    Clock,
+    Conduct,
+    DailyLoss,
+    HoldTime,
+    Limit,
+    MaxSize,
+    Permission,
+    Programme,
+)
 from bascule.model.values import DAY, HOUR, MINUTE, SECOND, Instant
 from bascule.reference.releases import Calendar, News, Release
 from bascule.risk.firm import Profits, Size
@@ -65,6 +75,54 @@ def test_requests_and_fills_are_counted_from_the_firms_reset() -> None:
     assert (around(made).requests(), around(made).fills()) == (4, 2)
     made.wait(HOUR + MINUTE)
     assert (around(made).requests(), around(made).fills()) == (0, 0)
+
+
+def test_books_that_stand_against_each_other_are_closed_before_the_firms_least_time() -> None:
+    """Neither close reduces by itself, and a line of the firm is about to be crossed.
+
+    Before, the loss watch's own closes were refused as too fast until that time was over.
+    """
+    made = bench()
+    daily = DailyLoss(Limit(pct=D(5)), "balance", "equity", "below", "fail", RESET)
+    rules = Programme(id="p", firm="Firm", hold_time=HoldTime(min_hold_s=D(120)), daily_loss=daily)
+    spec = made.settings.accounts["a"]
+    made.settings.accounts["a"] = msgspec.structs.replace(spec, programme=rules)
+    made.quote("1.1000")
+    made.money(100_000)
+    for side, quantity, stop, strategy in (
+        (Side.BUY, 10, "1.0990", "s"),
+        (Side.SELL, 5, "1.1010", "z"),
+    ):
+        entry = PlaceOrder(
+            symbol="EURUSD", side=side, quantity=Amount(D(quantity)), protection=protection(stop)
+        )
+        made.say(entry, strategy=strategy)
+        made.settle()
+    assert made.net() == 5
+    made.wait(SECOND)
+    made.venue.price = D("1.0900")
+    made.quote("1.0900")
+    made.settle()
+    assert made.net() == 0
+    assert not any(book.quantity for book in made.state.accounts["a"].books.values())
+
+
+def test_a_reversal_is_no_hedge() -> None:
+    """The entry waits until the other side is closed; beside another strategy's it is one.
+
+    Before, an account whose firm permits no hedge closed at each reversal, and opened nothing.
+    """
+    made = bench()
+    rules = Programme(id="p", firm="Firm", conduct=Conduct(same_account_hedge="prohibited"))
+    spec = made.settings.accounts["a"]
+    made.settings.accounts["a"] = msgspec.structs.replace(spec, programme=rules)
+    buy(made, 2)
+    turn = PlaceOrder(symbol="EURUSD", side=Side.SELL, quantity=Amount(D(1)))
+    made.say(turn)
+    made.settle()
+    assert made.net() == -1
+    other = PlaceOrder(symbol="EURUSD", side=Side.BUY, quantity=Amount(D(1)))
+    assert only(made.say(other, strategy="z"), OrderRefused).code == "hedging"
 
 
 def test_entries_that_wait_have_their_fills_before_them() -> None:

@@ -2,14 +2,17 @@
 
 from decimal import Decimal as D
 
+import pytest
 from msgspec.structs import replace
 
 from bascule.execution import inputs as inp
+from bascule.execution.state import dump
 from bascule.model.event import LedgerMoved, OrderRequested
-from bascule.model.intent import ClosePosition
+from bascule.model.intent import Amount, ClosePosition
+from bascule.model.programme import Clock, Limit, MaxLoss, Programme, Trail
 from bascule.model.values import HOUR, MINUTE, SECOND, Instant
 from tests.unit.execution.harness import EURUSD, ROOMY, Bench, every
-from tests.unit.execution.test_loss_watch import MIDNIGHT, bench, buy, ledger, loss
+from tests.unit.execution.test_loss_watch import DAILY, MIDNIGHT, RULES, bench, buy, ledger, loss
 
 OWN = replace(ROOMY, max_daily_loss=D(1000))
 
@@ -51,6 +54,57 @@ def test_a_looser_limit_begins_with_the_day_that_it_was_accepted_for() -> None:
         made.wait(30 * MINUTE)
     assert [room.floor for room in loss(made).rooms] == [148_500]
     assert "reset" in every(made.events, LedgerMoved)[-1].cause
+
+
+EOD = MaxLoss(
+    Limit(amount=D(4000)), "trailing", Trail("equity", "eod", Clock("00:00", "UTC")), None,
+    "equity", "below", "fail",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("rules", "floor"),
+    [
+        (Programme(id="firm", daily_loss=replace(DAILY, reference="equity")), 97_690),
+        (Programme(id="firm", max_loss=EOD), 98_690),
+    ],
+)
+def test_a_reset_that_nobody_saw_is_measured_by_what_is_known_first(
+    rules: Programme, floor: int
+) -> None:
+    """The engine died at 102,690 and came back after midnight; the last that it wrote was 99,900.
+
+    Before, both lines were drawn from that: 7,790 could be lost where the firm allows 5,000.
+    """
+    made = bench(rules)
+    made.wait(HOUR)
+    made.quote("1.1040")
+    made.wait(2 * SECOND)
+    made.venue.price = D("1.0999")
+    made.quote("1.0999")
+    made.say(ClosePosition(symbol=EURUSD, quantity=Amount(D(1))))
+    made.settle()
+    made.at = Instant(MIDNIGHT - 20 * SECOND)
+    made.quote("1.1030")
+    assert (loss(made).equity, ledger(made).equity) == (102_690, 99_900)
+    made.at = Instant(MIDNIGHT + 20 * SECOND)
+    made.venue.at = made.at
+    made.begin()
+    made.look()
+    made.quote("1.1030")
+    made.money(99_990, equity=102_690)
+    assert loss(made).rooms[0].floor == floor
+    assert made.replay() == dump(made.state)
+
+
+def test_a_reset_that_was_seen_is_measured_by_what_was_just_before_it() -> None:
+    """What moves with the first price of the new day belongs to that day."""
+    made = bench(replace(RULES, daily_loss=replace(DAILY, reference="equity")))
+    made.at = Instant(MIDNIGHT - SECOND)
+    made.quote("1.1000")
+    made.at = Instant(MIDNIGHT + SECOND)
+    made.quote("1.1010")
+    assert loss(made).rooms[0].floor == 95_000
 
 
 def test_a_pause_ends_with_its_day_though_the_limit_was_changed_over_night() -> None:

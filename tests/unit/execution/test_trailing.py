@@ -1,6 +1,7 @@
 """Stops that follow the price: coalesced, never backwards, and right in the end."""
 
 from decimal import Decimal as D
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -14,8 +15,17 @@ from bascule.model.event import (
     ProtectionChanged,
     ReplaceRequested,
 )
-from bascule.model.intent import Amount, BreakEven, Level, PlaceOrder, Protection, Trail
-from bascule.model.values import MILLISECOND, SECOND
+from bascule.model.intent import (
+    Amount,
+    BreakEven,
+    Level,
+    ModifyProtection,
+    PlaceOrder,
+    Protection,
+    Trail,
+)
+from bascule.model.programme import Clock, Conduct, Programme
+from bascule.model.values import HOUR, MILLISECOND, MINUTE, SECOND
 from tests.unit.execution.harness import EURUSD, ROOMY, Bench, every, only
 
 MS = MILLISECOND
@@ -310,3 +320,47 @@ def test_a_trail_that_waits_for_a_gain_bounds_no_loss() -> None:
     assert only(bench.say(asked), OrderRefused).code == "fat_finger"
     bare = Protection(trail=Trail(away("0.01")))
     assert only(bench.say(replace(asked, protection=bare)), OrderRequested)
+
+
+def counted(cap: int) -> Bench:
+    """Hold a trailing position under a firm that permits so many requests a day."""
+    bench = Bench()
+    rules = Programme(
+        id="p", firm="Firm", conduct=Conduct(max_requests_per_day=cap, reset=Clock("12:00", "UTC"))
+    )
+    bench.settings.accounts["a"] = replace(bench.settings.accounts["a"], programme=rules)
+    bench.quote("1.1")
+    bench.money(100_000)
+    guarded(bench)
+    return bench
+
+
+def climb(seconds: int, first: str) -> list[D]:
+    """A price that goes up a tick a second."""
+    return [D(first) + D("0.0001") * number for number in range(seconds)]
+
+
+def test_a_trail_uses_up_no_firms_requests() -> None:
+    """Of 300 a day 200 are there to use; it grows coarser, and ends with them, until the reset.
+
+    Before, a trail alone asked 3,600 times an hour of a venue whose firm permits 2,000 a day.
+    """
+    bench = counted(300)
+    moves = every(ride(bench, climb(3 * 3600, "1.1"), SECOND), ReplaceRequested)
+    gaps = [two.at - one.at for one, two in pairwise(moves)]
+    assert len(moves) < 200 and gaps[0] == SECOND and max(gaps[:150]) > MINUTE
+    assert gaps == sorted(gaps)
+    bench.at += HOUR
+    assert len(every(ride(bench, climb(60, "3.1"), SECOND), ReplaceRequested)) > 15
+
+
+def test_a_break_even_waits_for_no_trail() -> None:
+    """It is a level of its own, and is asked for at once however seldom the trail may move."""
+    bench = counted(120)
+    ride(bench, climb(3600, "1.1"), SECOND)
+    (guard,) = bench.state.accounts["a"].guards.values()
+    even = Protection(break_even=BreakEven(away("0.4"), away("0.38")))
+    bench.say(ModifyProtection(symbol=EURUSD, protection=even))
+    bench.settle()
+    ride(bench, climb(3, str(guard.entry_price + D("0.45"))), SECOND)
+    assert stop_at(bench) == guard.entry_price + D("0.38")

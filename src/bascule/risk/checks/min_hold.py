@@ -16,9 +16,9 @@ def run(proposal: Proposal) -> Verdict | None:
     """Refuse what breaks the firm's rule on holding times, and never an exit that reduces.
 
     An exit that is faster than the firm lets each trade be is told of; only one that is not proven
-    to reduce is refused. An entry is refused once too large a share of the strategy's last
-    voluntary exits was too fast. Stops never count. ``used`` and ``limit`` are seconds for an
-    exit, and percent of the trades for an entry.
+    to reduce is refused, unless all books of the contract are closed together. An entry is refused
+    once too large a share of the strategy's last voluntary exits was too fast. Stops never count.
+    ``used`` and ``limit`` are seconds for an exit, and percent of the trades for an entry.
     """
     programme = proposal.spec.programme
     rule = programme.hold_time if programme is not None else None
@@ -33,7 +33,7 @@ def run(proposal: Proposal) -> Verdict | None:
         if seconds >= least:
             return Verdict(CODE, True, seconds, least)
         told = f"{programme.firm} wants trades held for {text(least)} seconds, this was {seconds}"
-        if proposal.reducing or rule.min_hold_s is None:
+        if proposal.reducing or proposal.flattening or rule.min_hold_s is None:
             return Verdict(CODE, True, seconds, least, f"{told}; an exit is never held back")
         return refuse(CODE, told, f"the same exit {text(least - seconds)} seconds later",
                       seconds, least)  # fmt: skip

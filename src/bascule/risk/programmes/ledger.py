@@ -204,6 +204,29 @@ def step(
     return state, tuple(out)
 
 
+def unseen(rules: Programme, state: LedgerState, since: Instant) -> LedgerState:
+    """Measure what began unseen by what is known first, where that is higher than what was last.
+
+    Nobody knows what an account was worth at a boundary over which no process ran.
+
+    Args:
+        rules: the programme.
+        state: as it stands after the boundaries and the first event behind them.
+        since: the first of those boundaries.
+    """
+    if rules.daily_loss is not None:
+        first = _reference(rules.daily_loss, state)
+        days = tuple(
+            replace(day, reference=max(day.reference, first)) if day.since >= since else day
+            for day in state.days
+        )
+        state = replace(state, days=days)
+    struck = any(next_instant(one, Instant(since - 1)) <= state.at for one in _eod_clocks(rules))
+    if rules.max_loss is None or state.fixed or not struck:
+        return state
+    return _raise_floor(rules.max_loss, _raise_high(rules.max_loss, state, at_close=True))
+
+
 def rooms(rules: Programme, state: LedgerState, caps: Caps = NO_CAPS) -> tuple[Room, ...]:
     """Say how each money rule stands, by the owner's own limit where that is the tighter.
 
