@@ -421,9 +421,10 @@ def test_an_entry_that_rests_in_the_old_month_is_found_by_the_continuous_name(
 ) -> None:
     """Before, the new month was meant after the roll, and the old order went on resting."""
     bench = Bench(
-        symbols=("ESH2026", "ESM2026"),
+        symbols=("ESH2026", "ESM2026", "MESH2026"),
         contract={"kind": InstrumentKind.FUTURE},
     )
+    bench.say(TargetPosition(direction=Direction.LONG, symbol="MES1!", quantity=Amount(D(1))))
     bench.say(replace(_front("buy", 1), ord_type=OrdType.LIMIT, price=D(1)))
     bench.settle()
     bench.wait(72 * DAY)
