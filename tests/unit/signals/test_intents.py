@@ -86,6 +86,13 @@ def test_a_reversal_whose_new_size_is_not_told_is_worked_out_or_left_to_the_rout
     assert (left.quantity, left.order_quantity) == (None, None)
 
 
+def test_a_change_of_an_order_by_its_name_needs_no_symbol() -> None:
+    """NinjaTrader's CHANGE has the order's id and an empty field for the instrument."""
+    change = {"symbol": "", "intent": "modify", "limit": D(5)}
+    assert mapped(**change, client_order_id="A") == ModifyOrder(label="A", price=D(5))
+    assert mapped(**change).error == "missing_field"
+
+
 def test_a_size_that_cannot_be_read_does_not_keep_a_position_open() -> None:
     """What is to be flat afterwards is closed whole, whatever the order's size counts."""
     size = Measure(D(100), "margin_percent")
