@@ -84,6 +84,9 @@ class Plan(Struct, kw_only=True):
             if listing is not None:
                 return listing if self._allowed(listing.symbol, name, ours) else None
         found = self._meant(name, held=held)
+        if entry and isinstance(found, Refusal) and found.code == "expired_contract":
+            # What is still held of it is the venue's to settle, and is in nobody's way.
+            found = self._meant(name, held=False)
         if isinstance(found, Refusal):
             self.refuse(found.code, found.text, name)
             return None
@@ -120,7 +123,7 @@ class Plan(Struct, kw_only=True):
         if isinstance(found, Refusal) and found.code == "ambiguous_symbol":
             self.refuse(found.code, found.text, name)
             return None
-        # One that has expired is the venue's to settle, and is in nobody's way.
+        # An expired one, as in ``find``, is in nobody's way.
         if isinstance(found, Refusal) or found.instrument.symbol == front.symbol:
             return front
         listing = self.turn.listing(self.account.id, found.instrument.symbol)

@@ -434,6 +434,17 @@ def test_an_entry_that_rests_in_the_old_month_is_found_by_the_continuous_name(
     assert bench.book(symbol="ESH2026").open_buy == 0
 
 
+def test_what_is_left_of_an_expired_month_is_in_nobodys_way() -> None:
+    """The venue settles it; a target goes to the front month, as an entry does."""
+    bench = Bench(symbols=("ESH2026", "ESM2026"), contract={"kind": InstrumentKind.FUTURE})
+    bench.say(_aim("long", 2))
+    bench.settle()
+    bench.wait(80 * DAY)
+    bench.say(_aim("long", 1))
+    bench.settle()
+    assert bench.venue.net["a", "ESM2026.x"] == 1
+
+
 def test_a_reversal_whose_new_month_is_not_listed_closes_the_old_one() -> None:
     """Nothing is opened, and what stood against the target does not stay."""
     bench = Bench(symbols=("ESH2026",), contract={"kind": InstrumentKind.FUTURE})
