@@ -20,13 +20,15 @@ from bascule.model.account import AccountSpec, Capabilities
 from bascule.model.enums import OrdType
 from bascule.model.event import ReplaceRequested
 from bascule.model.instrument import Listing
-from bascule.model.values import SECOND, ZERO, floor_to
+from bascule.model.values import SECOND, ZERO, floor_to, nearest_to
 
 REFUSALS_MAX = 2
 """After so many refusals of its stop a position is closed, and of a target it has none."""
 CLOSE_INTERVAL = 5 * SECOND
 """How long after a close that was refused the next is tried; twice as long after each more."""
 _CLOSE_DOUBLINGS = 5
+_GRAIN = Decimal("1e-12")
+"""No lot is as small. A third ends after so many digits: three of them are one all the same."""
 
 
 class _Duty(NamedTuple):
@@ -190,11 +192,12 @@ def _dues(guard: Guard, wanted: Decimal, listing: Listing) -> list[Decimal]:
     dues: list[Decimal] = []
     left = wanted
     portions = [portion for _, portion in guard.bracket.take_profits]
+    all_of_it = nearest_to(sum(portions, ZERO), _GRAIN) >= 1
     for index, portion in enumerate(portions):
         due = left
-        if index < len(portions) - 1 or sum(portions, ZERO) < 1:
+        if index < len(portions) - 1 or not all_of_it:
             taken = guard.taken.get(f"t{chr(ord('a') + index)}", ZERO)
-            share = floor_to(guard.filled * portion, listing.lot_step)
+            share = floor_to(nearest_to(guard.filled * portion, _GRAIN), listing.lot_step)
             due = min(max(share - taken, ZERO), left)
         dues.append(due)
         left -= due

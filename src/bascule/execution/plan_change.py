@@ -43,21 +43,24 @@ def plan_cancel(plan: Plan, intent: CancelOrders) -> None:
 
 def plan_modify(plan: Plan, intent: ModifyOrder) -> None:
     """Change the one working entry that the label (or the symbol and side) names."""
-    listing = plan.find(intent.symbol, entry=False)
-    if listing is None:
-        return
+    symbol = None
+    if intent.symbol or not intent.label:
+        listing = plan.find(intent.symbol, entry=False)
+        if listing is None:
+            return
+        symbol = listing.symbol
     matches = [
         order
         for order in plan.account.orders.values()
         if order.leg == "e"
         and order.strategy == plan.strategy
-        and order.symbol == listing.symbol
+        and (symbol is None or order.symbol == symbol)
         and (not intent.label or order.label == intent.label)
         and (intent.side is None or order.side is intent.side)
     ]
     if len(matches) != 1:
         found = f"{len(matches)} working entries match" if matches else "no working entry matches"
-        plan.refuse("order_not_found", f"{found}; a modify needs exactly one", listing.symbol)
+        plan.refuse("order_not_found", f"{found}; a modify needs exactly one", symbol or "")
         return
     order = matches[0]
     if not plan.capabilities.replace:
@@ -72,6 +75,8 @@ def plan_modify(plan: Plan, intent: ModifyOrder) -> None:
             f"that order is {order.status.value}: the venue has not shown it working yet",
             order.symbol,
         )
+    elif (listing := plan.turn.listing(plan.account.id, order.symbol)) is None:
+        plan.refuse("unknown_symbol", f"the venue lists {order.symbol} no more", order.symbol)
     else:
         _replace(plan, intent, order, listing)
 

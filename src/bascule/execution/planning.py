@@ -1,6 +1,6 @@
 """What planning an intent for one account starts from, and the answers it can give."""
 
-from collections.abc import Container, Iterable
+from collections.abc import Container
 from decimal import Decimal
 
 from msgspec import Struct
@@ -73,18 +73,20 @@ class Plan(Struct, kw_only=True):
         So does whatever says ``held``. Refuses the intent and returns None when there is no single
         answer.
         """
-        kept: list[Symbol] = []
+        held = held or not entry
         ours: set[Symbol] = set()
-        if held or not entry:
+        if held:
             books = self.account.books_of(self.strategy)
-            kept = self._held()
-            ours = {book.symbol for book in books if book.open_buy or book.open_sell}.union(kept)
+            ours = {b.symbol for b in books if b.quantity or b.open_buy or b.open_sell}
         theirs = self.spec.symbols.overrides.get(name)
         if theirs is not None:
             listing = self.turn.listing(self.account.id, Symbol(name))
             if listing is not None:
                 return listing if self._allowed(listing.symbol, name, ours) else None
-        found = self._meant(name, kept)
+        found = self._meant(name, held=held)
+        if entry and isinstance(found, Refusal) and found.code == "expired_contract":
+            # What is still held of it is the venue's to settle, and is in nobody's way.
+            found = self._meant(name, held=False)
         if isinstance(found, Refusal):
             self.refuse(found.code, found.text, name)
             return None
@@ -115,14 +117,13 @@ class Plan(Struct, kw_only=True):
 
         Refuses the intent and returns None when there is no single answer.
         """
-        kept = self._held()
-        if not kept or (name in self.spec.symbols.overrides and front.symbol == name):
+        if name in self.spec.symbols.overrides and front.symbol == name:
             return front
-        found = self._meant(name, kept)
+        found = self._meant(name, held=True)
         if isinstance(found, Refusal) and found.code == "ambiguous_symbol":
             self.refuse(found.code, found.text, name)
             return None
-        # One that has expired is the venue's to settle, and is in nobody's way.
+        # An expired one, as in ``find``, is in nobody's way.
         if isinstance(found, Refusal) or found.instrument.symbol == front.symbol:
             return front
         listing = self.turn.listing(self.account.id, found.instrument.symbol)
@@ -131,18 +132,23 @@ class Plan(Struct, kw_only=True):
             self.refuse("unknown_symbol", said, found.instrument.symbol)
         return listing
 
-    def _held(self) -> list[Symbol]:
-        """Name what the strategy holds, or else the one contract that it may come to hold."""
-        books = self.account.books_of(self.strategy)
-        held = [book.symbol for book in books if book.quantity]
-        open_in = [book.symbol for book in books if book.open_buy or book.open_sell]
-        return held or (open_in if len(open_in) == 1 else [])
-
-    def _meant(self, name: str, held: Iterable[Symbol]) -> Resolution | Refusal:
+    def _meant(self, name: str, *, held: bool) -> Resolution | Refusal:
+        """Resolve a name; ``held``: a continuous one to what is held of it, or else works."""
         theirs = self.spec.symbols.overrides.get(name)
         # An override to a continuous name, such as US500 to MES1!, rolls as that name does.
         symbols = None if theirs is not None else self.spec.symbols
-        return resolve(theirs or name, self.turn.at, held=held, symbols=symbols)
+        books = self.account.books_of(self.strategy) if held else ()
+        has = [book.symbol for book in books if book.quantity]
+        found = resolve(theirs or name, self.turn.at, held=has, symbols=symbols)
+        if (
+            isinstance(found, Resolution)
+            and found.continuous
+            and found.instrument.symbol not in has
+        ):
+            may = [book.symbol for book in books if book.open_buy or book.open_sell]
+            rests = resolve(theirs or name, self.turn.at, held=may, symbols=symbols)
+            return rests if isinstance(rests, Resolution) else found
+        return found
 
     def _allowed(self, symbol: Symbol, name: str, ours: Container[Symbol]) -> bool:
         """Whether the route trades a contract; what it has there already it may always end."""

@@ -319,19 +319,20 @@ def _cancel(instruction: Instruction) -> CancelOrders:
 
 
 def _modify(instruction: Instruction, profile: Profile) -> list[Intent]:
-    symbol = symbol_of(instruction)
     label = instruction.client_order_id or instruction.order_id
     price = _absolute(instruction.limit, profile)
     stop_price = _absolute(instruction.stop, profile)
     if price is not None or stop_price is not None or instruction.qty not in (None, "all"):
         quantity = _amount(instruction, profile)
+        # NinjaTrader and others name the order to change, and no instrument.
+        symbol = symbol_of(instruction) if instruction.symbol or not label else ""
         return [
             ModifyOrder(
                 symbol=symbol, label=label, side=instruction.side, price=price,
                 stop_price=stop_price, quantity=quantity,
             )
         ]  # fmt: skip
-    held = instruction.target
+    symbol, held = symbol_of(instruction), instruction.target
     if held in get_args(Pending):
         raise Refuse(
             "unsupported_field",

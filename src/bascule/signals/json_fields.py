@@ -170,6 +170,9 @@ _PORTION = re.compile(
     r"(?:tp|target|takeprofit)([1-9])(frac|fraction|size|sizepct|portion|portionpct|closepct|"
     r"closepercent|qtypct|qtypercent)"
 )
+_PORTION_UNITS = {"frac": "ratio", "fraction": "ratio", "size": "share", "portion": "share"}
+"""What a target's share counts, where its name does not end in percent; a ``share`` does so by
+custom."""
 
 
 def _index() -> dict[str, _Role]:
@@ -212,7 +215,7 @@ def _numbered(folded: str) -> _Role | None:
     if match := _LATER_TARGET.fullmatch(folded):
         return f"tp{match[1]}", "price", 0
     if match := _PORTION.fullmatch(folded):
-        return f"tp{match[1]}_portion", "ratio" if match[2].startswith("frac") else "percent", 0
+        return f"tp{match[1]}_portion", _PORTION_UNITS.get(match[2], "percent"), 0
     return None
 
 

@@ -306,6 +306,12 @@ def _portion(fields: Fields, place: int) -> Decimal | None:
     if found is None:
         return None
     share = positive(found.value, found.key)
+    if found.unit == "share" and share <= 1:
+        raise Refuse(
+            "bad_number",
+            f"{found.key}: {share} may be a fraction, a percentage or a count; name it "
+            f"tp{place}_frac or tp{place}_pct",
+        )
     if found.unit == "ratio":
         share *= _HUNDRED
     if share > _HUNDRED:

@@ -82,6 +82,18 @@ def held(bench: Bench, asked: Protection | None = None, quantity: Any = 10) -> s
 # --- orders ---------------------------------------------------------------------------------------
 
 
+def test_an_order_is_found_by_its_label_alone() -> None:
+    """Platforms that name the order to change name no instrument; which it is, the order knows."""
+    bench = Bench(route={"pyramiding": 2})
+    name = resting(bench, label="L1")
+    resting(bench, label="L2")
+    event = only(bench.say(ModifyOrder(label="L1", price=D("1.01"))), ReplaceRequested)
+    assert (event.cl_ord_id, event.price) == (name, D("1.01"))
+    refused = only(bench.say(ModifyOrder(label="L3", price=D("1.01"))), IntentRefused)
+    assert refused.code == "order_not_found"
+    assert only(bench.say(ModifyOrder(price=D(1))), IntentRefused).code == "unknown_symbol"
+
+
 @pytest.mark.parametrize(
     ("change", "asked"),
     [

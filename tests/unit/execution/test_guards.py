@@ -153,6 +153,18 @@ def test_targets_for_less_than_all_leave_a_runner() -> None:
     assert (sizes(bench, "s"), sizes(bench, "t")) == ([10], [5])
 
 
+@pytest.mark.parametrize("third", [D(1) / 3, "0.3333333333333333"])
+@pytest.mark.parametrize(("quantity", "expected"), [(3, [1, 1, 1]), (7, [2, 2, 3])])
+def test_three_thirds_are_all_of_it(third: Any, quantity: int, expected: list[int]) -> None:
+    """A third has no last digit: three contracts with a target for each third have three.
+
+    Before, a third of three was a hair less than one, and none of them had a target.
+    """
+    bench = Bench(contract={"lot_step": D(1), "min_qty": D(1)})
+    filled(bench, *((level, third) for level in ("1.12", "1.13", "1.14")), quantity=quantity)
+    assert sizes(bench, "t") == expected
+
+
 def test_a_partial_exit_shrinks_stop_and_targets() -> None:
     """What a close takes away is not protected any more; targets never sum to more than is held."""
     bench = Bench()

@@ -421,9 +421,10 @@ def test_an_entry_that_rests_in_the_old_month_is_found_by_the_continuous_name(
 ) -> None:
     """Before, the new month was meant after the roll, and the old order went on resting."""
     bench = Bench(
-        symbols=("ESH2026", "ESM2026"),
+        symbols=("ESH2026", "ESM2026", "MESH2026"),
         contract={"kind": InstrumentKind.FUTURE},
     )
+    bench.say(TargetPosition(direction=Direction.LONG, symbol="MES1!", quantity=Amount(D(1))))
     bench.say(replace(_front("buy", 1), ord_type=OrdType.LIMIT, price=D(1)))
     bench.settle()
     bench.wait(72 * DAY)
@@ -431,6 +432,17 @@ def test_an_entry_that_rests_in_the_old_month_is_found_by_the_continuous_name(
     bench.say(intent)
     bench.settle()
     assert bench.book(symbol="ESH2026").open_buy == 0
+
+
+def test_what_is_left_of_an_expired_month_is_in_nobodys_way() -> None:
+    """The venue settles it; a target goes to the front month, as an entry does."""
+    bench = Bench(symbols=("ESH2026", "ESM2026"), contract={"kind": InstrumentKind.FUTURE})
+    bench.say(_aim("long", 2))
+    bench.settle()
+    bench.wait(80 * DAY)
+    bench.say(_aim("long", 1))
+    bench.settle()
+    assert bench.venue.net["a", "ESM2026.x"] == 1
 
 
 def test_a_reversal_whose_new_month_is_not_listed_closes_the_old_one() -> None:

@@ -23,7 +23,7 @@ from bascule.model.intent import (
     TargetPosition,
     Trail,
 )
-from bascule.signals.dialects import tradingview_json
+from bascule.signals.dialects import crosstrade, ninjatrader_oif, tradingview_json
 from bascule.signals.instruction import (
     Hints,
     Instruction,
@@ -84,6 +84,30 @@ def test_a_reversal_whose_new_size_is_not_told_is_worked_out_or_left_to_the_rout
     assert worked_out.direction is Direction.LONG
     left = of_alert(alert)
     assert (left.quantity, left.order_quantity) == (None, None)
+
+
+def test_a_change_of_an_order_by_its_name_needs_no_symbol() -> None:
+    """NinjaTrader's CHANGE has the order's id and an empty field for the instrument."""
+    change = {"symbol": "", "intent": "modify", "limit": D(5)}
+    assert mapped(**change, client_order_id="A") == ModifyOrder(label="A", price=D(5))
+    assert mapped(**change).error == "missing_field"
+
+
+@pytest.mark.parametrize(
+    ("dialect", "text"),
+    [
+        (ninjatrader_oif, "CLOSESTRATEGY;;;;;;;;;;;;SID"),
+        (crosstrade, "key=S;command=CLOSESTRATEGY;account=A;strategy_id=SID;"),
+    ],
+)
+def test_a_close_of_what_only_the_senders_platform_knows_says_what_to_send(
+    dialect: Any, text: str
+) -> None:
+    """The id is of an ATM strategy; a missing symbol is not what is wrong."""
+    refused = to_intents((dialect.parse(text, Hints()),), Profile())
+    assert isinstance(refused, Rejection)
+    assert refused.error == "unsupported_field"
+    assert "close its instrument" in refused.why
 
 
 def test_a_size_that_cannot_be_read_does_not_keep_a_position_open() -> None:

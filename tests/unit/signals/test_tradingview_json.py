@@ -394,6 +394,8 @@ def test_the_inner_order_speaks_before_the_outer_message() -> None:
         ({"size": "5%", "quantity_type": "contracts"}, {"error": "conflict"}),
         ({"tp1": 5, "tp2": 6, "tp1_frac": 0.7, "tp2_frac": 0.7}, {"error": "conflict"}),
         ({"tp1": 5, "tp1_size": 200}, {"error": "bad_number"}),
+        ({"tp1": 5, "tp2": 6, "tp1_size": 0.5}, {"error": "bad_number"}),
+        ({"tp1": 5, "tp2": 6, "tp1_portion": 1}, {"error": "bad_number"}),
         ({"trail_pips": 5, "trail_trigger": 9},
          {"trail": {"value": 5, "trigger": 9, "unit": "pips"}}),
         ({"trail": True}, {"error": "bad_number"}),

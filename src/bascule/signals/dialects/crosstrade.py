@@ -171,6 +171,9 @@ def _close(members: Members, auth: str, command: str) -> Instruction:
         account=members.text("account"),
         auth=auth,
         strategy_id=members.text("strategy_id"),
+        conditions=(f"the ATM strategy {members.text('strategy_id')!r}; close its instrument",)
+        if command == "closestrategy" and not members.has("instrument")
+        else (),
     )
 
 

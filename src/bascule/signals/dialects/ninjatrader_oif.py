@@ -99,6 +99,9 @@ def _close(members: Members, auth: str, command: str) -> Instruction:
         account=members.text("account"),
         auth=auth,
         strategy_id=strategy,
+        conditions=(f"the ATM strategy {members.text('strategy_id')!r}; close its instrument",)
+        if command == "closestrategy"
+        else (),
     )
 
 
