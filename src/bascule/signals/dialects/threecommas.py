@@ -43,6 +43,8 @@ _UNITS = {
     "marginpercent": "margin_percent",
     "positionpercent": "percent_of_position",
 }
+_COUNTED = ("base", "contracts")
+"""Units of an order in which the strategy's position is told too."""
 _TYPES = {"market": OrdType.MARKET, "limit": OrdType.LIMIT}
 _Held = Literal["long", "short"]
 _CUSTOM: dict[str, tuple[bool, _Held]] = {
@@ -127,7 +129,12 @@ def _strategy(members: Members, side: Side, name: str) -> Instruction:
         target_size=size or None,
     )
     if fill.intent not in ("close", "reduce"):
-        return _entry(members, read)
+        entry = _entry(members, read)
+        counted = isinstance(entry.qty, Measure) and entry.qty.unit in _COUNTED
+        if fill.intent == "reverse" and entry.target is None and counted:
+            # Its order closes and opens at once: of the two nobody knows what is to be opened.
+            return structs.replace(entry, qty=None)
+        return entry
     exits = _exit(members, read)
     return structs.replace(exits, intent=fill.intent, position_effect=fill.effect)
 
@@ -137,7 +144,7 @@ def _target(members: Members, now: str, size: Decimal | None) -> Decimal | None:
     if now == "flat":
         return Decimal(0)
     order = members.inner("order")
-    if not size or order is None or fold(order.text("currency_type")) != "base":
+    if not size or order is None or fold(order.text("currency_type")) not in _COUNTED:
         return None
     if fold(order.text("order_type")) == "limit":
         return None

@@ -290,7 +290,12 @@ def _fill(message: _Message) -> Instruction:
             raise Refuse("bad_enum", f"{flag.key}: {shown(flag.value)} is neither true nor false")
         exits = _exit(message, Asked("reduce", side, short_of(side)))
         return structs.replace(exits, reduce_only=True)
-    return _entry(message, fill.intent, side)
+    entry = _entry(message, fill.intent, side)
+    counted = isinstance(entry.qty, Measure) and entry.qty.unit == "units"
+    if fill.intent == "reverse" and entry.target is None and counted:
+        # Its order closes and opens at once: of the two nobody knows what is to be opened.
+        return structs.replace(entry, qty=None)
+    return entry
 
 
 def _entry(message: _Message, intent: IntentWord, side: Side) -> Instruction:
