@@ -30,7 +30,7 @@ from bascule.model.ids import PositionId, Symbol
 from bascule.model.instrument import Listing, Quote
 from bascule.model.order import AccountSnapshot
 from bascule.model.programme import Clock, DailyLoss, Limit, MaxLoss, Programme, Trail
-from bascule.model.values import MINUTE, ONE, ZERO, Currency, Instant
+from bascule.model.values import MINUTE, ONE, SECOND, ZERO, Currency, Instant
 from bascule.reference import sessions
 from bascule.reference.currency import NoRate, rate
 from bascule.risk.loss import STALE_AFTER, Loss
@@ -39,6 +39,9 @@ from bascule.risk.programmes.ledger import Caps, Levels, Room, next_reset, rooms
 
 RATE_MAX_AGE = 5 * MINUTE
 """An older quote converts nothing: the entry is refused."""
+CONFIRM_AFTER = 2 * SECOND
+"""How much later than a first word of no equity the look began that confirms it."""
+_NOUGHT = "the venue told an equity of 0"
 _OWN = "own limits"
 _NOTHING = Booked(ZERO, ZERO)
 _BOTH = 2
@@ -75,6 +78,7 @@ def watch_of(turn: Turn, account: AccountState, spec: AccountSpec) -> Watch | No
         fresh.before, fresh.unheard = known.before, known.unheard
         fresh.basis, fresh.apart, fresh.aside = known.basis, known.apart, known.aside
         fresh.looked_at = known.looked_at
+        fresh.nought, fresh.asked_at = known.nought, known.asked_at
     turn.market.watches[account.id] = fresh
     return fresh
 
@@ -155,6 +159,8 @@ def take_snapshot(
     known = watch.snapshot
     if snapshot.at < account.last_fill_at or (known is not None and snapshot.at < known.at):
         return
+    if _questions(turn, watch, snapshot, look):
+        return
     watch.unheard = ZERO
     agrees = _agrees(turn, account, watch, look)
     if known is not None and not agrees:
@@ -183,6 +189,35 @@ def take_snapshot(
     ours = _by_prices(turn, account, watch, snapshot)
     if not ours.unknown:
         watch.offset = _apart(watch, snapshot, ours, known)
+
+
+def _questions(turn: Turn, watch: Watch, snapshot: AccountSnapshot, look: Looked | None) -> bool:
+    """Whether a word of no equity at all is left aside until a later look has said the same.
+
+    Some venues tell it in maintenance. Till then prices alone move equity, and no entry passes.
+    """
+    if snapshot.equity:
+        watch.nought = None
+        return False
+    if watch.nought is None:
+        watch.nought = turn.at
+        ask_again(turn, watch)
+    if look is None or not look.complete:
+        return True
+    return (look.began if look.began is not None else look.at) < watch.nought + CONFIRM_AFTER
+
+
+def ask_again(turn: Turn, watch: Watch) -> None:
+    """Ask after an equity of 0, at intervals, as long as it is a question."""
+    if _is_open(watch) and turn.at >= watch.asked_at + CONFIRM_AFTER:
+        watch.asked_at = turn.at
+        turn.market.looks.setdefault(watch.spec.id, _NOUGHT)
+
+
+def _is_open(watch: Watch) -> bool:
+    """Whether the venue's last word was an equity of 0 that is not confirmed."""
+    told = watch.snapshot
+    return watch.nought is not None and (told is None or bool(told.equity))
 
 
 def _agrees(turn: Turn, account: AccountState, watch: Watch, look: Looked | None) -> bool:
@@ -429,6 +464,8 @@ def loss_of(turn: Turn, account: AccountState, spec: AccountSpec) -> Loss | None
         return Loss(ZERO, (), shares["block"], shares["flatten"], unknown=why)
     age = turn.at - marked.oldest if marked.oldest is not None else 0
     unknown = marked.unknown
+    if _is_open(watch):
+        unknown = f"{_NOUGHT}, which is not believed before a second look shows it too"
     if age > STALE_AFTER:
         unknown = f"the last price of what is held is {age // 1_000_000_000} s old"
     if watch.floors is None or watch.floors[0] is not ledger:

@@ -34,9 +34,10 @@ class Watch(Struct):
     price or fill is younger, equity is no higher. ``floors`` are the rooms of a ledger, kept while
     it is the same. Equity within ``calm`` changes nothing else, and of a ledger that is ``eased``
     the coming reset was found to bring no floor too near. ``looked_at`` is when the ledger was last
-    brought to its moment. ``spec`` and ``limits`` are what the
-    rules were made from. ``swept_at`` is when it was last closed by the watch, ``sweeps`` how often
-    in a row since.
+    brought to its moment. ``spec`` and ``limits`` are what the rules were made from. ``nought`` is
+    when the venue first told an equity of 0, None once it tells another, and ``asked_at`` when it
+    was last asked after that. ``swept_at`` is when it was last closed by the watch, ``sweeps`` how
+    often in a row since.
     """
 
     rules: Programme
@@ -59,5 +60,7 @@ class Watch(Struct):
     calm: tuple[Decimal, Decimal] | None = None
     eased: LedgerState | None = None
     looked_at: Instant = Instant(0)
+    nought: Instant | None = None
+    asked_at: Instant = Instant(0)
     swept_at: Instant = Instant(0)
     sweeps: int = 0

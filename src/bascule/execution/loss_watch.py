@@ -13,7 +13,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from bascule.execution import inputs as inp
-from bascule.execution.loss import mark, take_snapshot, watch_of
+from bascule.execution.loss import ask_again, mark, take_snapshot, watch_of
 from bascule.execution.loss_state import Watch
 from bascule.execution.plan_exit import on_both_sides
 from bascule.execution.state import AccountState, Book, Stop
@@ -118,6 +118,7 @@ def watch_all(turn: Turn) -> None:
     for account in turn.accounts():
         watch = watch_of(turn, account, turn.settings.accounts[account.id])
         if watch is not None:
+            ask_again(turn, watch)
             _look(turn, account, watch)
             _close_again(turn, account, watch)
 

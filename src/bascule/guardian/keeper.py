@@ -25,6 +25,8 @@ from bascule.venues.kit.contract import HasCountdown, Venue
 SOON_NS = 10 * MILLISECOND
 """How long news of the venue waits for company before the next pass."""
 RETRY_NS = 500 * MILLISECOND
+NOUGHT_NS = 2 * SECOND
+"""How much later an equity of 0 must be told once more before it is believed."""
 WHO_NS = 3 * SECOND
 """How long a sweep waits for the venue to say whose account it is; then it acts all the same."""
 LOOK_NS = 30 * SECOND
@@ -90,6 +92,7 @@ class Keeper:
         self._seen: Seen | None = None
         self._money: AccountSnapshot | None = None
         self._money_asked = Instant(0)
+        self._nought: Instant | None = None
         self._up = False
         self._down_since: Instant | None = clock.now()
         self._down_told = self._held = False
@@ -130,7 +133,16 @@ class Keeper:
         self.wake()
 
     def paid(self, money: AccountSnapshot) -> None:
-        """Take what the venue tells of the money."""
+        """Take what the venue tells of the money; no equity at all only once it was told twice.
+
+        Some venues tell an equity of 0 in maintenance.
+        """
+        if money.equity:
+            self._nought = None
+        elif self._nought is None:
+            self._nought = self._clock.now()
+        if self._nought is not None and self._clock.now() < self._nought + NOUGHT_NS:
+            return
         self._money = money
         self._hold_to_floor()
 
@@ -353,6 +365,8 @@ class Keeper:
         """Ask what the account is worth when that is due; gives how often it is, in nanoseconds."""
         now = self._clock.now()
         wait = self._options.money_ns if self._office.floor(self.spec.id) else LOOK_NS
+        if self._nought is not None:
+            wait = min(wait, NOUGHT_NS)
         if now - self._money_asked >= wait:
             self._money_asked = now
             self.paid(await self._link.account(self.spec.id))

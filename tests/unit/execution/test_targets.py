@@ -19,6 +19,7 @@ from bascule.model.intent import (
     TargetPosition,
 )
 from bascule.model.values import DAY, Instant
+from bascule.signals.reading import Reader
 from tests.unit.execution.harness import EURUSD, Bench, every, only
 
 OWN = SizingRule(quantity=D("0.8"))
@@ -170,6 +171,27 @@ def test_a_reversal_closes_then_opens() -> None:
     assert entry.after == exit_.cl_ord_id
     bench.settle()
     assert bench.book().quantity == -7
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_a_reversal_after_a_missed_entry_never_opens_the_order_of_both(told: bool) -> None:
+    """What is to be held is opened, or nothing where the message does not say it.
+
+    Before, a reversal of 3Commas counted in contracts opened its close as well.
+    """
+    size = '"market_position_size": "3", ' if told else ""
+    text = (
+        '{"secret": "S", "bot_uuid": "B", "tv_instrument": "EURUSD", "action": "sell", "order": '
+        '{"amount": "10", "currency_type": "contracts"}, "strategy_info": {"market_position": '
+        f'"short", {size}"prev_market_position": "long", "prev_market_position_size": "7"}}}}'
+    )
+    bench = Bench()
+    signal = Reader(source="x", auth="url_path").read(text, Instant(bench.at))
+    assert signal.intents, signal.refused_text
+    events = bench.say(*signal.intents)
+    bench.settle()
+    assert bench.net() == (-3 if told else 0)
+    assert told or only(events, IntentRefused).code == "no_signal_quantity"
 
 
 def test_a_multiplier_follows_to_the_lot() -> None:

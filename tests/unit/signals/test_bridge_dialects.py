@@ -13,6 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bascule.model.enums import Direction, Side
+from bascule.model.intent import Amount, TargetPosition
 from bascule.model.values import SECOND, Instant
 from bascule.signals import dialects
 from bascule.signals.describe import parse_text
@@ -333,6 +335,29 @@ def test_exchange_keys_are_struck_before_anything_is_kept() -> None:
     kept = reader.read(reader.strike(body).text, NOW).raw
     assert "key-one" not in kept
     assert "key-two" not in kept
+
+
+@pytest.mark.parametrize("unit", ["base", "contracts"])
+def test_a_reversal_of_3commas_opens_what_the_strategy_holds_then(unit: str) -> None:
+    """Its order closes and opens at once; after a missed entry all of it would be opened."""
+    reader = Reader(source="x", auth="url_path")
+    body = BOT % (POSITIONS % ("sell", "short", "0.1", "long")).replace('"1"', '"0.2"')
+    (asked,) = reader.read(body.replace('"base"', f'"{unit}"'), NOW).intents
+    assert asked == TargetPosition(
+        symbol="X:BTCUSDT", direction=Direction.SHORT, side=Side.SELL,
+        quantity=Amount(Decimal("0.1")), order_quantity=Amount(Decimal("0.2")),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("unit", ["base", "contracts"])
+def test_a_reversal_whose_new_size_is_not_told_leaves_it_to_the_route(unit: str) -> None:
+    """The order's own size is of two orders, so it says nothing of the one that opens."""
+    reader = Reader(source="x", auth="url_path")
+    body = BOT % (POSITIONS % ("sell", "short", "", "long")).replace('"1"', '"0.2"')
+    body = body.replace('"market_position_size": "", ', "").replace('"base"', f'"{unit}"')
+    (asked,) = reader.read(body, NOW).intents
+    assert isinstance(asked, TargetPosition)
+    assert (asked.direction, asked.quantity, asked.order_quantity) == (Direction.SHORT, None, None)
 
 
 def test_an_alertatron_batch_is_about_its_symbol() -> None:

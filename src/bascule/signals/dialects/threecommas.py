@@ -43,6 +43,8 @@ _UNITS = {
     "marginpercent": "margin_percent",
     "positionpercent": "percent_of_position",
 }
+_COUNTED = ("base", "contracts")
+"""Units of an order in which the strategy's position is told too."""
 _TYPES = {"market": OrdType.MARKET, "limit": OrdType.LIMIT}
 _Held = Literal["long", "short"]
 _CUSTOM: dict[str, tuple[bool, _Held]] = {
@@ -137,7 +139,7 @@ def _target(members: Members, now: str, size: Decimal | None) -> Decimal | None:
     if now == "flat":
         return Decimal(0)
     order = members.inner("order")
-    if not size or order is None or fold(order.text("currency_type")) != "base":
+    if not size or order is None or fold(order.text("currency_type")) not in _COUNTED:
         return None
     if fold(order.text("order_type")) == "limit":
         return None
