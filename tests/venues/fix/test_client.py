@@ -1,6 +1,7 @@
 """The behaviours that every venue has, over FIX: commands, questions, reports, the link."""
 
 import asyncio
+import time
 from decimal import Decimal
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from bascule.model.enums import ExecType, OrdStatus, OrdType, PositionMode, Time
 from bascule.model.errors import ConfigError, SecretError, VenueTerminal, VenueTransient
 from bascule.model.ids import ClOrdID
 from bascule.model.order import Accepted, Refused, Unknown
-from bascule.model.values import Instant
+from bascule.model.values import SECOND, Instant
 from bascule.venues.fix import client
 from bascule.venues.fix.blotter import Blotter
 from bascule.venues.fix.emulator_exchange import Exchange, hang_up
@@ -223,6 +224,24 @@ async def test_quotes_asked_for_as_the_session_ends(trader: Trader, house: Excha
     await trader.venue.subscribe(MAIN, [GOLD])
     await trader.until(lambda: trader.links()[-2:] == [False, True])
     await trader.until(trader.quotes)
+
+
+@pytest.mark.parametrize("positions", ["request", "fills"])
+async def test_positions_are_of_the_counterpartys_time(
+    positions: str, floor: Floor, house: Exchange
+) -> None:
+    """Its clock may be ahead of ours; a fill that is in them is no younger than they are.
+
+    Before, such a fill was added to them a second time, and entries were refused over that.
+    """
+    trader = await floor.trader(house.port, override={"positions": positions})
+    order = trader.order(size=2)
+    await trader.venue.submit(order)
+    await trader.told(order, NEW, TRADE)
+    trader.venue._clock = lambda: time.time_ns() - 60 * SECOND
+    shown = await trader.venue.positions(MAIN)
+    assert shown.positions[0].quantity == 2
+    assert shown.at >= trader.fills(order)[0].at > trader.venue.now()
 
 
 async def test_who_and_what(trader: Trader) -> None:

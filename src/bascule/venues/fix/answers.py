@@ -9,7 +9,7 @@ from bascule.model.enums import ENDED, ExecType, OrdStatus, OrdType, Side
 from bascule.model.errors import VenueTransient
 from bascule.model.ids import AccountId, ClOrdID, PositionId, VenueSymbol
 from bascule.model.order import AccountSnapshot, VenueOrder, VenuePosition
-from bascule.model.values import ZERO, Currency
+from bascule.model.values import ZERO, Currency, Instant
 from bascule.venues.fix import mapping
 from bascule.venues.fix.asking import Question, Questions
 from bascule.venues.fix.mapping import Told
@@ -259,7 +259,9 @@ class Answers:
             for one in held
             if one.quantity
         )
-        return PositionsSnapshot(shown, complete, venue.now())
+        # Fills bear their time too: by our clock one that is in them might seem to be younger.
+        at = max((one.at for one in held), default=Instant(0)) or venue.now()
+        return PositionsSnapshot(shown, complete, at)
 
     def _hedging(self, one: mapping.Held) -> bool:
         return bool(one.position_id and self._venue.profile.position_tag)

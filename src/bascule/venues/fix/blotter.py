@@ -172,6 +172,11 @@ class Blotter:
         where = "account = ? AND at >= ? AND state = 'live' ORDER BY at, rowid"
         return list(self._fills(where, account, since))
 
+    def newest(self, account: AccountId) -> Instant:
+        """Say when the youngest fill of an account was, by the counterparty's clock; 0 for none."""
+        found = self._run("SELECT max(at) FROM fills WHERE account = ?", (account,))
+        return Instant(found[0][0] or 0)
+
     def sums(self, account: AccountId) -> Mapping[VenueSymbol, Net]:
         """Give what the live fills of an account add up to, in the order in which they were told.
 
