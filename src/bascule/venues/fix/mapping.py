@@ -304,10 +304,10 @@ def change_refused(message: Message) -> ChangeRefused:
 
 
 class Held(Struct, frozen=True):
-    """One PositionReport, read; ``quantity`` signed. ``total`` is how many there are, ``at`` when
-    it was sent.
+    """One PositionReport, read.
 
-    ``stop_loss`` and ``take_profit`` are levels that the counterparty itself holds the position to.
+    ``quantity`` is signed, ``total`` how many there are, ``at`` when it was sent. ``stop_loss`` and
+    ``take_profit`` are levels that the counterparty itself holds the position to.
     """
 
     login: str
