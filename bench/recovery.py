@@ -14,6 +14,7 @@ from pathlib import Path
 
 from common import table
 
+from bascule import __version__
 from bascule.engine.clock import SystemClock
 from bascule.engine.recovery import recover
 from bascule.execution.decide import decide
@@ -112,7 +113,7 @@ class Trader:
         events = self.give(
             EngineBegan,
             pid=1,
-            version="0",
+            version=__version__,
             config_hash="h",
             config="c",
             new_epoch="bnch",

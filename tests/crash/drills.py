@@ -16,7 +16,7 @@ from typing import Any, Literal
 from bascule.cli.guardian_remote import GuardianClient, guardian_client
 from bascule.config.handover import GuardianFiles
 from bascule.guardian.words import Command, CommandResult, GuardianView
-from tests.crash.storm import HERE, Storm
+from tests.crash.storm import HERE, START_S, Storm
 
 How = Literal["alive", "stopped", "killed", "thaws"]
 """What the engine does when the switch is thrown. ``thaws``: it stands still in the middle of its
@@ -35,7 +35,7 @@ VENUES: dict[str, dict[str, Any]] = {
 
 AFTER_S = 1.5
 """How long the ledger is watched after the word *flat*: it must stay so."""
-PATIENCE_S = 45.0
+PATIENCE_S = 180.0
 
 
 @dataclass
@@ -59,7 +59,7 @@ class Drill(Storm):
             cwd=HERE.parent.parent,
             env=self.environment,
         )
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + START_S
         while time.monotonic() < deadline:
             assert self.guardian.poll() is None, "the guardian ended by itself"
             client = guardian_client(GuardianFiles(self.data))

@@ -69,13 +69,13 @@ class Flood:
     async def _deliver(
         self, session: aiohttp.ClientSession, url: str, name: str, body: str
     ) -> bool:
-        """Deliver once; without an answer, or where nothing was kept, it must be sent again."""
+        """Deliver once; unless it is known to be kept, it must be sent again."""
         try:
             async with session.post(url, data=body) as answer:
                 told = await answer.json(content_type=None)
         except (aiohttp.ClientError, TimeoutError, ConnectionError):
             return False
-        if answer.status == 503:
+        if answer.status in (503, 504):
             return False
         self.storm.sent += 1
         first = told.get("duplicate_of") or told["signal"]

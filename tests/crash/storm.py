@@ -31,6 +31,10 @@ from tests.ports import free_port
 HERE = Path(__file__).resolve().parent
 SYMBOL = "EURUSD"
 START_PRICE = 1.1
+START_S = 120.0
+"""A process that does not listen by then never will, however busy the machine is."""
+ENOUGH = 150
+"""So many fills, and a storm has shown something; a slow machine takes longer to have them."""
 
 
 def broker_settings(ledger: Path, faults: list[dict[str, Any]]) -> dict[str, Any]:
@@ -135,8 +139,9 @@ class Storm:
             ],
             env=self.environment,
         )
-        while time.monotonic() - began < 20:
+        while True:
             assert self.engine.poll() is None, f"the engine ended by itself: {self.engine.poll()}"
+            assert time.monotonic() - began < START_S, "the engine does not listen"
             try:
                 with socket.create_connection(("127.0.0.1", self.http_port), timeout=0.2):
                     break
@@ -330,7 +335,14 @@ class Storm:
         fills = self.rows(self.ledger, "select count(*) from fills")[0][0]
         return {"sent": self.sent, "acknowledged": len(self.acknowledged), "fills": fills, **kinds}
 
-    async def settle(self, patience_s: float = 75.0) -> None:
+    async def has_blown(self) -> None:
+        """Wait until enough was filled; the load goes on meanwhile."""
+        deadline = time.monotonic() + START_S
+        while self.rows(self.ledger, "select count(*) from fills")[0][0] < ENOUGH:
+            assert time.monotonic() < deadline, f"there is too little wind: {self.counts()}"
+            await asyncio.sleep(0.1)
+
+    async def settle(self, patience_s: float = 180.0) -> None:
         """Wait until nothing is in doubt or in flight and the journal stands still.
 
         A lost report of a resting order is found by the look of the next minute.
@@ -360,6 +372,7 @@ async def run_storm(storm: Storm, rounds: int, *, freeze: bool = False) -> list[
                 await asyncio.sleep(storm.dice.uniform(0.0, 0.3))
                 storm.start_engine()
         await asyncio.sleep(1.5)
+        await storm.has_blown()
         storm.stop_load()
         await asyncio.gather(*loads)
         await storm.settle()

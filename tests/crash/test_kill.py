@@ -12,7 +12,7 @@ async def test_the_ledger_is_flat_whatever_the_engine_does(tmp_path: Path, how: 
     """An engine that is alive, stopped, killed, or thaws in mid-sweep: flat, and it stays so."""
     one = await drill(tmp_path, seed=11, how=how)
     assert one.wrong == []
-    assert one.gate_ms < 1_000
+    assert one.gate_ms < 10_000  # far more than a busy machine needs; this is no measurement
 
 
 @pytest.mark.parametrize("fault", VENUES)

@@ -19,7 +19,7 @@ from bascule.signals.reading import Reader
 from tests.crash.engine_main import LOGINS, setup
 from tests.crash.storm import START_PRICE, SYMBOL, Storm
 
-WAIT_S = 20.0
+WAIT_S = 120.0
 READER = Reader(source="storm", dialect="tradingview_json")
 
 
@@ -150,6 +150,6 @@ def _restore(copy: Path, journal: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "bascule", "journal", "restore", str(copy), "--yes",
          "--journal", str(journal)],
-        capture_output=True, text=True, timeout=60, check=False,
+        capture_output=True, text=True, timeout=WAIT_S, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr

@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import Any, NamedTuple, Self
 from urllib.parse import urlsplit
 
-WAIT_S = 20.0
+WAIT_S = 120.0
+"""Only keeps a broken test from hanging: whole processes start and end within it, on a machine that
+may be busy with others."""
 STEP_S = 0.05
 
 
@@ -63,7 +65,7 @@ def bascule(home: Path, *words: str, given: str = "") -> Done:
         encoding="utf-8",
         cwd=home,
         env=environ_of(home),
-        timeout=60,
+        timeout=WAIT_S,
         check=False,
     )
     return Done(ended.returncode, ended.stdout, ended.stderr)
@@ -92,7 +94,7 @@ class Started:
     def __exit__(self, *_: object) -> None:
         if self.process.poll() is None:
             self.process.kill()
-            self.process.wait(10)
+            self.process.wait(WAIT_S)
 
     @property
     def said(self) -> str:
@@ -133,7 +135,7 @@ class Demo(Started):
 def post(url: str, body: object) -> tuple[int, Any]:
     """Post JSON as a webhook's sender does; give status and answer."""
     at = urlsplit(url)
-    connection = http.client.HTTPConnection(at.hostname or "", at.port, timeout=10)
+    connection = http.client.HTTPConnection(at.hostname or "", at.port, timeout=WAIT_S)
     try:
         headers = {"content-type": "application/json"}
         connection.request("POST", at.path, json.dumps(body), headers)

@@ -15,7 +15,7 @@ from bascule import Client
 from tests.ports import free_port
 from tools.system_packages import needed
 
-from .commands import Demo, bascule, environ_of, until
+from .commands import WAIT_S, Demo, bascule, environ_of, until
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "examples" / "ma_cross.py"
@@ -51,7 +51,7 @@ def test_strategies_in_code_trade_the_paper_venue(scripted: dict[str, str], tmp_
     words = ("--fast", "2", "--slow", "4", "--every", "0.1", "--entries", "1")
     done = subprocess.run(
         [sys.executable, str(EXAMPLE), *words],
-        env=scripted, cwd=tmp_path, capture_output=True, text=True, timeout=20, check=False,
+        env=scripted, cwd=tmp_path, capture_output=True, text=True, timeout=WAIT_S, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert "evaluation: " in done.stdout
@@ -66,7 +66,7 @@ def test_strategies_in_code_trade_the_paper_venue(scripted: dict[str, str], tmp_
         needed("curl")
         curled = subprocess.run(
             ["sh", "-e", "-c", _block("sh")],
-            env=scripted, cwd=tmp_path, capture_output=True, text=True, timeout=20, check=False,
+            env=scripted, cwd=tmp_path, capture_output=True, text=True, timeout=WAIT_S, check=False,
         )  # fmt: skip
         assert curled.returncode == 0, curled.stderr
         assert '"accepted"' in curled.stdout
@@ -75,7 +75,7 @@ def test_strategies_in_code_trade_the_paper_venue(scripted: dict[str, str], tmp_
         script.write_text(_block("js"), encoding="utf-8")
         noded = subprocess.run(
             [needed("node"), str(script)],
-            env=scripted, cwd=tmp_path, capture_output=True, text=True, timeout=20, check=False,
+            env=scripted, cwd=tmp_path, capture_output=True, text=True, timeout=WAIT_S, check=False,
         )  # fmt: skip
         assert noded.returncode == 0, noded.stderr
         assert noded.stdout.startswith("accepted ")

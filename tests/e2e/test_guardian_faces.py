@@ -13,7 +13,7 @@ from urllib.parse import urlencode, urlsplit
 
 import pytest
 
-from tests.e2e.commands import Started, bascule, until
+from tests.e2e.commands import WAIT_S, Started, bascule, until
 from tests.outside import Outside
 from tests.ports import free_port
 from tests.unit.guardian.bot_api import TOKEN, BotApi, bot_api
@@ -36,7 +36,7 @@ def telegram() -> Iterator[BotApi]:
 
     thread = threading.Thread(target=lambda: asyncio.run(serve()))
     thread.start()
-    ready.wait(10)
+    ready.wait(WAIT_S)
     try:
         yield made[0]
     finally:
@@ -53,7 +53,9 @@ class Browser:
 
     def ask(self, method: str, path: str, **form: str) -> tuple[int, str]:
         """Make a request; gives status and body."""
-        connection = http.client.HTTPConnection(str(self._at.hostname), self._at.port, timeout=10)
+        connection = http.client.HTTPConnection(
+            str(self._at.hostname), self._at.port, timeout=WAIT_S
+        )
         headers = {"Cookie": self._cookie, "Content-Type": "application/x-www-form-urlencoded"}
         try:
             connection.request(method, path, urlencode(form) if form else None, headers)

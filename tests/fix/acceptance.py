@@ -18,7 +18,7 @@ import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-WAIT_S = 10
+WAIT_S = 60
 VERSIONS = (
     "fix40", "fix41", "fix42", "fix43", "fix44", "fix50", "fix50sp1", "fix50sp2", "validate"
 )  # fmt: skip

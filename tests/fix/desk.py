@@ -23,10 +23,10 @@ from bascule.signals.intake.fix_terms import FixRole, FixTerms, FixVersion
 from bascule.signals.intake.source import Rate, Source
 from bascule.venues.kit.contract import VenueContext
 from tests.unit.api.house import Market, setup_of
+from tests.waiting import PATIENCE_S
 
 ROOT = Path(__file__).parents[2]
 PASSWORD = "desk-password-of-the-test"
-WAIT_S = 15.0
 
 
 class Floor(Market):
@@ -130,7 +130,7 @@ async def desk(
     floors: list[Floor] = []
     runtime = await Runtime.start(desk_setup(directory, floors, most, before))
     try:
-        async with asyncio.timeout(WAIT_S):
+        async with asyncio.timeout(PATIENCE_S):
             while not all(one.reconciled for one in runtime.state.accounts.values()):
                 await asyncio.sleep(0.01)
         intake = FixIntake(
@@ -186,13 +186,13 @@ class Client:
     async def until(self, condition: Callable[[], bool]) -> None:
         """Wait until something about what it was told is so."""
         try:
-            async with asyncio.timeout(WAIT_S):
+            async with asyncio.timeout(PATIENCE_S):
                 while not condition():
                     self._news.clear()
                     await self._news.wait()
         except TimeoutError:
             told = "\n".join(map(str, self.told))
-            raise AssertionError(f"it was not told so in {WAIT_S} s, but this:\n{told}") from None
+            raise AssertionError(f"it was not told so, but this:\n{told}") from None
 
     async def close(self) -> None:
         """End it."""

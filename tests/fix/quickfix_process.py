@@ -10,6 +10,8 @@ from typing import Any, Self
 
 import quickfix as fix
 
+from tests.waiting import PATIENCE_S
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -28,7 +30,7 @@ class QuickFix:
         """Ask what it counted."""
         self.tell("state")
         assert self._process.stdout
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             answer: dict[str, Any] = json.loads(await self._process.stdout.readline())
         return answer
 
@@ -53,7 +55,7 @@ class QuickFix:
         )
         assert process.stdout
         try:
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(PATIENCE_S):
                 await process.stdout.readline()
             yield cls(process)
         finally:

@@ -11,6 +11,7 @@ from bascule.fixwire.acceptance import read_config
 from bascule.model.errors import ConfigError
 from tests.fix.acceptance import run_script
 from tests.ports import free_port
+from tests.waiting import PATIENCE_S
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "examples" / "fix-acceptance.toml"
@@ -47,7 +48,7 @@ async def running(folder):
         cwd=ROOT,
     )
     try:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE_S):
             assert await process.stdout.readline() == b"ready %d\n" % port
         yield port
     finally:

@@ -103,6 +103,30 @@ async def test_an_answer_from_before_a_reset_takes_no_message_of_after_it(tmp_pa
     store.close()
 
 
+async def test_a_message_of_which_nobody_knows_whether_it_was_kept_is_not_taken(
+    tmp_path: Path,
+) -> None:
+    """It is neither refused nor left out: the next start hands it on again, under the same id."""
+    door = Door()
+    client, wire, store = client_of(tmp_path, door, Journal())
+    store.reset(1)
+    store.keep(2, b"an order")
+    client.received(wire, ORDER, 2, False)
+    client.settled(wire)
+    working = [asyncio.create_task(one) for one in (client.serve(), client.land())]
+    while not door.asked:
+        await asyncio.sleep(0)
+    door.asked[0].set_result(Receipt("", "unknown", code="outcome_unknown"))
+    async with asyncio.timeout(3):
+        await working[1]
+    assert store.kept() == [(2, b"an order")]
+    assert wire.sent == []
+    working[0].cancel()
+    with suppress(asyncio.CancelledError):
+        await working[0]
+    store.close()
+
+
 async def test_what_was_read_before_a_read_that_failed_is_told(tmp_path: Path) -> None:
     """It must not wait for the next event, which may come tomorrow."""
     refused = SignalRefused(

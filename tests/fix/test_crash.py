@@ -25,7 +25,7 @@ async def test_killed_again_and_again(tmp_path):
                 cwd=ROOT,
                 stderr=asyncio.subprocess.PIPE,
             )
-            await until(lambda at=before: _has_orders(other, at + 50), 20)
+            await until(lambda at=before: _has_orders(other, at + 50))
             await asyncio.sleep(chance.uniform(0, 0.2))
             process.kill()
             _, said = await process.communicate()

@@ -21,10 +21,11 @@ from bascule.fix.schedule import Schedule
 from bascule.signals.intake.fix import BAD_LOGONS_MAX
 from bascule.signals.intake.fix_book import FixBook
 from bascule.signals.intake.source import Source
-from tests.fix.desk import PASSWORD, WAIT_S, client, desk, session
+from tests.fix.desk import PASSWORD, client, desk, session
 from tests.fix.relay import Relay
 from tests.integration.proxied import certificates
 from tests.ports import free_port
+from tests.waiting import PATIENCE_S
 
 
 async def test_an_order_fills_on_every_account_and_the_drop_copy_sees_it(tmp_path: Path) -> None:
@@ -203,7 +204,7 @@ async def test_who_guesses_passwords_is_locked_out(tmp_path: Path) -> None:
     port = free_port()
     async with desk(tmp_path / "engine", session("orders", port)) as house:
         async with client("orders", port, tmp_path / "bad", password="guess-guess") as bad:
-            async with asyncio.timeout(WAIT_S):
+            async with asyncio.timeout(PATIENCE_S):
                 while not house.intake.closed("FIX.4.4-BASCULE-ORDERS"):
                     await asyncio.sleep(0.1)
             assert bad.heard(event="logon") == []
@@ -269,7 +270,7 @@ async def _logon(port: int, trusting: ssl.SSLContext | None, password: str) -> b
     reader, writer = await asyncio.open_connection("localhost", port, ssl=trusting)
     writer.write(encode(b"FIX.4.4", Message(b"A", [*fields, (554, password.encode())])))
     try:
-        async with asyncio.timeout(WAIT_S):
+        async with asyncio.timeout(PATIENCE_S):
             return await reader.read(4_096)
     finally:
         writer.close()

@@ -30,6 +30,7 @@ from bascule.model.values import Instant
 from tests.fix.quickfix_process import QuickFix
 from tests.fix.relay import Relay
 from tests.ports import free_port
+from tests.waiting import PATIENCE_S
 
 ORDERS = int(os.environ.get("FIX_INTEROP_ORDERS", "1000"))
 CUTS = 5
@@ -89,7 +90,7 @@ def make_link(
     return Link(session, store, desk, worker, log=desk.log)
 
 
-async def until(done: Callable[[], Awaitable[bool]], seconds: float = 25) -> None:
+async def until(done: Callable[[], Awaitable[bool]], seconds: float = PATIENCE_S) -> None:
     """Wait for a condition."""
     async with asyncio.timeout(seconds):
         while not await done():
@@ -116,7 +117,7 @@ class Pair:
                 await asyncio.sleep(chance.uniform(0.05, 0.3))
                 self.relay.cut()
                 left -= 1
-        await until(self.both_have(count), 25 + count / 200)
+        await until(self.both_have(count), PATIENCE_S + count / 200)
 
     async def other_is_up(self) -> bool:
         """Whether QuickFIX has seen our Logon too."""
@@ -144,7 +145,7 @@ class Pair:
         assert not [name for name, times in (desk.orders + desk.fills).items() if times > 1]
         assert (state["orders_twice"], state["fills_twice"]) == (0, 0)
         assert (state["rejects"], desk.refusals) == (0, [])
-        await until(self._numbers_agree, 5)
+        await until(self._numbers_agree)
         assert store.next_in == (await self.other.state())["out"]
 
     async def _numbers_agree(self) -> bool:
@@ -163,7 +164,7 @@ async def we_accept(directory: Path, *further: str, **options: Any) -> AsyncIter
         port = await relay.start()
         try:
             async with QuickFix.run("initiator", port, directory / "qf", *further) as other:
-                await asyncio.wait_for(desk.up.wait(), 20)
+                await asyncio.wait_for(desk.up.wait(), PATIENCE_S)
                 yield Pair(link, desk, other, relay)
         finally:
             await relay.stop()
@@ -186,7 +187,7 @@ async def we_initiate(directory: Path, *further: str, **options: Any) -> AsyncIt
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(initiator.run())
                 try:
-                    await asyncio.wait_for(desk.up.wait(), 20)
+                    await asyncio.wait_for(desk.up.wait(), PATIENCE_S)
                     yield Pair(link, desk, other, relay)
                 finally:
                     initiator.stop()
@@ -228,14 +229,13 @@ async def test_lost_messages_are_served(side, tmp_path):
         write, wire.write = wire.write, lost.append
         for _ in range(10):
             pair.desk.order(pair.link)
-        await asyncio.sleep(0.1)
+        await until(lambda: _is(b"\x0111=u10\x01" in b"".join(lost)))
         wire.write = write
         pair.other.tell("send 60")
         for _ in range(50):
             pair.desk.order(pair.link)
         await until(pair.both_have(60))
         await pair.hold_equal(60)
-        assert b"u10" in b"".join(lost)
 
 
 @SIDES
@@ -246,9 +246,9 @@ async def test_reset_at_logon(side, tmp_path):
         await pair.exchange(20, 0)
         pair.relay.cut()
         pair.desk.up.clear()
-        await asyncio.wait_for(pair.desk.up.wait(), 15)
+        await asyncio.wait_for(pair.desk.up.wait(), PATIENCE_S)
         assert pair.desk.logons == [True, True]
-        await until(pair._numbers_agree, 5)
+        await until(pair._numbers_agree)
         assert pair.link.session.store.next_in == 2
 
 
@@ -258,11 +258,11 @@ async def test_reset_inside_the_session(side, tmp_path):
     async with side(tmp_path) as pair:
         await pair.exchange(20, 0)
         pair.link.reset()
-        await until(pair._numbers_agree, 5)
+        await until(pair._numbers_agree)
         assert pair.desk.logons == [False, True]
         await pair.exchange(0, 0)
         pair.desk.order(pair.link)
-        await until(lambda: _has(pair.desk.fills, 21), 10)
+        await until(lambda: _has(pair.desk.fills, 21))
 
 
 async def _has(counted: Counter[str], count: int) -> bool:
@@ -279,7 +279,7 @@ async def test_other_versions(side, version, tmp_path):
         further += ["DefaultApplVerID=FIX.5.0SP2"]
     async with side(tmp_path, *further, version=version) as pair:
         pair.other.tell("logout")
-        await until(lambda: _is(not pair.link.session.logged_on), 10)
+        await until(lambda: _is(not pair.link.session.logged_on))
 
 
 async def _is(fact: bool) -> bool:

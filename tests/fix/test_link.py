@@ -23,6 +23,7 @@ from bascule.fixwire.store import FileStore
 from bascule.model.values import SECOND
 from tests.fix.clause import checks_of
 from tests.integration.proxied import certificates
+from tests.waiting import PATIENCE_S
 
 NOW = read_time(b"20261123-15:00:00")
 ORDER = [(11, b"a"), (21, b"1"), (38, b"1"), (40, b"1"), (54, b"1"), (55, b"ES")]
@@ -63,7 +64,7 @@ class Noted(Application):
         self.note("settled")
 
     async def until(self, what, times=1):
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             while self.told.count(what) < times:
                 self.changed.clear()
                 await self.changed.wait()
@@ -157,7 +158,7 @@ class Disk:
 
 async def until(condition):
     """Wait for something that another thread does."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         while not condition():
             await asyncio.sleep(0.001)
 
@@ -349,7 +350,7 @@ class Both:
         address = Address(host=host, port=port, tls=tls[1], proxy=proxy and await proxy(port))
         keeper = Initiator(self.initiator, address, log=self.ours.log, chance=random.Random(1))
         try:
-            async with asyncio.timeout(20), asyncio.TaskGroup() as tasks:
+            async with asyncio.timeout(PATIENCE_S), asyncio.TaskGroup() as tasks:
                 tasks.create_task(keeper.run())
                 await use(keeper)
                 keeper.stop()
@@ -463,7 +464,7 @@ async def test_a_refused_logon_is_not_repeated_for_ever(tmp_path, worker, monkey
     link = make(tmp_path / "i.fix", application, worker, "initiator")
     port = server.sockets[0].getsockname()[1]
     keeper = Initiator(link, Address(host="127.0.0.1", port=port), log=application.log)
-    async with asyncio.timeout(10), asyncio.TaskGroup() as tasks:
+    async with asyncio.timeout(PATIENCE_S), asyncio.TaskGroup() as tasks:
         tasks.create_task(keeper.run())
         await application.until("fix_logon_refused")
         assert len(connections) == 5
@@ -481,7 +482,7 @@ async def test_a_peer_that_cannot_be_reached(tmp_path, worker, monkeypatch):
     application = Noted()
     link = make(tmp_path / "i.fix", application, worker, "initiator")
     keeper = Initiator(link, Address(host="127.0.0.1", port=9), log=application.log)
-    async with asyncio.timeout(10), asyncio.TaskGroup() as tasks:
+    async with asyncio.timeout(PATIENCE_S), asyncio.TaskGroup() as tasks:
         tasks.create_task(keeper.run())
         while len(application.codes) < 8:
             await asyncio.sleep(0.01)
@@ -510,7 +511,7 @@ async def test_a_proxy_that_answers_nonsense_is_asked_again(tmp_path, worker, mo
         link, Address(host="example.com", port=1, proxy=proxy), log=application.log
     )
     running = asyncio.create_task(initiator.run())
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         while len(asked) < 2 and not running.done():
             await asyncio.sleep(0.01)
     assert not running.done()
@@ -535,7 +536,7 @@ async def test_a_second_connection_is_turned_away(tmp_path, worker):
     for data in (logon, b"GET / HTTP/1.1\r\n\r\n8=FIX", encode(b"FIX.4.4", Message(b"A", []))):
         reader, other = await asyncio.open_connection("127.0.0.1", port)
         other.write(data + stranger)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_S):
             assert await reader.read() == b""
         other.close()
     assert link.session.logged_on
@@ -556,7 +557,7 @@ async def test_a_peer_that_leaves_too_much_unread(tmp_path, worker, monkeypatch)
     writer.write(from_peer(b"A", 1, (98, b"0"), (108, b"30")).raw)
     await application.until("on")
     text = (58, b"x" * 4000)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         while "off" not in application.told:
             link.send(Message(b"D", [*ORDER[:-2], text, *ORDER[-1:]]), hold=True)
             await asyncio.sleep(0)
@@ -581,7 +582,7 @@ async def test_a_closed_connection_is_not_waited_for(tmp_path, worker, monkeypat
     while not link.peer.clogged():
         link.send(Message(b"D", [*ORDER[:-2], text, *ORDER[-1:]]))
         await asyncio.sleep(0)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_S):
         await server.stop()
     assert link.peer is None
     writer.close()
@@ -636,13 +637,13 @@ async def test_a_peer_that_does_not_read(tmp_path, worker):
     writer.write(from_peer(b"A", 1, (98, b"0"), (108, b"30")).raw)
     await application.until("on")
     text = (58, b"x" * 2000)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         while not link.peer.clogged():
             link.send(Message(b"D", [*ORDER[:-2], text, *ORDER[-1:]]))
             await asyncio.sleep(0)
     assert link.peer.clogged()
     wanted, seen, decoder = link.session.store.next_out - 1, 0, Decoder()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         while seen < wanted:
             seen += len(decoder.feed(await reader.read(1 << 16)))
     assert not link.peer.clogged()

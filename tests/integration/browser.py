@@ -10,6 +10,7 @@ from typing import Any
 import aiohttp
 
 from tests.ports import free_port
+from tests.waiting import PATIENCE_S
 from tools.system_packages import needed
 
 FLAGS = (
@@ -23,7 +24,6 @@ FLAGS = (
     "--disable-sync",
 )
 PHONE = {"width": 390, "height": 844, "pixelRatio": 2}
-START_S = 20.0
 _ELEMENT = "element-6066-11e4-a52e-4f735466cecf"
 """The key that the protocol puts before an element's name."""
 
@@ -60,7 +60,7 @@ class Browser:
 
     async def until(self, words: str) -> str:
         """Wait until the page says something, and give all that it says."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             while words not in (said := await self.text()):
                 await asyncio.sleep(0.05)
         return said
@@ -112,7 +112,7 @@ async def browser(folder: Path) -> AsyncIterator[Browser]:
 
 
 async def _answering(http: aiohttp.ClientSession, root: str) -> None:
-    async with asyncio.timeout(START_S):
+    async with asyncio.timeout(PATIENCE_S):
         while True:
             try:
                 async with http.get(f"{root}/status"):

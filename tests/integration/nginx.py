@@ -46,11 +46,12 @@ class Proxy:
 
 @asynccontextmanager
 async def running(
-    folder: Path, *, edit: Callable[[str], str] = str, **changes: object
+    folder: Path, *, edit: Callable[[str], str] = str, asked: bool = True, **changes: object
 ) -> AsyncIterator[Proxy]:
     """Run nginx with what is generated for a site; every log must be without the secret.
 
-    ``edit`` spoils the configuration, for tests of what finds that out.
+    ``edit`` spoils the configuration, for tests of what finds that out. ``asked`` is False where
+    nobody gets as far as to ask for anything.
     """
     site = Site(
         host=HOST,
@@ -63,12 +64,14 @@ async def running(
             "tls_key": f"{folder}/server.key",
             "authorities": f"{folder}/ca.pem",
             "logs": f"{folder}/logs",
-            "answer_ms": 300,
+            "answer_ms": 60_000,
         }
         | changes,  # type: ignore[arg-type]
     )
     (folder / "bascule.conf").write_text(edit(nginx(site)), encoding="utf-8")
     (folder / "logs").mkdir(exist_ok=True)
+    for earlier in (folder / "logs").iterdir():
+        earlier.unlink()
     (folder / "nginx.conf").write_text(MAIN.format(folder=folder), encoding="utf-8")
     process = await asyncio.create_subprocess_exec(
         *(needed("nginx"), "-p", str(folder), "-c", f"{folder}/nginx.conf"),
@@ -82,5 +85,5 @@ async def running(
             process.terminate()
             await process.wait()
     logs = [path.read_text(encoding="utf-8") for path in (folder / "logs").iterdir()]
-    assert any(" POST " in log for log in logs)
+    assert any(" POST " in log for log in logs) is asked
     assert not any(TOKEN in log for log in logs)

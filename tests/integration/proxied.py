@@ -13,6 +13,7 @@ import uvicorn
 from msgspec import Struct
 
 from tests.unit.signals.asgi import Sender
+from tests.waiting import PATIENCE_S
 from tools.system_packages import needed
 
 HOST = "hooks.example.test"
@@ -55,7 +56,9 @@ def certificates(folder: Path) -> None:
 
 
 def _openssl(*arguments: str) -> None:
-    subprocess.run([needed("openssl"), *arguments], check=True, capture_output=True, timeout=30)
+    subprocess.run(
+        [needed("openssl"), *arguments], check=True, capture_output=True, timeout=PATIENCE_S
+    )
 
 
 @asynccontextmanager
@@ -86,7 +89,7 @@ async def published(sender: Sender, port: int) -> AsyncIterator[None]:
 
 async def answering(port: int, process: asyncio.subprocess.Process) -> None:
     """Wait until a proxy takes connections; a proxy that ends first fails the test."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_S):
         while process.returncode is None:
             try:
                 _, writer = await asyncio.open_connection("127.0.0.1", port)
@@ -134,7 +137,7 @@ async def send(
         context = ssl.create_default_context(cafile=folder / "ca.pem")
         if certificate:
             context.load_cert_chain(folder / f"{certificate}.pem", folder / f"{certificate}.key")
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         reader, writer = await asyncio.open_connection(
             "127.0.0.1",
             port,

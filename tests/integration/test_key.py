@@ -15,6 +15,7 @@ from bascule.model.enums import Side
 from bascule.venues.paper.control import Control, PaperProcess
 from tests.crash.engine_main import LOGINS
 from tests.crash.storm import broker_settings
+from tests.waiting import PATIENCE_S
 from tools.system_packages import needed
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -49,7 +50,7 @@ def display() -> Iterator[str]:
             yield f":{told.readline().strip()}"
 
 
-def wait(condition: Callable[[], object], what: str, patience_s: float = 20.0) -> None:
+def wait(condition: Callable[[], object], what: str, patience_s: float = PATIENCE_S) -> None:
     """Wait for something to come true."""
     deadline = time.monotonic() + patience_s
     while not condition():
@@ -111,7 +112,7 @@ def test_one_key_closes_everything(tmp_path: Path) -> None:
 
         def pressed() -> bool:
             subprocess.run(
-                [needed("xdotool"), "key", KEY], env=screen, timeout=10, check=True,
+                [needed("xdotool"), "key", KEY], env=screen, timeout=PATIENCE_S, check=True,
                 stderr=subprocess.DEVNULL,
             )  # fmt: skip
             time.sleep(0.3)  # the daemon may not have taken the key yet: then it is pressed again

@@ -142,11 +142,12 @@ async def test_nothing_but_the_hooks_is_published(folder: Path, sender: Sender) 
 async def test_a_slow_answer_is_never_a_reason_to_send_again(folder: Path, sender: Sender) -> None:
     """504, since Bascule may have kept it; a refusal of Bascule's own comes through as it is."""
     late = asyncio.Event()
-    async with running(folder) as proxy, published(sender, proxy.upstream):
+    async with running(folder, answer_ms=300) as proxy, published(sender, proxy.upstream):
         sender.door.wait = late.wait
         assert (await proxy.post(OPEN)).status == 504
         late.set()
-        sender.door.broken = True
+    sender.door.broken = True
+    async with running(folder) as proxy, published(sender, proxy.upstream):
         assert (await proxy.post(OPEN)).status == 503
 
 

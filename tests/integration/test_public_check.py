@@ -130,7 +130,10 @@ async def test_bascule_that_does_not_run_is_found(folder: Path) -> None:
 
 async def test_a_bad_certificate_is_found(folder: Path, sender: Sender) -> None:
     """One that ends soon, and one that no public authority signed; then it looks no further."""
-    async with running(folder, allow=("any",)) as proxy, published(sender, proxy.upstream):
+    async with (
+        running(folder, allow=("any",), asked=False) as proxy,
+        published(sender, proxy.upstream),
+    ):
         what = f"TLS on port {proxy.site.https_port}"
         late = await look(proxy, NOW_S + 50 * 86_400 + 3_600)
         assert problems(late) == {what}

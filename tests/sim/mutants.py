@@ -25,6 +25,7 @@ from bascule.execution import (
     operators,
     order_table,
     placing,
+    plan_entry,
     plan_exit,
     planner,
     planning,
@@ -35,8 +36,9 @@ from bascule.execution.effects import Submit
 from bascule.execution.order_table import Fact
 from bascule.execution.state import Order
 from bascule.execution.stops import stop_in_force
+from bascule.execution.turn import Turn
 from bascule.model.enums import ENDED, OrdStatus
-from bascule.model.event import StopCleared, Verdict
+from bascule.model.event import IntentRefused, StopCleared, Verdict
 from bascule.model.order import Accepted, Unknown
 from bascule.model.values import SECOND, ZERO, Instant
 from bascule.risk import chain
@@ -44,6 +46,7 @@ from bascule.risk.programmes import ledger
 from bascule.sim.core.campaign import first_violation
 from bascule.sim.core.host import Host
 from bascule.sim.core.simulation import Violation
+from bascule.sim.core.world import TICK
 
 CORE_BOUND = 2_000
 
@@ -138,6 +141,19 @@ def _recovery_forgets_doubt() -> list[Patch]:
     return [(operators, "learn", learn)]
 
 
+def entered_twice() -> list[Patch]:
+    """Under another name, so that nothing but the cause tells that it is the same."""
+
+    def place(turn: Any, draft: Any) -> Any:
+        name = original(turn, draft)
+        if name is not None and draft.leg == "e" and draft.after is None:
+            original(turn, replace(draft, attempt=1))
+        return name
+
+    original = placing.place
+    return [(plan_entry, "place", place)]
+
+
 def _timeout_means_rejected() -> list[Patch]:
     def outcome(turn: Any, account: Any, name: Any, answer: Any) -> None:
         if isinstance(answer, Unknown):
@@ -199,6 +215,17 @@ def _no_fill_dedupe() -> list[Patch]:
         if order is not None:
             order.fills.pop(report.exec_id, None)
         original(turn, account, order, report, *rest)
+
+    original = reports._on_trade
+    return [(reports, "_on_trade", trade)]
+
+
+def fill_at_another_price() -> list[Patch]:
+    """Count each fill a tick beside its price."""
+
+    def trade(turn: Any, account: Any, order: Any, report: Any, *rest: Any) -> None:
+        told = replace(report, last_price=report.last_price + TICK)
+        original(turn, account, order, told, *rest)
 
     original = reports._on_trade
     return [(reports, "_on_trade", trade)]
@@ -299,6 +326,26 @@ def _absent_at_once() -> list[Patch]:
     return [(LookMemory, "absent", absent)]
 
 
+def _not_open_means_absent() -> list[Patch]:
+    """An order in doubt may have filled, too, where the venue shows it no more."""
+
+    def look(turn: Any, given: Any) -> None:
+        account = turn.state.accounts[given.account]
+        shown = {order.cl_ord_id for order in given.orders}
+        for order in list(account.orders.values()):
+            since = turn.at - order.doubted_at
+            unseen = order.cl_ord_id not in shown and since > 5 * SECOND
+            if order.status is OrdStatus.IN_DOUBT and unseen:
+                reports.learn(turn, account, order, Fact.ABSENT, reason="absent")
+        original(turn, given)
+
+    from bascule.execution import decide
+    from bascule.execution import inputs as inp
+
+    original = reconcile.on_look
+    return [(decide, "_DECIDERS", {**decide._DECIDERS, inp.Looked: look})]
+
+
 def _partial_look_counts() -> list[Patch]:
     def look(turn: Any, given: Any) -> None:
         original(turn, replace(given, complete=True))
@@ -386,6 +433,14 @@ def _stale_sent() -> list[Patch]:
 
 def _refused_in_silence() -> list[Patch]:
     return [(placing, "_refuse", _nothing)]
+
+
+def _refused_without_reason() -> list[Patch]:
+    def emit(self: Turn, event: Any) -> None:
+        original(self, replace(event, text="") if isinstance(event, IntentRefused) else event)
+
+    original = Turn.emit
+    return [(Turn, "emit", emit)]
 
 
 def _state_beside_the_journal() -> list[Patch]:
@@ -496,6 +551,7 @@ MUTANTS = (
     Mutant("ack_before_fsync", "a sender's 2xx before the disk has it", _ack_before_fsync),
     Mutant("send_before_fsync", "an order leaves before the disk has it", _send_before_fsync),
     Mutant("retry_on_timeout", "a time-out sends the order again", _retry_on_timeout),
+    Mutant("entered_twice", "an entry goes out under two names", entered_twice),
     Mutant("timeout_means_rejected", "a time-out ends the order", _timeout_means_rejected),
     Mutant("recovery_resends", "a restart sends what has no outcome", _recovery_resends),
     Mutant("recovery_forgets_doubt", "a restart doubts nothing", _recovery_forgets_doubt),
@@ -504,6 +560,7 @@ MUTANTS = (
     Mutant("skip_latch", "the latch is not read before a send", _skip_latch),
     Mutant("fill_dedupe_by_price", "a second fill at a price is dropped", _fill_dedupe_by_price),
     Mutant("no_fill_dedupe", "a fill told twice counts twice", _no_fill_dedupe),
+    Mutant("other_price", "a fill counts at another price", fill_at_another_price),
     Mutant("late_fill_dropped", "a fill after the end is dropped", _late_fill_dropped),
     Mutant("overfill_dropped", "a fill beyond the size is dropped", _overfill_dropped),
     Mutant("foreign_fill_dropped", "a hand's fill is dropped", _foreign_fill_dropped),
@@ -514,6 +571,7 @@ MUTANTS = (
     Mutant("forget_sibling", "a stop is forgotten once its cancel is asked", _forget_sibling),
     Mutant("cancel_taken_is_done", "a cancel taken is a cancel done", _cancel_accepted_is_canceled),
     Mutant("absent_at_once", "one look that lacks it proves absence", _absent_at_once),
+    Mutant("not_open_is_absent", "what is not open never lived", _not_open_means_absent),
     Mutant("partial_look_counts", "a look that lacks a page counts", _partial_look_counts),
     Mutant("look_beats_news", "an old look beats younger news", _look_beats_news),
     Mutant("short_look_back", "looks ask for the last three seconds", _short_look_back),
@@ -525,9 +583,13 @@ MUTANTS = (
     Mutant("resend_acted_on", "a resend is a new signal", _resend_acted_on),
     Mutant("halt_lets_pass", "the check of stops is missing", lambda: _without("halted")),
     Mutant("no_order_size", "no check of order size", lambda: _without("max_order_size")),
+    Mutant("no_instruments", "no check of instruments", lambda: _without("instrument_not_allowed")),
+    Mutant("no_book_limit", "no limit of a book", lambda: _without("book_limit")),
+    Mutant("no_account_limit", "no sum of contracts", lambda: _without("account_position_limit")),
     Mutant("limit_on_held_only", "open orders count in no limit", _limit_on_held_only),
     Mutant("stale_sent", "an order that went stale in its queue is sent", _stale_sent),
     Mutant("refused_in_silence", "an order is refused and nobody is told", _refused_in_silence),
+    Mutant("no_reason", "an intent is refused, and nobody says why", _refused_without_reason),
     Mutant("state_beside_journal", "a decision changes state by itself", _state_beside_the_journal),
     Mutant("reset_in_wrong_zone", "a firm's day ends by UTC", _reset_in_the_wrong_zone),
     Mutant("locked_for_a_day", "a lock lasts a day, not to the firm's hour", _locked_for_a_day),

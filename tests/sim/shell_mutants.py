@@ -21,10 +21,11 @@ from bascule.guardian.stops import Goal, Stops
 from bascule.guardian.sweep import Sweeper
 from bascule.journal import journal, sqlite, writer
 from bascule.model.errors import JournalError
+from bascule.model.event import ReplaceRequested
 from bascule.model.order import Refused, Unknown
 from bascule.sim.shell.files import SimFiles
 from bascule.venues.paper.client import PaperVenue
-from tests.sim.mutants import Patch, in_place
+from tests.sim.mutants import Patch, entered_twice, fill_at_another_price, in_place
 
 SHELL_BOUND = 500
 
@@ -68,6 +69,17 @@ def _send_at_once() -> list[Patch]:
             and (effect := make(event)) is not None
         ]
         self._on_effects(effects)
+        real(self, lone=lone)
+
+    return [(Owner, "flush", flush)]
+
+
+def _change_at_once() -> list[Patch]:
+    real = Owner.flush
+
+    def flush(self: Owner, *, lone: bool = False) -> None:
+        changes = [event for event in self._events if isinstance(event, ReplaceRequested)]
+        self._on_effects([effect for one in changes if (effect := EFFECTS[type(one)](one))])
         real(self, lone=lone)
 
     return [(Owner, "flush", flush)]
@@ -281,6 +293,9 @@ def _arming_cut_short() -> list[Patch]:
 MUTANTS = (
     ShellMutant("answer_at_once", "a sender's 2xx before the fsync", _answer_at_once),
     ShellMutant("send_at_once", "an order leaves before the fsync", _send_at_once),
+    ShellMutant("change_at_once", "a change leaves before the fsync", _change_at_once),
+    ShellMutant("entered_twice", "an entry goes out under two names", entered_twice),
+    ShellMutant("other_price", "a fill counts at another price", fill_at_another_price),
     ShellMutant("no_sync", "the journal does not sync", _no_sync),
     ShellMutant(
         "failed_write_told_durable", "a failed write is told durable", _failed_write_told_durable

@@ -98,6 +98,22 @@ The scenario of a seed changes with the distributions, so each bug has tests of 
 these are kept as runs that are known to go where it hurts.
 """
 
+OWN = {
+    "entered_twice": "I1",
+    "fill_dedupe_by_price": "I2",
+    "other_price": "I3",
+    "no_account_limit": "I4",
+    "no_book_limit": "I4",
+    "no_instruments": "I4",
+    "ack_before_fsync": "I5",
+    "state_beside_journal": "I6",
+    "skip_latch": "I7",
+    "nothing_asked_after": "I8",
+    "not_open_is_absent": "I9",
+    "no_reason": "I10",
+}
+"""Planted bugs that break one invariant and no other, and which: each invariant has one."""
+
 
 @pytest.fixture(scope="module")
 def campaign() -> Campaign:
@@ -184,6 +200,7 @@ def test_a_planted_bug_is_caught(mutant: Mutant) -> None:
     violation, count = mutant.hunt()
     assert violation is not None, f"{mutant.name} survived {count} seeds: {mutant.text}"
     assert violation.invariant != FAULT, f"{mutant.name} does not run: {violation.text}"
+    assert violation.invariant == OWN.get(mutant.name, violation.invariant), violation.text
 
 
 def test_the_planted_bugs_are_many_and_named() -> None:

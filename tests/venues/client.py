@@ -12,10 +12,10 @@ from bascule.model.instrument import Quote
 from bascule.model.order import CancelOrder, ExecutionReport, NewOrder, ReplaceOrder
 from bascule.model.values import Instant
 from bascule.venues.kit.contract import LinkState, Venue, VenueContext, VenueMessage
+from tests.waiting import PATIENCE_S
 
 GOLD = VenueSymbol("GOLD")
 MAIN = AccountId("main")
-PATIENCE_S = 10.0
 INSTRUMENT: dict[str, Any] = {
     "venue_symbol": "GOLD",
     "kind": "cfd",

@@ -65,7 +65,11 @@ class ThreadChannel:
                 loop.call_soon_threadsafe(settle, sent)
 
         # A daemon, so that a dead channel does not hold up the end of the process.
-        threading.Thread(target=work, name=f"alert {self.name}", daemon=True).start()
+        try:
+            threading.Thread(target=work, name=f"alert {self.name}", daemon=True).start()
+        except RuntimeError:  # the machine has no thread left for it
+            self._busy = False
+            return False
         try:
             async with asyncio.timeout(self._timeout_s):
                 return await done

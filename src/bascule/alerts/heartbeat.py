@@ -25,12 +25,13 @@ class Heartbeat:
         self._who = who
         self._url = url
         self._every_s = every_s
+        self._timeout_s = min(TIMEOUT_S, every_s)
         self._well = well
         self._failing = False
 
     async def run(self) -> None:
         """Beat until cancelled; a beat that fails is not repeated, the next one follows."""
-        timeout = aiohttp.ClientTimeout(total=min(TIMEOUT_S, self._every_s))
+        timeout = aiohttp.ClientTimeout(total=self._timeout_s)
         async with aiohttp.ClientSession(timeout=timeout) as session:
             loop = asyncio.get_running_loop()
             due = loop.time()

@@ -147,7 +147,7 @@ class Rules:
         if event.source != SOURCE:
             return None
         subject, _, why = event.raw.partition(": ")
-        return alert("firm_rule", subject, f"{why}.", key=f"firm_rule|{event.signal}")
+        return alert("firm_rule", subject, f"{why}.", key=f"firm_rule|{event.raw}")
 
     def _signal_refused(self, event: ev.SignalRefused) -> Alert:
         said = f"A signal was refused{self._why(event.text, event.code, event.signal)}."

@@ -94,9 +94,11 @@ async def orders(
 ) -> OrdersPage:
     """Orders that may still trade, or all that are remembered."""
     served = _served(state)
+    runtime = served.runtime
     page = orders_page(
-        served.runtime.state, account=account, strategy=strategy, which=which, limit=limit
-    )
+        runtime.state, runtime.market.gone,
+        account=account, strategy=strategy, which=which, limit=limit,
+    )  # fmt: skip
     await served.settled()
     return page
 
@@ -329,14 +331,17 @@ async def events(
 
     Each message has the journal's sequence as its ``id``, the event's kind as its ``event``, and
     the event itself as its ``data``. It goes on after the header ``Last-Event-ID``, else after
-    ``after``, else from now. ``kinds`` is a list of kinds with commas, or ``all``. The kind
-    ``quote`` adds quotes, which are not journaled: they have no ``id``.
+    ``after``, else from now; from now too where the journal has no such event. ``kinds`` is a list
+    of kinds with commas, or ``all``. The kind ``quote`` adds quotes, which are not journaled: they
+    have no ``id``.
     """
     served = _served(state)
     served.streams.check_room()
     start = after if after is not None else served.runtime.head_seq
     if last_event_id.isdecimal() and len(last_event_id) < len(str(LAST_SEQ)):
         start = int(last_event_id)
+    if start > served.runtime.last_seq:  # of a journal that a restored one has replaced
+        start = served.runtime.head_seq
     wanted = frozenset(kinds.split(",")) if kinds else STREAMED
     samples = Samples(served.runtime) if "quote" in wanted else None
     follow = served.streams.follow(start, None if kinds == "all" else wanted, samples)

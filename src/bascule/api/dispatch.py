@@ -1,13 +1,14 @@
 """The one ASGI application: signals to the raw intake, everything else to the control API.
 
 POST /hooks/..., POST /v1/intents    the intake, which authenticates by itself
-GET  /healthz                        anybody
+GET  /healthz, /proof                anybody
 GET  what a strategy reads           a source's bearer token, too
 everything else                      whoever bears the operator token
 """
 
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any
+from urllib.parse import parse_qs
 
 import msgspec
 
@@ -15,6 +16,8 @@ from bascule.api.app import build_app
 from bascule.api.auth import TokenCheck
 from bascule.api.faults import Fault
 from bascule.api.served import Served
+from bascule.config.proof import PATH as PROOF
+from bascule.config.proof import QUESTION_MAX, proof
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -74,6 +77,9 @@ def build_asgi(
         if path.startswith("/hooks/") or path == "/v1/intents":
             await intake(scope, receive, send)
             return
+        if path == PROOF:
+            await _prove(scope, token, send)
+            return
         for prefix, app in mounted:
             if path.startswith(prefix):
                 await app(scope, receive, send)
@@ -86,6 +92,25 @@ def build_asgi(
         await send({"type": "http.response.body", "body": _UNAUTHORIZED})
 
     return dispatch
+
+
+async def _prove(scope: Scope, token: str, send: Send) -> None:
+    """Answer who this is; it needs no token, since it is asked before one is shown."""
+    query = parse_qs(scope["query_string"].decode("latin-1"))
+    asked = query.get("of", [""])[0]
+    fits = scope["method"] == "GET" and 0 < len(asked) <= QUESTION_MAX
+    if fits:
+        body = msgspec.json.encode({"proof": proof(token, scope["server"][1], asked)})
+    else:
+        body = msgspec.json.encode(Fault("bad_request", "GET /proof?of=QUESTION, a short one."))
+    headers = [
+        (b"content-type", b"application/json"),
+        (b"content-length", str(len(body)).encode()),
+        (b"cache-control", b"no-store"),
+    ]
+    status = 200 if fits else 400
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
 
 
 def _readable(method: str, path: str) -> bool:

@@ -10,8 +10,9 @@ from typing import Literal
 
 from msgspec import Struct
 
+from bascule import __version__
 from bascule.execution.evolve import evolve
-from bascule.execution.state import State, load
+from bascule.execution.state import State, load_own
 from bascule.execution.story import Story, root_signal, tell
 from bascule.journal.chain import decode
 from bascule.journal.follower import ROWS_MAX, Follower
@@ -197,9 +198,10 @@ def folded_state(journal: Path) -> State:
         JournalError: there is no journal, or it cannot be read.
     """
     with Follower(journal) as follower:
-        kept = next(iter(follower.snapshots()), None)
-        state = load(kept.state) if kept is not None else State()
-        reached = kept.seq if kept is not None else 0
+        newest = next((one for one in follower.snapshots() if one.whole), None)
+        kept = load_own(newest.state, __version__) if newest is not None else None
+        state = kept or State()
+        reached = newest.seq if newest is not None and kept is not None else 0
         while events := follower.poll(reached, ROWS_MAX):
             for seq, event in events:
                 evolve(state, event)

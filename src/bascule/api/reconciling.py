@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from bascule.api.actions import Done
+from bascule.api.views import foreign_words
 from bascule.execution.turn import Suspect
 from bascule.model import event as ev
 from bascule.model.enums import OrdStatus
@@ -39,8 +40,8 @@ async def preview(runtime: "Runtime", account: str) -> Done:
     """
     name = _askable(runtime, account)
     events, differences, whole = await runtime.preview(name)
-    changes = [said for event in events if (said := _said(event))] + _differing(differences)
-    unsettled = ([] if whole else [_LACKS]) + _doubtful(runtime, name)
+    changes = [words for event in events if (words := said(event))] + _differing(differences)
+    unsettled = ([] if whole else [_LACKS]) + doubtful(runtime, name)
     lines = changes + unsettled
     if not lines:
         return Done("agrees", f"{account} agrees with its venue; a look would change nothing")
@@ -99,7 +100,7 @@ def _found(runtime: "Runtime", name: AccountId, whole: bool) -> Done:
             f"they agree. If the venue is right: `bascule reconcile {name} --adopt --reason ...`.",
         )
     lines = [] if whole else [_LACKS]
-    lines += _differing(runtime.market.suspects.get(name, {})) + _doubtful(runtime, name)
+    lines += _differing(runtime.market.suspects.get(name, {})) + doubtful(runtime, name)
     if lines or not after.reconciled:
         told = "; ".join(lines) or "nothing is certain yet"
         return Done(
@@ -118,13 +119,13 @@ def _differing(differences: Mapping[Symbol, Suspect]) -> list[str]:
     ]
 
 
-def _doubtful(runtime: "Runtime", name: AccountId) -> list[str]:
+def doubtful(runtime: "Runtime", name: AccountId) -> list[str]:
     """Tell each order whose fate the venue has not shown."""
     orders = runtime.state.accounts[name].orders.values()
     return [f"{one.cl_ord_id} is in doubt" for one in orders if one.status is OrdStatus.IN_DOUBT]
 
 
-def _said(event: ev.Event) -> str:
+def said(event: ev.Event) -> str:
     """Tell an event that a look causes in words; empty for what is no news."""
     match event:
         case ev.OrderFilled():
@@ -147,7 +148,7 @@ def _said(event: ev.Event) -> str:
         case ev.OrderReplaced():
             return f"{event.cl_ord_id} has other terms at the venue"
         case ev.ForeignOrderSeen():
-            return f"an order of no strategy: {event.side.value} {text(event.quantity)}"
+            return f"an order that Bascule did not send: {foreign_words(event)}"
         case ev.DriftFound():
             return event.text
         case ev.OrderRequested() | ev.CancelRequested() | ev.ReplaceRequested():

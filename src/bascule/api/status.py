@@ -9,7 +9,7 @@ from msgspec import Struct
 from bascule import __version__
 from bascule.api.losing import LossView, loss_view
 from bascule.api.pricing import Pricing
-from bascule.api.views import in_doubt
+from bascule.api.views import ForeignOrderView, foreign_orders, in_doubt
 from bascule.execution.idle import idle_of
 from bascule.execution.state import AccountState
 from bascule.guardian.words import DrillView
@@ -20,6 +20,10 @@ from bascule.model.values import ZERO, Instant
 if TYPE_CHECKING:
     # Commands read these structs too, and they start without an engine.
     from bascule.engine.runtime import Runtime
+
+
+FOREIGN_SHOWN = 20
+"""Orders that Bascule did not send which the status of an account names; the orders name all."""
 
 
 class StopView(Struct, frozen=True, omit_defaults=True):
@@ -40,7 +44,8 @@ class AccountView(Struct, frozen=True, kw_only=True, omit_defaults=True):
     ``equity`` is ``balance`` plus ``open_pnl`` where it is ``valued`` here: all that is held has a
     price, agrees with the venue, and no fill is younger than the balance. Else it is
     ``venue_equity``, the venue's own.
-    ``loss`` is how it stands to its loss limits, None where it has none.
+    ``loss`` is how it stands to its loss limits, None where it has none. ``foreign_orders`` counts
+    working orders that Bascule did not send, and ``foreign`` shows the first of them.
     """
 
     id: str
@@ -66,6 +71,7 @@ class AccountView(Struct, frozen=True, kw_only=True, omit_defaults=True):
     drift: tuple[str, ...] = ()
     stops: tuple[str, ...] = ()
     foreign_orders: int = 0
+    foreign: tuple[ForeignOrderView, ...] = ()
     loss: LossView | None = None
     firm: str = ""
     owner: str = ""
@@ -185,6 +191,7 @@ def account_view(
     live = None if unpriced else _live_equity(known, open_pnl)
     scopes = scopes_of(spec)
     idle, now = idle_of(known, spec), runtime.clock.now()
+    foreign = foreign_orders(known, runtime.market.gone.get(known.id, ()))
     return AccountView(
         id=spec.id,
         venue=spec.venue,
@@ -208,7 +215,8 @@ def account_view(
         unpriced=tuple(dict.fromkeys(unpriced)),
         drift=tuple(known.drift.values()),
         stops=tuple(scope for scope in runtime.state.stops if scope in scopes),
-        foreign_orders=len(known.foreign.keys() - runtime.market.gone.get(known.id, frozenset())),
+        foreign_orders=len(foreign),
+        foreign=tuple(foreign[:FOREIGN_SHOWN]),
         loss=loss_view(runtime, known, spec),
         firm=spec.firm,
         owner=spec.owner,

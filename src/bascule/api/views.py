@@ -5,7 +5,7 @@ Every function reads the state as it stands and keeps nothing of it.
 """
 
 import heapq
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from decimal import Decimal
 from itertools import chain
 from typing import Literal
@@ -15,9 +15,10 @@ from msgspec import Struct
 from bascule.api.pricing import Pricing
 from bascule.execution.state import AccountState, Book, Guard, Order, State
 from bascule.model.enums import OrdStatus
-from bascule.model.ids import ClOrdID
+from bascule.model.event import ForeignOrderSeen
+from bascule.model.ids import AccountId, ClOrdID, VenueOrderId
 from bascule.model.instrument import Listing
-from bascule.model.values import ZERO, Instant
+from bascule.model.values import ZERO, Instant, text
 
 ROLES = {"e": "entry", "x": "exit", "s": "stop_loss", "t": "take_profit"}
 SCAN_MAX = 20_000
@@ -54,11 +55,27 @@ class OrderView(Struct, frozen=True, kw_only=True, omit_defaults=True):
     label: str = ""
 
 
-class OrdersPage(Struct, frozen=True):
-    """Orders: live ones first; ``more`` says that there are others which were not looked at."""
+class ForeignOrderView(Struct, frozen=True, omit_defaults=True):
+    """A working order at a venue that Bascule did not send, as the venue last showed it."""
+
+    account: str
+    venue_order_id: str
+    venue_symbol: str
+    side: str
+    quantity: Decimal
+    price: Decimal | None = None
+    stop_price: Decimal | None = None
+
+
+class OrdersPage(Struct, frozen=True, omit_defaults=True):
+    """Orders: live ones first; ``more`` says that there are others which were not looked at.
+
+    ``foreign`` are working orders that are no strategy's: there where none is asked for by name.
+    """
 
     orders: list[OrderView]
     more: bool
+    foreign: list[ForeignOrderView] = []
 
 
 class GuardView(Struct, frozen=True, omit_defaults=True):
@@ -162,26 +179,52 @@ def order_view(order: Order) -> OrderView:
     )
 
 
+def foreign_orders(account: AccountState, gone: Collection[VenueOrderId]) -> list[ForeignOrderView]:
+    """Show what works at the venue and is none of ours, but for what is ``gone`` by now."""
+    return [
+        ForeignOrderView(
+            account.id, name, one.venue_symbol, one.side.value, one.quantity, one.price,
+            one.stop_price,
+        )
+        for name, one in account.foreign_orders.items()
+        if name not in gone
+    ]  # fmt: skip
+
+
+def foreign_words(one: ForeignOrderView | ForeignOrderSeen) -> str:
+    """Say in words what works at a venue and is none of ours."""
+    terms = ((" at ", one.price), (", stop ", one.stop_price))
+    prices = "".join(f"{word}{text(price)}" for word, price in terms if price is not None)
+    return f"{one.side} {text(one.quantity)} {one.venue_symbol}{prices} ({one.venue_order_id})"
+
+
 def orders_page(
     state: State,
+    gone: Mapping[AccountId, Collection[VenueOrderId]],
     *,
     account: str = "",
     strategy: str = "",
     which: Literal["live", "all"] = "live",
     limit: int = 200,
 ) -> OrdersPage:
-    """Show the orders that may still trade, the newest first; with ``all`` then the ended ones."""
+    """Show the orders that may still trade, the newest first; with ``all`` then the ended ones.
+
+    ``gone`` are orders that are none of ours, and that their account's last look lacked.
+    """
     accounts = [one for one in state.accounts.values() if not account or one.id == account]
     walk = _newest_first(one.orders for one in accounts)
     if which == "all":
         walk = chain(walk, _newest_first(one.ended for one in accounts))
+    foreign: list[ForeignOrderView] = []
+    for one in accounts if not strategy else ():
+        foreign += foreign_orders(one, gone.get(one.id, ()))
     found: list[OrderView] = []
     for seen, order in enumerate(walk):
         if len(found) >= limit or seen >= SCAN_MAX:
-            return OrdersPage(found, more=True)
+            return OrdersPage(found, True, foreign[:limit])
         if not strategy or order.strategy == strategy:
             found.append(order_view(order))
-    return OrdersPage(found, more=False)
+    return OrdersPage(found, False, foreign[:limit])
 
 
 def _newest_first(kept: Iterable[dict[ClOrdID, Order]]) -> Iterator[Order]:

@@ -48,6 +48,8 @@ def check(
         return
     permitted, told = firm_notes(settings)
     notes = remarks(settings) + limit_notes(settings) + told
+    if not config_only and settings.news.source.startswith("https://"):
+        notes += news(settings)
     report = None if config_only or problems else _links(settings, latency)
     if as_json:
         print_json(
@@ -65,10 +67,7 @@ def check(
         )
     else:
         _print_what(settings)
-        for problem in problems:
-            typer.secho(f"Problem        {problem['what']}", fg="red", err=True)
-            if problem["to_do"]:
-                typer.echo(f"               {problem['to_do']}", err=True)
+        _print_problems(problems)
         for permit in permitted:
             typer.secho("Firm           ", fg=None if permit["ok"] else "yellow", nl=False)
             typer.echo(permit_line(permit))
@@ -82,6 +81,13 @@ def check(
         raise typer.Exit(Exit.CONFIGURATION)
     if report and not report.ok:
         raise typer.Exit(Exit.VENUE)
+
+
+def _print_problems(problems: list[dict[str, str]]) -> None:
+    for problem in problems:
+        typer.secho(f"Problem        {problem['what']}", fg="red", err=True)
+        if problem["to_do"]:
+            typer.echo(f"               {problem['to_do']}", err=True)
 
 
 def _closing(permitted: list[dict[str, Any]]) -> str:
@@ -184,7 +190,12 @@ def _print(report: "Report") -> None:
 
 
 def findings(config: "Config", secrets: "Secrets") -> list[dict[str, str]]:
-    """Give what keeps a configuration from starting: secrets, sources and venue settings."""
+    """Give what keeps a configuration from starting: its directory, secrets, sources, venues.
+
+    A calendar that is a file and cannot be read is one, though an engine would start without it.
+    """
+    from bascule.signals.intake.files import check_folder
+
     problems: list[dict[str, str]] = []
 
     def found(error: BasculeError) -> None:
@@ -192,6 +203,10 @@ def findings(config: "Config", secrets: "Secrets") -> list[dict[str, str]]:
         if problem not in problems:  # a store that is locked is so for each of its secrets
             problems.append(problem)
 
+    try:
+        config.data.check_mode()
+    except BasculeError as error:
+        found(error)
     values = {}
     for name in (*config.secrets, *config.guardian_secrets):
         try:
@@ -200,7 +215,7 @@ def findings(config: "Config", secrets: "Secrets") -> list[dict[str, str]]:
             found(error)
     for source in config.sources:
         try:
-            source.source(lambda name: values.get(name, _PLACEHOLDER))
+            check_folder(source.source(lambda name: values.get(name, _PLACEHOLDER)))
         except BasculeError as error:
             found(error)
     for venue in config.venues:
@@ -208,7 +223,27 @@ def findings(config: "Config", secrets: "Secrets") -> list[dict[str, str]]:
             make_link(config, venue, values)
         except BasculeError as error:
             found(error)
+    if config.news.source and not config.news.source.startswith("https://"):
+        problems += [{"code": "calendar_unread", "what": one, "to_do": ""} for one in news(config)]
     return problems
+
+
+def news(config: "Config") -> list[str]:
+    """Read the calendar of releases once, and say what is wrong with it."""
+    import asyncio
+
+    from bascule.engine.clock import SystemClock
+    from bascule.engine.releases import releases
+
+    if not config.news.source:
+        return []
+    _, fault = asyncio.run(releases(config.news, SystemClock().now))
+    if not fault:
+        return []
+    return [
+        f"The calendar under [news], {config.news.source}: {fault}. The engine would start; no"
+        " account whose firm restricts news opens anything on what a release touches."
+    ]
 
 
 def make_link(config: "Config", venue: "VenueSpec", values: dict[str, str]) -> None:
@@ -302,15 +337,20 @@ def _limits_of_nothing(config: "Config") -> list[str]:
     from bascule.risk.limits import BY_SYMBOL
 
     now = SystemClock().now()
+    tables = [(f"Account {one.id}", one.limits, one.symbols.overrides) for one in config.accounts]
+    own = {name: "" for one in config.accounts for name in one.symbols.overrides}
+    for scope, limits in config.limits.items():
+        name = scope.partition(":")[2]
+        tables.append((f"Strategy {name}" if name else "All accounts", limits, own))
     notes = []
-    for spec in config.accounts:
+    for whose, limits, overrides in tables:
         for table in (f"{name}_by_symbol" for name in BY_SYMBOL):
-            for symbol in getattr(spec.limits, table):
+            for symbol in getattr(limits, table):
                 found = resolve(symbol, now)
                 ours = not isinstance(found, Refusal) and found.instrument.symbol == symbol
-                if not ours and symbol not in products():
+                if not ours and symbol not in products() and symbol not in overrides:
                     notes.append(
-                        f"Account {spec.id}: {symbol} in {table} is no symbol of ours and no"
+                        f"{whose}: {symbol} in {table} is no symbol of ours and no"
                         " future's root, so it limits nothing."
                     )
     return notes

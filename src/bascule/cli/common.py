@@ -26,6 +26,11 @@ ConfigOption = Annotated[
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
+FOREIGN_ADVICE = (
+    "Bascule leaves these alone, and counts what they fill to the manual book. Keep them, or cancel"
+    " them on the venue's own platform."
+)
+"""What to do about working orders that Bascule did not send."""
 _WIDE = 200
 """Columns of a table that goes to a file or a pipe."""
 

@@ -24,6 +24,7 @@ class GuardianClient:
     def __init__(self, host: str, port: int, token: str) -> None:
         self._host = host
         self._port = port
+        self._token = token
         self._headers = {
             "authorization": f"Bearer {token}",
             "content-type": "application/json",
@@ -61,8 +62,9 @@ class GuardianClient:
     def _ask(self, method: str, path: str, body: bytes | None = None) -> bytes:
         try:
             status, answer = request(
-                self._host, self._port, method, path, body, self._headers, TIMEOUT_S
-            )
+                self._host, self._port, method, path, body, self._headers, TIMEOUT_S,
+                knows=self._token,
+            )  # fmt: skip
         except EngineUnreachable:
             raise GuardianUnreachable(
                 f"No guardian answers on {self._host}:{self._port}.",

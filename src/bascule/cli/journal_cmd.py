@@ -83,10 +83,12 @@ def verify(
 
     Ends with 5 when something is wrong.
     """
+    from bascule.config.paths import JOURNAL_NAME
     from bascule.journal.verify import verify as verify_journal
 
     path = _path(config, journal)
-    report = verify_journal(path)
+    # The progress record is the engine's journal's; a backup that lies beside it may well be older.
+    report = verify_journal(path, with_progress=path.name == JOURNAL_NAME)
     if as_json:
         print_json(
             {

@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bascule.cli.common import ConfigOption, JsonOption, configured, print_table
+from bascule.cli.common import (
+    FOREIGN_ADVICE,
+    ConfigOption,
+    JsonOption,
+    configured,
+    print_table,
+)
 from bascule.cli.exits import EngineUnreachable
 
 if TYPE_CHECKING:
@@ -54,6 +60,7 @@ def orders(
 
         page = orders_page(
             folded_state(settings.data.journal),
+            {},
             account=account,
             strategy=strategy,
             which=which,  # type: ignore[arg-type]
@@ -80,13 +87,33 @@ def _filtered(settings: "Config", account: str, strategy: str) -> str:
 
 
 def _print_orders(page: "OrdersPage", *, every: bool, of: str) -> None:
+    from bascule.cli.telling import numbers
+    from bascule.execution.story.words import number
+
+    if page.orders:
+        _print_own(page)
+    else:
+        ended = "" if every else "; --all lists the ended ones"
+        typer.echo(f"No {'' if every else 'open '}orders{of}{ended}.")
+    if page.foreign:
+        typer.echo("\nWorking at the venue, and not sent by Bascule:")
+        print_table(
+            ("account", "venue's number", "side", "quantity", "symbol", "price", "stop"),
+            [
+                (
+                    one.account, one.venue_order_id, one.side, number(one.quantity),
+                    one.venue_symbol, *numbers(one.price, one.stop_price),
+                )
+                for one in page.foreign
+            ],
+        )  # fmt: skip
+        typer.echo(FOREIGN_ADVICE)
+
+
+def _print_own(page: "OrdersPage") -> None:
     from bascule.cli.telling import clock_time, numbers
     from bascule.execution.story.words import number
 
-    if not page.orders:
-        ended = "" if every else "; --all lists the ended ones"
-        typer.echo(f"No {'' if every else 'open '}orders{of}{ended}.")
-        return
     print_table(
         (
             "order", "account", "strategy", "what", "side", "quantity", "filled", "symbol",

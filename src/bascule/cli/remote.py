@@ -11,12 +11,15 @@ import typer
 
 from bascule.cli.common import configured
 from bascule.cli.exits import EngineUnreachable, Unanswered
+from bascule.config.proof import PATH as PROOF
+from bascule.config.proof import proves, question
 from bascule.model.errors import BasculeError, UsageError
 
 if TYPE_CHECKING:
     from bascule.config.build import Config
 
 TIMEOUT_S = 30.0
+_PROOF_MAX = 4_096
 
 T = TypeVar("T")
 
@@ -25,6 +28,10 @@ class _Refused(msgspec.Struct):
     code: str = ""
     text: str = ""
     next: str = ""
+
+
+class _Proof(msgspec.Struct):
+    proof: str
 
 
 class Engine:
@@ -60,18 +67,14 @@ class Engine:
 
     def _ask(self, method: str, path: str, body: bytes | None) -> bytes:
         headers = {"authorization": f"Bearer {self._token}", "content-type": "application/json"}
-        status, answer = request(self._host, self._port, method, path, body, headers)
+        status, answer = request(
+            self._host, self._port, method, path, body, headers, knows=self._token
+        )
         said = _said(answer)
         if said is None:
             raise stranger(self._host, self._port)
         if status < 400:
             return answer
-        if status == 401:
-            raise UsageError(
-                f"The engine on {self._host}:{self._port} does not know this operator token.",
-                code="unauthenticated",
-                hint="It runs with another data directory: name its configuration by --config.",
-            )
         kind = UsageError if status == 400 else BasculeError
         raise kind(said.text, code=said.code or f"http_{status}", hint=said.next)
 
@@ -103,17 +106,24 @@ def request(
     body: bytes | None,
     headers: dict[str, str],
     timeout_s: float = TIMEOUT_S,
+    *,
+    knows: str = "",
 ) -> tuple[int, bytes]:
     """Make one request and give status and body.
 
+    Where ``knows`` is given, nothing of the request goes out before what listens there has proven,
+    on the same connection, that it knows this token.
+
     Raises:
-        EngineUnreachable: nothing answers there.
+        EngineUnreachable: nothing answers there, or something else does.
         Unanswered: what was to be done was asked for, and no answer came.
     """
     connection = http.client.HTTPConnection(host, port, timeout=timeout_s)
     connected = False
     try:
         connection.connect()
+        if knows:
+            _met(connection, knows)
         connected = True
         connection.request(method, path, body, headers)
         response = connection.getresponse()
@@ -130,6 +140,33 @@ def request(
         _unreachable(host, port, error)
     finally:
         connection.close()
+
+
+def _met(connection: http.client.HTTPConnection, token: str) -> None:
+    """Have what listens prove that it knows a token; it is shown nothing before."""
+    host, port = connection.host, connection.port
+    connection.auto_open = 0  # another connection may be another's
+    asked = question()
+    connection.request("GET", f"{PROOF}?of={asked}")
+    with connection.getresponse() as response:
+        answer = response.read(_PROOF_MAX)
+    try:
+        given = msgspec.json.decode(answer, type=_Proof).proof
+    except msgspec.ValidationError:
+        given = ""
+    except msgspec.DecodeError as error:
+        raise stranger(host, port) from error
+    if not proves(given, token, port, asked):
+        raise EngineUnreachable(
+            f"What answers on {host}:{port} does not know the token of this data directory, so it"
+            " was not shown it. Nothing was done.",
+            code="not_proven",
+            hint="An engine of another data directory, of another version, or another user's"
+            " program may have the port. Name the right configuration by --config, or start the"
+            " engine anew.",
+        )
+    if connection.sock is None:
+        raise http.client.NotConnected  # it ends at this moment
 
 
 def _unreachable(host: str, port: int, error: Exception) -> NoReturn:
@@ -174,16 +211,25 @@ def engine_of(config: "Config") -> Engine:
     Raises:
         EngineUnreachable: it was never started: there is no operator token yet.
     """
+    host, port = address(config)
+    return Engine(host, port, operator_token(config))
+
+
+def operator_token(config: "Config") -> str:
+    """Give the operator token of a configuration's engine.
+
+    Raises:
+        EngineUnreachable: it was never started: there is no operator token yet.
+    """
     from bascule.api.auth import known_token
 
-    host, port = address(config)
     token = known_token(config.data.operator_token)
     if not token:
         raise EngineUnreachable(
             f"No engine was ever started with the data in {config.data.path}.",
             hint="Start it with `bascule run`, or `bascule demo`.",
         )
-    return Engine(host, port, token)
+    return token
 
 
 def say_from_journal() -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from bascule.cli.common import ConfigOption, secrets_of
+from bascule.model.errors import JournalError
 
 if TYPE_CHECKING:
     from bascule.cli.serving import Running
@@ -31,10 +32,16 @@ def run(config: ConfigOption = None) -> None:
 
 
 async def _report(running: "Running") -> None:
-    with suppress(OSError):  # nobody reads it: the engine runs all the same
-        for line in report_lines(running, reveal=sys.stdout.isatty()):
-            typer.echo(line)
+    from bascule.cli.first_looks import tell_first_looks
+
+    def say(line: str) -> None:
+        typer.echo(line)
         sys.stdout.flush()
+
+    with suppress(OSError, JournalError):  # nobody reads it: the engine runs all the same
+        for line in report_lines(running, reveal=sys.stdout.isatty()):
+            say(line)
+        await tell_first_looks(running.runtime, say)
 
 
 def report_lines(running: "Running", *, reveal: bool) -> list[str]:

@@ -40,7 +40,7 @@ def send(
     """
     import msgspec
 
-    from bascule.cli.remote import address, print_raw, request, stranger
+    from bascule.cli.remote import address, operator_token, print_raw, request, stranger
     from bascule.signals.intake.answers import Answer
 
     if not (key.isascii() and key.isprintable()):
@@ -52,7 +52,8 @@ def send(
     chosen = _source(settings, source)
     path, headers = _addressed(chosen, text, key)
     host, port = address(settings)
-    _status, answer = request(host, port, "POST", path, text.encode(), headers)
+    token = operator_token(settings)
+    _status, answer = request(host, port, "POST", path, text.encode(), headers, knows=token)
     try:
         said = msgspec.json.decode(answer, type=Answer)
     except msgspec.DecodeError as error:

@@ -93,22 +93,29 @@ def _run(first: int, seeds: int, cover: bool) -> None:
 
     from bascule.sim.core.campaign import run_seeds
 
-    began, done = time.perf_counter(), 0
+    began, done, broken = time.perf_counter(), 0, 0
 
     def told(outcome: "Outcome") -> None:
-        nonlocal done
+        nonlocal done, broken
         done += 1
         if outcome.violation is not None:
+            broken += 1
             _print_violation(outcome.violation)
         if done % _PROGRESS_EVERY == 0:
             rate = done / (time.perf_counter() - began)
             typer.echo(f"{done:,} of {seeds:,} seeds, {rate:.0f} a second", err=True)
 
-    campaign = run_seeds(range(first, first + seeds), told=told)
+    try:
+        campaign = run_seeds(range(first, first + seeds), told=told)
+    except KeyboardInterrupt:
+        sim_shell.print_cut_short(done, seeds, broken)
+        raise
     took = time.perf_counter() - began
     _print_campaign(campaign, took, cover)
     for violation in campaign.violations[:_SHRINK_MAX]:
         _print_smallest(violation)
+    if campaign.violations:
+        sim_shell.print_next_step(f"bascule sim --replay {campaign.violations[0].seed}")
     if campaign.violations or (cover and campaign.coverage.missing()):
         raise typer.Exit(Exit.NO)
 

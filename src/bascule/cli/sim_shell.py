@@ -1,5 +1,6 @@
 """``sim --shell``: the real runtime, journal and paper broker on a virtual machine, by seeds."""
 
+import sys
 import time
 from typing import TYPE_CHECKING
 
@@ -21,22 +22,39 @@ def quiet() -> None:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
 
 
+def print_cut_short(done: int, seeds: int, broken: int) -> None:
+    """Say how far a run came that somebody cut short."""
+    typer.echo(f"\nCut short after {done:,} of {seeds:,} seeds: {broken} broken.", err=True)
+
+
+def print_next_step(replay: str) -> None:
+    """Say what to do about a run that broke something."""
+    typer.echo(f"\nTo do: `{replay}` prints all of the run.", err=True)
+    typer.echo("What I1 to I10, I0 and G say is in docs/reliability.md.", err=True)
+
+
 def run(first: int, seeds: int, cover: bool) -> None:
     """Run worlds, and say what broke."""
     from bascule.sim.shell.campaign import run_seeds
 
     quiet()
-    began, done = time.perf_counter(), 0
+    began, done, broken = time.perf_counter(), 0, 0
 
     def told(outcome: "Outcome") -> None:
-        nonlocal done
+        nonlocal done, broken
         done += 1
+        broken += bool(outcome.violations)
         _print_violations(outcome)
         if done % _PROGRESS_EVERY == 0:
             rate = done / (time.perf_counter() - began)
             typer.echo(f"{done:,} of {seeds:,} seeds, {rate:.1f} a second", err=True)
 
-    campaign = run_seeds(range(first, first + seeds), told=told)
+    try:
+        campaign = run_seeds(range(first, first + seeds), told=told)
+    except KeyboardInterrupt:
+        print_cut_short(done, seeds, broken)
+        sys.unraisablehook = lambda _: None  # what the world under way did not come to run
+        raise
     took = time.perf_counter() - began
     typer.echo(
         f"{campaign.seeds:,} machines in {took:.1f} s ({campaign.seeds / took:.1f} a second): "
@@ -49,6 +67,8 @@ def run(first: int, seeds: int, cover: bool) -> None:
     unmet = campaign.unmet()
     if unmet:
         typer.echo(f"Never met: {', '.join(unmet)}.", err=True)
+    if campaign.broken:
+        print_next_step(f"bascule sim --shell --replay {campaign.broken[0].seed}")
     if campaign.broken or (cover and unmet):
         raise typer.Exit(Exit.NO)
 

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from bascule.cli.common import ConfigOption, JsonOption, print_table
+from bascule.cli.common import FOREIGN_ADVICE, ConfigOption, JsonOption, print_table
 from bascule.cli.exits import Exit
 
 if TYPE_CHECKING:
@@ -76,6 +76,7 @@ def _print(found: "StatusView") -> None:
         ],
     )  # fmt: skip
     _print_losses(found.accounts)
+    _print_foreign(found)
     typer.echo("")
     if found.ready and any(stop.scope == "all" for stop in found.stops):
         typer.secho("Stopped: connected, and no entry leaves until `bascule arm`.", fg="yellow")
@@ -116,6 +117,20 @@ def _print_losses(accounts: "list[AccountView]") -> None:
     for one, loss in limited:
         if loss.unknown:
             typer.secho(f"{one.id}: the loss is not known: {loss.unknown}", fg="yellow")
+
+
+def _print_foreign(found: "StatusView") -> None:
+    from bascule.api.views import foreign_words
+
+    if not any(one.foreign for one in found.accounts):
+        return
+    typer.echo("")
+    for one in found.accounts:
+        for order in one.foreign:
+            typer.secho(f"not ours  {one.id}: {foreign_words(order)}", fg="yellow")
+        if (more := one.foreign_orders - len(one.foreign)) > 0:
+            typer.echo(f"          {one.id}: and {more} more; `bascule orders` lists them")
+    typer.echo(f"          {FOREIGN_ADVICE}")
 
 
 def _drill(found: "StatusView") -> str:

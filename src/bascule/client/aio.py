@@ -40,6 +40,8 @@ URL = "http://127.0.0.1:8420"
 SILENCE_S = 45.0
 """A stream says something every 15 s; after three times that its connection is dead."""
 _ANSWER_S = 5.0
+_NO_ANSWER = (502, 503, 504)
+"""From Bascule that it cannot take it now, from a proxy that nobody answered it."""
 _FIRST_PAUSE_S = 0.1
 _LONGEST_PAUSE_S = 2.0
 
@@ -348,7 +350,7 @@ class AsyncClient:
         query: dict[str, str] | None = None,
         id: str = "",
     ) -> tuple[int, bytes]:
-        """Ask until there is an answer other than 503; the request is the same each time."""
+        """Ask until there is an answer; the request is the same each time."""
         headers = _bearing(self._token if method == "POST" else self._reading_token)
         if body is not None:
             headers["content-type"] = "application/json"
@@ -362,9 +364,9 @@ class AsyncClient:
                     timeout=limit, allow_redirects=False,
                 ) as response:  # fmt: skip
                     answer = await response.read()
-                    if response.status != 503:
+                    if response.status not in _NO_ANSWER:
                         return response.status, answer
-                    why = "Bascule keeps answering that it cannot take it now"
+                    why = f"{self._url} keeps answering that it cannot take it now"
             except (aiohttp.ClientError, TimeoutError):
                 why = f"Nothing answers at {self._url}"
             if time.monotonic() + pause > end:

@@ -110,13 +110,36 @@ StrategyName = Annotated[Strategy, AfterValidator(_one)]
 """One strategy as signals name it."""
 
 
+_OF_WHOLE_ACCOUNTS = (
+    "max_daily_loss", "max_daily_loss_percent", "max_drawdown", "max_drawdown_percent",
+    "loss_block_percent", "loss_flatten_percent",
+    "runaway_submits", "runaway_per_minute", "runaway_factor", "runaway_rejects",
+)  # fmt: skip
+"""Limits that are looked at account by account: nothing of them is known by strategy."""
+
+
+class StrategyLimitSettings(LimitSettings):
+    """Limits of a strategy: those that can be told of it apart from its account."""
+
+    @model_validator(mode="after")
+    def _can_be_held_to(self) -> Self:
+        for key in _OF_WHOLE_ACCOUNTS:
+            if key in self.model_fields_set:
+                raise wrong(
+                    key,
+                    "is a limit of a whole account, and would hold no strategy back",
+                    "it under [risk] or in the limits of the strategy's accounts",
+                )
+        return self
+
+
 class StrategySettings(Table):
     """What holds for one strategy on every account. Its limits tighten an account's, and no more.
 
     Only what is set here counts.
     """
 
-    limits: LimitSettings = LimitSettings()
+    limits: StrategyLimitSettings = StrategyLimitSettings()
 
 
 class PortfolioSettings(Table):

@@ -20,6 +20,7 @@ from bascule.model.errors import ConfigError
 
 CONFIG_NAME = "bascule.toml"
 CONFIG = "BASCULE_CONFIG"
+JOURNAL_NAME = "journal.db"
 
 
 class DataDirectory(Struct, frozen=True):
@@ -36,7 +37,7 @@ class DataDirectory(Struct, frozen=True):
     @property
     def journal(self) -> Path:
         """The journal's file."""
-        return self.path / "journal.db"
+        return self.path / JOURNAL_NAME
 
     @property
     def secrets(self) -> Path:
@@ -72,6 +73,11 @@ class DataDirectory(Struct, frozen=True):
         return self.path / "bascule.log"
 
     @property
+    def mark(self) -> Path:
+        """Which mode the directory belongs to."""
+        return self.path / "mode"
+
+    @property
     def endpoint(self) -> Path:
         """Where a running engine notes the address at which it is reached."""
         return self.path / "endpoint.json"
@@ -87,19 +93,25 @@ class DataDirectory(Struct, frozen=True):
         Raises:
             ConfigError: it belongs to another mode, or cannot be made.
         """
-        mark = self.path / "mode"
         try:
             make_private_directory(self.path)
-            if not mark.exists():
-                mark.write_text(f"{self.mode.value}\n", encoding="utf-8")
-            claimed = mark.read_text(encoding="utf-8").strip()
+            if not self.mark.exists():
+                self.mark.write_text(f"{self.mode.value}\n", encoding="utf-8")
         except OSError as error:
-            raise ConfigError(
-                f"The data directory {self.path} cannot be used: {error.strerror}. Nothing was"
-                " started.",
-                code="data_directory",
-                hint=f"Make it writable for this user, or set {HOME} to another place.",
-            ) from error
+            raise self._unusable(error) from error
+        self.check_mode()
+
+    def check_mode(self) -> None:
+        """Hold the directory, where it is there, to its mode; changes nothing.
+
+        Raises:
+            ConfigError: it belongs to another mode, or cannot be read.
+        """
+        try:
+            mark = self.mark.read_text(encoding="utf-8") if self.mark.exists() else self.mode.value
+        except OSError as error:
+            raise self._unusable(error) from error
+        claimed = mark.strip()
         if claimed != self.mode.value:
             raise ConfigError(
                 f"The data directory {self.path} belongs to mode {claimed}, and this"
@@ -108,6 +120,14 @@ class DataDirectory(Struct, frozen=True):
                 hint="A mode never uses what another mode wrote. Move the directory back to"
                 f" where it came from; Bascule makes a new one for {self.mode.value}.",
             )
+
+    def _unusable(self, error: OSError) -> ConfigError:
+        return ConfigError(
+            f"The data directory {self.path} cannot be used: {error.strerror}. Nothing was"
+            " started.",
+            code="data_directory",
+            hint=f"Make it writable for this user, or set {HOME} to another place.",
+        )
 
 
 def config_directory(environ: Mapping[str, str] = os.environ) -> Path:

@@ -20,6 +20,7 @@ def references(table: Plain) -> Iterator[Problem]:
     yield from _venues(table)
     yield from _accounts(table)
     yield from _reserves(table)
+    yield from _budgets(table)
     yield from _sources(table)
     yield from _routes(table)
     yield from _guardian(table)
@@ -48,6 +49,15 @@ def _venues(table: Plain) -> Iterator[Problem]:
     for name, venue in _tables(table, "venues"):
         if isinstance(kind := venue.get("kind"), str) and kind not in kinds():
             yield _unknown(("venues", name, "kind"), kind, "kind of venue", kinds())
+
+
+def _budgets(table: Plain) -> Iterator[Problem]:
+    portfolio, venues = table.get("portfolio"), dict(_tables(table, "venues"))
+    key = "messages_per_day_by_venue"
+    budgets = portfolio.get(key) if isinstance(portfolio, Mapping) else None
+    for name in budgets if isinstance(budgets, Mapping) else ():
+        if name not in venues:
+            yield _unknown(("portfolio", key, name), name, "venue", venues)
 
 
 def _accounts(table: Plain) -> Iterator[Problem]:

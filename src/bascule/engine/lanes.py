@@ -190,7 +190,10 @@ class Lanes:
         return stop or StopInForce("the latch", StopMode.HALT, "the kill switch is latched", "")
 
     def _held_back(self, effect: Effect, order: Order, stop: StopInForce, now: Instant) -> bool:
-        """Hold back what a stop that came meanwhile forbids: entries, or under a freeze all."""
+        """Hold back what a stop that came meanwhile forbids.
+
+        That is entries and what makes more of one, or under a freeze all.
+        """
         frozen = stop.mode is StopMode.FREEZE
         why = f"a {stop.mode.value} on {stop.scope} came before it was sent"
         if isinstance(effect, Submit):
@@ -199,10 +202,10 @@ class Lanes:
                     self._never(effect, why, now)
                 return True
             return False
-        if not frozen:
+        if not frozen and not (isinstance(effect, Change) and _adds(effect, order)):
             return False
         request = effect.request_id if isinstance(effect, Cancel) else effect.request.request_id
-        outcome = Refused("frozen", "", why, now)
+        outcome = Refused("frozen" if frozen else "halted", "", why, now)
         self._feed(ChangeAnswered(now, effect.account, effect.cl_ord_id, request, outcome))
         return True
 
@@ -234,6 +237,16 @@ class Lanes:
                 )
                 return None
         return new_order(order, self._settings)
+
+
+def _adds(effect: Change, order: Order) -> bool:
+    """Whether a change makes an entry larger, or moves it; one that trails moves by itself."""
+    asked = effect.request
+    if order.leg != "e":
+        return False
+    moves = asked.price is not None or asked.stop_price is not None
+    larger = asked.quantity is not None and asked.quantity > order.quantity
+    return larger or (moves and order.trail_distance is None)
 
 
 def _change(effect: Cancel | Change, order: Order) -> CancelOrder | ReplaceOrder:

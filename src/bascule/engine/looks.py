@@ -49,6 +49,7 @@ class Looker:
         self._causes: dict[AccountId, str] = {}
         self._memory = LookMemory()
         self._up: set[AccountId] = set()
+        self._losses: dict[AccountId, int] = {}
 
     def hint(self) -> None:
         """Take the looks that decisions asked for."""
@@ -66,6 +67,8 @@ class Looker:
     def link(self, account: AccountId, up: bool) -> None:
         """Remember whether the account's venue can be asked at all."""
         (self._up.add if up else self._up.discard)(account)
+        if not up:
+            self._losses[account] = self._losses.get(account, 0) + 1
 
     async def run(self, account: AccountId) -> None:
         """Look at one account for as long as the engine runs."""
@@ -130,7 +133,8 @@ class Looker:
 
         Positions come before fills, and fills last, so that what is known when the answer is fed
         is the positions and the fills since. Orders come first, so that one that ends meanwhile
-        is found by its id.
+        is found by its id. An answer during which the link was lost is not whole: what happened
+        meanwhile may be missing.
 
         Raises:
             VenueError: it could not be asked.
@@ -138,7 +142,7 @@ class Looker:
         spec = self._settings.accounts[account]
         link = self._links[spec.venue]
         known = self._state.accounts[account]
-        started = self._clock.now()
+        started, losses = self._clock.now(), self._losses.get(account)
         orders = await link.open_orders(account)
         lookups = {
             order.cl_ord_id: await link.order_status(account, order.cl_ord_id)
@@ -157,7 +161,10 @@ class Looker:
             fills=fills.fills,
             money=money,
             lookups=lookups,
-            complete=orders.complete and positions.complete and fills.complete,
+            complete=orders.complete
+            and positions.complete
+            and fills.complete
+            and self._losses.get(account) == losses,
             began=started,
             positions_at=positions.at,
         )

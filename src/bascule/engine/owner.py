@@ -31,6 +31,15 @@ BACKLOG_MAX = 20_000
 SNAPSHOT_EVERY = 100_000
 """Events between snapshots, so that a start replays at most so many."""
 
+UNKNOWN = Receipt(
+    "",
+    "unknown",
+    code="outcome_unknown",
+    text="the journal failed meanwhile; nothing of this was sent to a venue, and whether it was"
+    " kept is not known",
+)
+"""What a sender is told whose signal was with the disk when that failed."""
+
 Follower = Callable[[Sequence[Event]], None]
 
 
@@ -150,8 +159,7 @@ class Owner:
         try:
             seq = self._journal.append(self._events, lone=lone)
         except JournalError:
-            # The journal has told its fatal error already; the process is on its way out, and
-            # whoever waits for a reply gets none: nothing was promised.
+            # The journal has told its fatal error already; the process is on its way out.
             self.stopped = True
             return
         except Exception as error:  # what was folded cannot be written: the same
@@ -165,6 +173,16 @@ class Owner:
         # What was let out just now may have had more decided, which is in the state already.
         if seq - self._snapshot_seq >= SNAPSHOT_EVERY and not self._events:
             self.snapshot()
+
+    def give_up(self) -> None:
+        """Answer whoever waits for a disk that failed: what reached it may be there or not."""
+        for batch in self._undurable:
+            for reply, _ in batch.replies:
+                if not reply.done():
+                    reply.set_result(UNKNOWN)
+        for reply, _ in self._replies:  # never handed to it
+            if not reply.done():
+                reply.set_result(receipt_of(()))
 
     def snapshot(self) -> None:
         """Queue a snapshot of the state as it stands; everything decided must be appended."""

@@ -2,9 +2,10 @@
 
 from msgspec import Struct
 
+from bascule import __version__
 from bascule.engine.clock import Clock
 from bascule.execution.evolve import evolve
-from bascule.execution.state import State, load
+from bascule.execution.state import State, load_own
 from bascule.journal.journal import Journal
 from bascule.model.enums import OrdStatus
 from bascule.model.values import MILLISECOND, text
@@ -47,15 +48,16 @@ class RestartReport(Struct, frozen=True):
 
 
 def recover(journal: Journal, clock: Clock) -> Recovered:
-    """Load the newest snapshot and fold what came after it.
+    """Load the newest snapshot, if this version took it, and fold what came after it.
 
     Raises:
         JournalCorrupt: a row is missing, changed or unreadable.
     """
     began = clock.now()
     snapshot = journal.latest_snapshot()
-    state = load(snapshot.state) if snapshot is not None else State()
-    start = snapshot.seq if snapshot is not None else 0
+    kept = load_own(snapshot.state, __version__) if snapshot is not None else None
+    state = kept or State()
+    start = snapshot.seq if snapshot is not None and kept is not None else 0
     count = 0
     for _seq, event in journal.replay(start):
         evolve(state, event)

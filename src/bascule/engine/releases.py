@@ -13,7 +13,7 @@ import structlog
 from bascule.config.firm import NewsSettings
 from bascule.engine.clock import Clock
 from bascule.execution.turn import Settings
-from bascule.model.values import MINUTE
+from bascule.model.values import MINUTE, Instant
 from bascule.reference.releases import Calendar, CalendarError, News, calendar
 
 log = structlog.get_logger("bascule.engine")
@@ -36,7 +36,7 @@ class CalendarReader:
         self._source = source
         self._settings = settings
         self._clock = clock
-        self._fetch = fetch or fetched
+        self._fetch = fetch
         settings.news = News(None, source.impact, source.max_age)
 
     async def run(self) -> None:
@@ -47,16 +47,7 @@ class CalendarReader:
 
     async def read(self) -> bool:
         """Read once, and tell whether it could be."""
-        fault, found = "", None
-        try:
-            content = await self._fetch(self._source.source)
-            found = self._parsed(content)
-        except CalendarError as error:
-            fault = f"it cannot be read: {error}"
-        except OSError as error:
-            fault = f"it cannot be reached: {error.strerror or error}"
-        except UnicodeDecodeError as error:
-            fault = f"it is not UTF-8 text (byte {error.start})"
+        found, fault = await releases(self._source, self._clock.now, self._fetch)
         known = self._settings.news
         kept = found or (known.calendar if known is not None else None)
         self._settings.news = News(kept, self._source.impact, self._source.max_age, fault)
@@ -66,10 +57,20 @@ class CalendarReader:
             log.info("calendar_read", releases=len(found.releases))
         return not fault
 
-    def _parsed(self, content: bytes) -> Calendar:
-        return calendar(
-            content.decode("utf-8"), self._clock.now(), self._source.format, self._source.zone
-        )
+
+async def releases(
+    source: NewsSettings, now: Callable[[], Instant], fetch: Fetch | None = None
+) -> tuple[Calendar | None, str]:
+    """Read a calendar once; gives it, or None and what is wrong with it."""
+    try:
+        content = await (fetch or fetched)(source.source)
+        return calendar(content.decode("utf-8"), now(), source.format, source.zone), ""
+    except CalendarError as error:
+        return None, f"it cannot be read: {error}"
+    except OSError as error:
+        return None, f"it cannot be reached: {error.strerror or error}"
+    except UnicodeDecodeError as error:
+        return None, f"it is not UTF-8 text (byte {error.start})"
 
 
 async def fetched(source: str) -> bytes:

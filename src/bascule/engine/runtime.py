@@ -228,12 +228,12 @@ class Runtime:
             self.owner.settings.capabilities[spec.id] = link.capabilities
 
     def _begin(self) -> None:
-        known = self.owner.state
+        restored = self._journal.restored
         new_epoch = ""
         reason = ""
         if self._journal.epoch_due:
             new_epoch = self.setup.draw_epoch()
-            reason = "restored from a backup" if known.epoch else "first start"
+            reason = "restored from a backup" if restored else "first start"
         events = self.owner.feed(
             inp.EngineBegan(
                 at=self.clock.now(),
@@ -243,7 +243,7 @@ class Runtime:
                 config=self.setup.config_text,
                 new_epoch=new_epoch,
                 epoch_reason=reason,
-                reduce_only=bool(known.epoch) and bool(new_epoch),
+                reduce_only=restored,
             )
         )
         self.limits_changed = [event for event in events if isinstance(event, LimitsChanged)]
@@ -269,6 +269,11 @@ class Runtime:
     def head_seq(self) -> int:
         """The sequence up to which everything is durable."""
         return self._journal.durable.seq
+
+    @property
+    def last_seq(self) -> int:
+        """The sequence of the last event, whether it is durable yet or not."""
+        return self._journal.head.seq
 
     def submit(self, signal: Signal) -> asyncio.Future[Receipt]:
         """Take in a signal; the future resolves when its answer is durable."""
@@ -464,6 +469,7 @@ class Runtime:
     def _on_journal_fatal(self, error: JournalError) -> None:
         log.error("journal_failed", code=error.code, text=error.message, hint=error.hint)
         self._on_broken(error)
+        self.owner.give_up()
 
     def _on_effects(self, effects: list[Effect]) -> None:
         self.dispatcher.enqueue(effects)

@@ -367,11 +367,13 @@ class Surroundings:
         return self._turn.market.totals.share(self._account.id, self._listing.symbol)
 
     @lazy
-    def elsewhere_quantity(self) -> Decimal:
+    def elsewhere_quantity(self) -> Decimal | None:
         """What all other accounts have on the order's side, in this account's unit."""
         total, share = self._sums.get(self._listing.symbol), self._share
         if total is None:
             return ZERO
+        if total.unlisted:
+            return None
         if self._draft.side is Side.BUY:
             units = total.buy - (share.buy if share is not None else ZERO)
         else:
@@ -390,6 +392,8 @@ class Surroundings:
         total = ZERO
         for symbol, one in self._sums.items():
             units = one.worst - (share.worst if share is not None and symbol == own else ZERO)
+            if one.unlisted:
+                return None
             if units:
                 unit = self._portfolio_value(symbol, one)
                 if unit is None:
@@ -409,6 +413,8 @@ class Surroundings:
                 return None
             used += amount * converted
         for symbol, one in self._sums.items():
+            if one.unlisted:
+                return None
             if one.worst or one.waiting:
                 unit = self._portfolio_value(symbol, one)
                 if unit is None:

@@ -5,17 +5,17 @@ from typing import Any
 
 from bascule.execution import inputs as inp
 from bascule.execution import loss_watch
+from bascule.execution.aftermath import aftermath
 from bascule.execution.duties import fulfil
 from bascule.execution.guarded import guardian_told
 from bascule.execution.guards import mend
+from bascule.execution.learning import learn
 from bascule.execution.limits import accept, approve
 from bascule.execution.operators import arm, begin, end, link, resolve, stop, sweep
 from bascule.execution.order_table import Fact
 from bascule.execution.planner import plan_signal
 from bascule.execution.reconcile import on_look
 from bascule.execution.reports import (
-    aftermath,
-    learn,
     on_change_outcome,
     on_report,
     on_submit_outcome,

@@ -14,7 +14,7 @@ from bascule.execution.planning import remaining
 from bascule.execution.state import AccountState
 from bascule.execution.stops import is_frozen
 from bascule.execution.sweeping import announce, clear
-from bascule.execution.turn import Settings, Turn
+from bascule.execution.turn import Settings, Tried, Turn
 from bascule.model.account import AccountSpec
 from bascule.model.enums import AccountMode
 from bascule.model.ids import Symbol
@@ -26,6 +26,10 @@ from bascule.risk.programmes.standing import standing
 LOOK_NS = SECOND
 RETRY_NS = 30 * SECOND
 """A close that did not come about is tried again so much later."""
+STEADY = 10
+"""After so many such pauses each is twice the one before: a venue that only stumbles is asked in
+time, while a market that is closed refuses until Monday, and a firm counts what is asked."""
+_DOUBLINGS = 6
 NEWS_LEAD_NS = 30 * SECOND
 """So long before a window what must be gone by then is closed."""
 
@@ -65,6 +69,8 @@ def fulfil(turn: Turn) -> None:
 
 
 def _on_account(turn: Turn, account: AccountState, spec: AccountSpec, programme: Programme) -> None:
+    if turn.market.tried.get(account.id):
+        _forget_done(turn, account)
     resting = {
         order.symbol: None
         for order in account.orders.values()
@@ -78,14 +84,14 @@ def _on_account(turn: Turn, account: AccountState, spec: AccountSpec, programme:
     due: dict[Symbol, Duty] = {}
     for symbol in {**held, **resting}:
         duty = duty_of(turn, account, programme, symbol)
-        if duty is not None and (symbol in resting or duty.closes):
+        wanted = duty is not None and (symbol in resting or duty.closes)
+        if duty is not None and wanted and _tries(turn, account, symbol):
             due[symbol] = duty
     if not due:
         return
     why = next(iter(due.values())).why
     listed = ", ".join(due)
     signal = announce(turn, SOURCE, f"{programme.firm} on {spec.id}: {why}; {listed} is cleared")
-    turn.market.duties[account.id] = Instant(turn.at + RETRY_NS)
     clear(turn, account, signal, why, close=False, sizing="", symbols=lambda one: one in due)
     clear(
         turn,
@@ -96,6 +102,29 @@ def _on_account(turn: Turn, account: AccountState, spec: AccountSpec, programme:
         sizing=f"closed by the rules of {programme.firm}",
         symbols=lambda one: one in due and due[one].closes,
     )
+
+
+def _forget_done(turn: Turn, account: AccountState) -> None:
+    """Forget what came about: what stands there next is no further try."""
+    stands = {book.symbol for book in account.books.values() if book.quantity or book.lots}
+    stands |= {order.symbol for order in account.orders.values()}
+    tried = turn.market.tried[account.id]
+    turn.market.tried[account.id] = {name: tried[name] for name in tried if name in stands}
+
+
+def _tries(turn: Turn, account: AccountState, symbol: Symbol) -> bool:
+    """Whether it is time to do what is due with a contract, and note that it is done."""
+    tried = turn.market.tried.setdefault(account.id, {})
+    last = tried.get(symbol)
+    times = 0
+    if last is not None:
+        pause = RETRY_NS << min(max(0, last.times + 1 - STEADY), _DOUBLINGS)
+        if turn.at < last.at + pause:
+            return False
+        # What comes much later is another day's duty.
+        times = last.times + 1 if turn.at < last.at + 2 * pause else 0
+    tried[symbol] = Tried(turn.at, times)
+    return True
 
 
 def duty_of(turn: Turn, account: AccountState, programme: Programme, symbol: Symbol) -> Duty | None:

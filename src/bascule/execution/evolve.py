@@ -16,6 +16,7 @@ from bascule.execution.state import (
     RESULTS_MAX,
     SIGNAL_KEYS_MAX,
     AccountState,
+    ForeignOrder,
     SignalKey,
     State,
     Stop,
@@ -47,9 +48,11 @@ def _epoch_started(state: State, event: ev.EpochStarted) -> None:
 
 
 def _engine_started(state: State, event: ev.EngineStarted) -> None:
+    state.version = event.version
     for account in state.accounts.values():
         account.reconciled = False
         account.link_up = False
+        orders.set_back(account, event.at)
 
 
 def _nothing(state: State, event: ev.Event) -> None:
@@ -139,9 +142,11 @@ def _position_adopted(state: State, event: ev.PositionAdopted) -> None:
 
 def _foreign_order(state: State, event: ev.ForeignOrderSeen) -> None:
     account = state.accounts[event.account]
-    account.foreign[event.venue_order_id] = event.note or event.venue_symbol
-    if len(account.foreign) > 1_000:
-        del account.foreign[next(iter(account.foreign))]
+    account.foreign_orders[event.venue_order_id] = ForeignOrder(
+        event.venue_symbol, event.side, event.quantity, event.price, event.stop_price
+    )
+    if len(account.foreign_orders) > 1_000:
+        del account.foreign_orders[next(iter(account.foreign_orders))]
 
 
 def _ledger_moved(state: State, event: ev.LedgerMoved) -> None:
@@ -175,7 +180,7 @@ def _foreign_fill(state: State, event: ev.ForeignFill) -> None:
     orders.uncounted(account, event)
     if event.traded_at > account.last_fill_at:
         account.last_fill_at = event.traded_at
-    account.foreign.pop(event.venue_order_id, None)
+    account.foreign_orders.pop(event.venue_order_id, None)
 
 
 def _stop_set(state: State, event: ev.StopSet) -> None:

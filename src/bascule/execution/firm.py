@@ -98,6 +98,16 @@ class FirmSurroundings:
         """What has filled since the firm's day began."""
         return self._draft.account.fills.since(self._day_began())
 
+    def fills_ahead(self) -> int:
+        """One for each position that is held, and two for each entry that may still fill."""
+        account = self._draft.account
+        held = sum(max(len(book.lots), bool(book.quantity)) for book in account.books.values())
+        entries = sum(
+            order.leg == "e" and bool(order.leaves) and order is not self._replacing
+            for order in account.orders.values()
+        )
+        return held + 2 * entries
+
     def size(self) -> Size:
         """What counts against the firm's largest size, each contract at its worst."""
         future = self._draft.listing.kind is InstrumentKind.FUTURE

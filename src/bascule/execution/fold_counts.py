@@ -107,6 +107,8 @@ def changed(
     order = account.order(event.cl_ord_id)
     if order is not None:
         _message(state, account, order.strategy, event.at)
+    if isinstance(event, ev.ReplaceRequested) and event.value is not None:
+        account.values.record(event.at, event.value)
 
 
 def taken(account: AccountState, event: ev.OrderAcknowledged | ev.OrderFilled) -> None:

@@ -119,12 +119,13 @@ def _wake(account: AccountState, order: Order) -> None:
 
 
 def _forget(account: AccountState, order: Order) -> None:
+    number = order.venue_order_id
     if order.changes:
         # A venue may have given it another id with each change.
         for venue_id in [k for k, name in account.by_venue_id.items() if name == order.cl_ord_id]:
             del account.by_venue_id[venue_id]
-    elif order.venue_order_id is not None:
-        account.by_venue_id.pop(order.venue_order_id, None)
+    elif number is not None and account.by_venue_id.get(number) == order.cl_ord_id:
+        del account.by_venue_id[number]  # else it is another's by now
 
 
 def requested(account: AccountState, event: ev.OrderRequested, number: int) -> None:
@@ -394,6 +395,20 @@ def ended(account: AccountState, event: ev.OrderEnded) -> None:
         key = same_key(order.symbol, order.side, order.quantity)
         if (same := account.same.get(key)) is not None and same.signal == order.signal:
             del account.same[key]
+
+
+def set_back(account: AccountState, now: Instant) -> None:
+    """Take for just now what is yet to come by a clock that was set back between two runs.
+
+    Else every look would be older than the last news, and every pause last until then.
+    """
+    for order in (*account.orders.values(), *account.ended.values()):
+        order.requested_at = min(order.requested_at, now)
+        order.changed_at = min(order.changed_at, now)
+        order.heard_at = min(order.heard_at, now)
+        order.doubted_at = min(order.doubted_at, now)
+    for guard in account.guards.values():
+        guard.tried_at = min(guard.tried_at, now)
 
 
 def _count_refusal(guard: Guard, order: Order, event: ev.OrderEnded) -> None:

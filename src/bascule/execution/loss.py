@@ -125,7 +125,9 @@ def _own_day(limit: Limit) -> DailyLoss:
 
 
 def _own_whole(limit: Limit) -> MaxLoss:
-    return MaxLoss(limit, "trailing", Trail("equity", "intraday"), None, "equity", "at_or_below")
+    """It is no firm's, so that it ends nothing: it pauses the account, and may be changed."""
+    trail = Trail("equity", "intraday")
+    return MaxLoss(limit, "trailing", trail, None, "equity", "at_or_below", "pause")
 
 
 def _key(rules: Programme) -> str:

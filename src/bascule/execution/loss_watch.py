@@ -254,7 +254,10 @@ def _look(turn: Turn, account: AccountState, watch: Watch, *, by_price: bool = F
 def _begin(
     turn: Turn, watch: Watch, old: LedgerState | None, balance: Decimal, equity: Decimal
 ) -> LedgerState:
-    """Open a ledger, or carry one over to rules that were changed: never to a lower floor."""
+    """Open a ledger, or carry one over to rules that were changed: never to a firm's lower floor.
+
+    Where the whole is limited by the owner alone, what was accepted is the floor, and ends nothing.
+    """
     stated = watch.spec.initial_balance
     same = old is not None and old.rules.partition("#")[0] == watch.key.partition("#")[0]
     initial = stated if stated is not None else old.initial if old and same else balance
@@ -263,16 +266,12 @@ def _begin(
             watch.rules, turn.at, initial, balance, equity, high=max(initial, balance)
         )
         return replace(fresh, rules=watch.key)
-    fresh = open_ledger(
-        watch.rules,
-        turn.at,
-        initial,
-        balance,
-        equity,
-        high=old.high,
-    )
-    floor = fresh.floor
-    if floor is not None and old.floor is not None:
+    # From where the old rules left it: a reset that has come due since is still to be crossed.
+    fresh = open_ledger(watch.rules, old.at, initial, old.balance, old.equity, high=old.high)
+    firm, floor, failed = watch.spec.programme, fresh.floor, old.failed
+    if firm is None or firm.max_loss is None:
+        failed = tuple(rule for rule in failed if rule != "max_loss")
+    elif floor is not None and old.floor is not None:
         floor = max(floor, old.floor)
     return replace(
         fresh,
@@ -280,7 +279,7 @@ def _begin(
         floor=floor,
         fixed=old.fixed,
         shifted=old.shifted,
-        failed=old.failed,
+        failed=failed,
         guards=old.guards,
         eod=old.eod,
         day=old.day,

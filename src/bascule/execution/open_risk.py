@@ -7,6 +7,7 @@ from decimal import Decimal
 
 from bascule.execution.fold_ideas import idea_key, lost
 from bascule.execution.loss import rate_to, unit_of
+from bascule.execution.positions import sides_of
 from bascule.execution.state import AccountState, Book, Order
 from bascule.execution.turn import Turn
 from bascule.model.account import AccountSpec
@@ -28,7 +29,7 @@ def open_risk(
     """
     total = ZERO
     for book in account.books.values():
-        if not book.quantity:
+        if not book.quantity and not book.lots:
             continue
         found = _book_risk(turn, account, spec, book)
         if isinstance(found, str):
@@ -63,9 +64,12 @@ def idea_of(
     runs = account.ideas.get(idea_key(listing.symbol, side), [])
     gone = total = lost(runs, turn.at, merge_s * SECOND, unit)
     for book in account.books.values():
-        if book.symbol != listing.symbol or book.quantity * side.sign <= 0:
+        sides = dict(_sides(book)) if book.symbol == listing.symbol else {}
+        if side not in sides:
             continue
-        found = _to_stops(account, book, book.avg_price)
+        # A book that stands on both sides has no price of its own for either.
+        price = book.avg_price if len(sides) == 1 else None
+        found = _to_stops(account, book, side, sides[side], price)
         if isinstance(found, str):
             return Idea(None, gone, found)
         total += found * unit
@@ -87,19 +91,35 @@ def _book_risk(turn: Turn, account: AccountState, spec: AccountSpec, book: Book)
     factor = rate_to(turn, listing.quote, spec.currency) if listing is not None else None
     if listing is None or quote is None or factor is None:
         return f"the position in {book.symbol} cannot be valued"
-    price = quote.bid if book.quantity > 0 else quote.ask
-    found = _to_stops(account, book, price)
-    return found if isinstance(found, str) else found * listing.multiplier * factor
+    total = ZERO
+    for side, held in _sides(book):
+        price = quote.bid if side is Side.BUY else quote.ask
+        found = _to_stops(account, book, side, held, price)
+        if isinstance(found, str):
+            return found
+        total += found
+    return total * listing.multiplier * factor
 
 
-def _to_stops(account: AccountState, book: Book, price: Decimal) -> Decimal | str:
-    """Give how far a price is from a book's stops, times what each covers."""
-    side = Side.BUY if book.quantity > 0 else Side.SELL
-    left, total = abs(book.quantity), ZERO
+def _sides(book: Book) -> list[tuple[Side, Decimal]]:
+    """Give the sides that a book stands on, and how much it holds there."""
+    long, short = sides_of(book)
+    return [(side, held) for side, held in ((Side.BUY, long), (Side.SELL, short)) if held]
+
+
+def _to_stops(
+    account: AccountState, book: Book, side: Side, held: Decimal, price: Decimal | None
+) -> Decimal | str:
+    """Give how far a price is from the stops of one side of a book, times what each covers.
+
+    Without a ``price`` each part is measured from its own entry.
+    """
+    left, total = held, ZERO
     for guard in account.guards.values():
         if (guard.strategy, guard.symbol, guard.side) != (book.strategy, book.symbol, side):
             continue
-        distance = _distance(guard.bracket, price, side)
+        since = guard.entry_price if price is None else price
+        distance = _distance(guard.bracket, since, side)
         if distance is None or guard.held <= 0:
             continue
         covered = min(guard.held, left)

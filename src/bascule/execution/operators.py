@@ -1,10 +1,11 @@
 """What people and the process itself ask for: start, stop, halt, arm, sweep, resolve."""
 
 from bascule.execution import inputs as inp
+from bascule.execution.aftermath import aftermath
 from bascule.execution.guards import tend
+from bascule.execution.learning import learn
 from bascule.execution.limits import propose
 from bascule.execution.order_table import Fact
-from bascule.execution.reports import aftermath, learn
 from bascule.execution.stops import lift, set_stop
 from bascule.execution.sweeping import announce, clear
 from bascule.execution.turn import Turn

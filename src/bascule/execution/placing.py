@@ -177,9 +177,9 @@ def _past_flat(draft: Draft) -> Decimal:
     return past
 
 
-def judge_draft(turn: Turn, draft: Draft, *, replacing: Order | None = None) -> tuple[Verdict, ...]:
+def judge_draft(turn: Turn, draft: Draft) -> tuple[Verdict, ...]:
     """Run the risk chain over a draft; see ``propose``."""
-    return judge(propose(turn, draft, replacing=replacing))
+    return judge(propose(turn, draft))
 
 
 def propose(turn: Turn, draft: Draft, *, replacing: Order | None = None) -> Proposal:

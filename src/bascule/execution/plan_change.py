@@ -4,7 +4,7 @@ from decimal import Decimal
 
 from bascule.execution.guards import tend
 from bascule.execution.levels import LevelRefused, bracket_of
-from bascule.execution.placing import Draft, judge_draft
+from bascule.execution.placing import Draft, propose
 from bascule.execution.plan_entry import rounded
 from bascule.execution.planning import Plan, cancel_entries, in_units
 from bascule.execution.state import KNOWN, Guard, Order
@@ -13,6 +13,8 @@ from bascule.model.event import Bracket, ProtectionChanged, ReplaceRequested
 from bascule.model.instrument import Listing
 from bascule.model.intent import Amount, CancelOrders, ModifyOrder, ModifyProtection, Protection
 from bascule.model.values import floor_to, text
+from bascule.risk.chain import judge
+from bascule.risk.proposal import Proposal
 
 
 def plan_cancel(plan: Plan, intent: CancelOrders) -> None:
@@ -98,14 +100,16 @@ def _replace(plan: Plan, intent: ModifyOrder, order: Order, listing: Listing) ->
     if same and quantity == order.quantity:
         plan.idle("nothing to change was named", order.symbol)
         return
+    value = None
     # A smaller order at the same price adds nothing; anything else is judged like an entry.
     if quantity > order.quantity or price is not None or stop is not None:
-        last = judge_draft(
-            plan.turn, _as_draft(plan, order, listing, quantity, price, stop), replacing=order
-        )[-1]
+        draft = _as_draft(plan, order, listing, quantity, price, stop)
+        proposal = propose(plan.turn, draft, replacing=order)
+        last = judge(proposal)[-1]
         if not last.ok:
             plan.refuse(last.code, last.text, order.symbol)
             return
+        value = _added_value(proposal, order)
     plan.turn.emit(
         ReplaceRequested(
             at=plan.turn.at,
@@ -117,8 +121,18 @@ def _replace(plan: Plan, intent: ModifyOrder, order: Order, listing: Listing) ->
             price=price,
             stop_price=stop,
             signal=plan.signal,
+            value=value,
         )
     )
+
+
+def _added_value(proposal: Proposal, order: Order) -> Decimal | None:
+    """Give the notional by which an order grows, where a limit counts what is sent."""
+    unit = proposal.around.unit_value
+    more = proposal.quantity - order.quantity
+    if unit is None or more <= 0 or proposal.limits.short_interval_value is None:
+        return None
+    return more * unit
 
 
 def _as_draft(
@@ -140,8 +154,8 @@ def _as_draft(
         side=order.side,
         quantity=quantity,
         ord_type=order.ord_type,
-        price=price,
-        stop_price=stop,
+        price=order.price if price is None else price,
+        stop_price=order.stop_price if stop is None else stop,
         bracket=order.bracket,
         unpriced_max_qty=plan.route.unpriced_max_qty,
     )

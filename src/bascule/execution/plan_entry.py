@@ -149,9 +149,18 @@ def enter_by_rules(
     sizing: SizingRule | None = None,
     target: Decimal | None = None,
 ) -> None:
-    """Enter where the route's rules allow it; a ``sizing`` that is given is for this account."""
-    book = plan.account.book(plan.strategy, listing.symbol)
-    way = _way_in(plan, intent.side, listing, book)
+    """Enter where the route's rules allow it; a ``sizing`` that is given is for this account.
+
+    Where the strategy holds an older month of a continuous name, an entry that adds goes there, and
+    one against it closes that first: no strategy comes to stand in two months at once.
+    """
+    stands = plan.month_held(intent.symbol, listing)
+    if stands is None:
+        return
+    book = plan.account.book(plan.strategy, stands.symbol)
+    if remaining(book) * intent.side.sign > 0:
+        listing = stands
+    way = _way_in(plan, intent.side, stands, book)
     if way is not None:
         rule, scale = (plan.leg.sizing, plan.scale()) if sizing is None else (sizing, ONE)
         enter(plan, intent, listing, amount, rule, scale, after=way.after, target=target)
@@ -399,13 +408,14 @@ def _trail_distance(
 def _place_within_limit(plan: Plan, draft: Draft) -> None:
     """Place the draft, or sequential children of it where the account splits large orders."""
     limits = limits_for(plan.turn, plan.spec, plan.strategy)
-    limit = quantity(limits, "max_order_qty", draft.listing.symbol)
-    total = draft.quantity
-    if limits.on_oversize != "split" or limit is None or total <= limit:
+    total, listing = draft.quantity, draft.listing
+    most = (quantity(limits, "max_order_qty", listing.symbol), listing.max_qty or None)
+    limit = min((one for one in most if one is not None), default=total)
+    if limits.on_oversize != "split" or total <= limit:
         place(plan.turn, draft)
         return
-    step = floor_to(limit, draft.listing.lot_step)
-    if step < draft.listing.min_qty:
+    step = floor_to(limit, listing.lot_step)
+    if step < listing.min_qty:
         place(plan.turn, draft)
         return
     left, index = total, 0

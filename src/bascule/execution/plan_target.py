@@ -20,7 +20,7 @@ def plan_target(plan: Plan, intent: TargetPosition) -> None:
     if intent.direction is Direction.FLAT or zero:
         plan_close(plan, ClosePosition(symbol=intent.symbol, label=intent.label))
         return
-    listing = plan.find(intent.symbol, entry=intent.may_open)
+    listing = plan.find(intent.symbol, entry=intent.may_open, held=True)
     if listing is None:
         return
     book = plan.account.book(plan.strategy, listing.symbol)
@@ -33,9 +33,13 @@ def plan_target(plan: Plan, intent: TargetPosition) -> None:
                 listing.symbol,
             )
             return
+        front = plan.find(intent.symbol, entry=True)
+        if front is None:  # what stands against the target goes all the same
+            plan_close(plan, ClosePosition(symbol=intent.symbol, label=intent.label))
+            return
         amount = intent.quantity
         enter_by_rules(
-            plan, _entry_of(intent, side), listing, amount, target=_sender_target(plan, intent)
+            plan, _entry_of(intent, side), front, amount, target=_sender_target(plan, intent)
         )
         return
     multiple = plan.multiple()

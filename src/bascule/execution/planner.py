@@ -295,7 +295,8 @@ def _withdraw_if_any_refused(
 ) -> None:
     """With on_refusal "all", one account's refusal takes the entries of the others back.
 
-    Nothing has left yet: effects come only after this decision is durable.
+    Nothing has left yet: effects come only after this decision is durable. The close of a reversal
+    stands: no check of one account may keep another in a position that the sender has left.
     """
     fresh = turn.events[start:]
     refused = [event for event in fresh if isinstance(event, IntentRefused | OrderRefused)]
@@ -311,6 +312,6 @@ def _withdraw_if_any_refused(
                     status=OrdStatus.EXPIRED_UNSENT,
                     reason="route_all_or_none",
                     text=f"account {refused[0].account} refused, and route {route.id} enters on "
-                    "all accounts or none",
+                    "all accounts or none; what the signal closes is closed all the same",
                 )
             )

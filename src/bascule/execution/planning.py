@@ -16,7 +16,7 @@ from bascule.model.instrument import Listing
 from bascule.model.intent import Amount
 from bascule.model.values import MINUTE, ONE, ZERO, Instant, text
 from bascule.reference.refusal import Refusal
-from bascule.reference.resolver import resolve
+from bascule.reference.resolver import Resolution, resolve
 from bascule.sizing.order import FX_LOT
 
 _QUOTE_MAX_AGE = MINUTE
@@ -67,25 +67,24 @@ class Plan(Struct, kw_only=True):
             )
         )
 
-    def find(self, name: str, *, entry: bool) -> Listing | None:
+    def find(self, name: str, *, entry: bool, held: bool = False) -> Listing | None:
         """Resolve a name to the account's contract; an exit prefers the contract held.
 
-        Refuses the intent and returns None when there is no single answer.
+        So does whatever says ``held``. Refuses the intent and returns None when there is no single
+        answer.
         """
-        held: Iterable[Symbol] = ()
+        kept: list[Symbol] = []
         ours: set[Symbol] = set()
-        if not entry:
+        if held or not entry:
             books = self.account.books_of(self.strategy)
-            held = [book.symbol for book in books if book.quantity]
-            ours = {book.symbol for book in books if book.open_buy or book.open_sell}.union(held)
+            kept = self._held()
+            ours = {book.symbol for book in books if book.open_buy or book.open_sell}.union(kept)
         theirs = self.spec.symbols.overrides.get(name)
         if theirs is not None:
             listing = self.turn.listing(self.account.id, Symbol(name))
             if listing is not None:
                 return listing if self._allowed(listing.symbol, name, ours) else None
-        # An override to a continuous name, such as US500 to MES1!, rolls as that name does.
-        symbols = None if theirs is not None else self.spec.symbols
-        found = resolve(theirs or name, self.turn.at, held=held, symbols=symbols)
+        found = self._meant(name, kept)
         if isinstance(found, Refusal):
             self.refuse(found.code, found.text, name)
             return None
@@ -110,6 +109,40 @@ class Plan(Struct, kw_only=True):
                 symbol,
             )
         return listing
+
+    def month_held(self, name: str, front: Listing) -> Listing | None:
+        """Give the contract of a continuous name that the strategy holds still, else the front.
+
+        Refuses the intent and returns None when there is no single answer.
+        """
+        kept = self._held()
+        if not kept or (name in self.spec.symbols.overrides and front.symbol == name):
+            return front
+        found = self._meant(name, kept)
+        if isinstance(found, Refusal) and found.code == "ambiguous_symbol":
+            self.refuse(found.code, found.text, name)
+            return None
+        # One that has expired is the venue's to settle, and is in nobody's way.
+        if isinstance(found, Refusal) or found.instrument.symbol == front.symbol:
+            return front
+        listing = self.turn.listing(self.account.id, found.instrument.symbol)
+        if listing is None:
+            said = f"{found.why}, and the venue of account {self.account.id} lists it no more"
+            self.refuse("unknown_symbol", said, found.instrument.symbol)
+        return listing
+
+    def _held(self) -> list[Symbol]:
+        """Name what the strategy holds, or else the one contract that it may come to hold."""
+        books = self.account.books_of(self.strategy)
+        held = [book.symbol for book in books if book.quantity]
+        open_in = [book.symbol for book in books if book.open_buy or book.open_sell]
+        return held or (open_in if len(open_in) == 1 else [])
+
+    def _meant(self, name: str, held: Iterable[Symbol]) -> Resolution | Refusal:
+        theirs = self.spec.symbols.overrides.get(name)
+        # An override to a continuous name, such as US500 to MES1!, rolls as that name does.
+        symbols = None if theirs is not None else self.spec.symbols
+        return resolve(theirs or name, self.turn.at, held=held, symbols=symbols)
 
     def _allowed(self, symbol: Symbol, name: str, ours: Container[Symbol]) -> bool:
         """Whether the route trades a contract; what it has there already it may always end."""

@@ -88,19 +88,22 @@ def move(
         book.entries = open_entries(account, book)
 
 
+def sides_of(book: Book) -> tuple[Decimal, Decimal]:
+    """Give what a book holds long and short, both unsigned: it may be both where the venue hedges.
+
+    Each position counts by itself, and what belongs to none of them with the rest of the book.
+    """
+    long = sum((lot for lot in book.lots.values() if lot > 0), ZERO)
+    short = sum((-lot for lot in book.lots.values() if lot < 0), ZERO)
+    whole = book.quantity - long + short
+    return (long + whole, short) if whole > 0 else (long, short - whole)
+
+
 def _weigh_book(exposure: Exposure, book: Book, sign: int) -> None:
-    """Add (+1) or take (-1) what a book holds; each position by itself where the venue hedges."""
-    whole = book.quantity
-    for lot in book.lots.values():
-        whole -= lot
-        if lot > 0:
-            exposure.long += lot * sign
-        else:
-            exposure.short -= lot * sign
-    if whole > 0:
-        exposure.long += whole * sign
-    else:
-        exposure.short -= whole * sign
+    """Add (+1) or take (-1) what a book holds."""
+    long, short = sides_of(book)
+    exposure.long += long * sign
+    exposure.short += short * sign
 
 
 def open_entries(account: AccountState, book: Book) -> int:

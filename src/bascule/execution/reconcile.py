@@ -11,30 +11,33 @@ from decimal import Decimal
 
 from msgspec.structs import replace
 
+from bascule.execution.aftermath import aftermath, release_waiting
 from bascule.execution.guards import tend
 from bascule.execution.inputs import Looked
+from bascule.execution.learning import ignore, learn
 from bascule.execution.order_table import Fact
 from bascule.execution.positions import stood_against
 from bascule.execution.reports import (
     HAND_PATIENCE,
     adopt_child,
-    aftermath,
     amend_foreign,
+    close_late,
+    counted_as,
     identified,
-    ignore,
-    learn,
     on_report,
-    release_waiting,
     speaks_of,
+    tend_all,
 )
-from bascule.execution.state import AccountState, Guard, Order
+from bascule.execution.state import UNDONE, AccountState, ForeignOrder, Guard, Order
 from bascule.execution.turn import Suspect, Turn
 from bascule.model.enums import ENDED, ExecType, OrdStatus, PositionMode
 from bascule.model.event import (
     AccountMarked,
     ChangeRejected,
     DriftFound,
+    FillCorrected,
     ForeignOrderSeen,
+    OrderFilled,
     OrderReplaced,
     PositionAdopted,
     ProtectionChanged,
@@ -79,7 +82,9 @@ def on_look(turn: Turn, look: Looked) -> None:
     if look.complete:
         _end_unseen_children(turn, account, look)
         shown_now = {shown.venue_order_id for shown in look.orders}
-        turn.market.gone[account.id] = frozenset(account.foreign.keys() - shown_now)
+        turn.market.gone[account.id] = frozenset(account.foreign_orders.keys() - shown_now)
+        others = turn.market.others.get(account.id, {})
+        turn.market.others[account.id] = {n: one for n, one in others.items() if n in shown_now}
     for name, found in look.lookups.items():
         order = account.order(name)
         if order is None:
@@ -161,7 +166,7 @@ def _abandoned(turn: Turn, account: AccountState, guard: Guard, look: Looked) ->
 def _bind(turn: Turn, account: AccountState, look: Looked) -> None:
     """Learn the venue's numbers of our orders first: a fill may bear no other name."""
     for shown in (*look.orders, *look.lookups.values()):
-        if shown is None or shown.cl_ord_id is None:
+        if shown is None or shown.cl_ord_id is None or shown.ord_status is OrdStatus.IN_DOUBT:
             continue
         order = account.orders.get(shown.cl_ord_id)
         trades = shown.ord_status not in ENDED or shown.cum_qty
@@ -170,7 +175,7 @@ def _bind(turn: Turn, account: AccountState, look: Looked) -> None:
 
 
 def _apply_fills(turn: Turn, account: AccountState, look: Looked, *, first: bool) -> int:
-    applied = 0
+    applied, before = 0, len(turn.events)
     settled = (look.began or look.at) - HAND_PATIENCE
     unshown = {name for name, found in look.lookups.items() if found is None}
     for shown in look.fills:
@@ -190,9 +195,30 @@ def _apply_fills(turn: Turn, account: AccountState, look: Looked, *, first: bool
             fill,
             not_shown=account.orders if look.adopt else unshown if old else (),
             numbered=not (old and _of_another(fill, look)),
+            alone=False,
         )
         applied += len(turn.events) > known
+    if len(turn.events) > before:
+        _follow_up(turn, account, before)
     return applied
+
+
+def _follow_up(turn: Turn, account: AccountState, before: int) -> None:
+    """Do what fills ask for once all are counted: a later one may have closed what one opened."""
+    filled: dict[ClOrdID, Decimal] = {}
+    for event in turn.events[before:]:
+        if isinstance(event, OrderFilled):
+            filled[event.cl_ord_id] = filled.get(event.cl_ord_id, ZERO) + event.quantity
+        elif isinstance(event, FillCorrected):
+            filled.setdefault(event.cl_ord_id, ZERO)
+    orders = [(account.order(name), quantity) for name, quantity in filled.items()]
+    for order, quantity in orders:
+        if order is not None:
+            close_late(turn, account, order, quantity)
+    for order, _ in orders:
+        if order is not None:
+            aftermath(turn, account, order)
+    tend_all(turn, account)
 
 
 def _of_another(fill: ExecutionReport, look: Looked) -> bool:
@@ -211,22 +237,26 @@ def _correct(turn: Turn, account: AccountState, fill: ExecutionReport) -> None:
 
     Its correction was lost on the way, or came before the fill itself.
     """
-    order = account.order(account.exec_ids[fill.exec_id])
+    owner = account.exec_ids[fill.exec_id]
+    order = account.order(owner)
+    if order is None and owner not in ("", UNDONE):
+        return  # its order is forgotten, and what was counted with it
     fills = order.fills if order is not None else account.hand_fills
-    known = fills.get(fill.exec_id)
-    if known is None or fill.last_qty <= 0:
+    name = counted_as(fills, fill.exec_id)
+    if name is None or fill.last_qty <= 0:
         return
+    known = fills[name]
     if (known.quantity, known.price) != (fill.last_qty, fill.last_price):
         told = replace(
             fill,
             exec_type=ExecType.TRADE_CORRECT,
-            exec_id=ExecID(f"{fill.exec_id}~{text(fill.last_qty)}x{text(fill.last_price)}"),
-            ref_exec_id=fill.exec_id,
+            exec_id=ExecID(f"{name}~{text(fill.last_qty)}x{text(fill.last_price)}"),
+            ref_exec_id=name,
         )
         if order is None:
-            amend_foreign(turn, account, told)
+            amend_foreign(turn, account, told, alone=False)
         else:
-            on_report(turn, replace(told, cl_ord_id=order.cl_ord_id))
+            on_report(turn, replace(told, cl_ord_id=order.cl_ord_id), alone=False)
 
 
 def _end_unseen_children(turn: Turn, account: AccountState, look: Looked) -> None:
@@ -281,7 +311,13 @@ def _on_shown(turn: Turn, account: AccountState, shown: VenueOrder, look: Looked
         adopt_child(turn, account, _as_report(shown))
         return
     if order is None:
-        if shown.venue_order_id not in account.foreign:
+        terms = ForeignOrder(
+            shown.venue_symbol, shown.side, shown.quantity, shown.price, shown.stop_price
+        )
+        others = turn.market.others.setdefault(account.id, {})  # more than are remembered, maybe
+        told = account.foreign_orders.get(shown.venue_order_id, others.get(shown.venue_order_id))
+        others[shown.venue_order_id] = terms
+        if told != terms:
             turn.emit(
                 ForeignOrderSeen(
                     at=turn.at,
@@ -291,6 +327,8 @@ def _on_shown(turn: Turn, account: AccountState, shown: VenueOrder, look: Looked
                     side=shown.side,
                     quantity=shown.quantity,
                     note="found working at the venue, not sent by Bascule",
+                    price=shown.price,
+                    stop_price=shown.stop_price,
                 )
             )
         return
@@ -446,6 +484,7 @@ def _compare_positions(turn: Turn, account: AccountState, look: Looked, *, first
     def named(one: VenuePosition | ExecutionReport) -> Symbol:
         return names.get(one.venue_symbol, Symbol(one.venue_symbol))
 
+    adopt = look.adopt
     theirs: dict[Symbol, Decimal] = {}
     for position in look.positions:
         symbol = named(position)
@@ -458,7 +497,7 @@ def _compare_positions(turn: Turn, account: AccountState, look: Looked, *, first
         newest = max((fill.at for fill in look.fills), default=look.positions_at)
         if account.last_fill_at > max(newest, look.positions_at):
             # A report has overtaken this answer: what differs may be just that. Look again.
-            first = False
+            first, adopt = False, ""
     held = (s for s, e in account.exposure.items() if e.long or e.short)
     symbols = [*theirs, *(symbol for symbol in held if symbol not in theirs)]
     earlier = turn.market.suspects.get(account.id, {})
@@ -472,9 +511,9 @@ def _compare_positions(turn: Turn, account: AccountState, look: Looked, *, first
         shown = [p for p in look.positions if named(p) == symbol]
         lots: _Lots = ()
         if not difference:
-            if first or look.adopt:
+            if first or adopt:
                 # Positions on both sides may net to what we have, and not be known all the same.
-                _adopt(turn, account, symbol, difference, shown, look.adopt or _FIRST_SEEN)
+                _adopt(turn, account, symbol, difference, shown, adopt or _FIRST_SEEN)
                 continue
             later = [f for f in look.fills if named(f) == symbol and _after_positions(f, look)]
             lots = _other_lots(account, symbol, shown, later) if hedges else ()
@@ -485,8 +524,8 @@ def _compare_positions(turn: Turn, account: AccountState, look: Looked, *, first
         # What a first look finds is taken over at once where it only adds to what was told; an
         # answer that takes some of that back may be stale, so a second one must say the same.
         adds = difference * ours >= 0
-        if look.adopt or (first and (again or adds)):
-            _adopt(turn, account, symbol, difference, shown, look.adopt or _FIRST_SEEN)
+        if adopt or (first and (again or adds)):
+            _adopt(turn, account, symbol, difference, shown, adopt or _FIRST_SEEN)
             continue
         looks = known.looks + 1 if known is not None and again else 1
         suspects[symbol] = Suspect(ours, ours + difference, looks, lots)
@@ -574,7 +613,8 @@ def _adopt(
     reason: str,
 ) -> None:
     """Take over what an account holds besides what Bascule knows of, one event a position."""
-    turn.market.duties.pop(account.id, None)  # a firm's hours may want it closed at once
+    for kept in (turn.market.duties, turn.market.tried):
+        kept.pop(account.id, None)  # a firm's hours may want it closed at once
     price = positions[0].avg_price if positions else ZERO
     for position_id, quantity in _unknown_lots(account, symbol, difference, positions):
         known = (p.avg_price for p in positions if p.position_id == position_id)

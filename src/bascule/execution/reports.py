@@ -5,13 +5,12 @@ from decimal import Decimal
 
 from msgspec.structs import replace
 
-from bascule.execution.fold_guards import guards_of
+from bascule.execution.aftermath import aftermath, release_waiting
 from bascule.execution.guards import tend
+from bascule.execution.learning import acknowledge, ignore, learn
 from bascule.execution.order_table import Fact, Ignore, step
-from bascule.execution.plan_exit import close_late_fill, close_overshoot, is_of
-from bascule.execution.positions import book_of
-from bascule.execution.runaway import after_reject
-from bascule.execution.state import UNDONE, AccountState, Book, Execution, Order
+from bascule.execution.plan_exit import close_late_fill, close_overshoot
+from bascule.execution.state import UNDONE, AccountState, Execution, Order
 from bascule.execution.turn import Turn
 from bascule.model.enums import ENDED, ExecType, OrdStatus
 from bascule.model.event import (
@@ -22,12 +21,8 @@ from bascule.model.event import (
     ForeignFill,
     ForeignOrderSeen,
     OrderAcknowledged,
-    OrderDoubted,
-    OrderEnded,
     OrderFilled,
-    OrderReleased,
     OrderReplaced,
-    ReportIgnored,
 )
 from bascule.model.ids import AccountId, ClOrdID, ExecID, Symbol
 from bascule.model.order import Accepted, ExecutionReport, Outcome, Refused
@@ -55,10 +50,12 @@ def on_report(
     *,
     not_shown: Container[ClOrdID] = (),
     numbered: bool = True,
+    alone: bool = True,
 ) -> None:
     """Apply one execution report, once; see ``may_be_ours`` for ``not_shown``.
 
     ``numbered``: its venue's number tells whose it is; not where that is another order's by now.
+    ``alone``: what it asks for is done at once; not where more is told that may have undone it.
     """
     account = turn.state.accounts.get(report.account)
     if account is None:
@@ -67,10 +64,10 @@ def on_report(
     order = find(turn, account, report, numbered=numbered)
     kind = report.exec_type
     if kind is ExecType.TRADE:
-        _on_trade(turn, account, order, report, not_shown)
+        _on_trade(turn, account, order, report, not_shown, alone)
     elif order is None:
         if kind in (ExecType.TRADE_CANCEL, ExecType.TRADE_CORRECT):
-            amend_foreign(turn, account, report)
+            amend_foreign(turn, account, report, alone=alone)
         else:
             _flag_foreign(turn, account, report)
     elif kind in (ExecType.TRADE_CANCEL, ExecType.TRADE_CORRECT):
@@ -85,13 +82,14 @@ def on_report(
         turn.market.looks.setdefault(account.id, "a fill is missing")
     elif kind in _SIMPLE:
         learn(turn, account, order, _SIMPLE[kind], report=report)
-    if order is not None:
-        if report.ref_exec_id is not None:
-            # What was undone may have been guarded, or closed, by any of the account's guards.
-            for guard in list(account.guards.values()):
-                tend(turn, account, guard)
-            if order.live:
-                turn.market.looks.setdefault(account.id, "a fill was corrected")
+    if order is None:
+        return
+    if report.ref_exec_id is not None and order.live:
+        turn.market.looks.setdefault(account.id, "a fill was corrected")
+    if alone and report.ref_exec_id is not None:
+        # What was undone may have been guarded, or closed, by any of the account's guards.
+        tend_all(turn, account)
+    if alone:
         aftermath(turn, account, order)
 
 
@@ -191,6 +189,7 @@ def _on_trade(
     order: Order | None,
     report: ExecutionReport,
     not_shown: Container[ClOrdID],
+    alone: bool,
 ) -> None:
     if report.exec_id in account.exec_ids or (order and report.exec_id in order.fills):
         ignore(turn, account, order, report, "this fill is already counted")
@@ -204,9 +203,11 @@ def _on_trade(
             turn.market.looks.setdefault(account.id, "a fill of an order that is not known yet")
         else:
             _foreign_trade(turn, account, report)
+            if alone:
+                tend_all(turn, account)
         return
     if order.venue_order_id is None and report.venue_order_id:
-        _acknowledge(turn, account, order, order.status, report, "")
+        acknowledge(turn, account, order, order.status, report, "")
     total = order.cum_qty + report.last_qty
     # While a larger quantity is asked for, what fills the old one may leave some of the new.
     asked = max(order.quantity, order.pending_qty or ZERO)
@@ -234,12 +235,26 @@ def _on_trade(
     if report.cum_qty is not None and order.cum_qty < report.cum_qty:
         # The venue counts more than was told: a fill before this one is lost or late.
         turn.market.looks.setdefault(account.id, "the venue counts a fill that was not told")
+    if alone:
+        close_late(turn, account, order, report.last_qty)
+
+
+def close_late(turn: Turn, account: AccountState, order: Order, filled: Decimal) -> None:
+    """Close what an order filled that was to fill no more."""
     spec = turn.settings.accounts.get(account.id)
     listing = turn.listing(account.id, order.symbol)
     if spec is not None and listing is not None:
         capabilities = turn.settings.capabilities[account.id]
         close = close_late_fill if order.leg == "e" else close_overshoot
-        close(turn, account, spec, capabilities, listing, order, report.last_qty)
+        close(turn, account, spec, capabilities, listing, order, filled)
+
+
+def tend_all(turn: Turn, account: AccountState) -> None:
+    """Tend every guard of an account, and let waiting orders go."""
+    for guard in list(account.guards.values()):
+        tend(turn, account, guard)
+    if account.waiters:
+        release_waiting(turn, account)
 
 
 def _remark(order: Order, over: Decimal) -> str:
@@ -289,19 +304,17 @@ def _foreign_trade(
             undoes=undoes,
         )
     )
-    for guard in list(account.guards.values()):
-        tend(turn, account, guard)
-    if account.waiters:
-        release_waiting(turn, account)
 
 
-def amend_foreign(turn: Turn, account: AccountState, report: ExecutionReport) -> None:
+def amend_foreign(
+    turn: Turn, account: AccountState, report: ExecutionReport, *, alone: bool = True
+) -> None:
     """Undo a fill that its venue took back, by one the other way, and count what corrects it.
 
     It is of no order of ours, or of one that is forgotten by now: then only the report says how
     much it was, and a correction does not.
     """
-    name = _counted_as(account.hand_fills, report)
+    name = _amended_as(account.hand_fills, report)
     if name is None:
         return
     corrects = report.exec_type is ExecType.TRADE_CORRECT
@@ -324,10 +337,12 @@ def amend_foreign(turn: Turn, account: AccountState, report: ExecutionReport) ->
     _foreign_trade(turn, account, undo, undoes=name)
     if corrects and report.last_qty > 0:
         _foreign_trade(turn, account, report)
+    if alone:
+        tend_all(turn, account)
 
 
 def _flag_foreign(turn: Turn, account: AccountState, report: ExecutionReport) -> None:
-    if report.venue_order_id in account.foreign or report.exec_type is not ExecType.NEW:
+    if report.venue_order_id in account.foreign_orders or report.exec_type is not ExecType.NEW:
         return
     turn.emit(
         ForeignOrderSeen(
@@ -338,6 +353,8 @@ def _flag_foreign(turn: Turn, account: AccountState, report: ExecutionReport) ->
             side=report.side,
             quantity=report.order_qty or report.leaves_qty or ZERO,
             note="an order that Bascule did not send",
+            price=report.price,
+            stop_price=report.stop_price,
         )
     )
 
@@ -345,7 +362,7 @@ def _flag_foreign(turn: Turn, account: AccountState, report: ExecutionReport) ->
 def _on_correction(
     turn: Turn, account: AccountState, order: Order, report: ExecutionReport
 ) -> None:
-    name = _counted_as(order.fills, report)
+    name = _amended_as(order.fills, report)
     known = order.fills.get(name) if name is not None else None
     if name is None or known is None or report.exec_id in account.exec_ids:
         ignore(turn, account, order, report, "it corrects no fill that is counted")
@@ -378,18 +395,27 @@ def _on_correction(
     )
 
 
-def _counted_as(fills: Mapping[ExecID, Execution], report: ExecutionReport) -> ExecID | None:
-    """Name the fill that a report corrects as it is counted.
+def counted_as(fills: Mapping[ExecID, Execution], exec_id: ExecID) -> ExecID | None:
+    """Name a fill as it is counted: a look that read its correction has marked it for that."""
+    if exec_id in fills:
+        return exec_id
+    return next((name for name in fills if name.startswith(f"{exec_id}~")), None)
 
-    Once a look has read its correction off the venue's history it bears a mark (see ``reconcile``);
-    to be taken back, or corrected by a report that bears such a mark itself, it is still what it
-    was, while any other correction that comes late is an older word.
+
+def _amended_as(fills: Mapping[ExecID, Execution], report: ExecutionReport) -> ExecID | None:
+    """Name the fill that a report amends as it is counted.
+
+    Where a look has read its correction off the venue's history (see ``counted_as``), it is still
+    what it was to be taken back, or corrected by a report that bears such a mark itself; any other
+    correction that comes late is an older word.
     """
     told = report.ref_exec_id
-    marked = report.exec_id.startswith(f"{told}~")
-    if not told or told in fills or not (marked or report.exec_type is ExecType.TRADE_CANCEL):
+    if not told:
         return told
-    return next((name for name in fills if name.startswith(f"{told}~")), told)
+    marked = report.exec_id.startswith(f"{told}~")
+    if marked or report.exec_type is ExecType.TRADE_CANCEL:
+        return counted_as(fills, told) or told
+    return told
 
 
 def _after_correction(order: Order, cum: Decimal, report: ExecutionReport) -> OrdStatus:
@@ -458,74 +484,6 @@ def _on_change_rejected(
     turn.market.looks.setdefault(account.id, "a change was rejected")
 
 
-def learn(
-    turn: Turn,
-    account: AccountState,
-    order: Order,
-    fact: Fact,
-    *,
-    report: ExecutionReport | None = None,
-    reason: str = "",
-    text: str = "",
-    venue_code: str = "",
-    evidence: str = "",
-) -> None:
-    """Apply a fact that is no fill; what the table ignores is journaled when a report told it."""
-    result = step(order.status, fact)
-    if isinstance(result, Ignore):
-        if report is None:
-            return
-        if order.live and order.venue_order_id is None:
-            _acknowledge(turn, account, order, order.status, report, evidence)
-        elif result is not Ignore.DUPLICATE:
-            ignore(turn, account, order, report, result)
-        return
-    if result is OrdStatus.IN_DOUBT:
-        turn.emit(
-            OrderDoubted(at=turn.at, account=account.id, cl_ord_id=order.cl_ord_id, cause=reason)
-        )
-        turn.market.looks.setdefault(account.id, "an order is in doubt")
-    elif result in ENDED:
-        turn.emit(
-            OrderEnded(
-                at=turn.at,
-                account=account.id,
-                cl_ord_id=order.cl_ord_id,
-                status=result,
-                reason=reason or (report.reason if report is not None else "") or fact.value,
-                text=text or (report.text if report is not None else ""),
-                venue_code=venue_code,
-                evidence=evidence or ("report" if report is not None else "outcome"),
-            )
-        )
-        if result is OrdStatus.REJECTED:
-            after_reject(turn, account)
-    else:
-        if result is OrdStatus.WORKING and order.cum_qty:
-            result = OrdStatus.PARTIALLY_FILLED
-        _acknowledge(turn, account, order, result, report, evidence)
-
-
-def _acknowledge(
-    turn: Turn,
-    account: AccountState,
-    order: Order,
-    status: OrdStatus,
-    report: ExecutionReport | None,
-    evidence: str,
-) -> None:
-    turn.emit(
-        OrderAcknowledged(
-            at=turn.at,
-            account=account.id,
-            cl_ord_id=order.cl_ord_id,
-            status=status,
-            venue_order_id=report.venue_order_id if report is not None else None,
-            evidence=evidence,
-        )
-    )
-
-
 def on_submit_outcome(
     turn: Turn, account_id: AccountId, cl_ord_id: ClOrdID, outcome: Outcome
 ) -> None:
@@ -591,103 +549,3 @@ def on_change_outcome(
     )
     turn.market.looks.setdefault(account_id, "a change failed")
     aftermath(turn, account, order)
-
-
-def aftermath(turn: Turn, account: AccountState, order: Order) -> None:
-    """Do what an order's news asks for: tend its guard, and let waiting orders go."""
-    guard = account.guards.get(order.parent or order.cl_ord_id)
-    if guard is not None:
-        tend(turn, account, guard)
-        if guard.bracket.native and guard.held > 0 and not guard.children and order.native_child:
-            turn.market.looks.setdefault(account.id, "the bracket of a position has ended")
-    if order.leg == "x" or (order.leg == "e" and order.cum_qty):
-        # Whatever trades against the other side of its book leaves less of it to guard.
-        for other in guards_of(account, order.strategy, order.symbol, order.side.opposite):
-            if other is not guard:
-                tend(turn, account, other)
-    if account.waiters:
-        release_waiting(turn, account)
-
-
-def release_waiting(turn: Turn, account: AccountState) -> None:
-    """Let each order go whose wait is over, for what is still to be done, or end it unsent."""
-    for names in list(account.waiters.values()):
-        for name in list(names):
-            waiting = account.orders.get(name)
-            if waiting is None or not waiting.waiting:
-                continue  # the end of one before it in this very loop has let it go
-            book = book_of(account, waiting.strategy, waiting.symbol, waiting.venue_symbol)
-            if waiting.leg == "e":
-                _entry_turn(turn, account, waiting, book)
-            elif not _stop_may_race(account, book):
-                _exit_turn(turn, account, waiting, book)
-
-
-def _entry_turn(turn: Turn, account: AccountState, entry: Order, book: Book) -> None:
-    """An entry waits for the part before it to fill, or for the other side to be closed."""
-    before = account.order(entry.after) if entry.after is not None else None
-    if before is not None and before.live:
-        return
-    if before is not None and before.leg == "e":
-        filled = before.status is OrdStatus.FILLED
-        why = "" if filled else f"the part before it ended {before.status.value}"
-    else:
-        standing = book.quantity * entry.side.sign
-        against = standing < 0
-        if against and book.exiting:
-            return
-        if standing > 0 and before is not None and before.leg == "x":
-            why = "the close went too far, and what it opened is being closed first"
-            _go_or_end(turn, account, entry, entry.quantity, why)
-            return
-        why = "the position that was to be closed first is still held" if against else ""
-    _go_or_end(turn, account, entry, entry.quantity, why)
-
-
-def _exit_turn(turn: Turn, account: AccountState, waiting: Order, book: Book) -> None:
-    held = -book.quantity * waiting.side.sign
-    quantity = min(waiting.quantity, held - (book.exiting - waiting.leaves))
-    _go_or_end(turn, account, waiting, quantity, "" if quantity > 0 else "nothing is left to close")
-
-
-def _stop_may_race(account: AccountState, book: Book) -> bool:
-    """Whether stops or targets still work that could close what exits in flight close."""
-    works = {"s": ZERO, "t": ZERO}
-    for order in account.orders.values():
-        if order.leg in works and is_of(order, book) and not order.native_child:
-            works[order.leg] += order.leaves
-    most = max(works.values())
-    return most > 0 and most + book.exiting > abs(book.quantity)
-
-
-def _go_or_end(
-    turn: Turn, account: AccountState, waiting: Order, quantity: Decimal, why: str
-) -> None:
-    if why:
-        learn(turn, account, waiting, Fact.UNSENT, reason="not_needed", text=why)
-        aftermath(turn, account, waiting)
-        return
-    turn.emit(
-        OrderReleased(
-            at=turn.at, account=account.id, cl_ord_id=waiting.cl_ord_id, quantity=quantity
-        )
-    )
-
-
-def ignore(
-    turn: Turn,
-    account: AccountState,
-    order: Order | None,
-    report: ExecutionReport,
-    why: str,
-) -> None:
-    """Keep a report that is not applied; a fill in it is not counted later either."""
-    turn.emit(
-        ReportIgnored(
-            at=turn.at,
-            account=account.id,
-            why=str(why),
-            report=report,
-            cl_ord_id=order.cl_ord_id if order is not None else None,
-        )
-    )

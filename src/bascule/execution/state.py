@@ -330,6 +330,16 @@ class StrategyState(Struct, omit_defaults=True):
     messages: Tally = field(default_factory=Tally)
 
 
+class ForeignOrder(Struct, array_like=True):
+    """A working order that is none of ours, by the terms that its venue last showed."""
+
+    venue_symbol: VenueSymbol
+    side: Side
+    quantity: Decimal
+    price: Decimal | None = None
+    stop_price: Decimal | None = None
+
+
 class AccountState(Struct, kw_only=True):
     """Everything known of one account.
 
@@ -360,7 +370,7 @@ class AccountState(Struct, kw_only=True):
     waiters: dict[ClOrdID, list[ClOrdID]] = field(default_factory=dict)
     watched: dict[VenueSymbol, list[ClOrdID]] = field(default_factory=dict)
     exposure: dict[Symbol, Exposure] = field(default_factory=dict)
-    foreign: dict[VenueOrderId, str] = field(default_factory=dict)
+    foreign_orders: dict[VenueOrderId, ForeignOrder] = field(default_factory=dict)
     rates: RateWindow = field(default_factory=RateWindow)
     values: ValueWindow = field(default_factory=ValueWindow)
     messages: Tally = field(default_factory=Tally)
@@ -424,7 +434,7 @@ class State(Struct, kw_only=True):
 
     ``venues`` counts what was asked of each; ``limits`` are by scope, and ``limit_changes`` counts
     their changes. ``guardian_at`` is of the latest line of the guardian's log that was taken in,
-    ``guardian_seq`` of the last.
+    ``guardian_seq`` of the last. ``version`` is the Bascule that folded it.
     """
 
     epoch: str = ""
@@ -442,6 +452,7 @@ class State(Struct, kw_only=True):
     limit_changes: int = 0
     guardian_at: Instant = Instant(0)
     guardian_seq: int = 0
+    version: str = ""
 
 
 _encoder = msgspec.json.Encoder()
@@ -454,5 +465,17 @@ def dump(state: State) -> bytes:
 
 
 def load(blob: bytes) -> State:
-    """Read a state back from a snapshot."""
+    """Read a state back."""
     return _decoder.decode(blob)
+
+
+def load_own(blob: bytes, version: str) -> State | None:
+    """Read a snapshot's state, or None where it is another version's.
+
+    One that folds otherwise leaves out what this one knows, and what it adds is not read.
+    """
+    try:
+        state = load(blob)
+    except msgspec.DecodeError:
+        return None
+    return state if state.version == version else None

@@ -18,7 +18,7 @@ from bascule.model.account import AccountSpec
 from bascule.model.enums import OrdType, Side
 from bascule.model.ids import AccountId, ClOrdID, Symbol, VenueId
 from bascule.model.instrument import Listing
-from bascule.model.values import ZERO, Currency
+from bascule.model.values import ONE, ZERO, Currency
 
 TOUCHED_MAX = 10_000
 """Orders touched since they were last summed, beyond which all are summed anew."""
@@ -27,12 +27,14 @@ TOUCHED_MAX = 10_000
 class Share(Struct, frozen=True):
     """What one account has in one contract, open entries at their worst; all unsigned.
 
-    ``worst`` is the larger side, ``waiting`` what open entries may still fill.
+    ``worst`` is the larger side, ``waiting`` what open entries may still fill. Until the venue has
+    said what a lot of it is (``listed``), lots stand for units.
     """
 
     buy: Decimal
     sell: Decimal
     waiting: Decimal
+    listed: bool = True
 
     @property
     def worst(self) -> Decimal:
@@ -53,15 +55,17 @@ class Resting(Struct):
 class Sum(Struct):
     """One contract over all accounts. ``mark`` is the last price that any of them knows.
 
-    ``buyers`` and ``sellers`` are the accounts on either side, by venue; ``bids`` and ``asks``
-    their resting orders.
+    ``unlisted`` counts the accounts that have it and whose venue has not listed it since the start:
+    while there are any the sums are not known. ``buyers`` and ``sellers`` are the accounts on
+    either side, by venue; ``bids`` and ``asks`` their resting orders.
     """
 
-    quote: Currency
+    quote: Currency = Currency("")
     buy: Decimal = ZERO
     sell: Decimal = ZERO
     worst: Decimal = ZERO
     waiting: Decimal = ZERO
+    unlisted: int = 0
     mark: Decimal | None = None
     buyers: dict[VenueId, dict[AccountId, None]] = field(default_factory=dict)
     sellers: dict[VenueId, dict[AccountId, None]] = field(default_factory=dict)
@@ -150,7 +154,7 @@ class Totals(Struct):
             old, new = before.get(symbol), after.get(symbol)
             if old == new:
                 continue
-            found = self.sums.get(symbol) or self._sum(listings[symbol])
+            found = self._sum(symbol, listings.get(symbol))
             _weigh(found, old, -1)
             _weigh(found, new, 1)
             _stand(found.buyers, venue, account.id, new is not None and new.buy > 0)
@@ -160,17 +164,16 @@ class Totals(Struct):
                 found.mark = last.price
         self.shares[account.id] = after
 
-    def _sum(self, listing: Listing) -> Sum:
-        found = self.sums.get(listing.symbol)
+    def _sum(self, symbol: Symbol, listing: Listing | None) -> Sum:
+        found = self.sums.get(symbol)
         if found is None:
-            found = self.sums[listing.symbol] = Sum(listing.quote)
+            found = self.sums[symbol] = Sum()
+        if listing is not None and not found.quote:
+            found.quote = listing.quote
         return found
 
     def _order(self, order: Order, venue: VenueId, listings: Mapping[Symbol, Listing]) -> None:
-        listing = listings.get(order.symbol)
-        if listing is None:
-            return
-        found = self._sum(listing)
+        found = self._sum(order.symbol, listings.get(order.symbol))
         if found.mark is None:
             found.mark = order.price
         if order.ord_type is not OrdType.LIMIT or order.price is None:
@@ -193,12 +196,11 @@ def _shares(account: AccountState, listings: Mapping[Symbol, Listing]) -> dict[S
         if not buy and not sell:
             continue
         listing = listings.get(symbol)
-        if listing is not None:
-            shares[symbol] = Share(
-                buy * listing.multiplier,
-                sell * listing.multiplier,
-                (exposure.open_buy + exposure.open_sell) * listing.multiplier,
-            )
+        multiplier = listing.multiplier if listing is not None else ONE
+        waiting = exposure.open_buy + exposure.open_sell
+        shares[symbol] = Share(
+            buy * multiplier, sell * multiplier, waiting * multiplier, listing is not None
+        )
     return shares
 
 
@@ -208,6 +210,7 @@ def _weigh(total: Sum, share: Share | None, sign: int) -> None:
         total.sell += share.sell * sign
         total.worst += share.worst * sign
         total.waiting += share.waiting * sign
+        total.unlisted += (not share.listed) * sign
 
 
 def _stand(

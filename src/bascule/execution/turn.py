@@ -10,7 +10,7 @@ from msgspec import Struct, field
 
 from bascule.execution.evolve import evolve
 from bascule.execution.loss_state import Watch
-from bascule.execution.state import AccountState, State
+from bascule.execution.state import AccountState, ForeignOrder, State
 from bascule.execution.totals import Totals
 from bascule.model.account import AccountSpec, Capabilities, RiskLimits, Route
 from bascule.model.event import Event
@@ -55,6 +55,13 @@ class Suspect(Struct, frozen=True):
     lots: tuple[tuple[PositionId, Decimal], ...] = ()
 
 
+class Tried(Struct, frozen=True):
+    """When a contract was last cleared for a firm's rule, and how often in a row before that."""
+
+    at: Instant
+    times: int
+
+
 class Merged(Struct):
     """An account's limits as tightened by a strategy's, and how long that holds."""
 
@@ -72,8 +79,10 @@ class Market(Struct):
     whichever account it came from: rates between currencies are taken from it, and ``rates`` keeps
     those of one instant. ``totals`` and ``merged`` are sums and limits that the state implies,
     kept so that an order costs the same however many accounts there are. ``duties`` says when the
-    rules of an account's firm are looked at again. ``gone`` names orders that Bascule did not
-    send, and that the last whole look at their account no longer showed.
+    rules of an account's firm are looked at again, ``tried`` what they had done by contract.
+    ``gone`` names orders that Bascule did not send, and that the last whole look at their account
+    no longer showed; ``others`` has those that it did show, since more may work than the state
+    remembers.
 
     After a restart a peak starts again from the level that was last asked of the venue, which
     only ever ratchets, so nothing that was gained is given back.
@@ -90,7 +99,9 @@ class Market(Struct):
     watches: dict[AccountId, Watch] = field(default_factory=dict)
     watched_at: Instant = Instant(0)
     duties: dict[AccountId, Instant] = field(default_factory=dict)
+    tried: dict[AccountId, dict[Symbol, Tried]] = field(default_factory=dict)
     gone: dict[AccountId, frozenset[VenueOrderId]] = field(default_factory=dict)
+    others: dict[AccountId, dict[VenueOrderId, ForeignOrder]] = field(default_factory=dict)
 
     def keep(self, account: AccountId, quote: Quote, symbol: Symbol | None) -> None:
         """Keep a quote as the account's latest and, where its name is known, as anybody's."""

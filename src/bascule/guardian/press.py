@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 POKE_S = 1.0
+_ANSWER_MAX = 4_096
 _SCOPES = ("account", "strategy", "firm", "venue")
 
 
@@ -108,13 +109,31 @@ def poke(place: str) -> bool:
         with open(os.path.join(place, "guardian", "token"), encoding="ascii") as file:
             token = file.read().strip()
         where = (str(endpoint["host"]), int(endpoint["port"]))
+        from bascule.config.proof import PATH, proof, question
+
+        asked = question()
+        ask = f"GET {PATH}?of={asked} HTTP/1.1\r\nHost: {where[0]}\r\n\r\n"
         head = f"POST /poke HTTP/1.1\r\nHost: {where[0]}\r\nAuthorization: Bearer {token}\r\n"
         head += "Content-Length: 0\r\nConnection: close\r\n\r\n"
         with socket.create_connection(where, POKE_S) as link:
+            link.sendall(ask.encode("ascii"))
+            if not _proven(link, proof(token, where[1], asked).encode("ascii")):
+                return False  # somebody else has its port now, and is shown no token
             link.sendall(head.encode("ascii"))
             return link.recv(64).startswith(b"HTTP/1.1 200")
     except (OSError, ValueError, KeyError, TypeError):
         return False
+
+
+def _proven(link: socket.socket, proof: bytes) -> bool:
+    """Whether what is answered has the proof at its end, where a body stands."""
+    answer = b""
+    while len(answer) < _ANSWER_MAX:
+        part = link.recv(_ANSWER_MAX)
+        answer += part
+        if not part or answer.endswith(b"}"):
+            break
+    return answer.startswith(b"HTTP/1.1 200") and answer.endswith(b'{"proof":"' + proof + b'"}')
 
 
 def _say(code: int, words: str) -> int:

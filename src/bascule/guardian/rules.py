@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from bascule.model.account import Capabilities
 from bascule.model.enums import ENDED, OrdType, PositionMode, Side
-from bascule.model.ids import ClOrdID, VenueSymbol
+from bascule.model.ids import ClOrdID, VenueSymbol, names_entry
 from bascule.model.order import VenueOrder, VenuePosition
 from bascule.model.values import ZERO, Instant
 
@@ -115,7 +115,12 @@ def plan(
 def _stays(
     order: VenueOrder, held: Iterable[VenuePosition], close: bool, stubborn: Container[Key]
 ) -> bool:
-    """Whether an order is left alone: it can only reduce what is held, and guards it."""
+    """Whether an order is left alone: it can only reduce what is held, and guards it.
+
+    An entry of an engine guards nothing, whatever it stands against.
+    """
+    if names_entry(order.cl_ord_id or ""):
+        return False
     for position in held:
         if position.venue_symbol != order.venue_symbol or key_of(position) in stubborn:
             continue

@@ -5,10 +5,11 @@
     GET  /report    ?account=NAME, or everything         -> [OrderLine]
     POST /poke      look at the latch now, which a key wrote  -> {"looked": true}
     POST /end       the guardian ends                    -> {"ended": true}
+    GET  /proof     ?of=QUESTION: who this is, see ``config/proof``  -> {"proof": ...}
 
-Each asks for ``Authorization: Bearer TOKEN`` with the token of ``guardian/token``; without it every
-answer is the same 401. More pages are added by whoever starts it (``extra``), each with its own
-proof of who asks.
+Each but the last asks for ``Authorization: Bearer TOKEN`` with the token of ``guardian/token``;
+without it every answer is the same 401. More pages are added by whoever starts it (``extra``), each
+with its own proof of who asks.
 """
 
 import asyncio
@@ -24,6 +25,8 @@ from aiohttp import web
 
 from bascule.config.handover import GuardianEndpoint, replace_file
 from bascule.config.private import read_private, write_private
+from bascule.config.proof import PATH as PROOF
+from bascule.config.proof import QUESTION_MAX, proof
 from bascule.guardian.service import Guardian
 from bascule.guardian.words import Command
 from bascule.model.errors import ConfigError
@@ -102,6 +105,7 @@ class Server:
                 web.get("/report", self._report),
                 web.post("/poke", self._poke),
                 web.post("/end", self._end),
+                web.get(PROOF, self._prove),
             ]
         )
         for routes in extra:
@@ -159,6 +163,13 @@ class Server:
         self._check(request)
         self.ended.set()
         return _json({"ended": True})
+
+    async def _prove(self, request: web.Request) -> web.Response:
+        asked = request.query.get("of", "")
+        if request.transport is None or not 0 < len(asked) <= QUESTION_MAX:
+            return _json({"code": "usage", "text": "GET /proof?of=QUESTION, a short one"}, 400)
+        port = request.transport.get_extra_info("sockname")[1]
+        return _json({"proof": proof(self._token.decode(), port, asked)})
 
 
 def _json(value: object, status: int = 200) -> web.Response:

@@ -69,17 +69,22 @@ def restore(source: str | Path, path: str | Path) -> VerifyReport:
         JournalCorrupt: the backup is not whole; nothing was changed.
         JournalUnwritable: a file could not be written.
         JournalError: the backup is no journal, or a newer Bascule wrote it.
+        UsageError: the backup is what an earlier restore was cut short in.
     """
     path = Path(path)
+    new = path.with_name(path.name + ".restored")
+    _must_be_another(Path(source), new)
     lock = Lock(path)
     try:
         report = _verified(Path(source))
-        new = _copy_with_epoch_due(Path(source), path.with_name(path.name + ".restored"))
+        _copy_with_epoch_due(Path(source), new)
         aside = _free_name(path)
         aside.mkdir()
         _move_aside(path, aside, ("", "-wal", "-shm"))
         os.replace(new, path)
-        # Last, since until then it makes an engine refuse what a restore cut short has left.
+        # The record goes last, and what is before it onto the disk first, since until then it
+        # makes an engine refuse what a restore cut short has left.
+        _sync(path.parent)
         _move_aside(path.with_name("progress.json"), aside, ("",))
         _sync(path.parent)
     except (OSError, apsw.Error) as error:
@@ -88,6 +93,8 @@ def restore(source: str | Path, path: str | Path) -> VerifyReport:
             hint="Mend that and restore again before anything is started.",
         ) from error
     finally:
+        with suppress(OSError):  # of one that was cut short: room that the journal may need
+            _remove(new)
         lock.release()
     return report
 
@@ -101,6 +108,14 @@ def _must_not_exist(target: Path) -> None:
         )
 
 
+def _must_be_another(source: Path, new: Path) -> None:
+    if source.resolve() == new.resolve():
+        raise UsageError(
+            f"{source} is what a restore that was cut short has left. Nothing was changed.",
+            hint="Restore the backup itself again.",
+        )
+
+
 def _verified(path: Path) -> VerifyReport:
     report = verify(path, with_progress=False)
     if not report.ok:
@@ -111,10 +126,8 @@ def _verified(path: Path) -> VerifyReport:
     return report
 
 
-def _copy_with_epoch_due(source: Path, new: Path) -> Path:
-    for suffix in ("", "-wal", "-shm"):
-        with suppress(FileNotFoundError):
-            os.unlink(f"{new}{suffix}")
+def _copy_with_epoch_due(source: Path, new: Path) -> None:
+    _remove(new)
     # Not the file alone: of a journal that was never closed the newest events are beside it.
     with Follower(source) as follower:
         follower.copy_to(new)
@@ -126,7 +139,12 @@ def _copy_with_epoch_due(source: Path, new: Path) -> Path:
             f"{new} could not be completed. The journal itself is untouched.",
             hint="Check the disk, then restore again.",
         )
-    return new
+
+
+def _remove(path: Path) -> None:
+    for suffix in ("", "-wal", "-shm"):
+        with suppress(FileNotFoundError):
+            os.unlink(f"{path}{suffix}")
 
 
 def _free_name(path: Path) -> Path:

@@ -78,7 +78,9 @@ class Journal:
         """The last event appended; the loop runs ahead of the disk by ``backlog`` rows."""
         self.durable = self.head
         """The last event fsynced."""
-        self.epoch_due = bool(store.meta(EPOCH_DUE)) or self.head == GENESIS
+        self.restored = bool(store.meta(EPOCH_DUE))
+        """Whether a backup was put in its place since the last start."""
+        self.epoch_due = self.restored or self.head == GENESIS
         """Whether an ``EpochStarted`` must come first: a new journal, or a restored backup."""
         self._hold_to_progress()
 

@@ -31,7 +31,7 @@ class Lock:
 
     Raises:
         JournalLocked: another process holds it; the message names it.
-        JournalUnwritable: the lock file cannot be made.
+        JournalUnwritable: the lock file cannot be written.
     """
 
     def __init__(self, journal: Path) -> None:
@@ -39,10 +39,7 @@ class Lock:
         try:
             self._handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
         except OSError as error:
-            raise JournalUnwritable(
-                f"Bascule could not make {path}: {error.strerror}. Nothing was started.",
-                hint="Check that the directory is there and that this user may write to it.",
-            ) from error
+            raise _unwritten(path, error) from error
         try:
             _take(self._handle)
         except OSError as error:
@@ -54,12 +51,24 @@ class Lock:
                 hint="One journal has one engine: stop that process first, or name another"
                 " data directory.",
             ) from error
-        os.lseek(self._handle, 0, os.SEEK_SET)
-        os.write(self._handle, f"{os.getpid():<20}".encode())
         self._held = True
+        try:
+            os.lseek(self._handle, 0, os.SEEK_SET)
+            os.write(self._handle, f"{os.getpid():<20}".encode())
+        except OSError as error:
+            self.release()
+            raise _unwritten(path, error) from error
 
     def release(self) -> None:
         """Let go; a second call is harmless."""
         if self._held:
             self._held = False
             os.close(self._handle)
+
+
+def _unwritten(path: Path, error: OSError) -> JournalUnwritable:
+    return JournalUnwritable(
+        f"Bascule could not write {path}: {error.strerror}. Nothing was started.",
+        hint="Check that the directory is there, that this user may write to it, and that the disk"
+        " has room.",
+    )

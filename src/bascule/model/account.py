@@ -154,7 +154,8 @@ class Route(Struct, frozen=True, kw_only=True):
     """Which accounts follow a strategy, and how.
 
     ``strategy`` or ``sources`` may be ``*``. ``on_refusal``: with ``all`` one account's refusal of
-    an entry refuses it for every account of the route; with ``alone`` each stands by itself.
+    an entry refuses it for every account of the route, and closes stand, those of a reversal too;
+    with ``alone`` each account stands by itself.
     ``pyramiding`` is how many entries a book may stack (1 is none beyond the first).
     ``reverse``: what an entry against the held side becomes. ``same_direction``: what a repeated
     entry on the held side becomes when pyramiding is used up. ``unpriced_max_qty``: the largest

@@ -357,7 +357,10 @@ class CancelRequested(_Event, frozen=True, tag="cancel_requested"):
 
 
 class ReplaceRequested(_Event, frozen=True, tag="replace_requested"):
-    """New terms are to be sent; old and new both count until one is proven."""
+    """New terms are to be sent; old and new both count until one is proven.
+
+    ``value`` is the notional that they add, in account currency, where a limit counts it.
+    """
 
     account: AccountId
     cl_ord_id: ClOrdID
@@ -371,6 +374,7 @@ class ReplaceRequested(_Event, frozen=True, tag="replace_requested"):
     drop_stop_loss: bool = False
     drop_take_profit: bool = False
     signal: SignalId | None = None
+    value: Decimal | None = None
 
 
 class OrderReplaced(_Event, frozen=True, tag="order_replaced"):
@@ -427,7 +431,10 @@ class ChildReported(_Event, frozen=True, tag="child_reported"):
 
 
 class ForeignOrderSeen(_Event, frozen=True, tag="foreign_order_seen"):
-    """An order at the venue that is none of ours: flagged and counted, never touched."""
+    """An order at the venue that is none of ours: flagged and counted, never touched.
+
+    It is told again once a look shows it with other terms.
+    """
 
     account: AccountId
     venue_order_id: VenueOrderId
@@ -435,6 +442,8 @@ class ForeignOrderSeen(_Event, frozen=True, tag="foreign_order_seen"):
     side: Side
     quantity: Decimal
     note: str = ""
+    price: Decimal | None = None
+    stop_price: Decimal | None = None
 
 
 class ForeignFill(_Event, frozen=True, tag="foreign_fill"):

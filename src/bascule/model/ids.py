@@ -5,6 +5,7 @@ different orders: ``<epoch>-<intent>-<account>-<leg><attempt>``, lower-case base
 characters for anything a person will live to see.
 """
 
+import re
 from typing import NewType
 
 AccountId = NewType("AccountId", str)
@@ -57,6 +58,18 @@ def of_guardian(client_id: str) -> bool:
     """Tell whether an order is a guardian's own, by its name."""
     epoch, _, number = client_id.partition("-")
     return epoch[:1] == "g" and len(epoch) > 4 and bool(number)
+
+
+_ENTRY = re.compile(r"[a-z0-9]{4}-[a-z0-9.]+-[0-9a-z]+e\d*")
+_NO_ENTRY = re.compile(r".*-[0-9a-z]+(?:x\d*|xz[0-9a-z]*|s\d*|t[a-z]\d*)")
+
+
+def names_entry(client_id: str) -> bool:
+    """Tell whether an order is an entry of an engine, by its name.
+
+    An account's number may end in a letter that names a leg; where that leaves two readings, no.
+    """
+    return bool(_ENTRY.fullmatch(client_id)) and not _NO_ENTRY.fullmatch(client_id)
 
 
 def cl_ord_id(signal: SignalId, intent: int, account: int, leg: str, attempt: int = 0) -> ClOrdID:

@@ -192,8 +192,9 @@ class Receipt(Struct, frozen=True, omit_defaults=True):
     """What the engine answers for a signal, once that answer is durable.
 
     ``status``: ``accepted``, ``duplicate`` (answers with the first result; ``duplicate_of``),
-    ``conflict`` (same key, other body), ``refused`` (``code`` and ``text`` say why), or
-    ``overloaded`` (nothing was kept: send again).
+    ``conflict`` (same key, other body), ``refused`` (``code`` and ``text`` say why),
+    ``overloaded`` (nothing was kept: send again), or ``unknown`` (the journal failed meanwhile:
+    nothing of it was sent to a venue, and it may have been kept or not).
     """
 
     signal: str

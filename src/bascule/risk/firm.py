@@ -98,6 +98,9 @@ class FirmAround(Protocol):
     def fills(self) -> int:
         """What has filled since the firm's day began."""
 
+    def fills_ahead(self) -> int:
+        """The fewest fills until all that is held or open is closed, without the order."""
+
     def size(self) -> Size:
         """What counts against the firm's largest size."""
 

@@ -29,6 +29,16 @@ def _higher(one: Any, other: Any) -> Any:
     return max(one, other)
 
 
+def _margin_percent(one: RiskLimits, other: RiskLimits) -> Decimal | None:
+    """Give the higher percentage; beside a ``max_margin`` none is no silence, but all of it."""
+    found = None
+    for layer in (one, other):
+        if layer.margin_percent is None and layer.max_margin is not None:
+            return None
+        found = _higher(found, layer.margin_percent)
+    return found
+
+
 def _either(one: bool, other: bool) -> bool:
     return one or other
 
@@ -92,7 +102,7 @@ TIGHTER: dict[str, _Rule] = {
     "runaway_factor": _lower,
     "runaway_rejects": _lower,
 }
-"""The way to the tighter of two values, by field."""
+"""The way to the tighter of two values, by field; for one, see ``_margin_percent`` too."""
 
 BY_SYMBOL = ("max_order_qty", "max_book_qty", "max_position_qty")
 """Fields with a ``_by_symbol`` table beside them, whose entry replaces the field for a symbol."""
@@ -122,6 +132,7 @@ def tightest(one: RiskLimits, other: RiskLimits) -> RiskLimits:
     changed: dict[str, Any] = {
         name: rule(getattr(one, name), getattr(other, name)) for name, rule in TIGHTER.items()
     }
+    changed["margin_percent"] = _margin_percent(one, other)
     for name in BY_SYMBOL:
         tables = getattr(one, f"{name}_by_symbol"), getattr(other, f"{name}_by_symbol")
         changed[f"{name}_by_symbol"] = {

@@ -116,7 +116,7 @@ class Around(Protocol):
         """The limits over all accounts."""
 
     @property
-    def elsewhere_quantity(self) -> Decimal:
+    def elsewhere_quantity(self) -> Decimal | None:
         """The worst quantity of all other accounts in this contract on the order's side.
 
         It is in this account's unit.

@@ -20,6 +20,7 @@ from bascule.model.intent import (
     ModifyOrder,
     ModifyProtection,
     PlaceOrder,
+    Protection,
     StopTrading,
     TargetPosition,
 )
@@ -186,10 +187,10 @@ def _order(instruction: Instruction, profile: Profile) -> PlaceOrder:
     protection = protection_of(instruction, profile)
     trail = None
     if kind is OrdType.TRAILING_STOP:
-        trail = protection.trail.distance if protection and protection.trail else None
-        if trail is None:
+        if protection is None or protection.trail is None:
             raise Refuse("missing_field", "a trailing stop order without its distance")
-        protection = None
+        trail = protection.trail.distance
+        protection = _without_trail(protection)
     return PlaceOrder(
         symbol=symbol_of(instruction),
         label=instruction.order_id or instruction.client_order_id or instruction.comment,
@@ -206,6 +207,12 @@ def _order(instruction: Instruction, profile: Profile) -> PlaceOrder:
     )
 
 
+def _without_trail(protection: Protection) -> Protection | None:
+    """Give what guards the position besides the trail, which is the order's own."""
+    left = structs.replace(protection, trail=None)
+    return left if left != Protection() else None
+
+
 def _target(instruction: Instruction, profile: Profile, *, may_open: bool) -> TargetPosition:
     target = instruction.target
     direction = _direction(target, instruction.side)
@@ -214,16 +221,19 @@ def _target(instruction: Instruction, profile: Profile, *, may_open: bool) -> Ta
             "unsupported_field",
             f"a target position is reached by market orders, not by a {instruction.order_type}",
         )
-    quantity = None
+    quantity = order = None
+    # An order's size says something beside the position that it leaves only: a reversal's closes
+    # as well, and a size that cannot be read must not stand in the way of being flat.
     if isinstance(target, Decimal) and target:
         quantity = Amount(abs(target))
+        order = _amount(instruction, profile)
     return TargetPosition(
         symbol=symbol_of(instruction),
         label=instruction.order_id or instruction.comment,
         reference_price=instruction.ref_price,
         direction=direction,
         quantity=quantity,
-        order_quantity=_amount(instruction, profile) if instruction.qty != "all" else None,
+        order_quantity=order,
         may_open=may_open,
         side=instruction.side,
         protection=protection_of(instruction, profile) if may_open else None,

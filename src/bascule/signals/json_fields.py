@@ -135,6 +135,14 @@ TRANSPARENT = frozenset(
 REPORTS = frozenset({"trade", "deal", "execution"})
 """Containers that report what happened and ask for nothing."""
 
+_INFORMATION = frozenset(
+    {
+        "bar", "bars", "candle", "ohlc", "ohlcv", "indicator", "indicators", "extra", "extras",
+        "meta", "metadata", "context", "features",
+    }
+)  # fmt: skip
+"""Closed containers that tell of the market or of the sender: a stop in them guards no order."""
+
 _JSON_IN_TEXT = frozenset({"order", "signal", "alertmessage", "message", "data", "payload"})
 _INNER_NAMES = {
     "sl": {
@@ -156,7 +164,7 @@ _NAMES_KEPT = 4096
 _NAME_KEPT = 64
 _OPENERS = frozenset('{[ "')
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
-_STOP_WORDS = frozenset({"sl", "stop", "stoploss"})
+_STOP_WORDS = frozenset({"sl", "stop", "stops", "stoploss"})
 _LATER_TARGET = re.compile(r"(?:tp|target|takeprofit)([2-9])(?:price)?")
 _PORTION = re.compile(
     r"(?:tp|target|takeprofit)([1-9])(frac|fraction|size|sizepct|portion|portionpct|closepct|"
@@ -246,6 +254,22 @@ def _walk(members: dict[str, object], within: str, depth: int, fields: Fields) -
         if role is not _NO_ROLE:
             name, unit, rank = role
             _file(fields, name, Found(key, value, unit, rank, depth))
+        elif kind is dict or kind is list:
+            _file_hidden_stops(key, value, depth, fields)
+
+
+def _file_hidden_stops(
+    key: str, value: object, depth: int, fields: Fields, within: str = ""
+) -> None:
+    """File the stops that stand in a closed container: nothing reads them, and none may be lost."""
+    if fold(key) in _INFORMATION or depth > _MAX_DEPTH:
+        return
+    for inner in value if isinstance(value, list) else [value]:
+        for name, one in inner.items() if isinstance(inner, dict) else ():
+            if _INDEX.get(fold(name), _NO_ROLE)[0] in ("sl", "trail"):
+                _file(fields, "hidden_stop", Found(f"{within}{key}.{name}", one, depth=depth))
+            elif isinstance(one, dict | list):
+                _file_hidden_stops(name, one, depth + 1, fields, f"{within}{key}.")
 
 
 def _file(fields: Fields, role: str, found: Found) -> None:

@@ -63,6 +63,7 @@ _GUARDING = frozenset(
         "trail",
         "trail_trigger",
         "unknown_stop",
+        "hidden_stop",
         "tp",
         *(f"tp{place}" for place in range(2, 10)),
     }
@@ -196,7 +197,9 @@ def guards(fields: Fields) -> Guards:
     """
     if fields.keys().isdisjoint(_GUARDING):
         return _NO_GUARDS
-    for found in fields.get("unknown_stop", ()):
+    read = "sl" in fields or "trail" in fields
+    hidden = [] if read else fields.get("hidden_stop", [])
+    for found in (*fields.get("unknown_stop", ()), *hidden):
         if _is_amount(found.value):
             raise Refuse(
                 "unknown_field",
@@ -209,6 +212,8 @@ def guards(fields: Fields) -> Guards:
     tp = _targets(fields, unset, unreadable)
     trail = _level(fields, "trail", unset, unreadable)
     trigger = price(fields, "trail_trigger")
+    if trigger is not None and "trail" not in fields:
+        raise Refuse("missing_field", "a trailing stop without its distance")
     return Guards(
         sl,
         tp,
@@ -226,6 +231,8 @@ def _is_amount(value: object) -> bool:
         return not value.is_finite() or value != 0
     if isinstance(value, dict):
         return any(_is_amount(inner) for inner in value.values())
+    if isinstance(value, list):
+        return any(_is_amount(inner) for inner in value)
     return isinstance(value, str) and (has_placeholder(value) or value.strip()[:1].isdigit())
 
 

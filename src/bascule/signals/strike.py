@@ -1,13 +1,17 @@
 """Finds credentials in a body, and strikes them out before it is parsed, stored, hashed or echoed.
 
 Struck are the source's own secrets wherever they stand, and the value of any field that is named
-like a credential: in nested copies, in JSON inside JSON, in ``name=value`` pairs.
+like a credential: in nested copies, in JSON inside JSON, in ``name=value`` pairs, in lists, and
+where either is spelled with escapes of JSON or of forms.
 """
 
 import re
 from collections.abc import Iterable
 
 from msgspec import Struct
+from msgspec.structs import replace
+
+from bascule.signals.hiding import Plain, bracketed, plains
 
 STRUCK = "***"
 """What stands where a secret was."""
@@ -24,19 +28,20 @@ CREDENTIALS = (
 
 _NAME_MAX = 40
 _STEMS = ("secret", "pass", "token", "key", "bearer", "licen", "pwd", "authoriz")
-_NO_SECRETS = frozenset({"null", "true", "false"})
+_NO_SECRETS = frozenset({"null", "true", "false", "[]", "{}"})
 _QUOTES = "\u201c\u201d\u201e"
 _VALUE = re.compile(
-    rf"""\\*["'{_QUOTES}]?\s*[:=]\s*(?:"(?P<plain>(?:[^"\\]|\\.)*)"""
+    rf"""(?P<quote>\\*["'{_QUOTES}])?\s*[:=]\s*(?:"(?P<plain>(?:[^"\\]|\\.)*)"""
     rf"""|\\+"(?P<escaped>[^"\\]*)|[{_QUOTES}](?P<typographic>[^"{_QUOTES}]*)"""
-    rf"""|'(?P<single>[^']*)|(?P<bare>[^\s,;&|"'{{}}\[\]\\{_QUOTES}]+))"""
+    rf"""|'(?P<single>[^']*)|(?P<bare>[^\s,;&|"'{{}}\[\]\\{_QUOTES}]+)|(?P<bracket>[\[{{]))"""
 )
 
 
 class Credential(Struct, frozen=True):
     """One credential found: its folded name, and where its value stands.
 
-    ``bare`` when the value has no quotes, ``pair`` when an equals sign stands before it.
+    ``bare`` when the value has no quotes, ``pair`` when an equals sign stands before it; ``quote``
+    is how a string is quoted where it stands.
     """
 
     name: str
@@ -44,6 +49,7 @@ class Credential(Struct, frozen=True):
     end: int
     bare: bool
     pair: bool
+    quote: str = '"'
 
 
 class Finder:
@@ -84,8 +90,14 @@ class Finder:
         if match is None or match.lastgroup is None:
             return None
         first, last = match.span(match.lastgroup)
+        if match.lastgroup == "bracket":
+            last = bracketed(text, first)
         pair = "=" in text[end:first]
-        return Credential(name, first, last, match.lastgroup == "bare", pair)
+        quote = match["quote"] or '"'
+        return Credential(
+            name, first, last, match.lastgroup in ("bare", "bracket"), pair,
+            quote if quote.endswith('"') else '"',
+        )  # fmt: skip
 
 
 def _word_round(lowered: str, start: int, end: int) -> tuple[int, int]:
@@ -122,6 +134,11 @@ def strike(text: str, secrets: tuple[str, ...] = (), finder: Finder = _USUAL) ->
     """
     found = finder.find(text)
     given = tuple([(one.name, text[one.start : one.end]) for one in found])
+    for plain in plains(text):
+        hidden = finder.find(plain.text)
+        given += tuple([(one.name, plain.text[one.start : one.end]) for one in hidden])
+        hidden += _own(plain.text, secrets)
+        found += [_as_given(one, plain) for one in hidden]
     if found:
         text = _without(text, found)
     for secret in secrets:
@@ -130,14 +147,33 @@ def strike(text: str, secrets: tuple[str, ...] = (), finder: Finder = _USUAL) ->
     return Struck(text, given)
 
 
+def _own(text: str, secrets: tuple[str, ...]) -> list[Credential]:
+    """Find a source's own secrets; of a form's escapes only the bytes of UTF-8 are known."""
+    spelled = {one for secret in secrets for one in (secret, secret.encode().decode("latin-1"))}
+    return [
+        Credential("", match.start(), match.end(), bare=False, pair=True)
+        for secret in spelled
+        if secret
+        for match in re.finditer(re.escape(secret), text)
+    ]
+
+
+def _as_given(one: Credential, plain: Plain) -> Credential:
+    """Give where a credential stands in the text as it was sent."""
+    return replace(one, start=plain.at(one.start), end=plain.at(one.end))
+
+
 def _without(text: str, found: list[Credential]) -> str:
     parts: list[str] = []
     kept = 0
-    for one in found:
+    for one in sorted(found, key=lambda one: (one.start, -one.end)):
         value = text[one.start : one.end]
-        if one.start < kept or not value or (one.bare and value in _NO_SECRETS):
+        if not value or (one.bare and value in _NO_SECRETS):
+            continue
+        if one.start < kept:
+            kept = max(kept, one.end)
             continue
         in_json = one.bare and not one.pair
-        parts += (text[kept : one.start], f'"{STRUCK}"' if in_json else STRUCK)
+        parts += (text[kept : one.start], f"{one.quote}{STRUCK}{one.quote}" if in_json else STRUCK)
         kept = one.end
     return "".join((*parts, text[kept:])) if kept else text

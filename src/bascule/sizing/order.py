@@ -38,9 +38,11 @@ def size_order(
     quote_to_account: Decimal | None,
     held: Decimal,
 ) -> Sized | SizeRefused:
-    """Give the quantity of one order, in the venue's unit, on its step and within its limits.
+    """Give the quantity of one entry, in the venue's unit, on its step and within the route's own.
 
-    Rounds down only; what falls below the venue's minimum is refused, never lifted.
+    Rounds down only; what falls below the venue's minimum is refused, never lifted. What is asked
+    for may be more than the venue takes in one order: whether that is refused or split is the
+    account's setting. Only a size from risk is held to the venue's maximum, as its formula has it.
 
     Args:
         rule: how the route sizes for this account.
@@ -88,15 +90,14 @@ def scaled(rule: SizingRule, factor: Decimal) -> SizingRule:
 
 
 def _settled(raw: Decimal, rule: SizingRule, listing: Listing, why: str) -> Sized | SizeRefused:
-    """Put a quantity on the step and under the maxima, and say so."""
+    """Put a quantity on the step and under the route's maximum, and say so."""
     if raw <= 0:
         return SizeRefused("no_quantity", f"The quantity is {text(raw)}: {why}.", raw)
     lots = floor_to(raw, listing.lot_step)
     note = "" if lots == raw else f", rounded down from {short(raw)}"
-    for limit, whose in ((listing.max_qty, "venue's"), (rule.max_qty, "route's")):
-        if limit and limit < lots:
-            lots = floor_to(limit, listing.lot_step)
-            note = f", capped by the {whose} maximum, from {short(raw)}"
+    if rule.max_qty and rule.max_qty < lots:
+        lots = floor_to(rule.max_qty, listing.lot_step)
+        note = f", capped by the route's maximum, from {short(raw)}"
     if lots < listing.min_qty:
         return below_minimum(listing, raw, why)
     return Sized(lots, f"{counted(lots, listing)}: {why}{note}", raw)

@@ -197,7 +197,10 @@ def _loss_words(
     if case.slippage:
         count = f"({count} + {short(case.slippage / step)} slippage)"
     costs = f" + {short(case.commission)}" if case.commission else ""
-    rounded = "" if lots == raw else f", rounded down from {short(raw)}"
+    cut = floor_to(raw, listing.lot_step) > lots
+    rounded = f", {'cut to the maximum' if cut else 'rounded down'} from {short(raw)}"
+    if lots == raw:
+        rounded = ""
     return (
         f"{count} {name} x {value}{costs} = {short(loss)} a {unit_word(listing)}; "
         f"{counted(lots, listing)}{rounded}"

@@ -7,6 +7,8 @@ from typing import Any
 
 from aiohttp import web
 
+from tests.waiting import PATIENCE_S
+
 
 class Sink:
     """What was received, and how the next request is answered."""
@@ -36,7 +38,7 @@ class Sink:
 
     async def until(self, count: int) -> None:
         """Wait until so many requests were read and are being answered."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             while self.answered < count:
                 self.news.clear()
                 await self.news.wait()

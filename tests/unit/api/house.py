@@ -54,12 +54,12 @@ from bascule.model.order import (
 from bascule.model.values import Currency
 from bascule.venues.kit.contract import OrdersSnapshot, VenueContext
 from tests.unit.memory_venue import MemoryVenue
+from tests.waiting import PATIENCE_S
 
 TOKEN = "operator-token-of-the-test"
 ACCOUNTS = ("one", "two")
 STRATEGIES = ("fx", "swing")
 PRICE = Decimal("1.16000")
-ANSWER_S = 5.0
 LISTING = Listing(
     symbol=Symbol("EURUSD"),
     venue_symbol=VenueSymbol("EURUSD"),
@@ -222,9 +222,12 @@ class House:
         return receipt
 
     async def settle(self) -> None:
-        """Let what was said come to rest."""
-        for _ in range(3):
+        """Let what was said come to rest: no command is under way, and all is durable."""
+        dispatcher, quiet = self.runtime.dispatcher, 0
+        while quiet < 3:
             await asyncio.sleep(0)
+            rests = self.runtime.owner.settled and not dispatcher._tasks | dispatcher._futures
+            quiet = quiet + 1 if rests else 0
             await self.runtime.owner.durable()
 
     async def call(
@@ -233,7 +236,7 @@ class House:
     ) -> "Answer":  # fmt: skip
         """Make one request and give the whole answer."""
         answer = Answer()
-        async with asyncio.timeout(ANSWER_S):
+        async with asyncio.timeout(PATIENCE_S):
             await self.app(scope_of(method, url, token, headers), _body(body), answer.take)
         return answer
 
@@ -320,7 +323,7 @@ async def house(directory: Path) -> AsyncIterator[House]:
     markets: list[Market] = []
     runtime = await Runtime.start(setup_of(directory, markets))
     try:
-        async with asyncio.timeout(ANSWER_S):
+        async with asyncio.timeout(PATIENCE_S):
             while not all(one.reconciled for one in runtime.state.accounts.values()):
                 await asyncio.sleep(0.01)
         built = House(runtime, markets[0])

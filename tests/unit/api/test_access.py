@@ -3,6 +3,7 @@ import stat
 from pathlib import Path
 
 from bascule.api.auth import TokenCheck, known_token, operator_token
+from bascule.config.proof import proves, question
 
 from .house import TOKEN, House
 
@@ -38,6 +39,20 @@ async def test_the_health_of_the_process_is_anybodys_to_ask(api: House) -> None:
     """``/healthz`` needs no token and tells nothing but that the process serves."""
     answer = await api.call("GET", "/healthz", token=None)
     assert (answer.status, answer.json()) == (200, {"status": "ok"})
+
+
+async def test_it_proves_who_it_is_before_a_token_is_shown(api: House) -> None:
+    """Without the token nobody can make the answer, and on another port it is another."""
+    asked = question()
+    answer = await api.call("GET", f"/proof?of={asked}", token=None)
+    assert answer.status == 200
+    given = answer.json()["proof"]
+    assert proves(given, TOKEN, 80, asked)
+    assert not proves(given, TOKEN, 81, asked)
+    assert not proves(given, TOKEN, 80, question())
+    assert TOKEN.encode() not in answer.body
+    for url in ("/proof", "/proof?of=", f"/proof?of={'a' * 65}"):
+        assert (await api.call("GET", url, token=None)).status == 400
 
 
 async def test_signals_pass_by_the_api(api: House) -> None:

@@ -1,4 +1,3 @@
-import asyncio
 from decimal import Decimal
 
 import pytest
@@ -91,7 +90,7 @@ async def test_cancel_answers_with_the_entries_it_touches(api: House) -> None:
     swept = await api.call("POST", "/v1/cancel", {"scope": "account:one", **WHO})
     canceled = swept.json()["canceled"]
     assert [(one["account"], one["quantity"]) for one in canceled] == [("one", "0.1")]
-    await asyncio.sleep(0.05)
+    await api.settle()
     live = (await api.get("/v1/orders"))["orders"]
     assert [one["account"] for one in live] == ["two"]
 
@@ -105,7 +104,7 @@ async def test_flatten_previews_then_closes_and_its_story_can_be_told(api: House
     assert len((await api.get("/v1/positions"))["books"]) == 2
     swept = (await api.call("POST", "/v1/flatten", ask)).json()
     assert [one["side"] for one in swept["closed"]] == ["sell", "sell"]
-    await asyncio.sleep(0.05)
+    await api.settle()
     assert (await api.get("/v1/positions"))["books"] == []
     story = await api.get(f"/v1/explain/{swept['signal']}")
     assert story["outcome"] == "filled"
@@ -121,7 +120,7 @@ async def test_an_order_in_doubt_is_settled_by_a_persons_word(api: House) -> Non
     """A lost answer is doubt; ``absent`` ends it, and only an order in doubt can be settled."""
     api.market.lose = True
     await api.signal(buy())
-    await asyncio.sleep(0.05)
+    await api.settle()
     doubt = (await api.get("/v1/status"))["in_doubt"]
     assert len(doubt) == 2
     ask = {"order": doubt[0], "outcome": "absent", "evidence": "not on their screen", "by": "anna"}
@@ -216,7 +215,7 @@ async def test_an_order_in_doubt_is_no_agreement(api: House) -> None:
     """Its positions may agree: nobody knows whether it was taken."""
     api.market.lose = True
     await api.signal(buy())
-    await asyncio.sleep(0.05)
+    await api.settle()
     for which in ("look", "preview"):
         told = (await api.call("POST", f"/v1/reconcile/one?which={which}")).json()
         assert told["status"] == "looked"

@@ -40,13 +40,14 @@ async def test_limits_in_force_are_shown_and_what_is_proposed(api: House) -> Non
 async def test_looser_limits_are_accepted_once_and_wait_for_their_hour(api: House) -> None:
     """The answer says what changes and when; the second time there is nothing left to accept."""
     edit(api, RiskLimits(duplicate_window_ns=0, max_open_orders=200))
+    before = api.runtime.clock.now()
     done = await api.call("POST", "/v1/limits/accept", WHO)
     assert done.status == 200
     assert done.json()["status"] == "accepted"
     assert "account:one: max_open_orders 100 -> 200 from " in done.json()["text"]
     [first, _] = (await api.get("/v1/limits"))["scopes"]
-    now = api.runtime.clock.now()
-    assert now < first["effective_at"] <= now + DAY and first["effective_at"] % DAY == 0
+    after = api.runtime.clock.now()
+    assert before < first["effective_at"] <= after + DAY and first["effective_at"] % DAY == 0
     again = await api.call("POST", "/v1/limits/accept", WHO)
     assert (again.status, again.json()["code"]) == (409, "nothing_to_accept")
 

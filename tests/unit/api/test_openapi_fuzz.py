@@ -17,11 +17,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.waiting import PATIENCE_S, until
+
 from .house import TOKEN, Answer, House, buy, house, scope_of
 
 STREAM = "/v1/events"
 STREAM_S = 0.05
-ANSWER_S = 10.0
 NAMES = st.sampled_from(["one", "two", "all", "account:one", "fx", "EURUSD", "strategy:fx", ""])
 ANY_TEXT = NAMES | st.text(max_size=12) | st.sampled_from(["9" * 5_000, "\x00", "é", "-1", "1e9"])
 ANYTHING = st.recursive(
@@ -56,12 +57,14 @@ class Api:
         async def receive() -> dict[str, Any]:
             nonlocal sent
             if sent:
-                await asyncio.sleep(STREAM_S if url.startswith(STREAM) else ANSWER_S)
+                if url.startswith(STREAM):
+                    await until(lambda: answer.status, "an answer to hang up on")
+                await asyncio.sleep(STREAM_S if url.startswith(STREAM) else PATIENCE_S)
                 return {"type": "http.disconnect"}
             sent = True
             return {"type": "http.request", "body": body, "more_body": False}
 
-        async with asyncio.timeout(ANSWER_S):
+        async with asyncio.timeout(PATIENCE_S):
             await self.house.app(scope_of(method, url, TOKEN, pairs), receive, answer.take)
         return answer
 

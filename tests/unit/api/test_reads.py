@@ -136,7 +136,7 @@ async def test_two_signals_in_one_write_each_have_their_send(api: House) -> None
     one, two = await asyncio.gather(
         submit(signal("fx", "a", "1.1")), submit(signal("swing", "b", "1.2"))
     )
-    await asyncio.sleep(0.05)
+    await api.settle()
     for receipt in (one, two):
         story = await api.get(f"/v1/explain/{receipt.signal}")
         names = [stage["name"] for stage in story["timeline"]]
@@ -216,3 +216,33 @@ async def test_orders_of_others_are_counted_for_as_long_as_they_work(api: House)
         assert await counted() == len(shown)
     api.market.strange, api.market.whole = (), False
     assert await counted() == 1
+
+
+async def test_orders_of_others_are_shown_by_their_latest_terms(api: House) -> None:
+    """The status and the list of orders say what they are; they are no strategy's."""
+    for price in ("1.10", "1.20"):
+        api.market.strange = (
+            VenueOrder(
+                account=AccountId("one"),
+                venue_order_id=VenueOrderId("by-hand"),
+                venue_symbol=LISTING.venue_symbol,
+                side=Side.SELL,
+                ord_type=OrdType.LIMIT,
+                ord_status=OrdStatus.WORKING,
+                quantity=Decimal(2),
+                cum_qty=Decimal(0),
+                at=api.market.now(),
+                price=Decimal(price),
+            ),
+        )
+        await api.call("POST", "/v1/reconcile/one")
+    told = {
+        "account": "one", "venue_order_id": "by-hand", "venue_symbol": "EURUSD", "side": "sell",
+        "quantity": "2", "price": "1.20",
+    }  # fmt: skip
+    accounts = (await api.get("/v1/status"))["accounts"]
+    assert [one.get("foreign", []) for one in accounts] == [[told], []]
+    assert (await api.get("/v1/orders"))["foreign"] == [told]
+    assert (await api.get("/v1/orders?account=one&which=all"))["foreign"] == [told]
+    assert "foreign" not in await api.get("/v1/orders?account=two")
+    assert "foreign" not in await api.get("/v1/orders?strategy=fx")

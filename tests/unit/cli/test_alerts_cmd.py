@@ -12,6 +12,7 @@ from bascule.cli.serving import Running, run_engine
 from bascule.model.enums import StopMode
 from tests.outside import Outside
 from tests.ports import free_port
+from tests.waiting import PATIENCE_S
 
 from .conftest import Bascule
 
@@ -95,7 +96,7 @@ def test_a_running_engine_tells_of_a_halt_and_of_its_end_and_beats(
 
     async def play(running: Running) -> None:
         await running.runtime.halt("account:fx_pro", by="anna", reason="a test", mode=StopMode.HALT)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE_S):
             while not (outside.got and outside.beats):
                 await asyncio.sleep(0.02)
         running.ended.set()

@@ -2,26 +2,35 @@
 
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from typing import ClassVar
 
+import msgspec
 import pytest
 
+from bascule.config.proof import proof
 from tests.unit.cli.conftest import Bascule
 from tests.unit.cli.test_journal_cmd import journal as journal
 from tests.unit.cli.test_journal_cmd import ready as ready
 
+TOKEN = "t" * 43
+
 
 class Page(BaseHTTPRequestHandler):
-    """Answers everything with a page, as some development server does."""
+    """Answers everything with a page, as some development server does; keeps what it is sent."""
 
     status = 200
+    page = b"<html>hello</html>"
+    heard: ClassVar[list[str]] = []
 
     def do_GET(self) -> None:
         """Answer."""
+        self.heard.append(f"{self.path} {self.headers}")
         self.send_response(self.status)
         self.end_headers()
-        self.wfile.write(b"<html>hello</html>")
+        self.wfile.write(self.page)
 
     do_POST = do_GET
 
@@ -29,14 +38,11 @@ class Page(BaseHTTPRequestHandler):
         """Say nothing."""
 
 
-@pytest.fixture(params=[200, 404])
-def stranger(request: pytest.FixtureRequest, tmp_path: Path, ready: Bascule) -> Iterator[Bascule]:
-    """Give commands of an installation whose engine ran once, and whose port is another's now."""
-
-    class Answering(Page):
-        status = request.param
-
-    with HTTPServer(("127.0.0.1", 0), Answering) as server:
+@contextmanager
+def taken(tmp_path: Path, page: type[Page]) -> Iterator[None]:
+    """Have the port of an installation, whose engine ran once, be another's now."""
+    page.heard.clear()
+    with HTTPServer(("127.0.0.1", 0), page) as server:
         serving = threading.Thread(target=server.serve_forever, daemon=True)
         serving.start()
         config = tmp_path / "bascule.toml"
@@ -44,11 +50,41 @@ def stranger(request: pytest.FixtureRequest, tmp_path: Path, ready: Bascule) -> 
         text = config.read_text(encoding="utf-8").replace("port = 8420", port)
         config.write_text(text, encoding="utf-8")
         token = tmp_path / "home" / "paper" / "operator.token"
-        token.write_text("t" * 43, encoding="utf-8")
+        token.write_text(TOKEN, encoding="utf-8")
         token.chmod(0o600)
-        yield ready
+        yield
         server.shutdown()
         serving.join()
+
+
+@pytest.fixture(params=[200, 404])
+def stranger(request: pytest.FixtureRequest, tmp_path: Path, ready: Bascule) -> Iterator[Bascule]:
+    """Give commands of an installation whose port belongs to another program."""
+
+    class Answering(Page):
+        status = request.param
+
+    with taken(tmp_path, Answering):
+        yield ready
+
+
+class Pretender(Page):
+    """Answers as an engine might that it has seen, without knowing the token."""
+
+    page = msgspec.json.encode({"proof": proof("a guess", 8420, "x"), "status": "accepted"})
+
+
+@pytest.mark.parametrize("command", ["status", "halt", "flatten --yes", "limits show", "send {}"])
+def test_who_cannot_prove_to_be_the_engine_is_shown_no_token(
+    tmp_path: Path, ready: Bascule, command: str
+) -> None:
+    """Neither the operator's nor a source's goes to whoever took a dead engine's port."""
+    with taken(tmp_path, Pretender):
+        done = ready(*command.split())
+    assert (done.code, "not_proven" in done.err) == (4, True), done.err
+    assert "Nothing was done" in done.err
+    assert Pretender.heard and all(one.startswith("/proof?of=") for one in Pretender.heard)
+    assert "Bearer" not in "".join(Pretender.heard) and TOKEN not in "".join(Pretender.heard)
 
 
 @pytest.mark.parametrize("command", ["status", "halt", "flatten --yes", "limits show", "send {}"])

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from bascule.cli.http_server import Server, WholeAnswers, server_config
+from tests.waiting import PATIENCE_S
 
 Reader = asyncio.StreamReader
 Exchange = Callable[[bytes], Awaitable[tuple[Reader, asyncio.StreamWriter]]]
@@ -96,7 +97,7 @@ async def test_the_head_of_a_stream_does_not_wait_for_its_body() -> None:
     app = App()
     async with served(app) as exchange:
         reader, _ = await exchange(GET % b"stream")
-        head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5)
+        head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), PATIENCE_S)
         assert head.startswith(b"HTTP/1.1 200 OK\r\n")
         app.may_go.set()
         assert await reader.readuntil(b"0\r\n\r\n") == b"5\r\nhello\r\n" * 2 + b"0\r\n\r\n"
@@ -106,7 +107,7 @@ async def test_what_is_no_http_is_answered_before_the_connection_ends() -> None:
     """The refusal is not lost with the connection."""
     async with served(App()) as exchange:
         reader, _ = await exchange(b"nonsense\r\n\r\n")
-        assert (await asyncio.wait_for(reader.read(), 5)).startswith(b"HTTP/1.1 400 ")
+        assert (await asyncio.wait_for(reader.read(), PATIENCE_S)).startswith(b"HTTP/1.1 400 ")
 
 
 async def test_a_client_that_asks_before_it_sends_is_told_to_go_on() -> None:
@@ -123,8 +124,10 @@ async def test_a_client_that_asks_before_it_sends_is_told_to_go_on() -> None:
         reader, writer = await exchange(
             b"POST / HTTP/1.1\r\nhost: x\r\nexpect: 100-continue\r\ncontent-length: 3\r\n\r\n"
         )
-        assert await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5) == (
+        assert await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), PATIENCE_S) == (
             b"HTTP/1.1 100 Continue\r\n\r\n"
         )
         writer.write(b"abc")
-        assert (await asyncio.wait_for(reader.readuntil(b"abc"), 5)).startswith(b"HTTP/1.1 200 OK")
+        assert (await asyncio.wait_for(reader.readuntil(b"abc"), PATIENCE_S)).startswith(
+            b"HTTP/1.1 200 OK"
+        )

@@ -89,6 +89,58 @@ def test_a_venue_checks_its_own_settings(
     assert words in problem["what"]
 
 
+def test_a_directory_of_another_mode_is_a_problem(bascule: Bascule, tmp_path: Path) -> None:
+    """The check says it before `run` refuses it, and claims no directory itself."""
+    bascule("init", "--yes")
+    mark = tmp_path / "home" / "paper" / "mode"
+    assert bascule("check", "--config-only").code == 0
+    assert not mark.exists()
+    mark.parent.mkdir(parents=True, exist_ok=True)
+    mark.write_text("live\n", encoding="utf-8")
+    done = bascule("check", "--config-only", "--json")
+    (problem,) = json.loads(done.out)["problems"]
+    assert (done.code, problem["code"]) == (3, "mode_mixed")
+    assert "mode_mixed" in bascule("run").err
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [(None, "No such file"), ("", "cannot be read"), (b"\xff", "not UTF-8")],
+)
+def test_a_calendar_that_cannot_be_read_is_a_problem(
+    bascule: Bascule, tmp_path: Path, content: str | bytes | None, words: str
+) -> None:
+    """An engine would start without it, and hold entries back for want of it."""
+    bascule("init", "--yes")
+    file = tmp_path / "bascule.toml"
+    text = file.read_text(encoding="utf-8") + '\n[news]\nsource = "news.csv"\n'
+    file.write_text(text, encoding="utf-8")
+    if content is not None:
+        written = content.encode() if isinstance(content, str) else content
+        (tmp_path / "news.csv").write_bytes(written)
+    done = bascule("check", "--config-only", "--json")
+    (problem,) = json.loads(done.out)["problems"]
+    assert (done.code, problem["code"]) == (3, "calendar_unread")
+    assert "news.csv" in problem["what"] and words in problem["what"]
+
+
+def test_a_folder_that_any_user_may_write_in_is_a_problem(bascule: Bascule, tmp_path: Path) -> None:
+    """The check says it before `run` refuses it, and makes no folder."""
+    bascule("init", "--yes")
+    file = tmp_path / "bascule.toml"
+    file.write_text(
+        file.read_text(encoding="utf-8")
+        + '\n[sources.nt]\nkind = "files"\nfolder = "in"\ndialect = "ninjatrader_oif"\n',
+        encoding="utf-8",
+    )
+    assert json.loads(bascule("check", "--config-only", "--json").out)["problems"] == []
+    assert not (tmp_path / "in").exists()
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in").chmod(0o777)
+    (problem,) = json.loads(bascule("check", "--config-only", "--json").out)["problems"]
+    assert problem["code"] == "folder_open"
+
+
 def test_a_weak_secret_is_a_problem(bascule: Bascule) -> None:
     """A path token that strangers could guess is refused before anything starts."""
     bascule("init", "--yes")
@@ -112,6 +164,26 @@ def test_what_may_not_be_meant_is_a_note(bascule: Bascule, tmp_path: Path) -> No
         "Account futures follows no route",
         "No route listens to source tradingview",
         "Account fx_pro has no max_order_qty",
+    ]
+
+
+def test_a_limit_by_symbol_that_names_nothing_is_told_of_each_scope(
+    bascule: Bascule, tmp_path: Path
+) -> None:
+    """GOLD is XAUUSD here: neither a strategy's table nor the portfolio's holds it back."""
+    bascule("init", "--yes")
+    file = tmp_path / "bascule.toml"
+    tables = """
+[strategies.Gold.limits]
+max_position_qty_by_symbol = { GOLD = 1, XAUUSD = 1 }
+[portfolio]
+max_position_qty_by_symbol = { GOLD = 1, MES = 1 }
+"""
+    file.write_text(file.read_text(encoding="utf-8") + tables, encoding="utf-8")
+    notes = json.loads(bascule("check", "--json").out)["notes"]
+    assert [note.split(" is no symbol")[0] for note in notes if "limits nothing" in note] == [
+        "Strategy Gold: GOLD in max_position_qty_by_symbol",
+        "All accounts: GOLD in max_position_qty_by_symbol",
     ]
 
 

@@ -3,13 +3,21 @@
 import json
 import sqlite3
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
 from bascule.journal import Journal
-from bascule.model.enums import StopMode
-from bascule.model.event import EpochStarted, StopCleared, StopSet
+from bascule.model.enums import Side, StopMode
+from bascule.model.event import (
+    AccountOpened,
+    EpochStarted,
+    ForeignOrderSeen,
+    StopCleared,
+    StopSet,
+)
+from bascule.model.ids import AccountId, VenueId, VenueOrderId, VenueSymbol
 from bascule.model.values import SECOND, Instant
 from tests.unit.cli.conftest import Bascule
 
@@ -39,6 +47,30 @@ def journal(tmp_path: Path) -> Path:
     )
     held.close()
     return path
+
+
+@pytest.fixture
+def foreign(ready: Bascule, journal: Path) -> Bascule:
+    """Give a journal in which an order was seen at a venue that Bascule did not send."""
+    held = Journal.open(
+        journal, clock=lambda: AT, call_soon=lambda call, *given: call(*given),
+        on_durable=lambda seq: None, on_fatal=lambda error: None,
+    )  # fmt: skip
+    account = AccountId("fx_pro")
+    held.append(
+        [
+            AccountOpened(
+                at=AT, account=account, number=1, venue=VenueId("demo"), login="1", mode="paper"
+            ),
+            ForeignOrderSeen(
+                at=AT, account=account, venue_order_id=VenueOrderId("V77"),
+                venue_symbol=VenueSymbol("EURUSD.x"), side=Side.SELL, quantity=Decimal(3),
+                price=Decimal("1.25"),
+            ),
+        ]
+    )  # fmt: skip
+    held.close()
+    return ready
 
 
 @pytest.fixture
@@ -197,3 +229,15 @@ def test_two_names_of_a_journal_are_one_too_many(ready: Bascule, journal: Path) 
     """--config and --journal together are wrong use."""
     options = ("--config", "bascule.toml", "--journal", str(journal))
     assert ready("journal", "show", *options).code == 2
+
+
+def test_a_backup_beside_the_journal_is_not_held_to_its_progress_record(
+    ready: Bascule, journal: Path
+) -> None:
+    """It may well be older. Before, it was said to have lost events, and not to be used."""
+    copy = journal.with_name("copy.db")
+    assert ready("journal", "backup", str(copy)).code == 0
+    record = {"at": AT, "pid": 1, "started": "x", "seq": 9, "hash": "00"}
+    journal.with_name("progress.json").write_text(json.dumps(record))
+    assert ready("journal", "verify", "--journal", str(copy)).code == 0
+    assert ready("journal", "verify").code == 5

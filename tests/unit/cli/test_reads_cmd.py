@@ -3,6 +3,7 @@
 import pytest
 
 from tests.unit.cli.conftest import Bascule
+from tests.unit.cli.test_journal_cmd import foreign as foreign
 from tests.unit.cli.test_journal_cmd import journal as journal
 from tests.unit.cli.test_journal_cmd import ready as ready
 
@@ -32,3 +33,13 @@ def test_a_misspelt_account_is_told(ready: Bascule, command: str) -> None:
     """An empty answer about an account that is none is no comfort."""
     done = ready(command, "--account", "futurs")
     assert "There is no account 'futurs'; configured: fx_pro, fx_raw, futures." in done.err
+
+
+def test_what_works_at_a_venue_and_is_not_ours_is_listed(foreign: Bascule) -> None:
+    """By what it is, and with what to do; of another account or a strategy there is none."""
+    done = foreign("orders")
+    assert done.code == 0
+    for word in ("V77", "fx_pro", "sell", "EURUSD.x", "1.25", "cancel them on the venue's own"):
+        assert word in done.out
+    for other in (("--account", "futures"), ("--strategy", "fx")):
+        assert "V77" not in foreign("orders", *other).out

@@ -17,15 +17,10 @@ from bascule.config.build import Config
 from bascule.journal.follower import Follower
 from bascule.journal.lock import Lock
 from bascule.model.errors import BasculeError, ConfigError, InvariantBroken, JournalUnwritable
+from tests.ports import free_port
+from tests.waiting import PATIENCE_S
 
 from .conftest import Bascule, Done
-
-
-def _port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @pytest.fixture
@@ -33,7 +28,7 @@ def config(bascule: Bascule) -> Config:
     """Give a paper configuration on a free port, with its secrets."""
     bascule("init", "--yes")
     file = Path("bascule.toml")
-    file.write_text(file.read_text().replace("port = 8420", f"port = {_port()}"))
+    file.write_text(file.read_text().replace("port = 8420", f"port = {free_port()}"))
     return configured(None)
 
 
@@ -58,7 +53,7 @@ def test_a_port_in_use_is_named(bascule: Bascule, config: Config) -> None:
 def test_an_address_of_another_machine_cannot_be_served() -> None:
     """A host that is not ours is refused with a code of its own."""
     with pytest.raises(ConfigError) as raised:
-        bind("192.0.2.1", _port())
+        bind("192.0.2.1", free_port())
     assert raised.value.code == "address_unusable"
 
 
@@ -108,7 +103,7 @@ def test_a_broken_engine_ends_the_process_with_its_own_words(
         await running.served.settled()
         running.runtime._on_broken(error)
         gates.append(running.runtime.dispatcher.stopped)
-        await asyncio.sleep(60)
+        await asyncio.Event().wait()
 
     with pytest.raises(type(error)) as raised:
         run_engine(config, secrets_of(config), fail)
@@ -155,7 +150,7 @@ def test_a_folder_is_watched_and_each_line_answered(bascule: Bascule, config: Co
     async def put(running: Running) -> None:
         lines.extend(report_lines(running, reveal=False))
         Path("in/oif1.txt").write_text("PLACE;Sim101;ES 12-26;BUY;1;MARKET;;;DAY;;;;\n")
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE_S):
             while not Path("in/done/oif1.txt.result.json").exists():
                 await asyncio.sleep(0.05)
         running.ended.set()

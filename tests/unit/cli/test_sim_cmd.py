@@ -1,5 +1,6 @@
 """``bascule sim``: seeds that hold, a trace, and a planted bug that makes it end with 1."""
 
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -10,6 +11,8 @@ from bascule.cli.exits import Exit
 from bascule.cli.main import app
 from bascule.engine.pacing import TokenBucket
 from bascule.model.errors import UsageError
+from bascule.sim.core import campaign as core_campaign
+from bascule.sim.shell import campaign as shell_campaign
 from tests.sim import mutants, shell_mutants
 from tests.sim.mutants import MUTANTS
 from tests.sim.shell_mutants import MUTANTS as SHELL_MUTANTS
@@ -52,6 +55,8 @@ def test_what_breaks_is_named_and_shrunk() -> None:
     assert ": I7: " in done.output
     assert "The smallest form of seed" in done.output
     assert "BROKEN I7" in done.output
+    first = done.output.split("seed ", 1)[1].split(",", 1)[0]
+    assert f"To do: `bascule sim --replay {first}` prints" in done.output
 
 
 def test_coverage_is_a_table() -> None:
@@ -117,6 +122,7 @@ def test_the_whole_engine_runs_by_seeds_too() -> None:
     assert once.exit_code == 0
     assert once.output.count("digest ") == 1
     assert "heal" in once.output
+    assert '> {"type":"submit"' in once.output, "what was sent is what a reader looks for"
 
 
 def test_a_machine_that_breaks_something_is_told() -> None:
@@ -126,6 +132,29 @@ def test_a_machine_that_breaks_something_is_told() -> None:
         done = RUN.invoke(app, ["sim", "--shell", "--seeds", "3", "--from", "1"])
     assert done.exit_code == 1
     assert "I1 order" in done.output
+    assert "To do: `bascule sim --shell --replay 3` prints" in done.output
+
+
+@pytest.mark.parametrize("tier", [[], ["--shell"]])
+def test_a_run_that_is_cut_short_says_how_far_it_came(
+    tier: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was found until then is printed already; the exit code is that of an interrupt."""
+    tiers = {False: core_campaign, True: shell_campaign}
+    module = tiers[bool(tier)]
+    name = "scenario_of" if not tier else "run_seed"
+    plain = getattr(module, name)
+
+    def until(seed: int) -> object:
+        if seed == 2:
+            raise KeyboardInterrupt
+        return plain(seed)
+
+    monkeypatch.setattr(module, name, until)
+    monkeypatch.setattr(sys, "unraisablehook", sys.unraisablehook)
+    done = RUN.invoke(app, ["sim", *tier, "--seeds", "5"])
+    assert "Cut short after 2 of 5 seeds: 0 broken." in done.output
+    assert done.exit_code == 130
 
 
 def test_a_scenario_is_crashed_after_every_step() -> None:

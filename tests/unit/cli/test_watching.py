@@ -18,8 +18,23 @@ from bascule.config.secrets import Secrets
 from bascule.journal.progress import Progress
 from bascule.model.errors import JournalUnwritable
 from bascule.model.values import SECOND, Instant
+from tests.waiting import until
 
 NOW = Instant(1_800_000_000 * SECOND)
+
+
+class Guardian:
+    """Whether a guardian is there, and how often that was looked at."""
+
+    def __init__(self) -> None:
+        self.there: bool | None = None
+        self.looks = 0
+
+    @property
+    def present(self) -> bool | None:
+        """Say it."""
+        self.looks += 1
+        return self.there
 
 
 class Runtime:
@@ -29,7 +44,7 @@ class Runtime:
         self.fatal: asyncio.Future[BaseException] = asyncio.get_running_loop().create_future()
         self.clock = SimpleNamespace(now=lambda: NOW)
         self.setup = SimpleNamespace(data_dir=folder, needs_guardian=needs_guardian)
-        self.guardian = SimpleNamespace(present=None)
+        self.guardian = Guardian()
 
 
 class Kept:
@@ -109,7 +124,7 @@ async def test_a_guardian_is_missed_where_it_is_needed_or_was_there(
     async with asyncio.TaskGroup() as group:
         task = group.create_task(one._watch_guardian(runtime))
         for present in seen:
-            runtime.guardian.present = present
-            await asyncio.sleep(0.01)
+            runtime.guardian.there, looks = present, runtime.guardian.looks
+            await until(lambda seen=looks: runtime.guardian.looks > seen, "a look")
         task.cancel()
     assert [one.name for one in kept.told] == told

@@ -84,6 +84,20 @@ async def test_what_was_not_answered_is_sent_again_unchanged() -> None:
     assert (receipt.status, receipt.duplicate_of, receipt.id) == ("duplicate", "k-1", "mine")
 
 
+@pytest.mark.parametrize("status", [502, 504])
+async def test_a_proxy_that_reaches_nobody_has_not_answered(status: int) -> None:
+    """It may have handed the signal over, so the same one goes out again.
+
+    Before, that was an error about another version, which named no id to ask again with.
+    """
+    accepted = (200, {"status": "accepted", "signal": "k-1"})
+    async with engine() as one, _client_of(one) as client:
+        one.replies = [(status, {}), accepted]
+        receipt = await client.place("EURUSD", "buy")
+    assert receipt.signal == "k-1"
+    assert len(one.bodies) == 2 and len(set(one.bodies)) == 1
+
+
 async def test_silence_ends_with_the_id_to_ask_again_with() -> None:
     """When patience ends the error names the id; the same call with it is the same signal."""
     async with engine() as one, _client_of(one, patience_s=0.3) as client:

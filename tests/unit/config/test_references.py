@@ -128,3 +128,10 @@ def test_a_reserve_of_one_table_leaves_room_in_the_budget_of_another(
     """An account's limits are its own where it sets them and those of [risk] elsewhere."""
     account = {"venue": "v", "login": "1", "limits": own}
     assert codes(table(risk=common, accounts={"a": account})) == found
+
+
+def test_a_budget_of_a_venue_names_one() -> None:
+    """A budget under a misspelled name would hold nobody back."""
+    budget = {"messages_per_day_by_venue": {"v": 500}}
+    assert codes(table(portfolio=budget)) == []
+    assert codes(table(portfolio={"messages_per_day_by_venue": {"w": 500}})) == ["unknown_name"]

@@ -1,5 +1,6 @@
 """A venue in memory that answers as it is told, and an installation of two accounts on it."""
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from decimal import Decimal
@@ -8,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from bascule.engine.clock import Clock, SystemClock
 from bascule.engine.runtime import Runtime, Setup, VenueSetup
 from bascule.model.account import (
     AccountSpec,
@@ -150,6 +152,25 @@ class FakeVenue(MemoryVenue):
         """No quotes."""
 
 
+class HandClock:
+    """Stands still until a test moves it; who sleeps on it, or waits for a timer, does wait."""
+
+    def __init__(self) -> None:
+        self._at = SystemClock().now()
+
+    def now(self) -> Instant:
+        """Give the time."""
+        return self._at
+
+    async def sleep(self, nanoseconds: int) -> None:
+        """Wait at least this long."""
+        await asyncio.sleep(nanoseconds / SECOND)
+
+    def move(self, nanoseconds: int) -> None:
+        """Let time pass."""
+        self._at = Instant(self._at + nanoseconds)
+
+
 def unknown(order: NewOrder) -> Outcome:
     """Nobody knows."""
     return Unknown("timeout", Instant(0))
@@ -166,6 +187,7 @@ class Installation:
         self.max_age_ns = changes.pop("max_age_ns", 60 * SECOND)
         self.tune: Any = changes.pop("tune", None)
         self.settle = changes.pop("settle", True)
+        self.clock: Clock | None = changes.pop("clock", None)
         self.number = 0
         assert not changes
 
@@ -227,7 +249,7 @@ class Installation:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[Runtime]:
         """Run an engine on it; a stop at the end is orderly."""
-        runtime = await Runtime.start(self.setup())
+        runtime = await Runtime.start(self.setup(), self.clock)
         try:
             if self.settle:
                 await until(

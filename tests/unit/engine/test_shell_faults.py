@@ -1,6 +1,7 @@
 """The shell at unlucky moments: a bug, a full disk, a venue that is silent for days."""
 
 import asyncio
+import threading
 from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
@@ -18,8 +19,8 @@ from bascule.model.intent import ClosePosition
 from bascule.model.order import Accepted, NewOrder, Outcome
 from bascule.model.values import SECOND, Instant
 from bascule.venues.kit.contract import OrdersSnapshot
-from tests.unit.engine.fakes import Installation
-from tests.waiting import until
+from tests.unit.engine.fakes import HandClock, Installation
+from tests.waiting import PATIENCE_S, until
 
 ONE, TWO = AccountId("one"), AccountId("two")
 
@@ -37,21 +38,26 @@ def refuse(*_: object) -> None:
 async def test_an_entry_that_waits_long_keeps_no_exit_waiting(tmp_path: Path) -> None:
     """An exit goes as soon as the pace lets it, whatever a staggered entry waits for."""
     pace = Pacing(requests_per_second=4, burst=1, reserve=0)
-    place = Installation(tmp_path, stagger_ns=SECOND, pacing=pace)
+    clock = HandClock()
+    place = Installation(tmp_path, stagger_ns=50 * SECOND, pacing=pace, clock=clock)
 
     def of_two() -> list[NewOrder]:
         return [order for order in place.venue.seen if order.account == TWO]
 
     async with place.running() as runtime:
         await runtime.submit(place.signal(runtime))
+        clock.move(50 * SECOND)
+        runtime.dispatcher._timers[TWO].cancel()
+        runtime.dispatcher._wake(TWO)
         await until(of_two, "the first entry")
         place.venue.fill(of_two()[0], "x-1")
-        await asyncio.sleep(0.3)
+        clock.move(SECOND)
         await runtime.submit(place.signal(runtime))
         for _ in range(2):
             half = ClosePosition(symbol="BTCUSD", fraction=Decimal("0.5"))
             await runtime.submit(place.signal(runtime, half))
-        await until(lambda: len(of_two()) == 3, "both exits", patience_s=0.6)
+        clock.move(SECOND)
+        await until(lambda: len(of_two()) == 3, "both exits", patience_s=40)
         assert [order.side for order in of_two()[1:]] == [Side.SELL, Side.SELL]
 
 
@@ -87,7 +93,7 @@ async def test_a_venue_that_leaves_out_an_outcome_ends_the_engine(tmp_path: Path
     place = Installation(tmp_path, tune=lambda venue: setattr(venue, "submit_many", one_less))
     async with place.running() as runtime:
         await runtime.submit(place.signal(runtime))
-        async with asyncio.timeout(3):
+        async with asyncio.timeout(PATIENCE_S):
             assert isinstance(await asyncio.shield(runtime.fatal), ValueError)
 
 
@@ -99,9 +105,47 @@ async def test_a_disk_that_fails_at_the_end_keeps_nobody_waiting(
     runtime = await Runtime.start(place.setup())
     await until(lambda: all(a.reconciled for a in runtime.state.accounts.values()), "reconciled")
     monkeypatch.setattr(runtime._journal._store, "append", refuse)
-    async with asyncio.timeout(3):
+    async with asyncio.timeout(PATIENCE_S):
         await runtime.stop("test ended")
     assert isinstance(runtime.fatal.result(), JournalUnwritable)
+
+
+async def test_a_sender_that_waits_for_a_full_disk_is_told_what_is_known(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing of it was sent; whether it was kept nobody knows. What comes later is not kept."""
+    full = threading.Event()
+
+    def refuse_later(*_: object) -> None:
+        full.wait(30)
+        refuse()
+
+    place = Installation(tmp_path)
+    async with place.running() as runtime:
+        monkeypatch.setattr(runtime._journal._store, "append", refuse_later)
+        monkeypatch.setattr(runtime._journal._writer, "_took_ns", SECOND)  # not on the loop
+        waiting = [runtime.submit(place.signal(runtime)) for _ in range(3)]
+        await asyncio.sleep(0.05)  # all of them are with the writer
+        full.set()
+        async with asyncio.timeout(30):
+            told = await asyncio.gather(*waiting)
+        assert {(receipt.status, receipt.code) for receipt in told} == {
+            ("unknown", "outcome_unknown")
+        }
+        assert (await runtime.submit(place.signal(runtime))).status == "overloaded"
+        assert isinstance(runtime.fatal.result(), JournalUnwritable)
+        assert place.venue.seen == []
+
+
+async def test_a_signal_that_meets_a_stalled_disk_is_told_that_it_was_not_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What never reached the writer is not in the journal, whatever the disk does later."""
+    place = Installation(tmp_path)
+    async with place.running() as runtime:
+        monkeypatch.setattr("bascule.journal.journal.BACKLOG_MAX", -1)
+        receipt = await runtime.submit(place.signal(runtime))
+        assert (receipt.status, receipt.code) == ("overloaded", "stopping")
 
 
 async def test_a_venue_that_cannot_be_left_keeps_no_engine_from_ending(tmp_path: Path) -> None:
@@ -123,7 +167,7 @@ async def test_a_disk_that_fails_at_the_start_is_told(
 ) -> None:
     """A start that cannot write its first event fails, where it would have waited for ever."""
     monkeypatch.setattr(SqliteStore, "append", refuse)
-    async with asyncio.timeout(3):
+    async with asyncio.timeout(PATIENCE_S):
         with pytest.raises(JournalUnwritable):
             await Runtime.start(Installation(tmp_path).setup())
 
@@ -145,8 +189,8 @@ async def test_a_venue_that_is_silent_for_days_fills_no_memory(
         monkeypatch.setattr(place.venue, "open_orders", silent)
         runtime.looker.want(ONE, "asked for")
         await until(lambda: len(asked) > 10, "ten looks")
-        await asyncio.sleep(0)
-        assert runtime.looker._causes[ONE] == "asked for, again after: it does not answer"
+        said = "asked for, again after: it does not answer"
+        await until(lambda: runtime.looker._causes.get(ONE) == said, "no more than that")
 
 
 async def test_a_snapshot_holds_no_more_than_what_was_appended(

@@ -277,6 +277,31 @@ def test_the_whole_new_order_is_held_to_the_limits() -> None:
     assert refusal.code == "max_order_size"
 
 
+@pytest.mark.parametrize(
+    ("limits", "code"),
+    [
+        (replace(ROOMY, max_order_loss=D(1000)), "fat_finger"),
+        (replace(ROOMY, max_order_value=D(560_000)), "order_value"),
+        (replace(ROOMY, price_collar_percent=D("0.5")), "price_collar"),
+    ],
+)
+def test_a_larger_order_is_measured_at_the_price_that_it_keeps(
+    limits: RiskLimits, code: str
+) -> None:
+    """A buy stop 100 pips above the market loses 110 pips at its stop, not the market's ten.
+
+    Before, an order of which only the quantity changes was measured from the market.
+    """
+    bench = Bench(limits=replace(limits, price_collar_percent=None))
+    bench.quote("1.1000")
+    bench.money(100_000)
+    waits = {"ord_type": OrdType.STOP, "price": None, "stop_price": D("1.1100")}
+    resting(bench, "0.5", **waits, protection=protection("1.0990"))
+    bench.limit("a", limits)
+    refusal = only(bench.say(modify(quantity=Amount(D("5.05")))), IntentRefused)
+    assert refusal.code == code
+
+
 def test_the_position_limit_counts_a_changed_order_once() -> None:
     """Five working become ten where ten are allowed, and not eleven."""
     bench = Bench(limits=replace(ROOMY, max_position_qty=D(10)))

@@ -2,13 +2,14 @@
 
 from datetime import datetime
 from decimal import Decimal as D
+from itertools import accumulate
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import msgspec
 import pytest
 
-from bascule.execution.duties import RETRY_NS
+from bascule.execution.duties import RETRY_NS, STEADY
 from bascule.model.enums import AccountMode, OrdType, PositionMode, Side
 from bascule.model.event import OrderRefused, SignalAccepted
 from bascule.model.intent import Amount, ClosePosition, PlaceOrder
@@ -146,6 +147,59 @@ def test_a_close_that_the_venue_refused_is_tried_again() -> None:
     made.settle()
     assert net(made) == 0
     assert len(sweeps(made)) == 2
+
+
+def test_what_the_venue_goes_on_refusing_is_tried_ever_more_seldom() -> None:
+    """A market that is closed refuses all night, and the firm counts what is asked of it.
+
+    Before, it was asked each half a minute, and each time a person was told: 2,880 times a day.
+    """
+    made = opened(bench())
+    made.venue.refuses = lambda order: "closed"
+    at(made, "14:40:00")
+    made.settle()
+    for _ in range(3600):
+        made.wait(SECOND)
+        made.settle()
+    pauses = [RETRY_NS] * STEADY + [RETRY_NS * 2**times for times in range(1, 6)]
+    assert [one.received_at - sweeps(made)[0].at for one in sweeps(made)] == [
+        0, *accumulate(pauses)
+    ]  # fmt: skip
+    made.venue.refuses = lambda order: ""
+    at(made, "15:49:00")
+    made.settle()
+    assert net(made) == 0
+
+
+def test_what_comes_after_a_close_that_came_about_waits_for_nothing() -> None:
+    """A hand trades where nothing may be held, again and again: it is closed at the next look."""
+    made = opened(bench())
+    at(made, "14:40:00")
+    made.settle()
+    for _ in range(5):
+        made.wait(SECOND)
+        made.venue.by_hand("a", Side.BUY, 1)
+        made.settle()
+        made.wait(SECOND)
+        made.settle()
+        assert net(made) == 0
+
+
+def test_a_contract_that_cannot_be_closed_holds_up_no_other() -> None:
+    """Less than can be traded of one stands; another whose hour has come is closed in time."""
+    made = opened(bench(symbols=("EURUSD", "GBPUSD")))
+    made.venue.by_hand("a", Side.SELL, "0.995")
+    made.settle()
+    at(made, "14:40:00")
+    made.settle()
+    for _ in range(600):
+        made.wait(SECOND)
+        made.settle()
+    made.venue.by_hand("a", Side.BUY, 1, "GBPUSD")
+    made.settle()
+    made.wait(SECOND)
+    made.settle()
+    assert made.venue.net["a", "GBPUSD.x"] == 0
 
 
 def test_only_the_account_under_the_rule_is_cleared() -> None:

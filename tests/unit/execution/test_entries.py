@@ -4,7 +4,6 @@ from decimal import Decimal as D
 from typing import Any
 
 import pytest
-from msgspec.structs import replace
 
 from bascule.execution import inputs as inp
 from bascule.model.account import SizingRule
@@ -41,7 +40,7 @@ from bascule.model.intent import (
     Trail,
 )
 from bascule.model.values import MINUTE, SECOND, Instant
-from tests.unit.execution.harness import EURUSD, ROOMY, Bench, every, kinds, only, protection
+from tests.unit.execution.harness import EURUSD, Bench, every, kinds, only, protection
 
 
 def place(side: Side = Side.BUY, quantity: Any = 1, **more: Any) -> PlaceOrder:
@@ -555,52 +554,6 @@ def test_close_then_open_in_one_batch_goes_in_order() -> None:
     assert (exit_.leg, entry.leg, entry.after) == ("x", "e", exit_.cl_ord_id)
     bench.settle()
     assert bench.book().quantity == 2
-
-
-# --- splits ---------------------------------------------------------------------------------------
-
-SPLIT = replace(ROOMY, max_order_qty=D(2), on_oversize="split")
-
-
-def test_a_large_order_becomes_sequential_children() -> None:
-    """Each within the limit, each sent only when the one before has filled; one guard each."""
-    bench = Bench(limits=SPLIT)
-    events = bench.say(place(quantity=5, protection=protection("1.08"), reference_price=D("1.1")))
-    parts = every(events, OrderRequested)
-    assert [part.quantity for part in parts] == [2, 2, 1]
-    assert [part.after for part in parts] == [None, parts[0].cl_ord_id, parts[1].cl_ord_id]
-    bench.venue.fills_markets = False
-    bench.settle()
-    assert bench.venue.submits == [parts[0].cl_ord_id]
-    bench.venue.fill(parts[0].cl_ord_id, 1)
-    bench.settle()
-    assert parts[1].cl_ord_id not in bench.venue.submits
-    bench.venue.fills_markets = True
-    bench.venue.fill(parts[0].cl_ord_id, 1)
-    bench.settle()
-    assert bench.book().quantity == 5
-    assert sorted(stop.quantity for stop in bench.working("s")) == [1, 2, 2]
-    assert bench.book().entries == 1
-
-
-def test_a_split_stops_when_a_part_does_not_fill() -> None:
-    """The second part is canceled: the third never leaves."""
-    bench = Bench(limits=SPLIT)
-    parts = [e.cl_ord_id for e in every(bench.say(place(quantity=5)), OrderRequested)]
-    bench.venue.refuses = lambda order: "no" if order.cl_ord_id == parts[1] else ""
-    bench.settle()
-    assert bench.book().quantity == 2
-    assert bench.order(parts[2]).status is OrdStatus.EXPIRED_UNSENT
-    assert parts[2] not in bench.venue.submits
-
-
-def test_without_a_split_a_large_order_is_refused_with_the_numbers() -> None:
-    """The refusal names the size, the limit, and what would pass."""
-    bench = Bench(limits=replace(ROOMY, max_order_qty=D(2)))
-    event = only(bench.say(place(quantity=5)), OrderRefused)
-    assert event.code == "max_order_size"
-    assert "5 is more than the largest order of 2" in event.text
-    assert 'on_oversize = "split"' in event.text
 
 
 def test_a_part_is_released_once() -> None:

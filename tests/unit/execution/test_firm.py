@@ -67,6 +67,26 @@ def test_requests_and_fills_are_counted_from_the_firms_reset() -> None:
     assert (around(made).requests(), around(made).fills()) == (0, 0)
 
 
+def test_entries_that_wait_have_their_fills_before_them() -> None:
+    """Two have filled, and four waiting entries take eight more: of ten a day none is left.
+
+    Before, only what had filled was counted, and any number of entries could wait.
+    """
+    made = bench()
+    for name, spec in made.settings.accounts.items():
+        rules = msgspec.structs.replace(PROGRAMME, conduct=Conduct(max_executions_per_day=10))
+        made.settings.accounts[name] = msgspec.structs.replace(spec, programme=rules)
+    buy(made)
+    made.say(ClosePosition(symbol="EURUSD"))
+    made.settle()
+    waits = {"ord_type": OrdType.LIMIT, "price": D("1.05")}
+    for number in range(4):
+        buy(made, D(number + 1) / 100, **waits)
+    assert (around(made).fills(), around(made).fills_ahead()) == (2, 8)
+    asked = PlaceOrder(symbol="EURUSD", side=Side.BUY, quantity=Amount(D("0.5")), **waits)
+    assert only(made.say(asked), OrderRefused).code == "fills_per_day"
+
+
 @pytest.mark.parametrize(
     ("clock", "hours"),
     [

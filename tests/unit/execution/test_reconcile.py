@@ -6,11 +6,13 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from bascule.execution import fold_orders
 from bascule.execution import inputs as inp
 from bascule.execution.state import dump
 from bascule.model.enums import ExecType, OrdStatus, OrdType, PositionMode, Side
 from bascule.model.event import (
     DriftFound,
+    FillCorrected,
     ForeignFill,
     ForeignOrderSeen,
     OrderFilled,
@@ -22,8 +24,19 @@ from bascule.model.event import (
 )
 from bascule.model.intent import Amount, ClosePosition, ModifyOrder, PlaceOrder
 from bascule.model.order import NewOrder, VenuePosition
-from bascule.model.values import SECOND, Instant
-from tests.unit.execution.harness import EURUSD, Bench, every, kinds, only, protection
+from bascule.model.values import HOUR, SECOND, Instant
+from tests.unit.execution.harness import EURUSD, Bench, Resting, every, kinds, only, protection
+
+HAND = NewOrder(
+    account="a",
+    cl_ord_id="",
+    venue_symbol="EURUSD.x",
+    side=Side.BUY,
+    quantity=D(1),
+    ord_type=OrdType.LIMIT,
+    price=D(1),
+)
+"""An order that a person has placed."""
 
 
 def buy(quantity: Any = 1, **more: Any) -> PlaceOrder:
@@ -121,6 +134,23 @@ def test_a_fill_younger_than_the_positions_of_the_first_look_is_counted() -> Non
     assert kinds(bench.look()) == []
 
 
+def test_a_person_takes_over_no_position_that_a_report_has_overtaken() -> None:
+    """The fill came while the venue was being asked, and is in neither of its answers.
+
+    Before, it was taken back by that: the book was flat and its stop gone, the venue was not.
+    """
+    bench = Bench()
+    shown, asked = bench.venue.positions("a"), Instant(bench.at)
+    bench.wait(SECOND)
+    bench.say(buy())
+    bench.settle()
+    old = bench.look(positions=shown, positions_at=asked, began=asked, fills=(), adopt="me: so")
+    assert not every(old, PositionAdopted)
+    assert bench.market.looks
+    assert kinds(bench.look(positions_at=Instant(bench.at), adopt="me: so")) == []
+    assert (bench.net(), bench.book().quantity) == (1, 1)
+
+
 def test_on_a_hedging_account_each_position_is_taken_over() -> None:
     """By its id, so that a hand may close one of them."""
     bench = Bench(ready=False, position_mode=PositionMode.HEDGING)
@@ -136,16 +166,7 @@ def test_a_second_look_alike_says_nothing() -> None:
     bench.say(buy(3, protection=protection("1.08", "1.2"), reference_price=D("1.1")))
     resting(bench)
     bench.venue.by_hand("a", Side.BUY, 1, told=False)
-    hand = NewOrder(
-        account="a",
-        cl_ord_id="",
-        venue_symbol="EURUSD.x",
-        side=Side.BUY,
-        quantity=D(1),
-        ord_type=OrdType.LIMIT,
-        price=D(1),
-    )
-    bench.venue.submit(hand)
+    bench.venue.submit(HAND)
     bench.post.clear()
     bench.look()
     before = dump(bench.state)
@@ -153,6 +174,15 @@ def test_a_second_look_alike_says_nothing() -> None:
         bench.wait(10 * SECOND)
         assert kinds(bench.look()) == []
     assert dump(bench.state) == before
+
+
+def test_more_orders_of_others_than_are_remembered_are_told_once() -> None:
+    """Before, each look told them all again, a thousand events a minute."""
+    bench = Bench()
+    hand = bench.venue.shown(Resting(HAND, "h"))
+    shown = tuple(replace(hand, venue_order_id=f"h{number}") for number in range(1_005))
+    assert len(every(bench.look(orders=shown), ForeignOrderSeen)) == 1_005
+    assert kinds(bench.look(orders=shown)) == []
 
 
 def test_an_order_that_filled_in_part_without_an_acknowledgement_is_bound_once() -> None:
@@ -205,6 +235,29 @@ def test_a_missed_hand_trade_is_applied_once() -> None:
     assert kinds(bench.look()) == []
 
 
+@pytest.mark.parametrize("swept", [False, True])
+def test_what_a_look_shows_as_closed_is_neither_guarded_nor_closed(swept: bool) -> None:
+    """An entry filled while the engine was down, and a hand closed it: nothing is sent.
+
+    Before, its stop was sent, and asked back at once, and after a sweep a close, which no venue
+    that nets takes for one: either could open the other side.
+    """
+    bench = Bench(reduce_only=False)
+    entry = buy(ord_type=OrdType.LIMIT, price=D("1.09"), protection=protection("1.08"))
+    name = str(only(bench.say(entry), OrderRequested).cl_ord_id)
+    bench.settle()
+    if swept:
+        bench.feed(inp.SweepAsked(Instant(bench.at), "all", True, "me", "enough"))
+    bench.venue.fill(name, 1, told=False)
+    bench.venue.by_hand("a", Side.SELL, 1, told=False)
+    bench.begin()
+    bench.post.clear()
+    events = bench.look()
+    assert [only(events, kind).quantity for kind in (OrderFilled, ForeignFill)] == [1, 1]
+    assert not every(events, OrderRequested)
+    assert (bench.wire, bench.net(), bench.orders()) == ([], 0, [])
+
+
 def test_a_missed_end_is_found_by_asking_for_the_order() -> None:
     """It is not among the open ones; its own record says what became of it."""
     for status in (OrdStatus.CANCELED, OrdStatus.REJECTED, OrdStatus.EXPIRED):
@@ -242,6 +295,76 @@ def test_what_a_venue_only_remembers_is_no_evidence(status: OrdStatus, settled: 
     assert bench.order(name).pending == ("" if settled else "replace")
 
 
+def test_an_order_that_its_venue_only_remembers_stays_in_doubt() -> None:
+    """Shown as in doubt, it is not thereby found.
+
+    Before, its number was taken from there, and the order for working.
+    """
+    bench = Bench()
+    bench.venue.times_out = lambda order: "after"
+    name = str(only(bench.say(buy(ord_type=OrdType.LIMIT, price=D(1))), OrderRequested).cl_ord_id)
+    bench.settle()
+    bench.post.clear()
+    before = dump(bench.state)
+    shown = replace(bench.venue.shown(bench.venue.orders[name]), ord_status=OrdStatus.IN_DOUBT)
+    assert kinds(bench.look(orders=(shown,), complete=False, lookups={})) == []
+    assert dump(bench.state) == before
+
+
+def test_a_fill_that_is_corrected_again_and_again_is_what_the_history_says() -> None:
+    """Back to what it once was, too; and a second look adds nothing.
+
+    Before, only the first correction was read there, and the next was a drift.
+    """
+    bench = Bench()
+    name = resting(bench)
+    bench.venue.fill(name, 2)
+    bench.settle()
+    fill, order = bench.venue.fills[-1], bench.venue.orders[name]
+    for quantity in (3, 4, 3, 2):
+        order.cum = bench.venue.net["a", "EURUSD.x"] = D(quantity)
+        told = (replace(fill, last_qty=D(quantity)),)
+        assert only(bench.look(fills=told), FillCorrected).quantity == quantity
+        assert (bench.net(), bench.order(name).cum_qty) == (quantity, quantity)
+        assert kinds(bench.look(fills=told)) == []
+
+
+def test_a_number_that_was_given_out_again_stays_with_the_order_that_has_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its first bearer is forgotten one day, and takes nothing with it.
+
+    Before, fills that bore only the number were a hand's from then on.
+    """
+    monkeypatch.setattr(fold_orders, "ENDED_ORDERS_MAX", 2)
+    bench = Bench(route={"pyramiding": 9})
+    old, new = (resting(bench, size) for size in (1, 2))
+    number = bench.order(old).venue_order_id
+    bench.report(old, ExecType.CANCELED)
+    bench.report(new, ExecType.REPLACED, venue_order_id=number)
+    for size in (3, 4, 5):
+        bench.report(resting(bench, size), ExecType.CANCELED)
+    assert bench.state.accounts["a"].order(old) is None
+    bench.traded(new, 1, cl_ord_id=None)
+    assert bench.order(new).cum_qty == 1
+
+
+def test_a_clock_that_was_set_back_between_two_runs_makes_no_look_old() -> None:
+    """What was heard before the restart is older than a look after it, whatever the hour.
+
+    Before, nothing was learnt of a change in flight until the clock had caught up.
+    """
+    bench = Bench()
+    name = resting(bench)
+    bench.say(ModifyOrder(symbol=EURUSD, price=D("0.9")))
+    assert bench.order(name).pending == "replace"
+    bench.at -= HOUR
+    bench.begin()
+    bench.at += 10 * SECOND
+    bench.look(began=Instant(bench.at - SECOND))
+    assert bench.order(name).pending == ""
+
+
 def test_a_look_older_than_a_change_does_not_undo_it() -> None:
     """The change was confirmed while the venue was being asked: the answer is of before."""
     bench = Bench()
@@ -271,8 +394,10 @@ def test_an_unknown_order_is_flagged_once_and_never_touched() -> None:
     bench.venue.submit(hand)
     bench.post.clear()
     seen = only(bench.look(), ForeignOrderSeen)
-    assert (seen.quantity, seen.side) == (7, Side.SELL)
+    assert (seen.quantity, seen.side, seen.price) == (7, Side.SELL, 2)
     assert kinds(bench.look()) == []
+    bench.venue.orders[""].price = D(3)
+    assert only(bench.look(), ForeignOrderSeen).price == 3
     bench.feed(inp.SweepAsked(Instant(bench.at), "all", True, "ada", "test"))
     assert bench.wire == []
 

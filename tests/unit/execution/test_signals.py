@@ -365,6 +365,25 @@ def test_with_all_an_exit_is_never_withdrawn() -> None:
     assert not every(events, OrderEnded)
 
 
+@pytest.mark.parametrize("broken", ["a", "b"])
+def test_with_all_a_refused_reversal_leaves_every_account_flat(broken: str) -> None:
+    """No account stays in what the sender has left because another may not enter anew."""
+    bench = Bench("a", "b", route={"on_refusal": "all"})
+    bench.say(buy())
+    bench.settle()
+    all_or_none(bench, broken)
+    events = bench.say(replace(buy(), side=Side.SELL))
+    assert [(e.account, e.leg) for e in every(events, OrderRequested) if e.leg == "x"] == [
+        ("a", "x"),
+        ("b", "x"),
+    ]
+    withdrawn = only(events, OrderEnded)
+    assert withdrawn.reason == "route_all_or_none"
+    assert "closed all the same" in withdrawn.text
+    bench.settle()
+    assert (bench.net("a"), bench.net("b")) == (0, 0)
+
+
 def test_what_was_withdrawn_is_no_duplicate_of_the_next_try() -> None:
     """The user mends the limit and sends again at once: nothing had been sent.
 

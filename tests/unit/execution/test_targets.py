@@ -4,12 +4,20 @@ from decimal import Decimal as D
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from bascule.execution import inputs as inp
 from bascule.model.account import SizingRule
 from bascule.model.enums import Direction, InstrumentKind, OrdType, QtyUnit, Side
 from bascule.model.event import IntentIdle, IntentRefused, OrderRequested
-from bascule.model.intent import Amount, ClosePosition, ModifyOrder, PlaceOrder, TargetPosition
+from bascule.model.intent import (
+    Amount,
+    CancelOrders,
+    ClosePosition,
+    ModifyOrder,
+    PlaceOrder,
+    TargetPosition,
+)
 from bascule.model.values import DAY, Instant
 from tests.unit.execution.harness import EURUSD, Bench, every, only
 
@@ -360,6 +368,80 @@ def test_flat_closes_the_contract_held_when_the_front_month_cannot_be_entered() 
     bench.say(TargetPosition(direction=Direction.FLAT, symbol="ES1!"))
     bench.settle()
     assert bench.book(symbol="ESH2026").quantity == 0
+
+
+def _front(side: str, quantity: int) -> PlaceOrder:
+    return PlaceOrder(symbol="ES1!", side=Side(side), quantity=Amount(D(quantity)))
+
+
+def _aim(direction: str, quantity: int) -> TargetPosition:
+    return TargetPosition(
+        symbol="ES1!", direction=Direction(direction), quantity=Amount(D(quantity))
+    )
+
+
+@pytest.mark.parametrize(
+    ("intent", "old", "new"),
+    [
+        (_aim("long", 2), 2, 0),
+        (_aim("long", 3), 3, 0),
+        (_aim("long", 1), 1, 0),
+        (_aim("short", 1), 0, -1),
+        (_front("buy", 1), 3, 0),
+        (_front("sell", 1), 0, -1),
+    ],
+)
+def test_a_strategy_that_holds_the_old_month_never_comes_to_stand_in_two(
+    intent: TargetPosition | PlaceOrder, old: int, new: int
+) -> None:
+    """Two ESH2026 are held and ES1! has rolled to ESM2026: what adds or repeats stays with them.
+
+    Before, a repeated target bought the same again in the new month, and a reversal left the old
+    long beside the new short.
+    """
+    bench = Bench(
+        symbols=("ESH2026", "ESM2026"),
+        contract={"kind": InstrumentKind.FUTURE},
+        route={"pyramiding": 2},
+    )
+    bench.say(_aim("long", 2))
+    bench.settle()
+    bench.wait(72 * DAY)
+    bench.say(intent)
+    bench.settle()
+    assert bench.venue.net["a", "ESH2026.x"] == old
+    assert bench.venue.net.get(("a", "ESM2026.x"), D(0)) == new
+
+
+@pytest.mark.parametrize(
+    "intent", [CancelOrders(symbol="ES1!"), ClosePosition(symbol="ES1!"), _aim("flat", 1)]
+)
+def test_an_entry_that_rests_in_the_old_month_is_found_by_the_continuous_name(
+    intent: CancelOrders | ClosePosition | TargetPosition,
+) -> None:
+    """Before, the new month was meant after the roll, and the old order went on resting."""
+    bench = Bench(
+        symbols=("ESH2026", "ESM2026"),
+        contract={"kind": InstrumentKind.FUTURE},
+    )
+    bench.say(replace(_front("buy", 1), ord_type=OrdType.LIMIT, price=D(1)))
+    bench.settle()
+    bench.wait(72 * DAY)
+    assert bench.book(symbol="ESH2026").open_buy == 1
+    bench.say(intent)
+    bench.settle()
+    assert bench.book(symbol="ESH2026").open_buy == 0
+
+
+def test_a_reversal_whose_new_month_is_not_listed_closes_the_old_one() -> None:
+    """Nothing is opened, and what stood against the target does not stay."""
+    bench = Bench(symbols=("ESH2026",), contract={"kind": InstrumentKind.FUTURE})
+    bench.say(_aim("long", 2))
+    bench.settle()
+    bench.wait(72 * DAY)
+    assert only(bench.say(_aim("short", 1)), IntentRefused).code == "unknown_symbol"
+    bench.settle()
+    assert bench.venue.net["a", "ESH2026.x"] == 0
 
 
 def test_a_smaller_target_over_an_open_entry_names_no_exit() -> None:

@@ -1,7 +1,6 @@
 """A venue in memory for the guardian, and an installation of accounts on it."""
 
 import asyncio
-import time
 from collections.abc import Callable, Sequence
 from contextlib import asynccontextmanager
 from decimal import Decimal
@@ -358,12 +357,40 @@ class FakeProcesses:
         return True
 
 
-class WallClock:
-    """Time that passes by itself."""
+class Hurry:
+    """Stands between a loop and its selector: where nothing is to be done, time jumps.
+
+    The loop's clock goes to its next timer at once, and stands still while anything runs. So no
+    time-out of a test comes before what it is a time-out of, however slow the machine is; and
+    nothing is waited for. Threads and other processes have no part in such a loop.
+    """
+
+    def __init__(self, loop: Any) -> None:
+        self._selector = loop._selector
+        self._now: float = loop.time()
+        loop._selector, loop.time = self, self.time
+
+    def time(self) -> float:
+        """Give the loop's time."""
+        return self._now
+
+    def select(self, timeout: float | None) -> Any:
+        """Wait for nothing."""
+        found = self._selector.select(timeout and 0)
+        if not found:
+            self._now += timeout or 0.0
+        return found
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._selector, name)
+
+
+class LoopClock:
+    """The time of the loop that runs."""
 
     def now(self) -> Instant:
         """The time."""
-        return Instant(START + time.monotonic_ns())
+        return Instant(START + int(asyncio.get_running_loop().time() * SECOND))
 
     async def sleep(self, nanoseconds: int) -> None:
         """Wait."""
@@ -388,7 +415,7 @@ class Place:
     def __init__(self, directory: Path, **changes: Any) -> None:
         self.directory = directory
         self.files = GuardianFiles(directory)
-        self.clock = WallClock()
+        self.clock = LoopClock()
         self.processes = FakeProcesses()
         self.options = changes.pop("options", QUICK)
         self.second_factor = changes.pop("second_factor", None)

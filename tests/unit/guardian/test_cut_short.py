@@ -1,5 +1,6 @@
 """What was begun and not finished: a guardian died, a disk refused, a person thought again."""
 
+import asyncio
 from pathlib import Path
 
 import msgspec
@@ -11,11 +12,17 @@ from bascule.config.latch import Entry, Latch
 from bascule.guardian.service import Guardian
 from bascule.guardian.stops import Stops
 from bascule.model.values import MILLISECOND
-from tests.unit.guardian.house import GOLD, Place, until
+from tests.unit.guardian.house import GOLD, Hurry, Place, until
+
+
+@pytest.fixture(autouse=True)
+async def hurried() -> None:
+    """Let no test wait, nor be late."""
+    Hurry(asyncio.get_running_loop())
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Place:
+async def place(tmp_path: Path) -> Place:
     """An account that holds gold."""
     made = Place(tmp_path)
     made.venue.hold("alpha", GOLD, 2)

@@ -19,12 +19,14 @@ from bascule.guardian.service import Guardian
 from bascule.guardian.serving import run_guardian
 from bascule.model.errors import ConfigError
 from tests.unit.guardian.house import Place
+from tests.waiting import PATIENCE_S
 
 LOADED = """
 import sys
 import bascule.cli.main, bascule.cli.guardian_cmd, bascule.cli.guardian_setup
 import bascule.cli.guardian_faces, bascule.guardian.serving, bascule.config.load
 import bascule.venues.paper
+from tests.waiting import PATIENCE_S
 kept = ("bascule.engine", "bascule.execution", "bascule.journal", "bascule.api")
 print(*sorted(name for name in sys.modules if name.startswith(kept)))
 """
@@ -167,7 +169,7 @@ async def test_it_ends_when_its_data_is_gone(tmp_path: Path) -> None:
     for file in sorted((tmp_path / "data").rglob("*"), reverse=True):
         file.rmdir() if file.is_dir() else file.unlink()
     (tmp_path / "data").rmdir()
-    await asyncio.wait_for(_Alone(ended, 0.0)(guardian), 5)
+    await asyncio.wait_for(_Alone(ended, 0.0)(guardian), PATIENCE_S)
     assert ended.is_set()
 
 

@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 
 from bascule.config.latch import Entry, Latch
+from bascule.config.proof import proof
 from bascule.guardian.press import press
+from tests.waiting import PATIENCE_S
 
 LOADED = """
 import sys
@@ -29,26 +31,42 @@ def latched(place: Path) -> tuple[Entry, ...]:
     return Latch(place / "latch").entries()
 
 
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give whoever answers here the time that a busy machine may take."""
+    monkeypatch.setattr("bascule.guardian.press.POKE_S", PATIENCE_S)
+
+
 @pytest.fixture
 def guardian(tmp_path: Path) -> tuple[Path, list[bytes]]:
     """A port that answers one poke as a guardian would, and what was said to it."""
+    return tmp_path, listening(tmp_path, knows="the-token")
+
+
+def listening(place: Path, *, knows: str) -> list[bytes]:
+    """Listen in a guardian's place, knowing a token; gives what is said there."""
     listener = socket.create_server(("127.0.0.1", 0))
     said: list[bytes] = []
+    host, port = listener.getsockname()
 
     def answer() -> None:
         with listener:
             link, _ = listener.accept()
         with link:
             said.append(link.recv(4_096))
+            asked = said[0].split(b"?of=")[1].split(b" ")[0].decode()
+            body = json.dumps({"proof": proof(knows, port, asked)}, separators=(",", ":"))
+            link.sendall(f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\n\r\n".encode())
+            link.sendall(body.encode())
+            said.append(link.recv(4_096))
             link.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
 
-    folder = tmp_path / "guardian"
+    folder = place / "guardian"
     folder.mkdir()
-    host, port = listener.getsockname()
     threading.Thread(target=answer, daemon=True).start()
     (folder / "endpoint.json").write_text(json.dumps({"host": host, "port": port, "pid": 1}))
     (folder / "token").write_text("the-token\n")
-    return tmp_path, said
+    return said
 
 
 def test_it_shuts_the_gate_and_pokes(guardian: tuple[Path, list[bytes]]) -> None:
@@ -56,8 +74,20 @@ def test_it_shuts_the_gate_and_pokes(guardian: tuple[Path, list[bytes]]) -> None
     place, said = guardian
     assert press(["--data", str(place)]) == 0
     assert latched(place) == (Entry("freeze", "key", "all"),)
-    assert said[0].startswith(b"POST /poke HTTP/1.1")
-    assert b"Bearer the-token" in said[0]
+    assert b"the-token" not in said[0]
+    assert said[1].startswith(b"POST /poke HTTP/1.1")
+    assert b"Bearer the-token" in said[1]
+
+
+def test_whoever_took_a_dead_guardians_port_is_shown_no_token(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The gate is shut all the same, and nobody believes that a guardian heard it."""
+    said = listening(tmp_path, knows="a guess")
+    assert press(["--data", str(tmp_path)]) == 1
+    assert latched(tmp_path) == (Entry("freeze", "key", "all"),)
+    assert b"the-token" not in b"".join(said)
+    assert "no guardian answers" in capsys.readouterr().err
 
 
 def test_the_gate_shuts_without_a_guardian(
@@ -109,7 +139,7 @@ def test_it_loads_the_standard_library_and_the_latch_only(tmp_path: Path) -> Non
     """Of ours nothing but the latch and its files: it must act within 150 ms of the key."""
     done = subprocess.run(
         [sys.executable, "-c", LOADED, str(tmp_path)],
-        capture_output=True, text=True, timeout=60, check=True,
+        capture_output=True, text=True, timeout=PATIENCE_S, check=True,
     )  # fmt: skip
     *_, counted, ours = done.stdout.splitlines()
     assert counted.split() == ["1", "bascule"]
@@ -123,7 +153,7 @@ def test_it_needs_no_terminal(tmp_path: Path) -> None:
     """A key daemon may start it with every stream closed."""
     code = "import sys; sys.stdout = sys.stderr = None; import bascule.guardian.press as p;"
     code += f"sys.exit(p.press(['--data', {str(tmp_path)!r}]))"
-    done = subprocess.run([sys.executable, "-c", code], timeout=60, check=False)
+    done = subprocess.run([sys.executable, "-c", code], timeout=PATIENCE_S, check=False)
     assert done.returncode == 1
     assert latched(tmp_path)
     assert os.path.isdir(tmp_path / "latch")

@@ -8,7 +8,7 @@ from bascule.guardian import rules
 from bascule.guardian.rules import Owned, Seen, plan
 from bascule.model.account import Capabilities
 from bascule.model.enums import OrdType, PositionMode, Side
-from bascule.model.ids import ClOrdID, PositionId
+from bascule.model.ids import ClOrdID, PositionId, SignalId, cl_ord_id, names_entry
 from bascule.model.order import VenueOrder, VenuePosition
 from bascule.model.values import SECOND, Instant
 from tests.unit.guardian.house import FLIPS, GOLD, NETTING, OIL, FakeVenue, HandClock
@@ -72,6 +72,46 @@ def test_cancel_leaves_whatever_reduces() -> None:
     entry, target, stop = order(Side.BUY), order(Side.SELL), order(Side.SELL, OrdType.STOP)
     found = plan(seen(position(1), entry, target, stop), close=False)
     assert (found.cancels, found.closes) == ((entry,), ())
+
+
+@pytest.mark.parametrize("kind", [OrdType.LIMIT, OrdType.STOP])
+@pytest.mark.parametrize("close", [False, True])
+def test_an_entry_is_taken_back_though_it_stands_against_a_position(
+    kind: OrdType, close: bool
+) -> None:
+    """A sell of five opens four where one is held, and all five where the venue hedges.
+
+    Before, it was taken for what closes that position, and a cancel let it fill.
+    """
+    entry = order(Side.SELL, kind, quantity=5, cl_ord_id=ClOrdID("bayx-1a-2e"))
+    stop = order(Side.SELL, OrdType.STOP, cl_ord_id=ClOrdID("bayx-19-2s"))
+    assert plan(seen(position(1), entry, stop), close=close).cancels == (entry,)
+    hedged = position(1, position_id=PositionId("p1"))
+    assert plan(seen(hedged, entry, stop), close=close).cancels == (entry,)
+
+
+@pytest.mark.parametrize(
+    ("signal", "account", "leg", "is_entry"),
+    [
+        ("bayx-1a", 2, "e", True),
+        ("bayx-1a.1", 2, "e12", True),
+        ("bayx-1a", 14, "e", True),
+        ("bayx-1a", 33, "e", True),
+        ("bayx-1a", 2, "s", False),
+        ("bayx-1a", 14, "s1", False),
+        ("bayx-1a", 2, "te", False),
+        ("bayx-1a", 2, "te1", False),
+        ("bayx-1a", 2, "x1", False),
+        ("bayx-1a", 2, "xz1e", False),
+        ("bayx-1a", 2, "e:s", False),
+    ],
+)
+def test_an_entry_is_known_by_its_name(signal: str, account: int, leg: str, is_entry: bool) -> None:
+    """No stop, target or exit is ever taken for one, whatever it is numbered by."""
+    assert names_entry(cl_ord_id(SignalId(signal), 0, account, leg)) is is_entry
+    assert not names_entry(cl_ord_id(SignalId(signal), 0, account, leg, 1))
+    assert not names_entry("g1k2j3h-1e")
+    assert not names_entry("")
 
 
 def test_a_position_with_a_close_under_way_gets_no_second_one() -> None:

@@ -17,12 +17,18 @@ from bascule.model.errors import VenueTerminal
 from bascule.model.ids import ClOrdID
 from bascule.model.values import DAY, HOUR, MILLISECOND, Instant
 from bascule.venues.kit.contract import KeyScope, LinkState
-from tests.unit.guardian.house import GOLD, OIL, QUICK, Place, spec
+from tests.unit.guardian.house import GOLD, OIL, QUICK, Hurry, Place, spec
 from tests.waiting import until
 
 
+@pytest.fixture(autouse=True)
+async def hurried() -> None:
+    """Let no test wait, nor be late."""
+    Hurry(asyncio.get_running_loop())
+
+
 @pytest.fixture
-def place(tmp_path: Path) -> Place:
+async def place(tmp_path: Path) -> Place:
     """Two accounts; alpha holds gold with a stop and an entry, beta is short oil."""
     made = Place(tmp_path)
     made.venue.hold("alpha", GOLD, 2)
@@ -225,7 +231,7 @@ async def test_a_venue_that_goes_on_refusing_calls_a_person(place: Place) -> Non
     place.venue.answer = lambda order: "refuse"
     async with place.running():
         await place.command("flatten", "account:beta")
-        await until(lambda: place.sweep_states()["beta"] == "blocked", "the call", 10)
+        await until(lambda: place.sweep_states()["beta"] == "blocked", "the call")
         assert "the broker refuses it" in place.told("sweep_blocked")[0].text
         place.venue.answer = lambda order: "fill"
         await flat(place, "beta")

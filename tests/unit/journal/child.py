@@ -25,7 +25,7 @@ def hold(path: Path) -> None:
     """Take the journal, say so, and keep it."""
     Held(path)
     print("held", flush=True)
-    time.sleep(60)
+    time.sleep(600)
 
 
 def follow(path: Path, until: int) -> None:

@@ -159,6 +159,7 @@ def test_a_restore_may_be_cut_short_anywhere(
             patch.setattr(os, "replace", replace)
             with suppress(JournalUnwritable):
                 restore(tmp_path / "copy.db", folder / "journal.db")
+        assert not list(folder.glob("journal.db.restored*"))
         outcomes.append(_start(folder / "journal.db"))
         restore(tmp_path / "copy.db", folder / "journal.db")
         assert _start(folder / "journal.db") == "new"
@@ -203,4 +204,42 @@ def test_restore_of_a_damaged_backup_changes_nothing(path: Path, tmp_path: Path)
     rewrite(tmp_path / "copy.db", "UPDATE events SET at = 0 WHERE seq = 3")
     with pytest.raises(JournalCorrupt, match="row 3 has at"):
         restore(tmp_path / "copy.db", path)
+    assert len(replayed(path)) == 10
+
+
+def test_a_restore_is_on_the_disk_before_the_progress_record_goes(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a loss of power could keep that move alone, and the next start would know of no other.
+
+    It would begin anew on an empty journal, at full risk.
+    """
+    backup(path, tmp_path / "copy.db")
+    with Held(path) as held:
+        held.journal.progress(pid=1, started="")
+    done: list[str] = []
+
+    def replace(source: Path, target: Path) -> None:
+        done.append(f"move {Path(source).name}")
+        _replace(source, target)
+
+    def sync(path: Path) -> None:
+        done.append(f"sync {path.name}")
+
+    monkeypatch.setattr(os, "replace", replace)
+    monkeypatch.setattr("bascule.journal.backup._sync", sync)
+    restore(tmp_path / "copy.db", path)
+    moved = ["move journal.db.restored", "sync data", "move progress.json", "sync data"]
+    assert done[-4:] == moved
+
+
+def test_what_a_restore_that_was_cut_short_has_left_is_no_backup(
+    path: Path, tmp_path: Path
+) -> None:
+    """It is refused, where it would have been removed before it was read."""
+    left = path.with_name("journal.db.restored")
+    backup(path, left)
+    with pytest.raises(UsageError, match="cut short"):
+        restore(left, path)
+    assert verify(left, with_progress=False).ok
     assert len(replayed(path)) == 10

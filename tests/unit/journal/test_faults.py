@@ -1,11 +1,14 @@
 """Failing disks: what was reported durable is there afterwards, and nothing else was reported."""
 
+import errno
+import os
 from pathlib import Path
 
 import apsw
 import pytest
 
 from bascule.journal.journal import BACKLOG_MAX
+from bascule.journal.lock import Lock
 from bascule.journal.progress import ProgressFile
 from bascule.journal.sqlite import WAL_PAGES_MAX, SqliteStore
 from bascule.model.errors import JournalUnwritable
@@ -86,6 +89,21 @@ def test_a_progress_record_that_cannot_be_written_is_a_failure(tmp_path: Path) -
         held.journal.progress(pid=1, started="")
     (fatal,) = held.fatal
     assert "progress.json" in fatal.message
+
+
+def test_a_disk_without_room_for_the_lock_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By name and with what to do, and nothing is held afterwards."""
+
+    def full(handle: int, content: bytes) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "write", full)
+        with pytest.raises(JournalUnwritable, match=r"journal\.db\.lock: No space left"):
+            Lock(tmp_path / "journal.db")
+    Lock(tmp_path / "journal.db").release()
 
 
 def test_a_file_system_without_wal_is_refused() -> None:

@@ -10,6 +10,7 @@ from bascule.journal.follower import Follower
 from bascule.model.errors import JournalError
 from bascule.model.event import CancelRequested, OrderDoubted, SignalDuplicate
 from tests.unit.journal.support import Held, child, fill, link, links
+from tests.waiting import PATIENCE_S
 
 
 @pytest.fixture
@@ -135,8 +136,10 @@ def test_waiting_ends_with_a_commit_or_the_time(path: Path) -> None:
     fill(path)
     with Held(path) as held, Follower(path) as follower:
         assert not follower.wait(timeout_s=0.0)
-        threading.Timer(0.05, lambda: held.journal.append([link(1)])).start()
-        assert follower.wait(timeout_s=5)
+        later = threading.Timer(0.05, lambda: held.journal.append([link(1)]))
+        later.start()
+        assert follower.wait(timeout_s=PATIENCE_S)
+        later.join()
 
 
 def test_no_journal_yet(path: Path) -> None:

@@ -13,6 +13,7 @@ from bascule.journal.sqlite import INSERT_ROWS_MAX, SNAPSHOTS_KEPT
 from bascule.model.errors import InvariantBroken, JournalError, JournalLocked, JournalUnwritable
 from bascule.model.event import EpochStarted, Event
 from tests.unit.journal.support import Held, child, fill, link, links, replayed
+from tests.waiting import PATIENCE_S
 
 EPOCH = EpochStarted(at=0, epoch="a1", reason="first start")
 
@@ -47,7 +48,7 @@ async def test_durable_is_told_on_the_loop(path: Path) -> None:
     for first in (1, 11, 21):
         assert journal.append(links(first, 10)) == first + 9
     assert journal.head.seq == 30
-    await asyncio.wait_for(done.wait(), 5)
+    await asyncio.wait_for(done.wait(), PATIENCE_S)
     assert journal.durable == journal.head
     assert journal.backlog == 0
     assert [seq for seq, _ in heard] == sorted({seq for seq, _ in heard})

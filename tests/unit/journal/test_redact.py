@@ -2,6 +2,7 @@
 
 import json
 import time
+from urllib.parse import quote
 
 import pytest
 from hypothesis import given
@@ -32,6 +33,43 @@ def test_json_members(name: str, secret: str, noise: str, indent: int | None) ->
             out = redact(payload)
             assert secret not in out
             assert "0.10" in out
+
+
+@given(name=NAMES, secret=SECRET, noise=ANY_TEXT)
+def test_lists_and_objects_to_where_they_close(name: str, secret: str, noise: str) -> None:
+    """However deep, and whatever brackets and quotes stand in them."""
+    for value in (
+        [[noise], secret],
+        {"a": {"b": noise + "]}"}, "c": secret},
+        ["x" * 5_000, secret],
+    ):
+        plain = json.dumps({name: value, "qty": "0.10"}, ensure_ascii=False)
+        for payload in (plain, json.dumps({"body": plain}, ensure_ascii=False)):
+            out = redact(payload)
+            assert secret not in out
+
+
+def escaped(text: str, at: int) -> str:
+    """Spell one letter of a text as JSON may."""
+    return f"{text[:at]}\\u{ord(text[at]):04x}{text[at + 1 :]}"
+
+
+@given(name=NAMES, secret=SECRET, at=st.integers(0, 2))
+def test_names_behind_escapes(name: str, secret: str, at: int) -> None:
+    """A name that is spelled with escapes is the same name to whoever reads the log."""
+    hidden = escaped(name, at)
+    percent = f"{name[:at]}%{ord(name[at]):02X}{name[at + 1 :]}"
+    for payload in (
+        f'{{"{hidden}": "{secret}", "qty": "0.10"}}',
+        f'{{"{hidden}": "a\\u0022{secret}", "qty": "0.10"}}',
+        json.dumps({"body": f'{{"{hidden}": "{secret}", "qty": "0.10"}}'}),
+        f"qty=0.10&{percent}={secret}",
+        "body=" + quote(json.dumps({name: secret, "qty": "0.10"})),
+        "url=" + quote(f"https://venue.example/?qty=0.10&{name}={secret}", safe=""),
+    ):
+        out = redact(payload)
+        assert secret not in out, payload
+        assert "0.10" in out
 
 
 @given(name=NAMES, secret=SECRET)
@@ -85,7 +123,22 @@ def test_struck_out_once_is_struck_out(payload: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "part", ["key", '"', '"key":"', "\\", '"key":[', '"key":{', "token ", "\nkey   ", "://a", " ="]
+    "part",
+    [
+        "key",
+        '"',
+        '"key":"',
+        "\\",
+        '"key":[',
+        '"key":{',
+        "\\u0022",
+        "%22",
+        '\\"key',
+        "token ",
+        "\nkey   ",
+        "://a",
+        " =",
+    ],
 )
 def test_hostile_payloads_are_cheap(part: str) -> None:
     """No repetition makes the patterns run away: they hold the interpreter while they run."""

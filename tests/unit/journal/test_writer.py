@@ -20,6 +20,7 @@ from bascule.journal.writer import (
 )
 from bascule.model.errors import JournalError, JournalUnwritable
 from tests.unit.journal.support import Held, link, links, replayed
+from tests.waiting import PATIENCE_S
 
 
 class Loop:
@@ -147,7 +148,7 @@ class Disk(Broken):
     def append(self, values: Any) -> None:
         here = threading.current_thread() is threading.main_thread()
         if not here:
-            self.may_go.wait(10)
+            self.may_go.wait(PATIENCE_S)
         if self.error is not None:
             raise self.error
         self.clock_ns += self.takes_ns
@@ -172,7 +173,7 @@ def lone(
 
 def settled(disk: Disk, rows: int, tidied: int = 1) -> None:
     """Wait until the writer's thread has appended so many rows and looked for housekeeping."""
-    until = time.monotonic() + 10
+    until = time.monotonic() + PATIENCE_S
     while len(disk.appended) < rows or disk.tidied < tidied:
         assert time.monotonic() < until
         time.sleep(0.001)

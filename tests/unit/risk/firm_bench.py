@@ -28,6 +28,7 @@ class Firm(Struct, kw_only=True):
     here: str = ""
     sent: int = 0
     filled: int = 0
+    ahead: int = 0
     sized: Size = Size(D(0), D(1), True)
     days: Profits | None = None
     entered: Instant | None = None
@@ -56,6 +57,9 @@ class Firm(Struct, kw_only=True):
 
     def fills(self) -> int:
         return self.filled
+
+    def fills_ahead(self) -> int:
+        return self.ahead
 
     def size(self) -> Size:
         return self.sized

@@ -320,11 +320,14 @@ def test_ordinary_requests_stop_at_1900_of_2000(sent: int, ok: bool) -> None:
     assert verdict.limit == 1900
 
 
-@pytest.mark.parametrize(("filled", "ok"), [(0, True), (48, True), (49, False), (60, False)])
-def test_an_entry_must_leave_a_fill_for_its_exit(filled: int, ok: bool) -> None:
-    """Fifty a day are twenty-five trades."""
+@pytest.mark.parametrize(
+    ("filled", "ahead", "ok"),
+    [(0, 0, True), (48, 0, True), (49, 0, False), (60, 0, False), (40, 8, True), (40, 9, False)],
+)
+def test_an_entry_must_leave_a_fill_for_each_exit(filled: int, ahead: int, ok: bool) -> None:
+    """Fifty a day are twenty-five trades, those that are under way among them."""
     rule = firm(conduct=Conduct(max_executions_per_day=50))
-    verdict = fills_per_day.run(proposal(rule, firm={"filled": filled}))
+    verdict = fills_per_day.run(proposal(rule, firm={"filled": filled, "ahead": ahead}))
     assert verdict is not None
     assert verdict.ok is ok
 

@@ -19,6 +19,7 @@ from bascule.model.event import (
     LimitsChanged,
     OrderRefused,
     OrderRequested,
+    ReplaceRequested,
     StopSet,
 )
 from bascule.model.intent import Amount, ClosePosition, ModifyOrder, PlaceOrder
@@ -397,6 +398,27 @@ def test_a_short_while_counts_what_was_sent_whatever_became_of_it() -> None:
     assert only(bench.say(buy(2)), OrderRequested)
 
 
+def test_what_an_order_grows_by_counts_within_the_short_while_too() -> None:
+    """Small orders that are each made ten times as large are worth as much as large ones.
+
+    Before, nothing of a change was counted: three lots went where one and a third were allowed.
+    """
+    bench = Bench(limits=limited(short_interval_value=D(150_000)), route=many())
+    bench.quote("1.1")
+    terms = {"ord_type": OrdType.LIMIT, "price": D("1.09")}
+    taken = []
+    for number in range(3):
+        bench.wait(SECOND)
+        bench.say(buy("0.1", label=f"l{number}", **terms))
+        bench.settle()
+        grown = ModifyOrder(symbol=EURUSD, label=f"l{number}", quantity=Amount(D(1)))
+        taken.append(bool(every(bench.say(grown), ReplaceRequested)))
+        bench.settle()
+    assert taken == [True, False, False]
+    assert sum(order.quantity for order in bench.orders("e")) == D("1.2")
+    assert bench.replay() == dump(bench.state)
+
+
 def test_message_budgets_of_account_strategy_and_venue() -> None:
     """Whichever is used up refuses entries; exits go on, and cancels count."""
     bench = Bench("a", "b", limits=ROOMY, route=many())
@@ -437,6 +459,60 @@ def test_a_position_limit_over_all_accounts_counts_each_at_its_worst() -> None:
     # The other side has a room of its own.
     dear = {"ord_type": OrdType.LIMIT, "price": D("1.5")}
     assert len(every(bench.say(sell("1.5", **dear), strategy="y"), OrderRequested)) == 3
+
+
+@pytest.mark.parametrize(
+    ("limits", "code"),
+    [
+        ({"max_position_qty": D(12)}, "portfolio_position_limit"),
+        ({"max_notional": D(1_300_000)}, "portfolio_notional_limit"),
+        ({"max_margin": D(1_300_000)}, "portfolio_margin_limit"),
+    ],
+)
+def test_an_account_that_is_not_connected_since_the_start_counts(
+    limits: dict[str, D], code: str
+) -> None:
+    """Two accounts hold five lots each; after a restart one's venue is down, and five do not fit.
+
+    Before, what it holds counted nothing until it had listed its contracts again.
+    """
+    bench = Bench("a", "b", limits=ROOMY, route=many())
+    bench.settings.portfolio_currency = "USD"
+    bench.settings.limits["all"] = replace(LOOSEST, **limits)
+    bench.begin()
+    for name in bench.accounts:
+        bench.look(name)
+        bench.money(1_000_000, name)
+    bench.quote("1.1")
+    bench.say(buy(5))
+    bench.settle()
+    listed = bench.settings.listings.pop("b")
+    bench.begin()
+    bench.look("a")
+    bench.quote("1.1")
+    assert only(bench.say(buy("0.5")), OrderRefused).code == code
+    bench.settings.listings["b"] = listed
+    bench.feed(inp.LinkReported(Instant(bench.at), "b", True, "connected"))
+    bench.look("b")
+    bench.quote("1.1")
+    assert len(every(bench.say(buy("0.5")), OrderRequested)) == 2
+
+
+def test_an_account_that_is_not_connected_is_stood_against_all_the_same() -> None:
+    """Its position and its resting orders are at the venue, whether it can be asked or not."""
+    bench = Bench("a", "b", limits=limited(opposite_positions="refuse"), route=many())
+    bench.settings.routes = tuple(
+        replace(bench.settings.routes[0], id=leg.account, strategy=leg.account, legs=(leg,))
+        for leg in bench.settings.routes[0].legs
+    )
+    bench.quote("1.1")
+    bench.say(sell(5), strategy="b")
+    bench.settle()
+    del bench.settings.listings["b"]
+    bench.begin()
+    bench.look("a")
+    bench.quote("1.1")
+    assert refused(bench.say(buy(1), strategy="a")) == "opposite_position"
 
 
 def test_notional_over_all_accounts_is_in_the_portfolios_currency() -> None:

@@ -12,6 +12,7 @@ from msgspec.structs import asdict, replace
 from bascule.config.limits import (
     LimitSettings,
     PortfolioSettings,
+    StrategyLimitSettings,
     StrategySettings,
     risk_limits,
     scope_limits,
@@ -148,6 +149,24 @@ def test_a_value_is_merged_with_none_as_itself() -> None:
         assert TIGHTER[name](None, None) is None
 
 
+def test_a_margin_of_which_all_counts_is_not_loosened_by_a_percentage() -> None:
+    """Without a percentage 1,000 of margin are 1,000 of notional; 5 % of it would be 20,000.
+
+    Before, none gave way to any percentage: a strategy's own, or one that was new in the file, let
+    twenty times as much pass at once.
+    """
+    whole = RiskLimits(max_margin=D(1000))
+    share = replace(whole, margin_percent=D(5))
+    assert tightest(whole, share) == tightest(share, whole) == whole
+    assert tightest(whole, replace(LOOSEST, margin_percent=D(5))).margin_percent is None
+    assert tightest(
+        RiskLimits(), replace(LOOSEST, max_margin=D(1), margin_percent=D(5))
+    ) == replace(RiskLimits(), max_margin=D(1), margin_percent=D(5))
+    assert tightest(share, replace(LOOSEST, margin_percent=D(50))).margin_percent == 50
+    [there], [back] = differences(whole, share), differences(share, whole)
+    assert there.looser and not back.looser
+
+
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_each_way_is_told_apart(case: Case) -> None:
     """To the tighter value is not looser; back from it is."""
@@ -202,7 +221,10 @@ def test_an_entry_that_says_what_holds_anyway_may_go() -> None:
 def test_a_strategys_table_says_only_what_is_set_in_it() -> None:
     """Defaults of what it does not set tighten nothing."""
     tables_of = scope_limits(
-        {"s": StrategySettings(limits=LimitSettings(max_order_qty=D(2))), "t": StrategySettings()},
+        {
+            "s": StrategySettings(limits=StrategyLimitSettings(max_order_qty=D(2))),
+            "t": StrategySettings(),
+        },
         PortfolioSettings(messages_per_day_by_venue={"v": 500}, message_reserve=50),
     )
     assert set(tables_of) == {"strategy:s", "venue:v"}

@@ -94,7 +94,7 @@ CASES: list[Case] = [
         dict(quantity=D(1001)),
         "1001, 0.01, -",
         "quantity 1001 is above the venue's largest order 1000",
-        "a quantity of 1000 or less",
+        'a quantity of 1000 or less, or on_oversize = "split"',
     ),
     (
         "tick_or_lot",

@@ -36,8 +36,8 @@ class Door:
             await self.wait()
         if self.broken:
             raise JournalUnwritable("there is no space left")
-        if self.status == "overloaded":
-            return Receipt("", "overloaded")
+        if self.status in ("overloaded", "unknown"):
+            return Receipt("", self.status)
         self.signals.append(signal)
         name = f"e-{len(self.signals)}"
         if self.status:

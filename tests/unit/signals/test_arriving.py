@@ -32,7 +32,7 @@ async def test_what_comes_later_is_awaited() -> None:
         return 2
 
     asyncio.get_running_loop().call_soon(event.set)
-    assert await by(soon(5), later()) == 2
+    assert await by(soon(3_600), later()) == 2
 
 
 async def test_what_comes_too_late_is_ended() -> None:
@@ -60,7 +60,7 @@ async def test_an_error_of_what_is_awaited_is_the_callers(waits: int) -> None:
         raise KeyError("x")
 
     with pytest.raises(KeyError):
-        await by(soon(5), fails())
+        await by(soon(3_600), fails())
 
 
 @pytest.mark.parametrize("waits", [1, 2])
@@ -78,7 +78,7 @@ async def test_a_cancellation_from_outside_stays_one(waits: int) -> None:
             seen.append("cleaned up")
             raise
 
-    task = asyncio.ensure_future(by(soon(5), waiting()))
+    task = asyncio.ensure_future(by(soon(3_600), waiting()))
     await asyncio.sleep(0.001 if waits == 1 else 0.015)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -91,12 +91,12 @@ async def test_what_shrugs_off_a_cancellation_may_still_answer() -> None:
 
     async def stubborn() -> int:
         try:
-            await asyncio.sleep(5)
+            await asyncio.sleep(3_600)
         except asyncio.CancelledError:
             return 3
         return 4
 
-    task = asyncio.ensure_future(by(soon(5), stubborn()))
+    task = asyncio.ensure_future(by(soon(3_600), stubborn()))
     await asyncio.sleep(0.001)
     task.cancel()
     assert await task == 3

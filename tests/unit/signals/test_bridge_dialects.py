@@ -67,6 +67,8 @@ READ: list[tuple[str, str, dict[str, Any]]] = [
     ("crosstrade", ORDER.replace("PLACE", "CANCELREPLACE"), {"intent": "replace_pending"}),
     ("crosstrade", ORDER.replace("BUY", "SELL") + "sync_strategy=true;market_position=long;"
      "prev_market_position=long;", {"intent": "reduce", "side": "sell", "closes": "long"}),
+    ("crosstrade", ORDER.replace("BUY", "SELL") + "market_position=flat;",
+     {"intent": "close", "closes": "long", "target": 0, "position_effect": "flat"}),
     ("crosstrade", CT % "CLOSEPOSITION", {"intent": "close", "qty": "all"}),
     ("crosstrade", CT % "closeposition" + "qty=1;", {"intent": "reduce", "qty": units("1")}),
     ("crosstrade", CT % "FLATTEN" + "action=BUY;qty=3;", {"intent": "close", "qty": "all"}),
@@ -135,6 +137,8 @@ READ: list[tuple[str, str, dict[str, Any]]] = [
     ("hummingbot", "hbot/bot1/status {}", {"intent": "notify", "event": "status"}),
     ("altrady", ALTRADY % ', "action": "increase", "side": "short", "quote_amount": 5',
      {"intent": "add", "side": "sell", "qty": units("5", "quote")}),
+    ("altrady", ALTRADY % ', "action": "reverse", "side": "short", "quote_amount": 5',
+     {"intent": "reverse", "closes": "long", "qty": {"value": 5, "unit": "quote"}}),
     ("altrady", ALTRADY % ', "action": "reduce", "side": "long", "position_percentage": 25',
      {"intent": "reduce", "closes": "long", "qty": units("25", "percent_of_position")}),
     ("altrady", ALTRADY % ', "action": "close", "side": "short"', {"intent": "close",

@@ -14,6 +14,7 @@ from bascule.model.intent import Receipt, Signal
 from bascule.signals.intake import files
 from bascule.signals.intake.files import FileIntake
 from bascule.signals.intake.source import Rate, Source
+from tests.waiting import PATIENCE_S
 
 from .asgi import NOW, Clock, Door
 
@@ -205,11 +206,12 @@ async def test_an_odd_name_is_refused(nt: Watched, name: str) -> None:
     assert nt.engine.signals == [] and not (nt.folder / name).exists()
 
 
-async def test_lines_wait_while_the_engine_keeps_nothing(nt: Watched) -> None:
+@pytest.mark.parametrize("word", ["overloaded", "unknown"])
+async def test_lines_wait_while_the_engine_keeps_nothing(nt: Watched, word: str) -> None:
     """Neither an overloaded engine nor one whose journal cannot be written loses a line."""
     nt.put("oif1.txt", f"{OIF}\n{CLOSE}")
-    nt.engine.status = "overloaded"
-    async with asyncio.timeout(5):
+    nt.engine.status = word
+    async with asyncio.timeout(PATIENCE_S):
         looking = asyncio.gather(nt.look())
         await asyncio.sleep(0.01)
         nt.engine.status, nt.engine.broken = "", True
@@ -283,7 +285,7 @@ async def test_running_it_picks_up_what_was_claimed(nt: Watched) -> None:
     nt.put("a", OIF)
     (nt.folder / "a").rename(nt.folder / "claimed" / "a")
     running = asyncio.gather(nt.intake.run())
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_S):
         nt.put("b", CLOSE)
         while not (nt.folder / "done" / "b.result.json").exists():
             await asyncio.sleep(0.01)
@@ -298,7 +300,7 @@ async def test_a_folder_that_is_gone_ends_nothing(nt: Watched) -> None:
         (nt.folder / name).rmdir()
     nt.folder.rmdir()
     running = asyncio.gather(nt.intake.run())
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_S):
         await asyncio.sleep(0.02)
         nt.start()
         nt.put("a", OIF)

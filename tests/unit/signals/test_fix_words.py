@@ -108,10 +108,29 @@ def test_a_close_can_open_nothing() -> None:
 
 
 def test_a_future_is_named_by_its_month() -> None:
-    """ES with 200=202612 is ESZ2026; without SecurityType the symbol is taken as it is."""
+    """ES with 200=202612 is ESZ2026; a symbol that names its contract is taken as it is."""
     assert placed(t55=b"ES", t167=b"FUT", t200=b"202612").symbol == "ESZ2026"
-    assert placed(t55=b"ES", t200=b"202612").symbol == "ES"
-    assert placed(t55=b"ES", t167=b"FUT", t200=b"202613").symbol == "ES"
+    assert placed(t55=b"ES", t167=b"FUT", t200=b"202612w3").symbol == "ESZ2026"
+    assert placed(t55=b"ESZ6", t200=b"202612").symbol == "ESZ6"
+    assert placed(t55=b"ESZ6", t167=b"FUT").symbol == "ESZ6"
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"t167": b"FUT", "t200": b"202613"},
+        {"t167": b"FUT", "t200": b"2026xx"},
+        {"t167": b"FUT", "t200": "20261²".encode()},
+        {"t200": b"202703"},
+        {"t167": b"OPT", "t200": b"202612", "t201": b"1", "t202": b"6000"},
+        {"t167": b"MLEG"},
+    ],
+)
+def test_another_contract_than_the_one_that_was_named_is_not_traded(
+    fields: dict[str, bytes],
+) -> None:
+    """ES alone is the front month, and nobody who writes a month or a strike means that."""
+    assert read(order(t55=b"ES", **fields)).refused_code == "unsupported_term"
 
 
 def test_an_amount_of_money_is_one() -> None:

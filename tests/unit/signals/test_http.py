@@ -203,12 +203,12 @@ async def test_all_ways_that_are_set_must_be_passed(sender: Sender) -> None:
 @pytest.mark.parametrize(
     ("door", "expected", "word"),
     [("", 200, "accepted"), ("duplicate", 200, "duplicate"), ("conflict", 409, "conflict"),
-     ("overloaded", 503, "overloaded")],
+     ("overloaded", 503, "overloaded"), ("unknown", 504, "unknown")],
 )  # fmt: skip
 async def test_the_engines_word_decides_the_status(
     sender: Sender, door: str, expected: int, word: str
 ) -> None:
-    """5xx, which alone makes TradingView send again, says that nothing was kept."""
+    """503, which makes TradingView send again, says that nothing was kept; 504 does not."""
     sender.door.status = door
     got = await sender.post(f"/hooks/path/{TOKEN}", ALERT)
     assert got is not None
@@ -223,6 +223,24 @@ async def test_an_engine_that_cannot_keep_anything_is_a_503(sender: Sender) -> N
     got = await sender.post(f"/hooks/path/{TOKEN}", ALERT)
     assert got is not None
     assert (got.status, got.body["code"]) == (503, "journal_unwritable")
+
+
+async def test_a_server_that_ends_leaves_no_sender_without_an_answer(sender: Sender) -> None:
+    """Whoever waits for a disk that hangs is told that nobody knows, and nothing is logged."""
+    waits = asyncio.Event()
+
+    async def hang() -> None:
+        waits.set()
+        await asyncio.sleep(60)
+
+    sender.door.wait = hang
+    asked = asyncio.create_task(sender.post(f"/hooks/path/{TOKEN}", ALERT))
+    await waits.wait()
+    asked.cancel()
+    got = await asked
+    assert got is not None
+    assert (got.status, got.body["status"]) == (504, "unknown")
+    assert got.body["code"] == "outcome_unknown"
 
 
 @pytest.mark.parametrize(

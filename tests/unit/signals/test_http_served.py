@@ -10,6 +10,7 @@ import uvicorn
 
 from bascule.signals.intake.source import Rate, Source
 from tests.unit.signals.asgi import ALERT, SECRET, TOKEN, Sender
+from tests.waiting import PATIENCE_S
 
 PATH = f"/hooks/path/{TOKEN}"
 
@@ -34,7 +35,7 @@ async def served(sender: Sender) -> AsyncIterator[int]:
 
 async def exchange(port: int, request: bytes) -> tuple[int, dict[str, Any]]:
     """Send raw bytes and read one answer."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_S):
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(request)
         await writer.drain()

@@ -83,8 +83,31 @@ def test_a_reversal_whose_new_size_is_not_told_is_worked_out_or_left_to_the_rout
     assert worked_out.quantity == Amount(D(2))
     assert worked_out.direction is Direction.LONG
     left = of_alert(alert)
-    assert left.quantity is None
-    assert left.order_quantity == Amount(D(3))
+    assert (left.quantity, left.order_quantity) == (None, None)
+
+
+def test_a_size_that_cannot_be_read_does_not_keep_a_position_open() -> None:
+    """What is to be flat afterwards is closed whole, whatever the order's size counts."""
+    size = Measure(D(100), "margin_percent")
+    close = mapped(intent="close", side=Side.SELL, qty=size, target=D(0))
+    assert close == TargetPosition(
+        symbol="X", direction=Direction.FLAT, side=Side.SELL, may_open=False
+    )
+
+
+def test_a_trailing_stop_order_keeps_the_stop_and_the_target_that_go_with_it() -> None:
+    """Its trail is the order's own; what guards the position it opens is not lost with it."""
+    alert = {
+        "ticker": "X", "action": "buy", "quantity": 1, "orderType": "trailing_stop",
+        "trailAmount": 5, "cancel": False,
+    }  # fmt: skip
+    bare = of_alert(alert)
+    assert (bare.trail, bare.protection) == (Level(D(5), LevelUnit.DISTANCE), None)
+    guarded = of_alert(alert | {"stopLoss": {"amount": 50}, "takeProfit": {"amount": 100}})
+    assert guarded.trail == bare.trail
+    assert guarded.protection == Protection(
+        Level(D(50), LevelUnit.DISTANCE), (TakeProfit(Level(D(100), LevelUnit.DISTANCE)),)
+    )
 
 
 @pytest.mark.parametrize(

@@ -176,11 +176,29 @@ def test_a_placeholder_left_in_a_label_is_left_out_and_noted() -> None:
         {"stop_loss_r": "2 R"},
         {"stop": {"bars": 3}},
         {"slAtr": "{{plot_0}}"},
+        {"stops": [90]},
+        {"bracket": {"stop_loss": 90}},
+        {"exits": [{"name": "a", "levels": {"trail_points": 40}}]},
+        {"trail_trigger": 20},
     ],
 )
 def test_a_stop_that_cannot_be_read_is_not_lost(members: dict[str, Any]) -> None:
     """An entry does not go out without the stop that its sender named."""
     assert "error" in read(SECRET | {"ticker": "X", "action": "buy"} | members)
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        {"sl": 90, "price": 100, "inputs": {"stop_loss": 2}},
+        {"bracket": {"stop_loss": 0}},
+        {"info_box": {"indicators": {"sl": 90}}},
+        {"trail_points": 0, "trail_trigger": 20},
+    ],
+)
+def test_a_stop_that_guards_nothing_blocks_nothing(members: dict[str, Any]) -> None:
+    """What is told beside the stop that is read, is off, or is an indicator's."""
+    held({"intent": "open"}, read(SECRET | {"ticker": "X", "action": "buy"} | members))
 
 
 @pytest.mark.parametrize("key", ["slippage", "slope", "slow_ma", "session_stopped"])
@@ -276,6 +294,8 @@ def test_a_field_is_read_as_its_key_says(members: dict[str, Any], expected: dict
          {"intent": "close", "ref_price": None}),
         ({"action": "sell", "ticker": "X", "market_position": "flat", "sl": "garbage"},
          {"intent": "close"}),
+        ({"action": "exit_long", "ticker": "X", "position_size": -1},
+         {"intent": "close", "closes": "long", "target": None}),
         ({"type": "PARTIAL", "ticker": "X"}, {"intent": "reduce", "qty": None}),
         ({"action": "buy", "ticker": "X", "reduce_only": "true", "qty": 1},
          {"intent": "reduce", "closes": "short", "reduce_only": True}),

@@ -135,9 +135,10 @@ def test_risk_counts_slippage_and_commission() -> None:
     )
 
 
-def test_maxima_of_venue_and_route() -> None:
-    """The smaller maximum holds, however the quantity came about, and is named."""
-    assert lots(ask(SizingRule(quantity=D(80)))) == 50
+def test_only_the_routes_own_maximum_cuts_what_was_asked_for() -> None:
+    """It is named; the venue's decides later whether the order is refused or split."""
+    assert lots(ask(SizingRule(quantity=D(80)))) == 80
+    assert lots(ask(SIGNAL, Amount(D(80)))) == 80
     capped = ask(SizingRule(quantity=D(80), max_qty=D(3)))
     assert isinstance(capped, Sized)
     assert capped.words.endswith("capped by the route's maximum, from 80")

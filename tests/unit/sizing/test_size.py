@@ -104,6 +104,10 @@ def test_words_tell_the_arithmetic() -> None:
     assert sized.words == (
         "0.5% of 60,000; 28 pips x 10 + 6 = 286 a lot; 1.04 lots, rounded down from 1.0489"
     )
+    small = replace(FX, max_qty=D(1))
+    held = size(case(small, "1.0850", "1.0822", "300", commission=D(6)))
+    assert isinstance(held, Sized)
+    assert held.words.endswith("1 lot, cut to the maximum from 1.0489")
     future = case(
         listing(FUTURE, "0.25", "2", "1"), "100", "99", "2", slippage=D("0.25"), phase=D("2")
     )

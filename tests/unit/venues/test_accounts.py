@@ -114,6 +114,27 @@ def test_stop_out_closes_the_worst_position_first() -> None:
     assert (house.held(), house.held("SILVER")) == (0, 4)
 
 
+def test_stop_out_closes_what_trades_while_the_worst_position_cannot() -> None:
+    """A closed market neither keeps the house from closing elsewhere nor gets orders in vain."""
+    house = House(
+        gold(margin_per_unit=Decimal(10), hours="mon 08:00-09:00"),
+        gold(venue_symbol="SILVER", margin_per_unit=Decimal(10)),
+        account_terms=account(balance=Decimal(100)),
+    )
+    house.quote(100, 102)
+    house.quote(100, 102, symbol="SILVER")
+    house.buy(4)
+    house.buy(4, venue_symbol="SILVER")
+    house.wait(3600)
+    told = house.quote(85, 87)
+    assert [(one.venue_symbol, one.exec_type) for one in told] == [
+        ("SILVER", ExecType.NEW),
+        ("SILVER", ExecType.TRADE),
+    ]
+    house.quote(40, 42)
+    assert (house.told(), house.held(), house.held("SILVER")) == ([], 4, 0)
+
+
 # --- conversion -----------------------------------------------------------------------------------
 
 

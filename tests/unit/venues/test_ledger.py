@@ -116,16 +116,19 @@ def test_hedged_positions_are_kept_by_id(ledger: Ledger) -> None:
     assert [(held.key, held.quantity) for held in ledger.load().positions] == [("2", 2)]
 
 
-def test_a_rollover_that_was_slept_through_is_made_up_for(ledger: Ledger) -> None:
-    """Swap and the end of day orders come at their own times after a restart."""
+@pytest.mark.parametrize(("awake", "asleep", "nights"), [(14, 48, 3), (1, 14, 1), (1, 12, 0)])
+def test_a_rollover_that_was_slept_through_is_made_up_for(
+    ledger: Ledger, awake: int, asleep: int, nights: int
+) -> None:
+    """Swap and the end of day orders come at their own times after a restart, from the first."""
     house = House(gold(swap_long=Decimal(-1)), ledger=ledger)
     house.quote(100, 102)
     house.buy(2)
-    house.wait(14 * 3600)
-    house.now = Instant(house.now + 48 * 3600 * 10**9)
+    house.wait(awake * 3600)
+    house.now = Instant(house.now + asleep * 3600 * 10**9)
     house.open()
     house.wait(0)
-    assert house.books.balance == 1_000_000 - 3 * 2
+    assert house.books.balance == 1_000_000 - nights * 2
 
 
 def test_a_busted_fill_is_shown_no_more(ledger: Ledger) -> None:

@@ -284,6 +284,16 @@ def test_expired_or_barred_instruments_are_refused(change: dict[str, object]) ->
     assert reason(house.send(house.order(Side.BUY, 1))) == "not_tradable"
 
 
+def test_a_working_order_does_not_trade_past_the_expiry() -> None:
+    """A contract that has expired stops trading, also for orders that came before."""
+    house = priced(expiry=Instant(START + 10 * SECOND))
+    house.buy(1)
+    house.sell(1, stop_price=90)
+    house.wait(10)
+    assert house.quote(80, 82) == []
+    assert house.held() == 1
+
+
 def test_a_stop_that_is_already_reached_triggers_at_once() -> None:
     """Without a smallest distance a protective stop behind the market is not refused."""
     house = priced()

@@ -12,7 +12,7 @@ import pytest
 
 from bascule.fixwire import initiator
 from bascule.venues.fix.emulator_exchange import Exchange
-from tests.venues.fix.desk import Trader, exchange
+from tests.venues.fix.desk import HASTY, Trader, exchange
 
 collect_ignore = [] if find_spec("quickfix") else ["test_quickfix.py"]
 """QuickFIX has wheels for one platform only; elsewhere what needs it is not collected."""
@@ -71,3 +71,9 @@ async def house(floor: Floor) -> Exchange:
 async def trader(floor: Floor, house: Exchange) -> Trader:
     """A connected client."""
     return await floor.trader(house.port)
+
+
+@pytest.fixture
+async def hasty(floor: Floor, house: Exchange) -> Trader:
+    """A connected client that gives an order up after a second without an answer."""
+    return await floor.trader(house.port, override=HASTY)

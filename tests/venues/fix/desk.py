@@ -14,11 +14,14 @@ from bascule.venues.fix.client import FixVenue
 from bascule.venues.fix.emulator_exchange import Exchange
 from bascule.venues.fix.emulator_settings import checked
 from tests.venues.client import INSTRUMENT, MAIN, VenueClient
+from tests.waiting import PATIENCE_S
 
 LOGIN = "A1"
 PASSWORD = "quite-a-secret"
 TRADE: dict[str, Any] = {"target": "US"}
-_QUICK = {"absence_proof": "snapshots", "absence_apart_s": 0.3, "submit_timeout_s": 1.0}
+_PATIENT = {"absence_proof": "snapshots", "absence_apart_s": 0.3, "submit_timeout_s": PATIENCE_S}
+HASTY = {**_PATIENT, "submit_timeout_s": 1.0}
+"""For a test of what nobody answers: only there may a slow machine be taken for a silent one."""
 COPY: dict[str, Any] = {"target": "US-DC", "role": "drop_copy"}
 
 
@@ -45,8 +48,9 @@ def context(directory: Path, port: int, **settings: Any) -> dict[str, Any]:
             "sender_comp_id": "US",
             "target_comp_id": "EMULATOR",
             "store": str(directory),
+            "answer_timeout_s": PATIENCE_S,
             "tls": False,
-            "override": _QUICK,
+            "override": _PATIENT,
             **settings,
         },
         "accounts": (spec(),),

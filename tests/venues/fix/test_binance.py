@@ -24,8 +24,9 @@ from bascule.venues.fix.signing import signer, verifier
 from bascule.venues.kit.contract import VenueContext
 from tests.venues.client import INSTRUMENT, MAIN
 from tests.venues.fix.conftest import Floor
-from tests.venues.fix.desk import LOGIN, Trader, context
+from tests.venues.fix.desk import HASTY, LOGIN, Trader, context
 from tests.venues.fix.test_guardian import flatten, guardian_on
+from tests.waiting import PATIENCE_S
 
 NEW, TRADE, CANCELED = ExecType.NEW, ExecType.TRADE, ExecType.CANCELED
 BTC = VenueSymbol("BTCUSDT")
@@ -111,7 +112,7 @@ def settings(**more: Any) -> dict[str, Any]:
     """Give a client's settings by the profile."""
     return {
         "profile": "binance",
-        "override": {"submit_timeout_s": 1.0},
+        "override": {"submit_timeout_s": PATIENCE_S},
         "target_comp_id": "",
         "username": "an-api-key",
         "instruments": [{"name": BTC, "kind": "crypto_spot", "quote": "USD", "tick_size": "1"}],
@@ -247,5 +248,5 @@ async def test_the_guardian_closes_what_nobody_can_ask_about(floor: Floor) -> No
     ):
         assert isinstance(await trader.venue.submit(order), Accepted)
     await trader.venue.disconnect()
-    words = context(Path(store), house.port, **settings())["settings"]
+    words = context(Path(store), house.port, **settings(override=HASTY))["settings"]
     await flatten(house, guardian_on(floor.directory / "guardian", words, {"private_key": key}))

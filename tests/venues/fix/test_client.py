@@ -1,7 +1,6 @@
 """The behaviours that every venue has, over FIX: commands, questions, reports, the link."""
 
 import asyncio
-import time
 from decimal import Decimal
 from pathlib import Path
 
@@ -12,7 +11,7 @@ from bascule.model.enums import ExecType, OrdStatus, OrdType, PositionMode, Time
 from bascule.model.errors import ConfigError, SecretError, VenueTerminal, VenueTransient
 from bascule.model.ids import ClOrdID
 from bascule.model.order import Accepted, Refused, Unknown
-from bascule.model.values import SECOND, Instant
+from bascule.model.values import Instant
 from bascule.venues.fix import client
 from bascule.venues.fix.blotter import Blotter
 from bascule.venues.fix.emulator_exchange import Exchange, hang_up
@@ -226,24 +225,6 @@ async def test_quotes_asked_for_as_the_session_ends(trader: Trader, house: Excha
     await trader.until(trader.quotes)
 
 
-@pytest.mark.parametrize("positions", ["request", "fills"])
-async def test_positions_are_of_the_counterpartys_time(
-    positions: str, floor: Floor, house: Exchange
-) -> None:
-    """Its clock may be ahead of ours; a fill that is in them is no younger than they are.
-
-    Before, such a fill was added to them a second time, and entries were refused over that.
-    """
-    trader = await floor.trader(house.port, override={"positions": positions})
-    order = trader.order(size=2)
-    await trader.venue.submit(order)
-    await trader.told(order, NEW, TRADE)
-    trader.venue._clock = lambda: time.time_ns() - 60 * SECOND
-    shown = await trader.venue.positions(MAIN)
-    assert shown.positions[0].quantity == 2
-    assert shown.at >= trader.fills(order)[0].at > trader.venue.now()
-
-
 async def test_who_and_what(trader: Trader) -> None:
     """Identity and money are the settings' word; instruments are the exchange's list."""
     who = await trader.venue.identity(MAIN)
@@ -432,13 +413,13 @@ async def test_no_news_keeps_it_shut(house: Exchange, floor: Floor) -> None:
     assert trader.sent("D") == []
 
 
-async def test_time_out_is_unknown(trader: Trader, house: Exchange) -> None:
+async def test_time_out_is_unknown(hasty: Trader, house: Exchange) -> None:
     """An order that nobody answers is unknown, and a later answer still counts."""
     house.faults.arm(Fault(name="late_report", seconds=1.2))
-    order = trader.order()
-    assert isinstance(await trader.venue.submit(order), Unknown)
-    await trader.until(lambda: trader.fills(order))
-    assert len(trader.sent("D")) == 1
+    order = hasty.order()
+    assert isinstance(await hasty.venue.submit(order), Unknown)
+    await hasty.until(lambda: hasty.fills(order))
+    assert len(hasty.sent("D")) == 1
 
 
 async def test_cut_leaves_unknown(trader: Trader, house: Exchange) -> None:

@@ -6,17 +6,21 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from bascule.engine.runtime import Runtime, Setup, VenueSetup
 from bascule.model.account import RiskLimits, Route, RouteLeg, SizingRule
 from bascule.model.enums import AccountMode, LevelUnit, OrdStatus, OrdType, Side
 from bascule.model.ids import RouteId, StrategyId, Symbol, VenueId
 from bascule.model.intent import Flatten, Intent, Level, PlaceOrder, Protection, Signal, TakeProfit
+from bascule.model.values import SECOND, Instant
 from bascule.venues.fix.client import FixVenue
 from bascule.venues.fix.emulator_exchange import Exchange
 from bascule.venues.kit.faults import Fault
 from tests.venues.fix.conftest import Floor
 from tests.venues.fix.desk import (
     COPY,
+    HASTY,
     INSTRUMENT,
     MAIN,
     PASSWORD,
@@ -157,6 +161,30 @@ async def test_cable_pulled_in_mid_order(floor: Floor) -> None:
     assert [kind for kind in place.commands if kind == "35=D"] == ["35=D"] * 3, "nothing twice"
 
 
+@pytest.mark.parametrize("positions", ["fills", "request"])
+async def test_a_counterparty_whose_clock_is_ahead(
+    floor: Floor, monkeypatch: pytest.MonkeyPatch, positions: str
+) -> None:
+    """A fill from what is the future here is in the positions already, and no drift.
+
+    Before, looks within that future counted it twice at the venue, and entries were refused.
+    """
+    house = await crypto(floor)
+    place = Place(
+        floor.directory, house.port, override={"absence_proof": "snapshots", "positions": positions}
+    )
+    here = house.now
+    monkeypatch.setattr(house, "now", lambda: Instant(here() + 20 * SECOND))
+    async with place.running() as runtime:
+        await runtime.submit(place.signal(runtime, bracket()))
+        await until(lambda: legs(runtime) == _PROTECTED, "stop and target working")
+        for _ in range(2):
+            assert await runtime.reconcile(MAIN)
+            assert not runtime.market.suspects.get(MAIN)
+        assert not account(runtime).drift
+        assert (net(runtime), held(house)) == (4, 4)
+
+
 async def test_doubt_is_ended_by_an_order_status_request(floor: Floor) -> None:
     """Filled, and not a word told: the answer to OrderStatusRequest settles it, fill and all."""
     house = await crypto(floor)
@@ -175,12 +203,12 @@ async def test_doubt_is_ended_by_an_order_status_request(floor: Floor) -> None:
 async def test_order_that_never_arrived(floor: Floor) -> None:
     """The connection went before the order was read: status requests prove that it never lived."""
     house = await crypto(floor)
-    place = Place(floor.directory, house.port)
+    place = Place(floor.directory, house.port, override=HASTY)
     async with place.running() as runtime:
         house.faults.arm(Fault(name="disconnect_before_submit", nth=1))
         await runtime.submit(place.signal(runtime, bracket()))
         ended = account(runtime).ended
-        await until(lambda: ended, "the absence proof", 20)
+        await until(lambda: ended, "the absence proof")
         (order,) = ended.values()
         assert order.status is OrdStatus.REJECTED
         assert (net(runtime), held(house)) == (0, 0)
@@ -199,7 +227,7 @@ async def test_order_whose_message_is_asked_for_again(floor: Floor) -> None:
         line.tear = b"35=D"
         await runtime.submit(place.signal(runtime, bracket()))
         ended = account(runtime).ended
-        await until(lambda: ended, "the proof", 20)
+        await until(lambda: ended, "the proof")
         (order,) = ended.values()
         assert order.status is OrdStatus.REJECTED
         assert (net(runtime), held(house)) == (0, 0)

@@ -41,13 +41,13 @@ def once(trader: Trader) -> bool:
 
 
 @of("drop_request")
-async def test_drop_request(trader: Trader, house: Exchange) -> None:
+async def test_drop_request(hasty: Trader, house: Exchange) -> None:
     """An order that was never read is unknown, and the exchange shows none when asked."""
     house.faults.arm(Fault(name="drop_request", times=1))
-    order = trader.order()
-    assert isinstance(await trader.venue.submit(order), Unknown)
-    assert await trader.venue.order_status(MAIN, order.cl_ord_id) is None
-    assert len(trader.sent("D")) == 1
+    order = hasty.order()
+    assert isinstance(await hasty.venue.submit(order), Unknown)
+    assert await hasty.venue.order_status(MAIN, order.cl_ord_id) is None
+    assert len(hasty.sent("D")) == 1
 
 
 @of("disconnect_before_submit")
@@ -79,16 +79,16 @@ async def test_disconnect_after_submit(trader: Trader, house: Exchange) -> None:
 
 
 @of("lose_report")
-async def test_lose_report(trader: Trader, house: Exchange) -> None:
+async def test_lose_report(hasty: Trader, house: Exchange) -> None:
     """A report that was lost on the wire is asked for when the next one shows the gap."""
-    resting = trader.order(price=102, size=2)
+    resting = hasty.order(price=102, size=2)
     house.faults.arm(Fault(name="lose_report", nth=2))
-    await trader.venue.submit(resting)
-    other = trader.order(price=90)
-    await trader.venue.submit(other)
-    (_, fill) = await trader.told(resting, NEW, TRADE)
+    await hasty.venue.submit(resting)
+    other = hasty.order(price=90)
+    await hasty.venue.submit(other)
+    (_, fill) = await hasty.told(resting, NEW, TRADE)
     assert fill.last_qty == 2
-    assert once(trader)
+    assert once(hasty)
 
 
 @of("drop_report")
@@ -231,10 +231,13 @@ async def test_reject_close(trader: Trader, house: Exchange) -> None:
 @of("slow_status")
 async def test_slow_status(trader: Trader, house: Exchange) -> None:
     """An order may be shown to nobody for a while, and is later."""
+    house.faults.arm(Fault(name="slow_status", times=1, seconds=3600))
+    hidden = trader.order(price=90)
+    await trader.venue.submit(hidden)
+    assert await trader.venue.order_status(MAIN, hidden.cl_ord_id) is None
     house.faults.arm(Fault(name="slow_status", times=1, seconds=0.1))
     order = trader.order(price=90)
     await trader.venue.submit(order)
-    assert await trader.venue.order_status(MAIN, order.cl_ord_id) is None
     await asyncio.sleep(0.12)
     assert await trader.venue.order_status(MAIN, order.cl_ord_id) is not None
 
@@ -355,7 +358,7 @@ async def test_trades_by_hand_are_foreign(trader: Trader, house: Exchange) -> No
 async def test_reset_with_orders_working(floor: Floor) -> None:
     """After a reset of the numbers working orders go on, under the ids they had."""
     house = await floor.house({"target": "US", "reset_on_logon": True})
-    override = {"reset_on_logon": True, "submit_timeout_s": 1.0}
+    override = {"reset_on_logon": True}
     trader = await floor.trader(house.port, override=override)
     order = trader.order(price=90, size=2)
     await trader.venue.submit(order)

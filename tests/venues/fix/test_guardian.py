@@ -22,14 +22,14 @@ from bascule.venues.kit.contract import VenueContext
 from bascule.venues.kit.faults import Fault
 from tests.venues.client import GOLD, MAIN
 from tests.venues.fix.conftest import Floor
-from tests.venues.fix.desk import PASSWORD, Trader, context, held, spec
-from tests.waiting import until
+from tests.venues.fix.desk import HASTY, PASSWORD, Trader, context, held, spec
+from tests.waiting import PATIENCE_S, until
 
 
 def guardian_of(directory: Path, store: Path, port: int, **more: Any) -> Guardian:
     """Make a guardian of the account; it logs on only once it has to act."""
     settings: dict[str, Any] = context(store, port)["settings"]
-    settings["override"] = settings["override"] | more
+    settings["override"] = HASTY | more
     return guardian_on(directory, settings, {"password": PASSWORD})
 
 
@@ -63,16 +63,20 @@ async def stand(trader: Trader) -> None:
     assert isinstance(await trader.venue.replace(trader.replace_of(changed, price=81)), Accepted)
 
 
-async def flatten(house: Exchange, guardian: Guardian) -> None:
-    """Press the key, and wait until the exchange has nothing open and the guardian says so."""
+async def flatten(house: Exchange, guardian: Guardian, *, word: bool = True) -> None:
+    """Press the key, and wait until the exchange has nothing open and the guardian says so.
+
+    The word comes a send's longest time after that; where that is long, it is not waited for.
+    """
     task = asyncio.ensure_future(guardian.run())
     try:
         asked = {"action": "flatten", "scope": "all", "by": "me", "reason": "drill", "via": "cli"}
         result = await guardian.command(msgspec.convert(asked, type=Command))
         assert result.status == "done", result
-        await until(lambda: held(house) == 0, "closed", 20)
-        await until(lambda: not house.broker.floor.orders.working(login="A1"), "taken back", 20)
-        await until(lambda: guardian.view().accounts[0].sweep == "flat", "the word flat", 40)
+        await until(lambda: held(house) == 0, "closed")
+        await until(lambda: not house.broker.floor.orders.working(login="A1"), "taken back")
+        if word:
+            await until(lambda: guardian.view().accounts[0].sweep == "flat", "the word flat")
     finally:
         task.cancel()
         with suppress(asyncio.CancelledError):
@@ -101,7 +105,7 @@ async def test_drill(floor: Floor, house: Exchange) -> None:
     ("fault", "single"), [("", 0), ("mass_cancel_partial", 1), ("mass_cancel_reject", 4)]
 )
 async def test_mass_cancel(floor: Floor, house: Exchange, fault: str, single: int) -> None:
-    """One message takes all orders back; what it leaves, or refuses, goes by name; then flat."""
+    """One message takes all orders back; what it leaves, or refuses, goes by name."""
     store = floor.directory / "shared"
     trader = await floor.trader(house.port, store=str(store))
     for order in [trader.order(price=80 + number) for number in range(4)]:
@@ -109,8 +113,11 @@ async def test_mass_cancel(floor: Floor, house: Exchange, fault: str, single: in
     await trader.venue.disconnect()
     if fault:
         house.faults.arm(Fault(name=fault))
-    guardian = guardian_of(floor.directory / "guardian", store, house.port, mass_cancel="all")
-    await flatten(house, guardian)
+    guardian = guardian_of(
+        floor.directory / "guardian", store, house.port,
+        mass_cancel="all", submit_timeout_s=PATIENCE_S,
+    )  # fmt: skip
+    await flatten(house, guardian, word=False)
     house.commit()
     asked = [row["op"] for row in house.ledger.rows("requests", 0, 100)]
     assert asked.count("cancel") == single

@@ -14,10 +14,11 @@ import pytest
 from bascule.model.enums import OrdStatus
 from bascule.model.order import Unknown
 from bascule.venues.fix.emulator_exchange import CRASHED
+from tests.ports import free_port
 from tests.venues.client import INSTRUMENT, MAIN
 from tests.venues.fix.conftest import Floor
 from tests.venues.fix.desk import LOGIN, PASSWORD
-from tests.waiting import until
+from tests.waiting import PATIENCE_S, until
 
 
 class Process:
@@ -25,7 +26,8 @@ class Process:
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
-        self._ports: dict[str, int] = {"port": 0, "quote_port": 0, "admin_port": 0}
+        # Chosen here, since it goes on at the same ports: the system gives away its own meanwhile.
+        self._ports = {name: free_port() for name in ("port", "quote_port", "admin_port")}
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -54,18 +56,17 @@ class Process:
             stdout=subprocess.DEVNULL,
         )
         await until(ready.exists, "the exchange to listen")
-        self._ports = json.loads(ready.read_text())
 
     def kill(self) -> int:
         """End it at once, and give its exit code."""
         assert self._process is not None
         self._process.kill()
-        return self._process.wait(10)
+        return self._process.wait(PATIENCE_S)
 
     def wait(self) -> int:
         """Wait until it has ended by itself."""
         assert self._process is not None
-        return self._process.wait(10)
+        return self._process.wait(PATIENCE_S)
 
     async def ask(self, do: str, **words: Any) -> Any:
         """Have the administrator do something."""

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from bascule.venues.paper.control import Control, PaperProcess
-from tests.venues.paper.desk import SETTINGS, Trader
+from tests.venues.paper.desk import SETTINGS, Trader, process_of
 
 
 @pytest.fixture(scope="module")
@@ -19,7 +19,7 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PaperProcess]:
 @pytest.fixture
 def own(tmp_path: Path) -> Iterator[PaperProcess]:
     """A running broker for a test that kills it."""
-    with PaperProcess(SETTINGS, tmp_path) as process:
+    with process_of(tmp_path) as process:
         yield process
 
 
@@ -41,19 +41,6 @@ async def trader(broker: PaperProcess, control: Control) -> AsyncIterator[Trader
     client = Trader(broker)
     await client.venue.connect()
     yield client
-    await _leave(client, control)
-
-
-@pytest.fixture
-async def hasty(broker: PaperProcess, control: Control) -> AsyncIterator[Trader]:
-    """A client that waits a second for an answer and no longer."""
-    client = Trader(broker, timeout_s=1.0)
-    await client.venue.connect()
-    yield client
-    await _leave(client, control)
-
-
-async def _leave(client: Trader, control: Control) -> None:
     control.disarm()
     await client.until(lambda: client.links()[-1])
     await client.flat()

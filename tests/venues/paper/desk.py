@@ -12,7 +12,9 @@ from bascule.model.values import Currency
 from bascule.venues.paper import create
 from bascule.venues.paper.client import PaperVenue
 from bascule.venues.paper.control import PaperProcess
+from tests.ports import free_port
 from tests.venues.client import INSTRUMENT, MAIN, VenueClient
+from tests.waiting import PATIENCE_S
 
 HEDGED = AccountId("hedged")
 LOGINS = {MAIN: "P1", HEDGED: "H1"}
@@ -24,7 +26,7 @@ SETTINGS: dict[str, Any] = {
     ],
     "instruments": [INSTRUMENT],
     "feed": {"kind": "pushed"},
-    "heartbeat_s": 2,
+    "heartbeat_s": PATIENCE_S / 3,
     "snapshot_s": 0.05,
 }
 
@@ -47,10 +49,20 @@ class Trader(VenueClient[PaperVenue]):
         super().__init__(
             create,
             venue_id="paper",
-            settings={"port": process.port, "timeout_s": 10.0, **settings},
+            settings={"port": process.port, "timeout_s": PATIENCE_S, **settings},
             accounts=accounts,
             secrets=dict.fromkeys(LOGINS.values(), process.token),
         )
+
+    def wait_for_answers(self, seconds: float) -> None:
+        """Wait so long for each answer from now on; every earlier request must be answered."""
+        link = self.venue._link
+        assert link is not None and not link._waiting
+        if link._timer is not None:
+            link._timer.cancel()
+        link._timer = None
+        link._deadlines.clear()
+        link._timeout_s = seconds
 
     async def flat(self) -> None:
         """Leave no order and no position, so that the next test finds an empty floor."""
@@ -76,6 +88,13 @@ class Trader(VenueClient[PaperVenue]):
                         position_id=held.position_id,
                     )
                 )
+
+
+def process_of(directory: Path, **settings: Any) -> PaperProcess:
+    """Give a broker that goes on at its port after an end: one that is nobody else's meanwhile."""
+    process = PaperProcess({**SETTINGS, **settings}, directory)
+    process.port = free_port()
+    return process
 
 
 def rows(ledger: Path, query: str, *words: object) -> list[tuple[Any, ...]]:

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,8 +18,8 @@ from bascule.venues.kit.registry import factory
 from bascule.venues.paper import create
 from bascule.venues.paper.control import Control, PaperProcess
 from bascule.venues.paper.protocol import FILLS_MAX
-from tests.venues.client import GOLD, MAIN
-from tests.venues.paper.desk import HEDGED, Trader, rows
+from tests.venues.client import GOLD, INSTRUMENT, MAIN
+from tests.venues.paper.desk import HEDGED, SETTINGS, Trader, rows
 
 NEW, TRADE, REPLACED, CANCELED = (
     ExecType.NEW, ExecType.TRADE, ExecType.REPLACED, ExecType.CANCELED
@@ -150,6 +151,23 @@ async def test_quotes_come_after_a_subscription_and_a_reconnect(
     await trader.until(lambda: trader.quotes()[-1].bid == 104)
     with pytest.raises(VenueTransient, match="not listed"):
         await trader.venue.subscribe(MAIN, [VenueSymbol("LEAD")])
+
+
+async def test_a_broker_that_lists_less_than_before_is_reconnected_to(tmp_path: Path) -> None:
+    """A symbol that is listed no more costs its quotes, and not the link."""
+    silver = {**INSTRUMENT, "venue_symbol": "SILVER"}
+    with PaperProcess({**SETTINGS, "instruments": [INSTRUMENT, silver]}, tmp_path) as broker:
+        trader = Trader(broker)
+        await trader.venue.connect()
+        await trader.venue.subscribe(MAIN, (GOLD, VenueSymbol("SILVER")))
+        broker.kill()
+        await trader.until(lambda: not trader.links()[-1])
+        fewer = PaperProcess(SETTINGS, tmp_path)
+        fewer.port, fewer.token = broker.port, broker.token
+        with fewer:
+            await trader.until(lambda: trader.links()[-1])
+            await trader.venue.subscribe(MAIN, (GOLD,))
+            await trader.venue.disconnect()
 
 
 async def test_money_is_pushed_when_it_changes(trader: Trader, control: Control) -> None:

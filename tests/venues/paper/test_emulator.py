@@ -6,7 +6,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,8 @@ from bascule.model.errors import UsageError, VenueTransient
 from bascule.model.order import Accepted
 from bascule.venues.paper.control import Control, PaperProcess
 from tests.venues.client import GOLD, MAIN
-from tests.venues.paper.desk import SETTINGS, Trader, rows
+from tests.venues.paper.desk import SETTINGS, Trader, process_of, rows
+from tests.waiting import PATIENCE_S
 
 NEW, TRADE = ExecType.NEW, ExecType.TRADE
 
@@ -93,14 +93,12 @@ def settings(tmp_path: Path, **changes: Any) -> dict[str, Any]:
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
 def test_it_says_when_it_listens_and_ends_in_good_order(tmp_path: Path, how: int) -> None:
     """One line on the way in, exit code 0 on the way out."""
-    begun = time.monotonic()
     process = start(settings(tmp_path), T="secret")
     assert process.stdout is not None
     line = process.stdout.readline()
     assert line.startswith("paper broker ready on 127.0.0.1:")
-    assert time.monotonic() - begun < 5
     process.send_signal(how)
-    said, complained = process.communicate(timeout=5)
+    said, complained = process.communicate(timeout=PATIENCE_S)
     assert (process.returncode, said, complained) == (0, "", "")
 
 
@@ -121,7 +119,7 @@ def test_wrong_settings_end_with_2_and_a_sentence(
 ) -> None:
     """Nothing was started, and the message names what to mend."""
     process = start(settings(tmp_path, **changes), **env)
-    _, complained = process.communicate(timeout=10)
+    _, complained = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 2
     assert complained.startswith("paper broker: ")
     assert says in complained
@@ -134,7 +132,7 @@ def test_a_price_file_is_of_what_is_listed(tmp_path: Path) -> None:
     prices.write_text("time,symbol,bid,ask\n1,GOLD,4,5\n2,TIN,4,5\n", encoding="utf-8-sig")
     feed = {"kind": "csv", "path": str(prices)}
     process = start(settings(tmp_path, feed=feed), T="x")
-    _, complained = process.communicate(timeout=10)
+    _, complained = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 2
     assert "ticks.csv has prices of TIN, which" in complained
 
@@ -145,7 +143,7 @@ def test_a_taken_port_and_a_taken_ledger_are_told(own: PaperProcess, tmp_path: P
     port = start(settings(tmp_path / "other", port=own.port), T="x")
     file = start({**settings(tmp_path), "ledger": str(own.ledger)}, T="x")
     for process, says in ((port, f"port {own.port}"), (file, "in use by another broker")):
-        _, complained = process.communicate(timeout=10)
+        _, complained = process.communicate(timeout=PATIENCE_S)
         assert process.returncode == 2
         assert says in complained
 
@@ -199,7 +197,7 @@ volatility_ticks = 4.0
         control.close()
     finally:
         process.terminate()
-        process.communicate(timeout=5)
+        process.communicate(timeout=PATIENCE_S)
 
 
 def rows_balance(control: Control) -> Any:
@@ -212,7 +210,7 @@ def rows_balance(control: Control) -> Any:
 
 def test_garbage_and_strangers_get_nothing(broker: PaperProcess) -> None:
     """Unreadable lines are answered, commands without logon refused, long lines end the link."""
-    with socket.create_connection(("127.0.0.1", broker.port), 5) as link:
+    with socket.create_connection(("127.0.0.1", broker.port), PATIENCE_S) as link:
         lines = link.makefile("rb")
         link.sendall(b"hello\n")
         assert json.loads(lines.readline())["code"] == "unreadable"
@@ -230,6 +228,24 @@ def test_garbage_and_strangers_get_nothing(broker: PaperProcess) -> None:
             rest = b""
         assert b"accepted" not in rest
         lines.close()
+
+
+def test_a_field_that_nobody_reads_may_hold_anything(broker: PaperProcess) -> None:
+    """Bytes that are no text, under a name that the broker does not know, do not end it."""
+    with (
+        socket.create_connection(("127.0.0.1", broker.port), 5) as link,
+        link.makefile("rb") as lines,
+    ):
+        logon = {"type": "logon", "id": 1, "login": "P1", "token": broker.token}
+        link.sendall(json.dumps(logon).encode() + b"\n")
+        assert json.loads(lines.readline())["type"] == "logged_on"
+        request = {
+            "account": "P1", "cl_ord_id": "none", "venue_order_id": None, "venue_symbol": "X",
+            "request_id": "r",
+        }  # fmt: skip
+        cancel = {"type": "cancel", "id": 2, "request": request, "note": "?"}
+        link.sendall(json.dumps(cancel).encode().replace(b'"?"', b'"\xff"') + b"\n")
+        assert json.loads(lines.readline())["code"] == "unknown_order"
 
 
 def test_admin_needs_its_token(broker: PaperProcess) -> None:
@@ -269,9 +285,8 @@ async def test_hours_are_switched_by_the_administrator(trader: Trader, control: 
 
 async def test_manual_clock_moves_only_by_hand(tmp_path: Path) -> None:
     """Delays, expiries and rollovers happen at their own times, and the clock is kept."""
-    with PaperProcess(
-        {**SETTINGS, "clock": "manual", "fill_delay_ms": 500, "cancel_delay_ms": 2000}, tmp_path
-    ) as process:
+    delays = {"fill_delay_ms": 500, "cancel_delay_ms": 2000}
+    with process_of(tmp_path, clock="manual", **delays) as process:
         trader = Trader(process)
         await trader.venue.connect()
         control = process.control()

@@ -14,6 +14,7 @@ from bascule.venues.paper.emulator_outbox import CRASHED
 from bascule.venues.paper.emulator_server import FAULTS
 from tests.venues.client import MAIN
 from tests.venues.paper.desk import HEDGED, SETTINGS, Trader, rows
+from tests.waiting import PATIENCE_S
 
 NEW, TRADE, CANCELED = ExecType.NEW, ExecType.TRADE, ExecType.CANCELED
 TESTED: set[str] = set()
@@ -37,29 +38,39 @@ def request_row(broker: PaperProcess, cl_ord_id: str) -> tuple[str, ...]:
     return row
 
 
+def heard(trader: Trader) -> list[str]:
+    """Say what came over the wire so far, but for the money: reports, and replies."""
+    lines = [line for way, _, line in trader.wire if way == "<" and b'"snapshot"' not in line]
+    return ["report" if b'"type":"report"' in line else "reply" for line in lines]
+
+
 @of("drop_reply")
-async def test_drop_reply(hasty: Trader, control: Control, broker: PaperProcess) -> None:
+async def test_drop_reply(trader: Trader, control: Control, broker: PaperProcess) -> None:
     """The order lives and is reported; its sender never gets an answer."""
     control.arm("drop_reply", times=1)
-    order = hasty.order()
-    outcome = await hasty.venue.submit(order)
+    trader.wait_for_answers(1.0)
+    order = trader.order()
+    outcome = await trader.venue.submit(order)
+    trader.wait_for_answers(PATIENCE_S)
     assert isinstance(outcome, Unknown)
     assert outcome.cause == "timeout"
-    assert hasty.kinds(order) == [NEW, TRADE]
+    await trader.told(order, NEW, TRADE)
     assert request_row(broker, order.cl_ord_id) == ("accepted", "", "drop_reply")
 
 
 @of("drop_request")
-async def test_drop_request(hasty: Trader, control: Control, broker: PaperProcess) -> None:
+async def test_drop_request(trader: Trader, control: Control, broker: PaperProcess) -> None:
     """The order never lived; the ledger knows that it was sent, the broker's answers do not."""
     control.arm("drop_request", times=1)
-    order = hasty.order()
-    outcome = await hasty.venue.submit(order)
+    trader.wait_for_answers(1.0)
+    order = trader.order()
+    outcome = await trader.venue.submit(order)
+    trader.wait_for_answers(PATIENCE_S)
     assert isinstance(outcome, Unknown)
     assert outcome.cause == "timeout"
-    assert await hasty.venue.order_status(MAIN, order.cl_ord_id) is None
+    assert await trader.venue.order_status(MAIN, order.cl_ord_id) is None
     assert request_row(broker, order.cl_ord_id) == ("lost", "", "drop_request")
-    assert isinstance(await hasty.venue.submit(order), Accepted)
+    assert isinstance(await trader.venue.submit(order), Accepted)
 
 
 @of("delay_reply")
@@ -67,11 +78,10 @@ async def test_delay_reply(trader: Trader, control: Control) -> None:
     """The reply comes late, the reports do not wait for it."""
     control.arm("delay_reply", times=1, seconds=0.2)
     order, begun = trader.order(), time.monotonic()
-    waiting = asyncio.ensure_future(trader.venue.submit(order))
-    await trader.told(order, NEW, TRADE)
-    assert not waiting.done()
-    assert isinstance(await waiting, Accepted)
+    assert isinstance(await trader.venue.submit(order), Accepted)
     assert time.monotonic() - begun >= 0.2
+    assert heard(trader)[-3:] == ["report", "report", "reply"]
+    await trader.told(order, NEW, TRADE)
 
 
 @of("garbled_reply")
@@ -120,8 +130,7 @@ async def test_reports_before_reply(trader: Trader, control: Control) -> None:
     control.arm("reports_before_reply", times=1)
     order = trader.order()
     assert isinstance(await trader.venue.submit(order), Accepted)
-    heard = [line for way, _, line in trader.wire if way == "<" and b'"snapshot"' not in line]
-    assert [b'"type":"report"' in line for line in heard[-3:]] == [True, True, False]
+    assert heard(trader)[-3:] == ["report", "report", "reply"]
 
 
 @of("drop_report")
@@ -268,11 +277,15 @@ async def test_throttle(trader: Trader, control: Control) -> None:
 @of("slow_status")
 async def test_slow_status(trader: Trader, control: Control) -> None:
     """A taken order is not shown for a while, then it is."""
+    control.arm("slow_status", times=1, seconds=3600)
+    hidden = trader.order(price=90)
+    assert isinstance(await trader.venue.submit(hidden), Accepted)
+    assert await trader.venue.order_status(MAIN, hidden.cl_ord_id) is None
+    assert (await trader.venue.open_orders(MAIN)).orders == ()
+    assert isinstance(await trader.venue.cancel(trader.cancel_of(hidden)), Accepted)
     control.arm("slow_status", times=1, seconds=0.2)
     order = trader.order(price=90)
     assert isinstance(await trader.venue.submit(order), Accepted)
-    assert await trader.venue.order_status(MAIN, order.cl_ord_id) is None
-    assert (await trader.venue.open_orders(MAIN)).orders == ()
     await asyncio.sleep(0.2)
     assert await trader.venue.order_status(MAIN, order.cl_ord_id) is not None
     assert len((await trader.venue.open_orders(MAIN)).orders) == 1
@@ -302,12 +315,13 @@ async def test_incomplete_orders_page(trader: Trader, control: Control) -> None:
 @of("stall")
 async def test_stall(tmp_path: Path) -> None:
     """A frozen broker leaves orders unknown and the link is dropped as silent, then restored."""
-    with PaperProcess({**SETTINGS, "heartbeat_s": 0.2}, tmp_path) as broker:
-        trader = Trader(broker, timeout_s=0.3)
+    with PaperProcess({**SETTINGS, "heartbeat_s": 1}, tmp_path) as broker:
+        trader = Trader(broker)
         await trader.venue.connect()
         control = broker.control()
-        control.arm("stall", times=1, seconds=1.5)
+        control.arm("stall", times=1, seconds=6)
         control.close()
+        trader.wait_for_answers(0.5)
         order = trader.order(price=90)
         outcome = await trader.venue.submit(order)
         assert isinstance(outcome, Unknown)

@@ -11,26 +11,29 @@ EXIT = 2
 
 
 def run(proposal: Proposal) -> Verdict | None:
-    """Refuse an entry that would leave no fill of the day for its exit.
+    """Refuse an entry that would leave an exit without a fill of the day.
 
-    Each fill counts, part of an order or not. ``used`` and ``limit`` count fills, this entry's and
-    its exit's among them.
+    Each fill counts, part of an order or not; so do those to come: one for each position that is
+    held, two for each entry that is open. ``used`` and ``limit`` count fills, this entry's and its
+    exit's among them.
     """
     programme = proposal.spec.programme
     cap = programme.conduct.max_executions_per_day if programme is not None else None
     if programme is None or cap is None:
         return None
-    filled = proposal.around.firm.fills()
-    if filled + EXIT <= cap:
-        return Verdict(CODE, True, Decimal(filled + EXIT), Decimal(cap))
+    filled, ahead = proposal.around.firm.fills(), proposal.around.firm.fills_ahead()
+    used = filled + ahead
+    if used + EXIT <= cap:
+        return Verdict(CODE, True, Decimal(used + EXIT), Decimal(cap))
+    waits = f", what is held or open takes {ahead} more" if ahead else ""
     return refuse(
         CODE,
-        f"account {proposal.spec.id} has {filled} fills since its firm's day began, and "
+        f"account {proposal.spec.id} has {filled} fills since its firm's day began{waits}, and "
         f"{programme.firm} permits {cap}: an entry and its exit need {EXIT}",
         "the same order after the firm's reset; exits pass meanwhile",
-        filled + EXIT,
+        used + EXIT,
         cap,
-        filled,
+        used,
     )
 
 

@@ -13,12 +13,21 @@ def run(proposal: Proposal) -> Verdict | None:
 
     Every account counts with what it holds on the order's side and with its entries on that side
     that are working, in flight or in doubt. ``used`` and ``limit`` are in the unit of the order's
-    own account; others are converted by their contract's multiplier.
+    own account; others are converted by their contract's multiplier. As long as the venue of one
+    that has the contract has not listed it since the start, that is not known, and none passes.
     """
     limit = quantity(proposal.around.portfolio, "max_position_qty", proposal.listing.symbol)
     if limit is None:
         return None
     elsewhere = proposal.around.elsewhere_quantity
+    if elsewhere is None:
+        return refuse(
+            CODE,
+            f"another account has {proposal.listing.symbol}, and its venue has not listed it since "
+            "the start, so nobody knows how much that is",
+            "the same order once that account is connected",
+            limit=limit,
+        )
     before = proposal.held + elsewhere
     worst = before + proposal.quantity
     if worst <= limit:

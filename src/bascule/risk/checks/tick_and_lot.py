@@ -31,7 +31,8 @@ def run(proposal: Proposal) -> Verdict:
         return _refuse(
             proposal,
             f"quantity {text(quantity)} is above the venue's largest order {text(listing.max_qty)}",
-            f"a quantity of {text(listing.max_qty)} or less",
+            f"a quantity of {text(listing.max_qty)} or less"
+            + ("" if proposal.closing else ', or on_oversize = "split"'),
         )
     for price in (proposal.price, proposal.stop_price):
         if price is not None and price % listing.tick_size:

@@ -19,6 +19,8 @@ HUNDRED = Decimal(100)
 _NO_TOP = Decimal("Infinity")
 RESET = "reset"
 """The guard's action before a boundary; it is forgotten with the boundary."""
+OVER = "over"
+"""Stands among the guards as long as a floor is crossed that pauses the account."""
 
 
 class Moved(Struct, frozen=True, kw_only=True):
@@ -338,7 +340,8 @@ def _cross(
     if rule is not None and any(struck):
         fresh = Day(_reference(rule, state), at)
         days = zip(state.days, struck, strict=True)
-        state = replace(state, days=tuple(fresh if new else old for old, new in days), guards=())
+        kept = (OVER,) if OVER in state.guards else ()
+        state = replace(state, days=tuple(fresh if new else old for old, new in days), guards=kept)
         day = today(rules, state)
         out.append(WasReset(at, day.reference, _floor(rule, state, day) or ZERO))
     if (
@@ -519,8 +522,15 @@ def _test(
             hard["daily_loss"] = max(broken)
     if whole is not None and state.floor is not None:
         measured = state.balance if whole.measured_on == "balance" else state.equity
-        if _crossed(whole.trigger, measured, state.floor):
+        is_over = _crossed(whole.trigger, measured, state.floor)
+        if is_over and whole.on_breach != "pause":
             hard["max_loss"] = state.floor
+        elif is_over and OVER not in state.guards:
+            crossed = {"max_loss": state.floor}
+            out.append(Broke(state.at, ("max_loss",), state.equity, crossed, by_reset, True))
+            state = replace(state, guards=(*state.guards, OVER))
+        elif not is_over and OVER in state.guards:
+            state = replace(state, guards=tuple(one for one in state.guards if one != OVER))
     if hard:
         out.append(Broke(state.at, tuple(hard), state.equity, hard, by_reset, False))
         return replace(state, failed=tuple(hard))

@@ -28,7 +28,7 @@ from bascule.signals.members import (
     percent,
     read_object,
 )
-from bascule.signals.positions import long_of
+from bascule.signals.positions import long_of, short_of
 
 NAME = "altrady"
 JSON_MARKS = ("api_key",)
@@ -97,6 +97,7 @@ def _entry(members: Members, intent: IntentWord) -> Instruction:
         ref_price=price if limit is None else None,
         sl=sl,
         tp=tp,
+        closes=short_of(side) if intent == "reverse" else None,
         position_effect=long_of(side),
         leverage=members.price("leverage"),
         conditions=("further entries (dca_orders)",) if members.several("dca_orders") else (),

@@ -262,7 +262,8 @@ def _meaning(members: Members, command: str, side: Side, qty: Decimal) -> _Meani
         return _Meaning("open", opens)
     fill = read_fill(side, now, before)
     if fill.intent in ("close", "reduce"):
-        return _Meaning(fill.intent, fill.effect, closes=fill.closes)
+        flat = Decimal(0) if fill.intent == "close" else None
+        return _Meaning(fill.intent, fill.effect, closes=fill.closes, target=flat)
     return _Meaning(fill.intent, fill.effect)
 
 

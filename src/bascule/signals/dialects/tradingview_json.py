@@ -349,16 +349,19 @@ def _exit(message: _Message, asked: Asked) -> Instruction:
     name = symbol(fields)
     size = sizes(fields, True)
     prices = _exit_prices(fields)
-    held, side = asked.held, asked.side
+    held, side, target = asked.held, asked.side, position.target
     if held is None and position.now in ("long", "short"):
         held = position.now
+    if held in ("long", "short") and position.now not in (None, "flat", held):
+        # The exit of one side beside a position on the other, as the legs of a reversal have it.
+        target = None
     if side is None and held in ("long", "short"):
         side = side_closing(held)
     given = size.qty or size.volume
     flat = position.now == "flat"
     whole = given is not None and given.unit == "percent_of_position" and given.value == 100
     reduces = asked.verb == "reduce" or (
-        not flat and ((given is not None and not whole) or position.target is not None)
+        not flat and ((given is not None and not whole) or target is not None)
     )
     everything = not reduces and (given is None or whole)
     told = reduces and not fields.keys().isdisjoint(("sl", "trail"))
@@ -373,7 +376,7 @@ def _exit(message: _Message, asked: Asked) -> Instruction:
         stop=prices.stop,
         ref_price=prices.ref,
         closes=held,
-        target=position.target,
+        target=target,
         position_effect="reduce" if reduces else "flat",
         auth=message.auth,
         notes=("a stop beside an exit is not applied: change it by a modify",) if told else (),

@@ -30,6 +30,8 @@ _NEXT = {
     "duplicate": "Nothing to do: this is the answer to the first delivery.",
     "conflict": "Give each signal its own id; this id was used for another message.",
     "overloaded": "Send it again: nothing was kept.",
+    "unknown": "Send it again under the same id only; once the engine runs, `bascule signals`"
+    " tells whether it was kept.",
 }
 _NEXT_BY_CODE = {
     "arm_not_remote": "Arm on the command line: `bascule arm`.",
@@ -71,6 +73,11 @@ OVERLOADED = _static(
     _NEXT["overloaded"], retry_after=1,
 )  # fmt: skip
 
+UNANSWERED = _static(
+    504, "unknown", "outcome_unknown", "The engine ended before it answered; whether it was kept"
+    " is not known.", _NEXT["unknown"],
+)  # fmt: skip
+
 
 def rate_limited(wait_seconds: int) -> Reply:
     """Tell a sender that it sends too much; nothing was kept."""
@@ -89,14 +96,15 @@ def answer(signal: Signal, receipt: Receipt) -> Reply:
     """Turn the engine's receipt into an answer.
 
     200 for what is journaled (accepted, duplicate, refused), 422 where the message itself is at
-    fault, 409 for a key used twice, 503 when nothing was kept.
+    fault, 409 for a key used twice, 503 when nothing was kept, 504 when nobody knows.
     """
     unreadable = (
         receipt.status == "refused"
         and receipt.code in UNREADABLE
         and receipt.code == signal.refused_code
     )
-    status = {"conflict": 409, "overloaded": 503}.get(receipt.status, 422 if unreadable else 200)
+    known = {"conflict": 409, "overloaded": 503, "unknown": 504}
+    status = known.get(receipt.status, 422 if unreadable else 200)
     then = _NEXT.get(receipt.status)
     if then is None or (receipt.status == "duplicate" and receipt.code):
         default = _NEXT_UNREADABLE if unreadable else _NEXT_REFUSED

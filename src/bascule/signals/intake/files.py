@@ -197,7 +197,7 @@ class FileIntake:
             except BasculeError as error:
                 self._say(error.message)
             else:
-                if receipt.status != "overloaded":
+                if receipt.status not in ("overloaded", "unknown"):
                     return receipt
             await asyncio.sleep(self._poll_s)
 
@@ -298,14 +298,25 @@ def make_folders(source: Source) -> None:
     try:
         for name in ("claimed", "done", "refused"):
             (folder / name).mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise _unusable(source, error) from error
+    check_folder(source)
+
+
+def check_folder(source: Source) -> None:
+    """Hold a source's folder, where it is there, to what is safe; changes nothing.
+
+    Raises:
+        ConfigError: it cannot be used, or every user of the machine may write in it.
+    """
+    folder = source.folder
+    if folder is None or not folder.exists():
+        return
+    try:
+        os.listdir(folder)
         mode = stat.S_IMODE(folder.stat().st_mode)
     except OSError as error:
-        raise ConfigError(
-            f"source {source.name!r}: the folder {folder} cannot be used: {error.strerror}."
-            " Nothing was started.",
-            code="folder_unusable",
-            hint="Make it writable for the user that runs Bascule, or name another.",
-        ) from error
+        raise _unusable(source, error) from error
     if sys.platform != "win32" and mode & stat.S_IWOTH:
         raise ConfigError(
             f"source {source.name!r}: every user of this machine may write in {folder} (mode"
@@ -313,6 +324,15 @@ def make_folders(source: Source) -> None:
             code="folder_open",
             hint=f"Run `chmod o-w {folder}`.",
         )
+
+
+def _unusable(source: Source, error: OSError) -> ConfigError:
+    return ConfigError(
+        f"source {source.name!r}: the folder {source.folder} cannot be used: {error.strerror}."
+        " Nothing was started.",
+        code="folder_unusable",
+        hint="Make it writable for the user that runs Bascule, or name another.",
+    )
 
 
 def _write(path: Path, content: bytes) -> None:

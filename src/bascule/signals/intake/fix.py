@@ -176,7 +176,8 @@ class FixClient(Application):
             flight = await self._flying.get()
             arrival = flight.arrival
             try:
-                await self._heed(flight)
+                if not await self._heed(flight):
+                    return  # the engine ends: what is not taken is held against the journal again
                 # After a reset its number is another message's, which is still to be taken.
                 if arrival.began == self.link.session.store.created_ns:
                     self.link.taken(arrival.number)
@@ -202,24 +203,26 @@ class FixClient(Application):
         except BasculeError as error:
             return _at_once(Receipt("", "overloaded", code=error.code, text=error.message))
 
-    async def _heed(self, flight: "_Flight") -> None:
+    async def _heed(self, flight: "_Flight") -> bool:
+        """Answer a message; False where nobody knows whether it was kept."""
         message, kind = flight.arrival.message, flight.arrival.message.msg_type
         if flight.receipt is not None:
-            await self._received(flight, flight.receipt)
-        elif kind in _QUESTIONS:
+            return await self._received(flight, flight.receipt)
+        if kind in _QUESTIONS:
             self._ask(message)
         elif kind in _SUBMITTED:
             text = "This session only listens; it may not trade"
             self.link.refuse(message, _NOT_AUTHORISED, text)
         else:
             self.link.refuse(message)
+        return True
 
     def _ask(self, question: Message) -> None:
         """Have a question answered from the journal as it will stand."""
         self._questions.append(question)
         self._news.set()
 
-    async def _received(self, flight: "_Flight", waited: Awaitable[Receipt]) -> None:
+    async def _received(self, flight: "_Flight", waited: Awaitable[Receipt]) -> bool:
         message = flight.arrival.message
         try:
             receipt = await waited
@@ -234,6 +237,7 @@ class FixClient(Application):
                 self._refuse(message, f"ClOrdID {name} was used before", duplicate=True)
             elif message.msg_type == ORDER:
                 self._ask(message)
+        return receipt.status != "unknown"
 
     def _refuse(self, message: Message, said: str, *, duplicate: bool = False) -> None:
         """Refuse what never became a signal; only this is told without the journal."""

@@ -5,6 +5,7 @@ changes; a ClOrdID is the idempotency key within its source, and the first one o
 label by which the engine knows it. What an order asks for and Bascule cannot do is refused by name.
 """
 
+import re
 from collections.abc import Mapping
 from decimal import Decimal
 
@@ -62,7 +63,10 @@ TIMES_IN_FORCE: Mapping[bytes, TimeInForce] = {
 _UNSUPPORTED = {110: "MinQty", 111: "MaxFloor", 210: "MaxShow", 211: "PegDifference"}
 _EXEC_INST = frozenset({b"1", b"E"})
 """Not held, which says nothing to a program, and do not increase."""
+_NOT_TRADED = frozenset({b"OPT", b"OOF", b"OOP", b"MLEG"})
+"""Security types under whose Symbol (55) another thing would be traded."""
 _MONTHS = "FGHJKMNQUVXZ"
+_MONTH_YEAR = re.compile(r"([0-9]{4})(0[1-9]|1[0-2])")
 _ID_MAX = 64
 _NOT_RAW = (HEADER_TAGS | TRAILER_TAGS | SECRET_TAGS) - {35}
 
@@ -168,6 +172,8 @@ def _order(message: Message, label: str) -> Intent | Rejection:
             return Rejection("unsupported_term", f"{TERMS[tag]} ({tag}) says {said}: not done here")
     inst = set((message.get(18) or b"").split())
     asked = [f"{name} ({tag})" for tag, name in _UNSUPPORTED.items() if message.get_decimal(tag)]
+    if message.get(167) in _NOT_TRADED:
+        asked.append(f"SecurityType (167) {message.get_text(167)}")
     asked += [f"ExecInst (18) {word.decode('latin-1')}" for word in sorted(inst - _EXEC_INST)]
     if asked:
         return Rejection("unsupported_term", f"{', '.join(asked)}: not done here")
@@ -264,13 +270,23 @@ def symbol_of(message: Message) -> str:
     """Name the instrument: Symbol (55), and for a future told by its month (200) the contract.
 
     ``55=ES 167=FUT 200=202612`` is ``ESZ2026``.
+
+    Raises:
+        Refuse: ``unsupported_term`` for a month that would have to be left out.
     """
     symbol = (message.get_text(55) or "").strip()
-    month = message.get_text(200) or ""
-    if symbol and message.get(167) == b"FUT" and month[:6].isdigit() and len(month) >= 6:
-        number = int(month[4:6])
-        if 1 <= number <= 12:
-            return f"{symbol}{_MONTHS[number - 1]}{month[:4]}"
+    month, kind = message.get_text(200) or "", message.get(167) or b""
+    if not symbol or not month or kind not in (b"", b"FUT"):
+        return symbol
+    match = _MONTH_YEAR.match(month)
+    if kind == b"FUT" and match is not None:
+        return f"{symbol}{_MONTHS[int(match[2]) - 1]}{match[1]}"
+    if kind == b"FUT" or not symbol[-1].isdigit():
+        # Left out, it would be another contract: a bare root is the front month.
+        raise Refuse(
+            "unsupported_term",
+            "MaturityMonthYear (200) is YYYYMM and goes with SecurityType (167) FUT",
+        )
     return symbol
 
 

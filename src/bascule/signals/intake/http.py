@@ -6,7 +6,7 @@
 
 The answer goes out after the engine has answered, so a 2xx means durable. TradingView resends on
 5xx alone (but for 504), so a message that was read, and refused for good, is answered with 200 or
-4xx, and 503 says that nothing was kept. Nothing in this file writes a body to a log.
+4xx, 503 says that nothing was kept, and 504 that nobody knows. Nothing here writes a body to a log.
 """
 
 import asyncio
@@ -230,6 +230,8 @@ class HttpIntake:
             receipt = await self._port.submit(signal)
         except BasculeError as error:
             return answers.unavailable(error.code, error.message)
+        except asyncio.CancelledError:  # the server ends, and waits for no disk any longer
+            return answers.UNANSWERED
         return answers.answer(signal, receipt)
 
 

@@ -23,6 +23,7 @@ from bascule.sim.core.ledger import Broken, Kept, Trade
 from bascule.sim.core.network import Network
 from bascule.sim.core.office import office_of
 from bascule.sim.core.scenario import Scenario, Step
+from bascule.sim.core.sizes import Sizes
 from bascule.sim.core.venue import Venue
 from bascule.sim.core.watch import Watch, told
 from bascule.sim.core.world import LOT, STRATEGIES, SYMBOLS, TICK
@@ -77,6 +78,9 @@ class Simulation:
         self.watch.durable = lambda: self.host.disk.durable
         self.watch.latched = self._latched
         self.watch.in_flight = lambda: self.network.in_flight.values()
+        self.watch.sizes = Sizes(
+            scenario.settings, self.venue, self.watch.in_flight, self.watch.requested
+        )
         self.venue.on_trade = self.watch.traded
         self._open_accounts()
         if trace:
@@ -243,6 +247,7 @@ class Simulation:
                 amended = self.venue.amended.get(account.id, 0)
                 # A correction of a fill that bore no name may speak of what a hand is taken for.
                 if amended <= heard and not (amended and "unnamed_fill" in self.scenario.faults):
+                    self.watch.heard(self.host.disk.rows)
                     raise Broken("I8", f"drift without a cause: {account.drift}")
                 self._adopted.add(account.id)
                 self.host.want(account.id, "asked for")

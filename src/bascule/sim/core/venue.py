@@ -71,8 +71,8 @@ class Venue:
         self.lied: set[ClOrdID] = set()
         """Orders that it said it had refused or ended, and works all the same."""
         self._turned_away: set[ClOrdID] = set()
-        self.told: dict[tuple[AccountId, ExecID], list[tuple[Decimal, Side]]] = {}
-        """By the id of a fill, the quantities that were ever told of it."""
+        self.told: dict[tuple[AccountId, ExecID], list[tuple[Decimal, Side, Decimal]]] = {}
+        """By the id of a fill, the quantities and prices that were ever told of it."""
         self.amended: dict[AccountId, int] = {}
         """How many fills of an account were taken back or corrected."""
         self.bank = Bank(self.price)
@@ -284,6 +284,8 @@ class Venue:
         if self._chances.strikes("second_end", str(order.number)):
             words = (OrdStatus.CANCELED, OrdStatus.EXPIRED, OrdStatus.REJECTED)
             others = [ExecType(word.value) for word in words if word is not order.status]
+            if order.cl_ord_id is not None:
+                self.lied.add(order.cl_ord_id)
             self._word(order, others[order.number % len(others)], reason="said again")
 
     # --- the market -----------------------------------------------------------------------------
@@ -390,7 +392,7 @@ class Venue:
             else exec_id,
         )
         self.trades[order.account, exec_id] = trade
-        self.told[order.account, trade.shown_id] = [(quantity, order.side)]
+        self.told[order.account, trade.shown_id] = [(quantity, order.side, price)]
         order.fills.append(exec_id)
         if order.origin == "hand":
             self._meddle(order, quantity)
@@ -554,9 +556,9 @@ class Venue:
             busted=busted,
         )
         self.trades[trade.account, trade.exec_id] = kept
-        self.told[trade.account, trade.shown_id].append((quantity, trade.side))
+        self.told[trade.account, trade.shown_id].append((quantity, trade.side, price))
         self.told[trade.account, ExecID(f"{trade.exec_id}'")] = [
-            (trade.quantity, trade.side.opposite)
+            (trade.quantity, trade.side.opposite, trade.price)
         ]
         self.amended[trade.account] = self.amended.get(trade.account, 0) + 1
         self.on_money(trade.account, None)

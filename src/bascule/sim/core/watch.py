@@ -33,6 +33,7 @@ from bascule.model.values import SECOND, ZERO
 from bascule.sim.core.clockwork import Clockwork
 from bascule.sim.core.desk import Desks
 from bascule.sim.core.ledger import Broken, Kept
+from bascule.sim.core.sizes import Sizes
 from bascule.sim.core.venue import Venue
 
 _encode = msgspec.json.Encoder().encode
@@ -84,10 +85,12 @@ class Watch:
         self._keys: dict[str, int] = {}
         self._counted: dict[tuple[AccountId, ExecID], int] = {}
         self._sent: dict[str, int] = {}
+        self._causes: dict[str, ClOrdID] = {}
         self._over: dict[ClOrdID, int] = {}
         self.stops: dict[str, ev.StopSet] = {}
         self._stop_log: list[tuple[int, ev.StopSet | ev.StopCleared]] = []
         self.desks: Desks
+        self.sizes: Sizes
         self._hash = hashlib.sha256()
         self.sends = 0
 
@@ -140,6 +143,12 @@ class Watch:
 
     def _answered(self, event: ev.SignalRefused | ev.SignalDuplicate, row: int) -> None:
         self._row[event.signal] = row
+        if isinstance(event, ev.SignalRefused) and not (event.code and event.text):
+            raise Broken("I10", f"signal {event.signal} was refused without a reason")
+
+    def _intent(self, event: ev.IntentRefused | ev.IntentIdle, row: int) -> None:
+        if not event.text or (isinstance(event, ev.IntentRefused) and not event.code):
+            raise Broken("I10", f"intent {event.intent} of {event.signal} has no reason")
 
     def _requested(self, event: ev.OrderRequested, row: int) -> None:
         if event.cl_ord_id in self._row:
@@ -215,8 +224,9 @@ class Watch:
         told_as = self.venue.told.get(key)
         if told_as is None:
             raise Broken("I3", f"fill {event.exec_id} of {event.account} is in no ledger")
-        if (event.quantity, event.side) not in told_as:
-            raise Broken("I3", f"fill {event.exec_id} was counted as {event.quantity}")
+        if (event.quantity, event.side, event.price) not in told_as:
+            counted = f"{event.side.value} {event.quantity} at {event.price}"
+            raise Broken("I3", f"fill {event.exec_id} was counted as {counted}")
         if isinstance(event, ev.OrderFilled) and event.status is OrdStatus.FILLED:
             self._over[event.cl_ord_id] = row
 
@@ -245,8 +255,14 @@ class Watch:
         order = self.venue.by_name.get((event.account, name))
         if order is None:
             order = self._child(event.account, name)
-        if order is not None and order.live and name not in self.venue.lied:
+        if order is None or name in self.venue.lied:
+            return
+        if order.live:
             raise Broken("I9", f"{name} ended as {event.reason}, and lives at the venue")
+        is_there = order.status.value
+        by_hand = event.reason == "resolved_by_hand" and not order.cum  # a person saw no fill
+        if event.status is OrdStatus.REJECTED is not order.status and not by_hand:
+            raise Broken("I9", f"{name} ended as {event.reason}, and is {is_there} at the venue")
 
     def _child(self, account: AccountId, name: ClOrdID) -> Kept | None:
         """Find a stop or target that the venue runs itself."""
@@ -313,15 +329,22 @@ class Watch:
         self.desks.sent(request.account)
         if not isinstance(request, NewOrder):
             if isinstance(request, ReplaceOrder) and request.quantity is not None:
-                self._limits(request.account, request.venue_symbol, request)
+                self.sizes.sent(request)
             return
         asked = self.requested[request.cl_ord_id]
+        self._once(asked)
         if asked.leg == "e":
             if asked.expires_unsent is not None and self.clock.now > asked.expires_unsent:
                 raise Broken("I10", f"{name} was sent after its signal had gone stale")
             self._no_stop(asked, "sent")
-            self._order_limit(request)
-            self._limits(request.account, request.venue_symbol, request)
+            self.sizes.sent(request)
+
+    def _once(self, asked: ev.OrderRequested) -> None:
+        """One cause, one order: of an entry or exit there is no second attempt."""
+        name = asked.cl_ord_id
+        before = self._causes.setdefault(name.removesuffix(f".{asked.attempt}"), name)
+        if before != name and asked.leg in ("e", "x"):
+            raise Broken("I1", f"{name} was sent for what {before} had been sent for")
 
     def _latch(self, request: NewOrder | CancelOrder | ReplaceOrder) -> None:
         """Nothing leaves that the latch on the disk forbids at this instant."""
@@ -331,88 +354,7 @@ class Watch:
         if mode == "freeze" or (mode is not None and adds):
             raise Broken("I7", f"{request.cl_ord_id} was sent while the latch said {mode}")
 
-    # --- limits, counted at the venue -----------------------------------------------------------
-
-    def _order_limit(self, request: NewOrder) -> None:
-        limits = self.settings.accounts[request.account].limits
-        if limits.max_order_qty is not None and request.quantity > limits.max_order_qty:
-            raise Broken("I4", f"{request.cl_ord_id} is larger than an order may be")
-
-    def _limits(
-        self, account: AccountId, symbol: VenueSymbol, sending: NewOrder | ReplaceOrder
-    ) -> None:
-        """Hold the worst case at the venue, with what is under way, against every limit of size."""
-        spec = self.settings.accounts[account]
-        own = spec.limits.max_position_qty
-        together = self.settings.limits.get("all")
-        whole = together.max_position_qty if together is not None else None
-        firm = spec.programme.max_size if spec.programme is not None else None
-        most = firm.lots if firm is not None else None
-        if own is None and whole is None and most is None:
-            return
-        worst = self._worst(account, symbol, sending)
-        self._within(f"{account} {symbol}", worst, own, self._slack(account, symbol))
-        if most is not None:
-            lots = slack = ZERO
-            for name in self.venue.price:
-                sides = worst if name == symbol else self._worst(account, name, sending)
-                lots += max(sides.values())
-                slack += self._slack(account, name)
-            self._within(f"{account} by its firm", {Side.BUY: lots}, most, slack)
-        if whole is not None:
-            every = {side: ZERO for side in Side}
-            slack = ZERO
-            for other in self.settings.accounts:
-                for side, quantity in self._worst(other, symbol, sending).items():
-                    every[side] += quantity
-                slack += self._slack(other, symbol)
-            self._within(f"all accounts {symbol}", every, whole, slack)
-
-    def _slack(self, account: AccountId, symbol: VenueSymbol) -> Decimal:
-        return self.venue.meddled.get((account, symbol), ZERO)
-
-    def _within(
-        self, what: str, worst: dict[Side, Decimal], limit: Decimal | None, slack: Decimal
-    ) -> None:
-        for side, quantity in worst.items():
-            if limit is not None and quantity > limit + slack:
-                raise Broken(
-                    "I4", f"{what} may come to {quantity} {side.value}, its limit is {limit}"
-                )
-
-    def _worst(
-        self, account: AccountId, symbol: VenueSymbol, sending: NewOrder | ReplaceOrder
-    ) -> dict[Side, Decimal]:
-        """Give what an account has of a contract on each side, once all that is open fills."""
-        worst = {Side.BUY: ZERO, Side.SELL: ZERO}
-        if self.venue.hedges(account):
-            for (owner, name, _), lot in self.venue.lots.items():
-                if owner == account and name == symbol:
-                    worst[Side.BUY if lot > 0 else Side.SELL] += abs(lot)
-        else:
-            net = self.venue.net.get((account, symbol), ZERO)
-            worst[Side.BUY if net > 0 else Side.SELL] += abs(net)
-        under_way = [one for one in self.in_flight() if one is not sending]
-        under_way.append(sending)
-        grown = {
-            one.cl_ord_id: one.quantity
-            for one in under_way
-            if isinstance(one, ReplaceOrder) and one.quantity is not None
-        }
-        for order in self.venue.working.values():
-            if order.account == account and order.venue_symbol == symbol and self._is_entry(order):
-                asked = max(order.quantity, grown.get(order.cl_ord_id or ClOrdID(""), ZERO))
-                worst[order.side] += asked - order.cum
-        for new in under_way:
-            if isinstance(new, NewOrder) and (new.account, new.venue_symbol) == (account, symbol):
-                asked_for = self.requested.get(new.cl_ord_id)
-                if asked_for is not None and asked_for.leg == "e":
-                    worst[new.side] += new.quantity
-        return worst
-
-    def _is_entry(self, order: Kept) -> bool:
-        asked = self.requested.get(order.cl_ord_id) if order.cl_ord_id is not None else None
-        return asked is not None and asked.leg == "e"
+    # --- fills ----------------------------------------------------------------------------------
 
     def traded(self, report: ExecutionReport, order: Kept, before: Decimal) -> None:
         """A fill happened at the venue: an exit must not have opened the other side.
@@ -469,7 +411,7 @@ class Watch:
 
     def settled(self, state: State, rows: list[ev.Event]) -> None:
         """All faults have stopped and time has passed: everything agrees."""
-        self._fills(rows)
+        self.heard(rows)
         self.desks.settled()
         for account in state.accounts.values():
             self._positions(state, account.id)
@@ -478,7 +420,8 @@ class Watch:
             for guard in account.guards.values():
                 self._protected(account, guard)
 
-    def _fills(self, rows: list[ev.Event]) -> None:
+    def heard(self, rows: list[ev.Event]) -> None:
+        """Every fill of the ledger is counted."""
         counted = {fill(event) for event in rows if (fill := _FILLS.get(type(event))) is not None}
         for trade in self.venue.trades.values():
             if not trade.busted and (trade.account, trade.shown_id) not in counted:
@@ -671,6 +614,8 @@ _LOOKS: dict[type, Callable[[Watch, object, int], None]] = {
     ev.CancelRequested: Watch._change,  # type: ignore[dict-item]
     ev.ReplaceRequested: Watch._change,  # type: ignore[dict-item]
     ev.OrderRefused: Watch._refused,  # type: ignore[dict-item]
+    ev.IntentRefused: Watch._intent,  # type: ignore[dict-item]
+    ev.IntentIdle: Watch._intent,  # type: ignore[dict-item]
     ev.OrderFilled: Watch._filled,  # type: ignore[dict-item]
     ev.ForeignFill: Watch._filled,  # type: ignore[dict-item]
     ev.OrderAcknowledged: Watch._acknowledged,  # type: ignore[dict-item]

@@ -60,6 +60,8 @@ START = 1_767_600_000 * SECOND
 PORT = 7_000
 BROKER = "broker"
 JOURNAL = "/journal.db"
+_TICKING = ("quote", "snapshot")
+"""Frames that come all the time; a trace without them is read more easily."""
 _PLAIN: dict[str, object] = {
     "native_bracket": False,
     "native_trailing": False,
@@ -224,6 +226,8 @@ class Machine(ABC):
 
     def on_wire(self, direction: str, subject: str, payload: bytes) -> None:
         """See a frame of the engine's, before it leaves or as it came."""
+        if subject not in _TICKING:
+            self._note(f"{self.actor} {direction} {payload.decode().strip()}")
         self.witness.on_wire(direction, subject, payload)
 
     def looks(self) -> bool:
@@ -468,7 +472,7 @@ class Machine(ABC):
                 with suppress(TimeoutError):
                     async with asyncio.timeout(3):
                         receipt = await answered
-                    if receipt.status != "overloaded":
+                    if receipt.status not in ("overloaded", "unknown"):
                         self.witness.on_answer(name, receipt)
                         return
             await asyncio.sleep(self.pause())

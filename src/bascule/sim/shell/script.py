@@ -130,7 +130,7 @@ class ScriptWorld(Machine):
 
     def on_wire(self, direction: str, subject: str, payload: bytes) -> None:
         """See a frame; the story may have asked for a death at one."""
-        self.witness.on_wire(direction, subject, payload)
+        super().on_wire(direction, subject, payload)
         if direction != ">" or not self._kill_on or self._kill_on not in payload:
             return
         self._kill_nth -= 1

@@ -13,13 +13,15 @@ from contextlib import closing
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from bascule.execution.evolve import evolve
 from bascule.execution.state import State, dump
 from bascule.journal.chain import decode
 from bascule.journal.sqlite import SqliteStore
 from bascule.journal.store import Row
 from bascule.model.enums import OrdStatus
-from bascule.model.event import OrderEnded
+from bascule.model.event import ForeignFill, OrderEnded, OrderFilled
 from bascule.model.ids import AccountId, ClOrdID, Symbol
 from bascule.model.intent import Receipt
 from bascule.model.values import ZERO
@@ -31,8 +33,12 @@ if TYPE_CHECKING:
 _ENTRY = re.compile(r".*-[0-9a-z]+?e(\.\d+)?")
 """The names of entries: ``<signal>[.<intent>]-<account>e[.<attempt>]``."""
 _COMMANDS = tuple(f'{{"type":"{kind}"'.encode() for kind in ("submit", "cancel", "replace"))
+_AGAIN = re.compile(r"(.*-[0-9a-z][ex][0-9a-z]*)\.\d+")
+"""The names of entries and exits that are attempted anew, and what they were named at first."""
 PLATTER_CHECKS = 6
 """How often a run reads the platter itself when something becomes visible; it is slow."""
+CHANGE_CHECKS = 2
+"""How often it does so for a cancel or change."""
 
 
 class Witness:
@@ -42,6 +48,7 @@ class Witness:
         self._world = world
         self._wrong: list[str] = []
         self._looks = PLATTER_CHECKS
+        self._change_looks = CHANGE_CHECKS
         self.hand_traded = False
         self.submits: Counter[str] = Counter()
         self.answers: dict[str, str] = {}
@@ -56,7 +63,7 @@ class Witness:
         world = self._world
         name = ClOrdID(subject)
         if b'"type":"submit"' not in payload:
-            self._on_change(name)
+            self._on_change(name, msgspec.json.decode(payload)["request"]["request_id"])
             return
         self.submits[name] += 1
         if self.submits[name] > 1:
@@ -77,8 +84,8 @@ class Witness:
             self._wrong.append(f"I7 order {name} left although the latch says {mode}")
         self._on_platter(f"order {name}", "order_requested", "cl_ord_id", name)
 
-    def _on_change(self, name: ClOrdID) -> None:
-        """A freeze holds cancels and changes back too."""
+    def _on_change(self, name: ClOrdID, request: str) -> None:
+        """A freeze holds cancels and changes back too, and they are on the disk before."""
         world, runtime = self._world, self._world.runtime
         accounts = runtime.state.accounts.values() if runtime is not None else ()
         order = next((one.orders[name] for one in accounts if name in one.orders), None)
@@ -87,6 +94,9 @@ class Witness:
         spec = runtime.settings.accounts[order.account]
         if world.latch.mode(spec, order.strategy) == "freeze":
             self._wrong.append(f"I7 a change of {name} left although the latch says freeze")
+        if self._change_looks > 0:
+            self._change_looks -= 1
+            self._must_be_kept(f"change {request}", "", "request_id", request)
 
     def on_answer(self, alert: str, receipt: Receipt) -> None:
         """See a sender being answered."""
@@ -104,6 +114,9 @@ class Witness:
         if self._looks <= 0 or not self._world.looks():
             return
         self._looks -= 1
+        self._must_be_kept(what, kind, field, wanted)
+
+    def _must_be_kept(self, what: str, kind: str, field: str, wanted: str) -> None:
         rows = self.rows(platter=True)
         if not any(
             (not kind or row.kind == kind) and f'"{field}":"{wanted}"' in row.data for row in rows
@@ -182,13 +195,14 @@ class Witness:
             "group by login, cl_ord_id having count(*) > 1"
         )
         wrong = [f"I1 order {name} reached the broker {count} times" for name, count in twice]
-        legs: Counter[tuple[str, str]] = Counter()
-        for login, name in self.ledger(
-            "select login, cl_ord_id from orders where cl_ord_id <> '' and status <> 'rejected'"
-        ):
-            legs[login, name] += 1
+        causes = Counter(
+            (login, _AGAIN.sub(r"\1", str(name)))
+            for login, name in self.ledger(
+                "select login, cl_ord_id from orders where cl_ord_id <> '' and status <> 'rejected'"
+            )
+        )
         return wrong + [
-            f"I1 {name} lives {count} times" for name, count in legs.items() if count > 1
+            f"I1 {name} lived as {count} orders" for (_, name), count in causes.items() if count > 1
         ]
 
     def _ends(self, rows: list[Row]) -> list[str]:
@@ -228,26 +242,41 @@ class Witness:
         )
         theirs = {str(row[0]) for row in ledger}
         due = {str(name) for name, login, at, ours in ledger if ours or int(at) > met.get(login, 0)}
-        ours = [
-            str(decode(row.seq, row.data).exec_id)  # type: ignore[union-attr]
+        counted = [
+            event
             for row in rows
             if row.kind in ("order_filled", "foreign_fill")
+            if isinstance(event := decode(row.seq, row.data), OrderFilled | ForeignFill)
         ]
+        ours = [str(event.exec_id) for event in counted]
         wrong = [f"I2 fill {one} is not in the journal" for one in due - set(ours)]
         wrong += [f"I3 fill {one} is in the journal only" for one in set(ours) - theirs]
         wrong += [
             f"I2 fill {one} was counted {n} times" for one, n in Counter(ours).items() if n > 1
         ]
+        wrong += self._otherwise(counted)
         strangers = self.ledger(
             "select exec_id from fills where cl_ord_id = '' and parent = '' or cl_ord_id like 'g%'"
         )
-        foreign = {
-            str(decode(row.seq, row.data).exec_id)  # type: ignore[union-attr]
-            for row in rows
-            if row.kind == "foreign_fill"
-        }
+        foreign = {str(event.exec_id) for event in counted if isinstance(event, ForeignFill)}
         astray = foreign - {str(row[0]) for row in strangers}
         return wrong + [f"I3 fill {one} of ours went to nobody" for one in astray]
+
+    def _otherwise(self, counted: list[OrderFilled | ForeignFill]) -> list[str]:
+        """Say which fills were counted otherwise than they stand in the ledger."""
+        ledger = self.ledger("select exec_id, side, quantity, price, commission from fills")
+        theirs = {
+            str(name): (str(side), *(Decimal(str(number)) for number in numbers))
+            for name, side, *numbers in ledger
+        }
+        wrong = []
+        for one in counted:
+            ours = (one.side.value, one.quantity, one.price, one.commission)
+            there = theirs.get(one.exec_id, ours)
+            if there != ours:
+                words = [" ".join(map(str, side)) for side in (ours, there)]
+                wrong.append(f"I3 fill {one.exec_id} was counted as {words[0]}, and is {words[1]}")
+        return wrong
 
     def _signals(self, rows: list[Row]) -> list[str]:
         known = {row.signal for row in rows} | {row.cause for row in rows}

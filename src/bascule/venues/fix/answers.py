@@ -259,9 +259,14 @@ class Answers:
             for one in held
             if one.quantity
         )
-        # Fills bear their time too: by our clock one that is in them might seem to be younger.
-        at = max((one.at for one in held), default=Instant(0)) or venue.now()
-        return PositionsSnapshot(shown, complete, at)
+        return PositionsSnapshot(shown, complete, self.positions_at(account))
+
+    def positions_at(self, account: AccountId) -> Instant:
+        """Say of when positions are that are known now: they hold every fill that was told.
+
+        Its time is the counterparty's, whose clock may be ahead of ours.
+        """
+        return max(self._venue.now(), self._venue.blotter.newest(account))
 
     def _hedging(self, one: mapping.Held) -> bool:
         return bool(one.position_id and self._venue.profile.position_tag)

@@ -173,7 +173,7 @@ class Blotter:
         return list(self._fills(where, account, since))
 
     def newest(self, account: AccountId) -> Instant:
-        """Say when the youngest fill of an account was, by the counterparty's clock; 0 for none."""
+        """Give the counterparty's time of an account's newest fill; 0 where there is none."""
         found = self._run("SELECT max(at) FROM fills WHERE account = ?", (account,))
         return Instant(found[0][0] or 0)
 

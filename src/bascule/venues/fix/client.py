@@ -584,7 +584,7 @@ class FixVenue:
         if self.profile.positions == "request":
             return await self.answers.positions(account)
         held = positions.positions(account, self.blotter.sums(account))
-        return PositionsSnapshot(held, True, max(self.now(), self.blotter.newest(account)))
+        return PositionsSnapshot(held, True, self.answers.positions_at(account))
 
     async def fills_since(self, account: AccountId, since: Instant) -> FillsSnapshot:
         """All fills that were told at or after ``since``.

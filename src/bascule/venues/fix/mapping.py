@@ -304,10 +304,9 @@ def change_refused(message: Message) -> ChangeRefused:
 
 
 class Held(Struct, frozen=True):
-    """One PositionReport, read.
+    """One PositionReport, read; ``quantity`` signed. ``total`` is how many there are.
 
-    ``quantity`` is signed, ``total`` how many there are, ``at`` when it was sent. ``stop_loss`` and
-    ``take_profit`` are levels that the counterparty itself holds the position to.
+    ``stop_loss`` and ``take_profit`` are levels that the counterparty itself holds the position to.
     """
 
     login: str
@@ -319,7 +318,6 @@ class Held(Struct, frozen=True):
     none: bool
     stop_loss: Decimal | None = None
     take_profit: Decimal | None = None
-    at: Instant = Instant(0)
 
 
 _POSITION_TAGS = frozenset({703, 704, 705, 706, 539, 524, 525, 538})
@@ -345,7 +343,6 @@ def position(message: Message, profile: Profile, names: Names) -> Held:
         none=message.get(728) == b"2",
         stop_loss=message.get_decimal(stop) or None,
         take_profit=message.get_decimal(target) or None,
-        at=message.get_time(52) or Instant(0),
     )
 
 

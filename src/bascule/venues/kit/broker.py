@@ -79,7 +79,9 @@ class Broker:
         for order in kept.orders:
             if order.login in floor.accounts.by_login and order.venue_symbol in floor.markets:
                 floor.index(order)
-        last = kept.marks.rollover or now
+        # Kept from the first start on, so that a day that ends while the broker is down does end.
+        floor.record.marks.rollover = kept.marks.rollover or now
+        last = floor.record.marks.rollover
         floor.agenda.note(next_time_of_day(self.terms.rollover, last), "rollover")
         floor.record.flush()
 

@@ -360,7 +360,11 @@ class Floor:
         limit = account.terms.stop_out_percent
         if not used or self.accounts.equity(account) * 100 > limit * used:
             return False
-        held = min(account.positions.values(), key=lambda p: self.accounts.unrealized(account, p))
+        markets = self.markets
+        tradable = [p for p in account.positions.values() if markets[p.venue_symbol].is_open(now)]
+        if not tradable:
+            return False
+        held = min(tradable, key=lambda p: self.accounts.unrealized(account, p))
         before = abs(held.quantity)
         self.hand_order(account, held.venue_symbol, -held.quantity, held.key, "stop_out", now)
         left = account.positions.get(held.key)

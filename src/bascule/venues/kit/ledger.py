@@ -71,7 +71,10 @@ class Request(Struct, frozen=True, kw_only=True):
 
 
 class Marks(Struct, kw_only=True):
-    """Where the broker stands: the last order's and report's number, the last rollover."""
+    """Where the broker stands: the last order's and report's number, the last rollover.
+
+    Before the first rollover it is the broker's first start.
+    """
 
     order: int = 0
     report: int = 0

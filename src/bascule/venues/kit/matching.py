@@ -97,8 +97,9 @@ class Market:
         self.taken = {Side.BUY: ZERO, Side.SELL: ZERO}
 
     def is_open(self, now: Instant) -> bool:
-        """Tell whether orders can trade: a price is known and the hours say so."""
-        return self.quote is not None and self.hours.open_at(now)
+        """Tell whether orders can trade: a price is known, and hours and expiry say so."""
+        expired = self.terms.expiry is not None and now >= self.terms.expiry
+        return self.quote is not None and not expired and self.hours.open_at(now)
 
     def touch(self, side: Side) -> Decimal:
         """Give the price at which an order of this side would trade first."""

@@ -255,9 +255,15 @@ class PaperVenue:
         for login, token in self._tokens.items():
             said = await self._ask(wire.LoggedOn, wire.Logon, login, token, link=link)
             heartbeat_s = said.heartbeat_s
-        for account, symbols in self._symbols.items():
+        for account, symbols in list(self._symbols.items()):
             names = tuple(sorted(symbols))
-            await self._ask(wire.Done, wire.Subscribe, self._logins[account], names, link=link)
+            try:
+                await self._ask(wire.Done, wire.Subscribe, self._logins[account], names, link=link)
+            except VenueTransient as error:
+                if error.code != "unknown_symbol":
+                    raise
+                # It was restarted with other symbols: the link must not stay down for one of them.
+                del self._symbols[account]
         return heartbeat_s
 
     def link_lost(self, link: _Link, why: str) -> None:

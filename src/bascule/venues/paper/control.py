@@ -28,6 +28,8 @@ from bascule.venues.paper import protocol as wire
 
 _Shown = TypeVar("_Shown", bound=Struct)
 _ADMIN_ENV = "PAPER_ADMIN_TOKEN"
+PATIENCE_S = 60.0
+"""A broker on a busy machine starts, answers and ends well within it."""
 
 
 class Control:
@@ -38,7 +40,7 @@ class Control:
     """
 
     def __init__(
-        self, port: int, token: str, *, host: str = "127.0.0.1", timeout_s: float = 10.0
+        self, port: int, token: str, *, host: str = "127.0.0.1", timeout_s: float = PATIENCE_S
     ) -> None:
         try:
             self._socket = socket.create_connection((host, port), timeout_s)
@@ -177,7 +179,7 @@ class PaperProcess:
     ) -> None:
         self.stop()
 
-    def start(self, *, timeout_s: float = 10.0) -> int:
+    def start(self, *, timeout_s: float = PATIENCE_S) -> int:
         """Start it and wait until it listens; gives the port, the same at every start.
 
         Raises:
@@ -214,7 +216,7 @@ class PaperProcess:
         """End it in good order."""
         self._end(force=False)
 
-    def wait(self, timeout_s: float = 10.0) -> int:
+    def wait(self, timeout_s: float = PATIENCE_S) -> int:
         """Wait for it to end by itself; gives the exit code.
 
         Raises:

@@ -110,7 +110,7 @@ class _Requests:
             outcome="lost",
             cl_ord_id=asked.cl_ord_id,
             request_id="" if isinstance(asked, NewOrder) else asked.request_id,
-            body=line.decode(),
+            body=line.decode(errors="replace"),  # a field that nobody reads may hold anything
         )
         if op == "submit" and struck("disconnect_before_submit", login):
             self._server.ledger.request(replace(row, fault="disconnect_before_submit"))

@@ -1,0 +1,96 @@
+"""What an order's news asks for: its guard is tended, and what waited for it goes or ends."""
+
+from decimal import Decimal
+
+from bascule.execution.fold_guards import guards_of
+from bascule.execution.guards import tend
+from bascule.execution.learning import learn
+from bascule.execution.order_table import Fact
+from bascule.execution.plan_exit import is_of
+from bascule.execution.positions import book_of
+from bascule.execution.state import AccountState, Book, Order
+from bascule.execution.turn import Turn
+from bascule.model.enums import OrdStatus
+from bascule.model.event import OrderReleased
+from bascule.model.values import ZERO
+
+
+def aftermath(turn: Turn, account: AccountState, order: Order) -> None:
+    """Do what an order's news asks for: tend its guard, and let waiting orders go."""
+    guard = account.guards.get(order.parent or order.cl_ord_id)
+    if guard is not None:
+        tend(turn, account, guard)
+        if guard.bracket.native and guard.held > 0 and not guard.children and order.native_child:
+            turn.market.looks.setdefault(account.id, "the bracket of a position has ended")
+    if order.leg == "x" or (order.leg == "e" and order.cum_qty):
+        # Whatever trades against the other side of its book leaves less of it to guard.
+        for other in guards_of(account, order.strategy, order.symbol, order.side.opposite):
+            if other is not guard:
+                tend(turn, account, other)
+    if account.waiters:
+        release_waiting(turn, account)
+
+
+def release_waiting(turn: Turn, account: AccountState) -> None:
+    """Let each order go whose wait is over, for what is still to be done, or end it unsent."""
+    for names in list(account.waiters.values()):
+        for name in list(names):
+            waiting = account.orders.get(name)
+            if waiting is None or not waiting.waiting:
+                continue  # the end of one before it in this very loop has let it go
+            book = book_of(account, waiting.strategy, waiting.symbol, waiting.venue_symbol)
+            if waiting.leg == "e":
+                _entry_turn(turn, account, waiting, book)
+            elif not _stop_may_race(account, book):
+                _exit_turn(turn, account, waiting, book)
+
+
+def _entry_turn(turn: Turn, account: AccountState, entry: Order, book: Book) -> None:
+    """An entry waits for the part before it to fill, or for the other side to be closed."""
+    before = account.order(entry.after) if entry.after is not None else None
+    if before is not None and before.live:
+        return
+    if before is not None and before.leg == "e":
+        filled = before.status is OrdStatus.FILLED
+        why = "" if filled else f"the part before it ended {before.status.value}"
+    else:
+        standing = book.quantity * entry.side.sign
+        against = standing < 0
+        if against and book.exiting:
+            return
+        if standing > 0 and before is not None and before.leg == "x":
+            why = "the close went too far, and what it opened is being closed first"
+            _go_or_end(turn, account, entry, entry.quantity, why)
+            return
+        why = "the position that was to be closed first is still held" if against else ""
+    _go_or_end(turn, account, entry, entry.quantity, why)
+
+
+def _exit_turn(turn: Turn, account: AccountState, waiting: Order, book: Book) -> None:
+    held = -book.quantity * waiting.side.sign
+    quantity = min(waiting.quantity, held - (book.exiting - waiting.leaves))
+    _go_or_end(turn, account, waiting, quantity, "" if quantity > 0 else "nothing is left to close")
+
+
+def _stop_may_race(account: AccountState, book: Book) -> bool:
+    """Whether stops or targets still work that could close what exits in flight close."""
+    works = {"s": ZERO, "t": ZERO}
+    for order in account.orders.values():
+        if order.leg in works and is_of(order, book) and not order.native_child:
+            works[order.leg] += order.leaves
+    most = max(works.values())
+    return most > 0 and most + book.exiting > abs(book.quantity)
+
+
+def _go_or_end(
+    turn: Turn, account: AccountState, waiting: Order, quantity: Decimal, why: str
+) -> None:
+    if why:
+        learn(turn, account, waiting, Fact.UNSENT, reason="not_needed", text=why)
+        aftermath(turn, account, waiting)
+        return
+    turn.emit(
+        OrderReleased(
+            at=turn.at, account=account.id, cl_ord_id=waiting.cl_ord_id, quantity=quantity
+        )
+    )
