@@ -415,7 +415,7 @@ def test_what_cannot_be_read(words: str, error: type[Exception], desk: Desk) -> 
 def test_a_field_that_the_fill_does_not_rest_on_costs_no_fill(
     tag: int, value: bytes, desk: Desk
 ) -> None:
-    """Some send a field empty that they have nothing to say in; before, the fill was passed over."""
+    """Some send a field empty that has nothing to say; before, the fill was passed over."""
     said = report("kind=F at=1 last=4 px=100 cum=4 leaves=6", 1)
     fields = [field for field in said.fields if field[0] != tag]
     assert desk.hear(Message(b"8", [*fields, (tag, value)])) == [E.TRADE]
