@@ -27,6 +27,7 @@ from bascule.fix.validation import (
     REQUIRED_TAG_MISSING,
     SENDING_TIME_PROBLEM,
     VALUE_INCORRECT,
+    Reject,
 )
 from bascule.model.values import Instant
 
@@ -103,7 +104,11 @@ class Inbound:
             self._late(number, message)
 
     def _from_peer_and_now(self, number: int, message: Message, first: dict[int, bytes]) -> bool:
-        """Check CompIDs and times; a message that fails ends the session."""
+        """Check CompIDs and times; a message that fails ends the session.
+
+        What a venue tells may be old only since we stood still: its number stays open, so that it
+        comes again after the next logon, with a time of its own. An order of a client does not.
+        """
         core = self._core
         if first.get(SENDER) != core.target or first.get(TARGET) != core.sender:
             reason = COMP_ID_PROBLEM
@@ -113,6 +118,10 @@ class Inbound:
             if core.in_time(sent_at) and not (again and _older_than_original(message, sent_at)):
                 return True
             reason = SENDING_TIME_PROBLEM
+            told = core.config.role == "initiator" and message.msg_type not in ADMIN_TYPES
+            if told and not again:
+                core.logout(Reject(reason, None).text, ENDING)
+                return False
         core.reject(message, number, reason)
         if number == core.store.next_in:
             core.expect(number + 1)

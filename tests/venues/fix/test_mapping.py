@@ -410,6 +410,18 @@ def test_what_cannot_be_read(words: str, error: type[Exception], desk: Desk) -> 
         mapping.execution_reports(report(words, 1), desk.profile, desk.names, NOW)
 
 
+@pytest.mark.parametrize("tag", [6, 38, 44, 60, 99, 151, 911, 1102])
+@pytest.mark.parametrize("value", [b"", b"1E-5", b"none"])
+def test_a_field_that_the_fill_does_not_rest_on_costs_no_fill(
+    tag: int, value: bytes, desk: Desk
+) -> None:
+    """Some send a field empty that has nothing to say; before, the fill was passed over."""
+    said = report("kind=F at=1 last=4 px=100 cum=4 leaves=6", 1)
+    fields = [field for field in said.fields if field[0] != tag]
+    assert desk.hear(Message(b"8", [*fields, (tag, value)])) == [E.TRADE]
+    assert desk.kept() == 4
+
+
 def test_every_status_and_type_has_a_row() -> None:
     """Every OrdStatus and ExecType of the standard is in the tables."""
     assert set(mapping.STATUSES) == {bytes([c]) for c in b"0123456789ABCDE"}

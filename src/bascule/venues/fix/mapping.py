@@ -11,7 +11,7 @@ from decimal import Decimal
 from msgspec import Struct
 from msgspec.structs import replace
 
-from bascule.fix.message import Fields, Message
+from bascule.fix.message import Fields, Message, read_decimal, read_int, read_time
 from bascule.model.enums import ExecType, OrdStatus, OrdType, Side, TimeInForce
 from bascule.model.ids import VenueSymbol
 from bascule.model.instrument import Quote
@@ -203,25 +203,25 @@ def execution_reports(message: Message, profile: Profile, names: Names, now: Ins
     told = Told(
         kind=kind,
         answer=kind is INFO,
-        status=_settled(status, cum, message.get_decimal(151), trade=trade),
+        status=_settled(status, cum, _term(message, 151), trade=trade),
         order_id=_id(get(37)),
         cl_ord_id=_id(get(11)),
         orig_cl_ord_id=_id(get(41)),
         login=get(1) or "",
         venue_symbol=names.name(message),
         side=side or Side.BUY,
-        at=message.get_time(60) or message.get_time(52) or now,
+        at=read_time(message.get(60) or b"") or read_time(message.get(52) or b"") or now,
         key=_key(message, profile, cum) if trade else "",
         exec_id=get(17) or "",
         ref_exec_id=get(19) or "",
         last_qty=message.get_decimal(32) or ZERO,
         last_price=message.get_decimal(31) or ZERO,
-        quantity=message.get_decimal(38),
+        quantity=_term(message, 38),
         cum_qty=cum,
-        leaves_qty=message.get_decimal(151),
-        avg_price=message.get_decimal(6),
-        price=message.get_decimal(44) or None,
-        stop_price=message.get_decimal(99) or message.get_decimal(1102) or None,
+        leaves_qty=_term(message, 151),
+        avg_price=_term(message, 6),
+        price=_term(message, 44) or None,
+        stop_price=_term(message, 99) or _term(message, 1102) or None,
         ord_type=_ORD_TYPES.get(message.get(40) or b"", OrdType.MARKET),
         time_in_force=how,
         position_id=(get(profile.position_tag) or "") if profile.position_tag else "",
@@ -229,11 +229,16 @@ def execution_reports(message: Message, profile: Profile, names: Names, now: Ins
         venue_code=get(103) or "",
         text=get(58) or "",
         question=get(584) or get(790) or "",
-        total=message.get_int(911) if 911 in message else message.get_int(16728),
+        total=read_int(message.get(911) or message.get(16728) or b""),
         last=message.get(912) == b"Y",
         restated=code == b"D",
     )
     return _fills(message, told) if trade and 1362 in message else [told]
+
+
+def _term(message: Fields, tag: int) -> Decimal | None:
+    """Read a number that what happened does not rest on: one that is none says nothing."""
+    return read_decimal(message.get(tag) or b"")
 
 
 _REJECTED = OrdStatus.REJECTED
