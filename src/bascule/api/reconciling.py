@@ -147,9 +147,15 @@ def _said(event: ev.Event) -> str:
         case ev.OrderReplaced():
             return f"{event.cl_ord_id} has other terms at the venue"
         case ev.ForeignOrderSeen():
-            return f"an order of no strategy: {event.side.value} {text(event.quantity)}"
+            what = f"{event.side.value} {text(event.quantity)} {event.venue_symbol}"
+            return f"an order of no strategy: {what}"
         case ev.DriftFound():
             return event.text
-        case ev.OrderRequested() | ev.CancelRequested() | ev.ReplaceRequested():
-            return f"then {type(event).__struct_config__.tag} of {event.cl_ord_id}"
+        case ev.OrderRequested():
+            what = f"{event.side.value} {text(event.quantity)} {event.venue_symbol}"
+            return f"then {event.cl_ord_id} would be sent: {what}"
+        case ev.CancelRequested():
+            return f"then {event.cl_ord_id} would be asked back"
+        case ev.ReplaceRequested():
+            return f"then {event.cl_ord_id} would be changed"
     return ""
