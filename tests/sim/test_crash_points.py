@@ -2,12 +2,12 @@
 
 import ast
 
-from tools.crash_points import of_scope, points, problems, read_manifest
+from tools.crash_points import TO_DO, of_scope, points, problems, read_manifest
 
 
 def test_every_await_is_accounted_for() -> None:
     """A new one fails here until `python tools/crash_points.py` has measured what reaches it."""
-    assert problems() == []
+    assert problems() == [], TO_DO
 
 
 def test_orders_are_carried_through_simulated_crashes() -> None:

@@ -96,13 +96,13 @@ class Swept(Struct, frozen=True, omit_defaults=True):
     signal: str = ""
 
 
-def said(by: str, reason: str) -> None:
-    """Hold an operator to a name and a reason: the journal keeps both.
+def said(by: str, reason: str, *, called: str = "reason") -> None:
+    """Hold an operator to a name and a reason, by what it is ``called``: the journal keeps both.
 
     Raises:
         UsageError: one is empty or too long.
     """
-    for word, given in (("by", by), ("reason", reason)):
+    for word, given in (("by", by), (called, reason)):
         if not given.strip() or len(given) > _TEXT_MAX:
             raise UsageError(
                 f"{word!r} must hold 1 to {_TEXT_MAX} characters. Nothing was done.",
@@ -272,7 +272,7 @@ async def resolve(runtime: "Runtime", asked: ResolveRequest) -> Done:
     Raises:
         UsageError: there is no such order, or it is not in doubt.
     """
-    said(asked.by, asked.evidence)
+    said(asked.by, asked.evidence, called="evidence")
     name = ClOrdID(asked.order)
     order = next(
         (found for one in runtime.state.accounts.values() if (found := one.order(name))), None

@@ -151,6 +151,11 @@ def said(event: ev.Event) -> str:
             return f"an order that Bascule did not send: {foreign_words(event)}"
         case ev.DriftFound():
             return event.text
-        case ev.OrderRequested() | ev.CancelRequested() | ev.ReplaceRequested():
-            return f"then {type(event).__struct_config__.tag} of {event.cl_ord_id}"
+        case ev.OrderRequested():
+            what = f"{event.side.value} {text(event.quantity)} {event.venue_symbol}"
+            return f"then {event.cl_ord_id} would be sent: {what}"
+        case ev.CancelRequested():
+            return f"then {event.cl_ord_id} would be asked back"
+        case ev.ReplaceRequested():
+            return f"then {event.cl_ord_id} would be changed"
     return ""

@@ -2,9 +2,11 @@ from decimal import Decimal
 
 import pytest
 
-from bascule.model.enums import OrdStatus, OrdType
-from bascule.model.ids import AccountId
-from bascule.model.values import DAY
+from bascule.api import reconciling
+from bascule.model.enums import OrdStatus, OrdType, Side
+from bascule.model.event import CancelRequested, ForeignOrderSeen
+from bascule.model.ids import AccountId, ClOrdID, VenueOrderId, VenueSymbol
+from bascule.model.values import DAY, Instant
 
 from .house import House, buy
 
@@ -129,6 +131,8 @@ async def test_an_order_in_doubt_is_settled_by_a_persons_word(api: House) -> Non
     assert (await api.get("/v1/status"))["in_doubt"] == doubt[1:]
     again = await api.call("POST", "/v1/resolve", ask)
     assert (again.status, again.json()["code"]) == (409, "not_in_doubt")
+    unsaid = await api.call("POST", "/v1/resolve", {**ask, "order": doubt[1], "evidence": " "})
+    assert "'evidence' must hold 1 to " in str(unsaid.json())
     filled = await api.call("POST", "/v1/resolve", {**ask, "order": doubt[1], "outcome": "filled"})
     assert "the venue is being asked" in filled.json()["text"]
     order = api.runtime.state.accounts[api.runtime.setup.accounts[1].id].orders
@@ -198,6 +202,24 @@ async def test_a_look_can_be_tried_without_changing_anything(api: House) -> None
     assert would["status"] == "would_change"
     assert "the venue holds 3, the journal 0" in would["text"]
     assert api.runtime.head_seq == before
+
+
+def test_what_a_look_would_have_done_is_told_in_words() -> None:
+    """Which order, and what would be asked of it; a stranger's order with its contract."""
+    asked = CancelRequested(
+        at=Instant(1), account=AccountId("one"), cl_ord_id=ClOrdID("a-1s"), request_id="", reason=""
+    )
+    assert reconciling._said(asked) == "then a-1s would be asked back"
+    strange = ForeignOrderSeen(
+        at=Instant(1),
+        account=AccountId("one"),
+        venue_order_id=VenueOrderId("7"),
+        venue_symbol=VenueSymbol("EURUSD.x"),
+        side=Side.BUY,
+        quantity=Decimal(2),
+        note="",
+    )
+    assert reconciling._said(strange) == "an order of no strategy: buy 2 EURUSD.x"
 
 
 @pytest.mark.parametrize("which", ["look", "preview", "adopt"])
