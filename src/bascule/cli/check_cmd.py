@@ -48,8 +48,7 @@ def check(
         return
     permitted, told = firm_notes(settings)
     notes = remarks(settings) + limit_notes(settings) + told
-    if not config_only and settings.news.source.startswith("https://"):
-        notes += news(settings)
+    notes += [] if config_only else news(settings, remote=True)
     report = None if config_only or problems else _links(settings, latency)
     if as_json:
         print_json(
@@ -223,19 +222,21 @@ def findings(config: "Config", secrets: "Secrets") -> list[dict[str, str]]:
             make_link(config, venue, values)
         except BasculeError as error:
             found(error)
-    if config.news.source and not config.news.source.startswith("https://"):
-        problems += [{"code": "calendar_unread", "what": one, "to_do": ""} for one in news(config)]
-    return problems
+    unread = news(config, remote=False)
+    return problems + [{"code": "calendar_unread", "what": one, "to_do": ""} for one in unread]
 
 
-def news(config: "Config") -> list[str]:
-    """Read the calendar of releases once, and say what is wrong with it."""
+def news(config: "Config", *, remote: bool) -> list[str]:
+    """Read the calendar of releases once, and say what is wrong with it.
+
+    ``remote`` says whether one at an address is meant, or one that is a file.
+    """
     import asyncio
 
     from bascule.engine.clock import SystemClock
     from bascule.engine.releases import releases
 
-    if not config.news.source:
+    if not config.news.source or config.news.source.startswith("https://") is not remote:
         return []
     _, fault = asyncio.run(releases(config.news, SystemClock().now))
     if not fault:

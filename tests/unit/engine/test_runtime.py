@@ -359,7 +359,7 @@ async def test_an_account_that_is_not_what_was_configured_never_trades(
 
 
 async def test_a_journal_that_fails_ends_the_engine_with_the_gate_shut(tmp_path: Path) -> None:
-    """After a failed write nothing is acknowledged and nothing is sent."""
+    """After a failed write nothing is acknowledged and nothing is sent, and nobody waits."""
     place = Installation(tmp_path)
     runtime = await Runtime.start(place.setup())
     await until(lambda: all(a.reconciled for a in runtime.state.accounts.values()), "reconciled")
@@ -372,7 +372,7 @@ async def test_a_journal_that_fails_ends_the_engine_with_the_gate_shut(tmp_path:
     error = await asyncio.wait_for(asyncio.shield(runtime.fatal), PATIENCE_S)
     assert isinstance(error, JournalUnwritable)
     assert place.venue.seen == []
-    assert (await reply).status == "unknown"
+    assert (await reply).status in ("unknown", "overloaded")
     later = await runtime.submit(place.signal(runtime))
     assert later.status == "overloaded"
     await runtime.stop("test ended")
