@@ -22,6 +22,7 @@ from bascule.model.event import (
     ReplaceRequested,
     StopSet,
 )
+from bascule.model.instrument import Quote
 from bascule.model.intent import Amount, ClosePosition, ModifyOrder, PlaceOrder
 from bascule.model.order import NewOrder, Refused
 from bascule.model.programme import Clock, DailyLoss, Limit, Programme
@@ -367,6 +368,19 @@ def test_a_live_entry_without_any_reference_is_refused() -> None:
     lenient = Bench(mode=AccountMode.LIVE, route={"unpriced_max_qty": D("0.5")})
     assert refused(lenient.say(buy(1, **limit))) == "price_collar"
     assert only(lenient.say(buy("0.5", **limit)), OrderRequested)
+
+
+def test_a_price_of_a_clock_that_runs_ahead_grows_old_all_the_same() -> None:
+    """Its venue says that it is of in two minutes; a minute later it is a minute old.
+
+    Before, no limit on a quote's age and no halved allowance came to bear for three minutes.
+    """
+    bench = Bench(limits=limited(max_quote_age_ns=SECOND), route=many())
+    ahead = Quote("EURUSD.x", D("1.1"), D("1.1"), Instant(bench.at + 2 * MINUTE))
+    bench.feed(inp.QuoteReceived(Instant(bench.at), "a", ahead))
+    assert every(bench.say(buy("0.01")), OrderRequested)
+    bench.wait(MINUTE)
+    assert refused(bench.say(buy("0.02"))) == "stale_quote"
 
 
 def test_money_is_converted_by_a_fresh_quote_of_any_account_and_never_taken_as_one() -> None:
