@@ -627,3 +627,20 @@ def test_specs_are_frozen() -> None:
     with pytest.raises(AttributeError):
         Bench().settings.accounts["a"].limits = ROOMY  # type: ignore[misc]
     assert AccountSpec.__struct_config__.frozen
+
+
+@pytest.mark.parametrize(
+    ("limits", "code"),
+    [({"max_order_loss": D(150)}, "fat_finger"), ({"max_order_value": D(150_000)}, "order_value")],
+)
+def test_a_split_entry_is_measured_as_a_whole(limits: dict[str, D], code: str) -> None:
+    """Five lots lose 500 at their stop, in five orders as in one.
+
+    Before, each part was held to the limit by itself, and all five went.
+    """
+    bench = Bench(limits=limited(max_order_qty=D(1), on_oversize="split", **limits), route=many())
+    bench.quote("1.1")
+    events = bench.say(buy(5, protection=protection("1.0990")))
+    assert refused(events) == code
+    assert not every(events, OrderRequested)
+    assert every(bench.say(buy(1, protection=protection("1.0990"))), OrderRequested)
