@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
+from msgspec.structs import replace
+
 from bascule.execution import inputs as inp
 from bascule.execution import loss_watch
 from bascule.execution.aftermath import aftermath
@@ -100,8 +102,12 @@ def _report(turn: Turn, given: inp.ReportReceived) -> None:
 
 
 def _quote(turn: Turn, given: inp.QuoteReceived) -> None:
-    symbol = turn.settings.symbols.get(given.account, {}).get(given.quote.venue_symbol)
-    turn.market.keep(given.account, given.quote, symbol)
+    quote = given.quote
+    symbol = turn.settings.symbols.get(given.account, {}).get(quote.venue_symbol)
+    if quote.at > turn.at:
+        # A venue's clock that runs ahead must not keep its prices fresh.
+        quote = replace(quote, at=turn.at)
+    turn.market.keep(given.account, quote, symbol)
     account = turn.state.accounts.get(given.account)
     if account is not None and account.watched:
         follow(turn, account, given.quote.venue_symbol)

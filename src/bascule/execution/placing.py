@@ -38,6 +38,7 @@ class Draft(Struct, kw_only=True):
     """A child order that the plan wants; see ``OrderRequested`` for its fields.
 
     ``signal_price`` is the price that the sender saw; ``unpriced_max_qty`` is the route's.
+    ``split_of`` is the quantity of the entry that it is a part of, where that is split.
 
     ``slot`` tells legs of one kind apart within a signal and account: the entry's index for
     splits, a letter for targets. ``reducing`` marks an order that the plan means as a reduction;
@@ -74,6 +75,7 @@ class Draft(Struct, kw_only=True):
     target: Decimal | None = None
     signal_price: Decimal | None = None
     unpriced_max_qty: Decimal | None = None
+    split_of: Decimal | None = None
 
     def name(self) -> ClOrdID:
         """Its ClOrdID, from its cause."""
@@ -208,6 +210,7 @@ def propose(turn: Turn, draft: Draft, *, replacing: Order | None = None) -> Prop
         listing=listing,
         side=draft.side,
         quantity=draft.quantity,
+        split_of=draft.split_of,
         ord_type=draft.ord_type,
         reducing=reducing,
         closing=draft.leg != "e",

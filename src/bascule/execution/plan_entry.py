@@ -419,6 +419,7 @@ def _place_within_limit(plan: Plan, draft: Draft) -> None:
         place(plan.turn, draft)
         return
     left, index = total, 0
+    draft.split_of = total
     while left > 0:
         draft.quantity = min(step, left)
         draft.slot = str(index) if index else ""

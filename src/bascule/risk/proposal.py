@@ -233,8 +233,14 @@ class Proposal(Struct, kw_only=True):
     has_stop_loss: bool = False
     reconciled: bool = True
     drift: str = ""
+    split_of: Decimal | None = None
     last_same_signal: str = ""
     last_same_at: Instant = Instant(0)
+
+    @property
+    def whole(self) -> Decimal:
+        """The quantity of the entry that it is a part of, where that is split; else its own."""
+        return self.quantity if self.split_of is None else self.split_of
 
     @property
     def held(self) -> Decimal:

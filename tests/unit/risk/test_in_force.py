@@ -22,6 +22,7 @@ from bascule.model.event import (
     ReplaceRequested,
     StopSet,
 )
+from bascule.model.instrument import Quote
 from bascule.model.intent import Amount, ClosePosition, ModifyOrder, PlaceOrder
 from bascule.model.order import NewOrder, Refused
 from bascule.model.programme import Clock, DailyLoss, Limit, Programme
@@ -369,6 +370,19 @@ def test_a_live_entry_without_any_reference_is_refused() -> None:
     assert only(lenient.say(buy("0.5", **limit)), OrderRequested)
 
 
+def test_a_price_of_a_clock_that_runs_ahead_grows_old_all_the_same() -> None:
+    """Its venue says that it is of in two minutes; a minute later it is a minute old.
+
+    Before, no limit on a quote's age and no halved allowance came to bear for three minutes.
+    """
+    bench = Bench(limits=limited(max_quote_age_ns=SECOND), route=many())
+    ahead = Quote("EURUSD.x", D("1.1"), D("1.1"), Instant(bench.at + 2 * MINUTE))
+    bench.feed(inp.QuoteReceived(Instant(bench.at), "a", ahead))
+    assert every(bench.say(buy("0.01")), OrderRequested)
+    bench.wait(MINUTE)
+    assert refused(bench.say(buy("0.02"))) == "stale_quote"
+
+
 def test_money_is_converted_by_a_fresh_quote_of_any_account_and_never_taken_as_one() -> None:
     """A contract in yen on an account in dollars: refused without a rate, valued with one."""
     limits = limited(max_order_value=D(1_000_000))
@@ -613,3 +627,20 @@ def test_specs_are_frozen() -> None:
     with pytest.raises(AttributeError):
         Bench().settings.accounts["a"].limits = ROOMY  # type: ignore[misc]
     assert AccountSpec.__struct_config__.frozen
+
+
+@pytest.mark.parametrize(
+    ("limits", "code"),
+    [({"max_order_loss": D(150)}, "fat_finger"), ({"max_order_value": D(150_000)}, "order_value")],
+)
+def test_a_split_entry_is_measured_as_a_whole(limits: dict[str, D], code: str) -> None:
+    """Five lots lose 500 at their stop, in five orders as in one.
+
+    Before, each part was held to the limit by itself, and all five went.
+    """
+    bench = Bench(limits=limited(max_order_qty=D(1), on_oversize="split", **limits), route=many())
+    bench.quote("1.1")
+    events = bench.say(buy(5, protection=protection("1.0990")))
+    assert refused(events) == code
+    assert not every(events, OrderRequested)
+    assert every(bench.say(buy(1, protection=protection("1.0990"))), OrderRequested)

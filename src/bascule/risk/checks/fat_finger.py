@@ -10,7 +10,8 @@ CODE = "fat_finger"
 def run(proposal: Proposal) -> Verdict | None:
     """Refuse an entry that would lose more at its stop than one order may.
 
-    The loss is quantity x multiplier x the distance from its entry price to its stop. Without a
+    The loss is quantity x multiplier x the distance from its entry price to its stop; one that is
+    split counts as a whole. Without a
     stop it has no bound, and is refused. The limit is the lower of ``max_order_loss`` and
     ``max_order_loss_percent`` of the equity that the venue last told. ``used`` and ``limit`` are in
     account currency.
@@ -37,12 +38,12 @@ def run(proposal: Proposal) -> Verdict | None:
             limit=limit,
         )
     unit = distance * proposal.listing.multiplier * rate
-    loss = unit * proposal.quantity
+    loss = unit * proposal.whole
     if loss <= limit:
         return Verdict(CODE, True, loss, limit)
     return refuse(
         CODE,
-        f"{text(proposal.quantity)} {proposal.listing.symbol} with the stop {text(distance)} away "
+        f"{text(proposal.whole)} {proposal.listing.symbol} with the stop {text(distance)} away "
         f"would lose {cents(loss)} {proposal.spec.currency}, and one order on account "
         f"{proposal.spec.id} may lose {cents(limit)}",
         f"{fitting(proposal, limit, unit)}, or a nearer stop",

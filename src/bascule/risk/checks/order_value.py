@@ -10,15 +10,17 @@ CODE = "order_value"
 def run(proposal: Proposal) -> Verdict | None:
     """Refuse an entry that is worth more than one order may be.
 
-    Its worth is quantity x multiplier x price, at the higher of its own price and the reference.
+    Its worth is quantity x multiplier x price, at the higher of its own price and the reference;
+    one that is split counts as a whole.
     ``used`` and ``limit`` are in account currency.
     """
     limit = proposal.limits.max_order_value
     if limit is None:
         return None
-    value = proposal.around.value
-    if value is None:
+    value, unit = proposal.around.value, proposal.around.unit_value
+    if value is None or unit is None:
         return unvalued(CODE, proposal, limit, "this order")
+    value += unit * (proposal.whole - proposal.quantity)
     if value <= limit:
         return Verdict(CODE, True, value, limit)
     currency = proposal.spec.currency
@@ -26,7 +28,7 @@ def run(proposal: Proposal) -> Verdict | None:
         CODE,
         f"the order is worth {cents(value)} {currency}, and one order on account "
         f"{proposal.spec.id} may be worth {cents(limit)} {currency}",
-        fitting(proposal, limit, proposal.around.unit_value),
+        fitting(proposal, limit, unit),
         value,
         limit,
         ZERO,

@@ -12,7 +12,8 @@ def run(proposal: Proposal) -> Verdict | None:
     """Refuse an entry without its stop, or whose stop risks more than the firm permits.
 
     The stop goes with the entry, so that no hour for setting it ever runs. ``used`` and ``limit``
-    are the loss at the stop and the firm's share of the initial balance, in account currency.
+    are the loss at the stop (of a split entry as a whole) and the firm's share of the initial
+    balance, in account currency.
     """
     programme = proposal.spec.programme
     rule = programme.stop_loss if programme is not None else None
@@ -37,7 +38,7 @@ def run(proposal: Proposal) -> Verdict | None:
         )
     limit = initial * rule.max_risk_pct / 100
     unit = distance * proposal.listing.multiplier * rate * programme.guard.slippage_factor
-    loss = unit * proposal.quantity
+    loss = unit * proposal.whole
     if loss <= limit:
         return Verdict(CODE, True, loss, limit)
     return refuse(
