@@ -3,7 +3,7 @@
 from decimal import Decimal
 
 from bascule.execution.fold_guards import guards_of
-from bascule.execution.guards import tend
+from bascule.execution.guards import lacks_its_stop, tend
 from bascule.execution.learning import learn
 from bascule.execution.order_table import Fact
 from bascule.execution.plan_exit import is_of
@@ -20,7 +20,8 @@ def aftermath(turn: Turn, account: AccountState, order: Order) -> None:
     guard = account.guards.get(order.parent or order.cl_ord_id)
     if guard is not None:
         tend(turn, account, guard)
-        if guard.bracket.native and guard.held > 0 and not guard.children and order.native_child:
+        ended = order.native_child and not order.live
+        if ended and guard.bracket.native and lacks_its_stop(account, guard):
             turn.market.looks.setdefault(account.id, "the bracket of a position has ended")
     if order.leg == "x" or (order.leg == "e" and order.cum_qty):
         # Whatever trades against the other side of its book leaves less of it to guard.

@@ -83,6 +83,27 @@ def tend(turn: Turn, account: AccountState, guard: Guard) -> None:
     _tend_targets(duty, wanted)
 
 
+def lacks_its_stop(account: AccountState, guard: Guard) -> bool:
+    """Whether what is held has no stop, or nothing at all, of those that its venue is to run."""
+    if guard.held <= 0 or not guard.children:
+        return guard.held > 0
+    legs = {account.orders[name].leg for name in guard.children if name in account.orders}
+    return guard.bracket.stop_loss is not None and "s" not in legs
+
+
+def take_back_all(turn: Turn, account: AccountState, guard: Guard, why: str) -> None:
+    """Ask for everything back that still protects a guard."""
+    spec = turn.settings.accounts.get(account.id)
+    listing = turn.listing(account.id, guard.symbol)
+    if spec is None or listing is None or is_frozen(turn.state, spec, guard.strategy):
+        return
+    children = [account.orders[name] for name in guard.children if name in account.orders]
+    able = turn.settings.capabilities[account.id]
+    duty = _Duty(turn, account, spec, able, guard, listing, children)
+    for child in children:
+        duty.take_back(child, why)
+
+
 def mend(turn: Turn) -> None:
     """Look again at every guard that something was refused for: another try may be due."""
     for account in turn.accounts():

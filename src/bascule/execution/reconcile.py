@@ -12,7 +12,7 @@ from decimal import Decimal
 from msgspec.structs import replace
 
 from bascule.execution.aftermath import aftermath, release_waiting
-from bascule.execution.guards import tend
+from bascule.execution.guards import lacks_its_stop, take_back_all, tend
 from bascule.execution.inputs import Looked
 from bascule.execution.learning import ignore, learn
 from bascule.execution.order_table import Fact
@@ -74,7 +74,7 @@ def on_look(turn: Turn, look: Looked) -> None:
         return
     before = len(turn.events)
     first = not account.known
-    bare = [name for name, guard in account.guards.items() if guard.held > 0 and not guard.children]
+    bare = [name for name, guard in account.guards.items() if lacks_its_stop(account, guard)]
     _bind(turn, account, look)
     applied = _apply_fills(turn, account, look, first=first)
     for shown in look.orders:
@@ -130,7 +130,10 @@ def on_look(turn: Turn, look: Looked) -> None:
 def _tend_all(turn: Turn, account: AccountState, look: Looked, bare: Collection[ClOrdID]) -> None:
     """Tend every guard; of the ``bare`` ones, take over those that their venue has abandoned."""
     for guard in list(account.guards.values()):
-        if guard.cl_ord_id in bare and _abandoned(turn, account, guard, look):
+        gone = guard.cl_ord_id in bare and _abandoned(turn, account, guard, look)
+        if gone and guard.children:
+            take_back_all(turn, account, guard, "its stop is gone from the venue")
+        elif gone:
             turn.emit(
                 ProtectionChanged(
                     at=turn.at,
@@ -153,13 +156,15 @@ def _abandoned(turn: Turn, account: AccountState, guard: Guard, look: Looked) ->
     """
     spec = turn.settings.accounts.get(account.id)
     entry, book = account.order(guard.cl_ord_id), account.book(guard.strategy, guard.symbol)
-    if not guard.bracket.native or not guard.entry_done or guard.held <= 0 or guard.children:
+    if not guard.bracket.native or not guard.entry_done or not lacks_its_stop(account, guard):
         return False
     if spec is None or entry is None or book is None or book.exiting or _heard_since(entry, look):
         return False
     ended = [o for o in account.ended.values() if o.native_child and o.parent == guard.cl_ord_id]
     if any(_heard_since(child, look) for child in ended):
         return False
+    if guard.children:
+        return any(child.leg == "s" for child in ended)
     return bool(ended) or stood_against(account, spec, guard.strategy, guard.symbol, guard.side)
 
 

@@ -18,8 +18,9 @@ from bascule.model.event import (
     ProtectionChanged,
     ReplaceRequested,
 )
+from bascule.model.ids import AccountId, ClOrdID, VenueOrderId
 from bascule.model.intent import Amount, ClosePosition, ModifyProtection, PlaceOrder
-from bascule.model.order import NewOrder
+from bascule.model.order import NewOrder, VenueOrder
 from bascule.model.values import SECOND, Instant
 from tests.unit.execution.harness import EURUSD, Bench, every, kinds, only, protection
 
@@ -506,6 +507,41 @@ def test_a_bracket_that_the_venue_ended_is_run_by_the_engine_while_its_position_
     bench.settle()
     assert [(o.new.quantity, o.stop_price) for o in bench.working("s")] == [(10, D("1.08"))]
     assert not only(bench.events, ProtectionChanged).bracket.native
+
+
+def test_a_bracket_that_lost_its_stop_alone_is_run_by_the_engine() -> None:
+    """A hand took the stop away and left the target: the target goes, and both are made anew.
+
+    Before, the position stood without a stop for good, and was told to be guarded by its venue.
+    """
+    bench = Bench(native_bracket=True)
+    name = filled(bench, "1.12")
+    target: dict[str, Any] = {"parent": ClOrdID(name), "leg": "t", "side": Side.SELL}
+    target |= {"cl_ord_id": None, "venue_order_id": VenueOrderId("t-1"), "price": D("1.12")}
+    bench.report(name, ExecType.NEW, order_qty=D(10), exec_id="t-new", **target)
+    _shown(bench, name)
+    assert "a" not in bench.market.looks
+    _shown(bench, name, ExecType.CANCELED)
+    assert "a" in bench.market.looks
+    bench.wait(SECOND)
+    works = VenueOrder(
+        account=AccountId("a"),
+        venue_symbol=bench.order(name).venue_symbol,
+        ord_type=OrdType.LIMIT,
+        ord_status=S.WORKING,
+        quantity=D(10),
+        cum_qty=D(0),
+        at=Instant(bench.at),
+        **target,
+    )
+    events = bench.look(began=Instant(bench.at), orders=(works,))
+    assert only(events, CancelRequested).cl_ord_id == f"{name}:t"
+    bench.report(name, ExecType.CANCELED, exec_id="t-gone", **target)
+    bench.wait(SECOND)
+    bench.look(began=Instant(bench.at))
+    bench.settle()
+    assert [(o.new.quantity, o.stop_price) for o in bench.working("s")] == [(10, D("1.08"))]
+    assert len(bench.working("t")) == 1
 
 
 def test_a_bracket_that_a_look_finds_ended_is_asked_after_once_more() -> None:
