@@ -367,6 +367,7 @@ async def test_a_journal_that_fails_ends_the_engine_with_the_gate_shut(tmp_path:
     def fail(values: list[object]) -> None:
         raise JournalUnwritable("the disk is full")
 
+    await runtime.owner.durable()  # so that it is this signal that cannot be written
     runtime._journal._store.append = fail  # type: ignore[method-assign,assignment]
     reply = runtime.submit(place.signal(runtime))
     error = await asyncio.wait_for(asyncio.shield(runtime.fatal), PATIENCE_S)
@@ -393,6 +394,7 @@ async def test_more_than_may_wait_for_the_disk_is_turned_away(
             append(values)  # type: ignore[arg-type]
 
         slow = True
+        await runtime.owner.durable()
         monkeypatch.setattr(store, "append", stalled)
         # The first slow commit stops the loop as long as it takes; later ones no more.
         assert (await runtime.submit(place.signal(runtime))).status == "accepted"
