@@ -1,6 +1,6 @@
 """A storm: load on a real engine and a real paper broker, while the engine is killed or frozen.
 
-Ground truth is the broker's ledger, read with plain sqlite3, never what the engine believes.
+Ground truth is the broker's ledger, read as anybody can, never what the engine believes.
 """
 
 import asyncio
@@ -9,7 +9,6 @@ import os
 import random
 import signal
 import socket
-import sqlite3
 import subprocess
 import sys
 import time
@@ -19,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import apsw
 
 from bascule.execution.evolve import evolve
 from bascule.execution.state import State
@@ -234,7 +234,10 @@ class Storm:
 
     def rows(self, path: Path, query: str) -> list[tuple[Any, ...]]:
         """Read a database as a stranger would."""
-        connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=10)
+        # By the engine's library, since a test may run an engine in this process: another one
+        # would not see its locks.
+        connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
+        connection.set_busy_timeout(10_000)
         try:
             return connection.execute(query).fetchall()
         finally:

@@ -117,11 +117,12 @@ async def test_a_sender_that_waits_for_a_full_disk_is_told_what_is_known(
     full = threading.Event()
 
     def refuse_later(*_: object) -> None:
-        full.wait(30)
+        full.wait(PATIENCE_S)
         refuse()
 
     place = Installation(tmp_path)
     async with place.running() as runtime:
+        await runtime.owner.durable()
         monkeypatch.setattr(runtime._journal._store, "append", refuse_later)
         monkeypatch.setattr(runtime._journal._writer, "_took_ns", SECOND)  # not on the loop
         waiting = [runtime.submit(place.signal(runtime)) for _ in range(3)]
