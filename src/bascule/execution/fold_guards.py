@@ -55,9 +55,11 @@ def entry_filled(
     quantity: Decimal,
     closed: Decimal,
     position_id: PositionId | None,
+    spare: Decimal,
 ) -> None:
     """Hold what an entry filled, less what of it closed the other side of its own book.
 
+    ``spare`` of it met what closes had opened there, its own stop perhaps, before it was told.
     A fill may come after the guard was forgotten (it won the race with a cancel): it is guarded
     all the same.
     """
@@ -70,7 +72,7 @@ def entry_filled(
     if guard is None:
         return
     guard.filled += quantity
-    guard.held += quantity - closed
+    guard.held += quantity - closed - spare
     guard.position_id = position_id or guard.position_id
     if entry.avg_price is not None:
         guard.entry_price = entry.avg_price

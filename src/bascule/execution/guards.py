@@ -17,7 +17,7 @@ from bascule.execution.state import KNOWN, AccountState, Guard, Order
 from bascule.execution.stops import is_frozen
 from bascule.execution.turn import Turn
 from bascule.model.account import AccountSpec, Capabilities
-from bascule.model.enums import OrdType
+from bascule.model.enums import OrdType, PositionMode
 from bascule.model.event import ReplaceRequested
 from bascule.model.instrument import Listing
 from bascule.model.values import SECOND, ZERO, floor_to
@@ -70,11 +70,7 @@ def tend(turn: Turn, account: AccountState, guard: Guard) -> None:
             duty.take_back(child, "what it protected is closed")
         return
     if guard.bracket.native:
-        # The venue resizes its own; only levels that were changed since are asked for.
-        for child in children:
-            level = _native_level(guard, child)
-            if level is not None:
-                _move(duty, child, level, None)
+        _tend_native(duty)
         return
     wanted = guard.held - _leaving(duty)
     _tend_stop(duty, wanted)
@@ -95,6 +91,23 @@ def _any_refused(account: AccountState, guard: Guard) -> bool:
         if child is not None and child.refusals:
             return True
     return False
+
+
+def _tend_native(duty: _Duty) -> None:
+    """Ask for levels that were changed since; sizes are the venue's own, but for one case.
+
+    A venue that nets knows no strategies: after an exit of a part it leaves the bracket as large
+    as it was, and what is too much of it would close another strategy's position.
+    """
+    guard = duty.guard
+    bracketed = guard.filled - guard.taken.get("s", ZERO) - guard.taken.get("t", ZERO)
+    netted = duty.spec.position_mode is PositionMode.NETTING and duty.capabilities.replace
+    shrunk = netted and guard.entry_done and guard.held < bracketed
+    for child in duty.children:
+        level = _native_level(guard, child)
+        if level is not None:
+            less = shrunk and child.leaves > guard.held
+            _move(duty, child, level, child.cum_qty + guard.held if less else None)
 
 
 def _native_level(guard: Guard, child: Order) -> Decimal | None:

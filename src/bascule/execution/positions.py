@@ -86,6 +86,7 @@ def move(
         earned(account, book.symbol, side, book.realized - realized)
     if not book.quantity:
         book.entries = open_entries(account, book)
+    book.astray = min(book.astray, abs(book.quantity))
 
 
 def _weigh_book(exposure: Exposure, book: Book, sign: int) -> None:
@@ -165,26 +166,51 @@ def apply_fill(
     book = book_of(account, order.strategy, order.symbol, order.venue_symbol)
     before = book.quantity
     position_id = position_id or order.position_id
-    move(account, book, signed, price, position_id)
     quantity = signed * order.side.sign
+    nets = position_id is None and quantity > 0
+    spare = _spare(account, book, order, signed) if nets and before * signed < 0 else ZERO
+    move(account, book, signed, price, position_id)
     if order.leg != "e":
-        _exit_filled(account, order, quantity, position_id)
+        if nets:
+            book.astray += min(max(book.quantity * order.side.sign, ZERO), quantity)
+        _exit_filled(account, order, quantity, position_id, spare)
     elif quantity < 0:
         entry_undone(account, order, -quantity)
     else:
         # On a hedging account the other side is another position, and keeps its guard.
-        nets = position_id is None and before * signed < 0
-        closed = min(abs(before), quantity) if nets else ZERO
-        entry_filled(account, order, quantity, closed, position_id)
+        crosses = nets and before * signed < 0
+        closed = min(abs(before), quantity) - spare if crosses else ZERO
+        entry_filled(account, order, quantity, closed, position_id, spare)
     if position_id is not None:
         _settle_with_hand(account, book, position_id, price)
     trim_guards(account, book)
 
 
+def _spare(account: AccountState, book: Book, order: Order, signed: Decimal) -> Decimal:
+    """Take off what is astray how much of it a fill closes, and say how much that was.
+
+    That comes first, but for a stop or target, which closes what it guards.
+    """
+    quantity = abs(signed)
+    guard = account.guards.get(order.parent) if order.parent is not None else None
+    if guard is not None:
+        quantity -= min(max(guard.held, ZERO), quantity)
+    spare = min(book.astray, quantity)
+    book.astray -= spare
+    return spare
+
+
 def _exit_filled(
-    account: AccountState, order: Order, quantity: Decimal, position_id: PositionId | None
+    account: AccountState,
+    order: Order,
+    quantity: Decimal,
+    position_id: PositionId | None,
+    spare: Decimal,
 ) -> None:
-    """Take what an exit, a stop or a target closed off the guards; give back what was undone."""
+    """Take what an exit, a stop or a target closed off the guards; give back what was undone.
+
+    ``spare`` of it closed what no guard has.
+    """
     guard = account.guards.get(order.parent) if order.parent is not None else None
     if guard is None and quantity < 0:
         guard = guard_again(account, order.parent)
@@ -195,9 +221,11 @@ def _exit_filled(
         slot = slot_of(order)
         guard.taken[slot] = guard.taken.get(slot, ZERO) + quantity
         if quantity > own:
-            release_guards(account, order.strategy, order.symbol, order.side, quantity - own)
+            left = quantity - own - spare
+            release_guards(account, order.strategy, order.symbol, order.side, left)
     elif quantity > 0:
-        release_guards(account, order.strategy, order.symbol, order.side, quantity, position_id)
+        left = quantity - spare
+        release_guards(account, order.strategy, order.symbol, order.side, left, position_id)
     else:
         hold_again(account, order, -quantity)
 
@@ -253,8 +281,10 @@ def _take_over(
         if taken <= 0:
             break
         named = position_id if position_id in book.lots else None
+        spare = min(book.astray, taken)
+        book.astray -= spare
         move(account, book, taken * side.sign, price, named)
-        release_guards(account, book.strategy, book.symbol, side, taken, named)
+        release_guards(account, book.strategy, book.symbol, side, taken - spare, named)
         trim_guards(account, book)
         left -= taken
     if left > 0:

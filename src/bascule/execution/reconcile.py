@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from bascule.execution.guards import tend
 from bascule.execution.inputs import Looked
 from bascule.execution.order_table import Fact
+from bascule.execution.plan_exit import close_astray
 from bascule.execution.positions import stood_against
 from bascule.execution.reports import (
     HAND_PATIENCE,
@@ -113,6 +114,8 @@ def on_look(turn: Turn, look: Looked) -> None:
                     cause=look.cause,
                 )
             )
+    if agreed:
+        close_astray(turn, account)
     _tend_all(turn, account, look, bare if agreed else ())
     release_waiting(turn, account)
 

@@ -33,6 +33,9 @@ from bascule.model.values import SECOND, ZERO
 from bascule.sim.core.clockwork import Clockwork
 from bascule.sim.core.desk import Desks
 from bascule.sim.core.ledger import Broken, Kept
+from bascule.sim.core.limits import Limits
+from bascule.sim.core.shelter import Shelter
+from bascule.sim.core.sizes import Sizes
 from bascule.sim.core.venue import Venue
 
 _encode = msgspec.json.Encoder().encode
@@ -64,8 +67,7 @@ class Watch:
     """Follows one run, and raises ``Broken`` the moment that something is wrong.
 
     ``rows`` and ``durable`` look into the disk's model; ``latched`` says what the kill switch
-    forbids an account's strategy; ``in_flight`` gives the orders and changes that are on
-    their way to the venue.
+    forbids an account's strategy. ``reached`` counts the situations that a run came through.
     """
 
     def __init__(self, settings: Settings, clock: Clockwork) -> None:
@@ -74,10 +76,13 @@ class Watch:
         self.venue: Venue
         self.durable: Callable[[], int]
         self.latched: Callable[[AccountId, str], LatchMode | None]
-        self.in_flight: Callable[[], Iterable[NewOrder | ReplaceOrder]]
         self.state = State()
         self.trace: list[str] | None = None
         self.requested: dict[ClOrdID, ev.OrderRequested] = {}
+        self.shelter = Shelter(settings, self.requested)
+        self.limits = Limits(settings, clock, self.requested)
+        self.sizes = Sizes(settings, clock, self.requested, self.shelter)
+        self.reached: dict[str, int] = {}
         self.verdicts: dict[str, int] = {}
         self._row: dict[str, int] = {}
         self._next_row = 0
@@ -85,6 +90,7 @@ class Watch:
         self._counted: dict[tuple[AccountId, ExecID], int] = {}
         self._sent: dict[str, int] = {}
         self._over: dict[ClOrdID, int] = {}
+        self.sizes.counted = self._counted
         self.stops: dict[str, ev.StopSet] = {}
         self._stop_log: list[tuple[int, ev.StopSet | ev.StopCleared]] = []
         self.desks: Desks
@@ -96,7 +102,13 @@ class Watch:
     def began(self, state: State) -> None:
         """A process has started on a state that it recovered."""
         self.state = state
+        for what in self.limits.began(self._next_row):
+            self.reach(what)
         self.note(f"ENGINE STARTS, {self._next_row} events recovered")
+
+    def accepted(self) -> None:
+        """A person is about to accept the limits that the configuration proposes."""
+        self.limits.accepted(self._next_row)
 
     def crashed(self, rows: int) -> None:
         """A process has died; only so many rows are left."""
@@ -107,6 +119,8 @@ class Watch:
                 del index[name]  # type: ignore[arg-type]
                 if index is self._counted:
                     self.desks.uncounted(*name)
+        for judge in (self.shelter, self.limits, self.sizes):
+            judge.crashed(rows)
         self._stop_log = [(row, event) for row, event in self._stop_log if row < rows]
         self.stops.clear()
         for _, event in self._stop_log:
@@ -133,6 +147,7 @@ class Watch:
 
     def _signal(self, event: ev.SignalAccepted, row: int) -> None:
         self._row[event.signal] = row
+        self.sizes.accepted(event, row)
         if event.key:
             if event.key in self._keys:
                 raise Broken("I1", f"key {event.key} was acted on twice, now by {event.signal}")
@@ -147,6 +162,7 @@ class Watch:
         self._row[event.cl_ord_id] = row
         self.requested[event.cl_ord_id] = event
         self._verdicts(event.verdicts)
+        self.sizes.requested(event)
         if event.leg == "e":
             self._no_stop(event, "let through")
             self.desks.requested(event)
@@ -199,6 +215,13 @@ class Watch:
         if not event.code or not event.text:
             raise Broken("I10", f"{event.cl_ord_id} was refused without a reason")
         self._verdicts(event.verdicts)
+        self.shelter.denied(event, row)
+
+    def _protection(self, event: ev.ProtectionChanged, row: int) -> None:
+        self.shelter.changed(event, row)
+
+    def _scaled(self, event: ev.ScaleRecorded, row: int) -> None:
+        self.sizes.scaled(event, row)
 
     def _verdicts(self, verdicts: tuple[ev.Verdict, ...]) -> None:
         counts = self.verdicts
@@ -232,6 +255,7 @@ class Watch:
 
     def _ended(self, event: ev.OrderEnded, row: int) -> None:
         name = event.cl_ord_id
+        self.sizes.ended(event, row)
         if event.status in (OrdStatus.CANCELED, OrdStatus.EXPIRED):
             self._over[name] = row
         if not event.reason:
@@ -240,7 +264,7 @@ class Watch:
             if name in self._sent:
                 raise Broken("I9", f"{name} ended as unsent, and was sent")
             return
-        if any(isinstance(one, NewOrder) and one.cl_ord_id == name for one in self.in_flight()):
+        if any(isinstance(one, NewOrder) and one.cl_ord_id == name for one in self.limits.in_flight()):
             raise Broken("I9", f"{name} ended as {event.reason} while its request travels")
         order = self.venue.by_name.get((event.account, name))
         if order is None:
@@ -264,6 +288,7 @@ class Watch:
         first = events[0] if events else None
         if first is None:
             raise Broken("I10", f"signal {signal.key} was taken in and nothing says so")
+        self.sizes.planned(events)
         if not isinstance(first, ev.SignalAccepted):
             return
         answered = {
@@ -312,16 +337,19 @@ class Watch:
         self._latch(request)
         self.desks.sent(request.account)
         if not isinstance(request, NewOrder):
+            changed = self.requested.get(request.cl_ord_id)
             if isinstance(request, ReplaceOrder) and request.quantity is not None:
-                self._limits(request.account, request.venue_symbol, request)
+                if changed is not None and changed.leg == "e":
+                    self.limits.position(request)
             return
         asked = self.requested[request.cl_ord_id]
         if asked.leg == "e":
             if asked.expires_unsent is not None and self.clock.now > asked.expires_unsent:
                 raise Broken("I10", f"{name} was sent after its signal had gone stale")
             self._no_stop(asked, "sent")
-            self._order_limit(request)
-            self._limits(request.account, request.venue_symbol, request)
+            self.reach(self.sizes.sent(request))
+            self.limits.order(request)
+            self.limits.position(request)
 
     def _latch(self, request: NewOrder | CancelOrder | ReplaceOrder) -> None:
         """Nothing leaves that the latch on the disk forbids at this instant."""
@@ -331,88 +359,7 @@ class Watch:
         if mode == "freeze" or (mode is not None and adds):
             raise Broken("I7", f"{request.cl_ord_id} was sent while the latch said {mode}")
 
-    # --- limits, counted at the venue -----------------------------------------------------------
-
-    def _order_limit(self, request: NewOrder) -> None:
-        limits = self.settings.accounts[request.account].limits
-        if limits.max_order_qty is not None and request.quantity > limits.max_order_qty:
-            raise Broken("I4", f"{request.cl_ord_id} is larger than an order may be")
-
-    def _limits(
-        self, account: AccountId, symbol: VenueSymbol, sending: NewOrder | ReplaceOrder
-    ) -> None:
-        """Hold the worst case at the venue, with what is under way, against every limit of size."""
-        spec = self.settings.accounts[account]
-        own = spec.limits.max_position_qty
-        together = self.settings.limits.get("all")
-        whole = together.max_position_qty if together is not None else None
-        firm = spec.programme.max_size if spec.programme is not None else None
-        most = firm.lots if firm is not None else None
-        if own is None and whole is None and most is None:
-            return
-        worst = self._worst(account, symbol, sending)
-        self._within(f"{account} {symbol}", worst, own, self._slack(account, symbol))
-        if most is not None:
-            lots = slack = ZERO
-            for name in self.venue.price:
-                sides = worst if name == symbol else self._worst(account, name, sending)
-                lots += max(sides.values())
-                slack += self._slack(account, name)
-            self._within(f"{account} by its firm", {Side.BUY: lots}, most, slack)
-        if whole is not None:
-            every = {side: ZERO for side in Side}
-            slack = ZERO
-            for other in self.settings.accounts:
-                for side, quantity in self._worst(other, symbol, sending).items():
-                    every[side] += quantity
-                slack += self._slack(other, symbol)
-            self._within(f"all accounts {symbol}", every, whole, slack)
-
-    def _slack(self, account: AccountId, symbol: VenueSymbol) -> Decimal:
-        return self.venue.meddled.get((account, symbol), ZERO)
-
-    def _within(
-        self, what: str, worst: dict[Side, Decimal], limit: Decimal | None, slack: Decimal
-    ) -> None:
-        for side, quantity in worst.items():
-            if limit is not None and quantity > limit + slack:
-                raise Broken(
-                    "I4", f"{what} may come to {quantity} {side.value}, its limit is {limit}"
-                )
-
-    def _worst(
-        self, account: AccountId, symbol: VenueSymbol, sending: NewOrder | ReplaceOrder
-    ) -> dict[Side, Decimal]:
-        """Give what an account has of a contract on each side, once all that is open fills."""
-        worst = {Side.BUY: ZERO, Side.SELL: ZERO}
-        if self.venue.hedges(account):
-            for (owner, name, _), lot in self.venue.lots.items():
-                if owner == account and name == symbol:
-                    worst[Side.BUY if lot > 0 else Side.SELL] += abs(lot)
-        else:
-            net = self.venue.net.get((account, symbol), ZERO)
-            worst[Side.BUY if net > 0 else Side.SELL] += abs(net)
-        under_way = [one for one in self.in_flight() if one is not sending]
-        under_way.append(sending)
-        grown = {
-            one.cl_ord_id: one.quantity
-            for one in under_way
-            if isinstance(one, ReplaceOrder) and one.quantity is not None
-        }
-        for order in self.venue.working.values():
-            if order.account == account and order.venue_symbol == symbol and self._is_entry(order):
-                asked = max(order.quantity, grown.get(order.cl_ord_id or ClOrdID(""), ZERO))
-                worst[order.side] += asked - order.cum
-        for new in under_way:
-            if isinstance(new, NewOrder) and (new.account, new.venue_symbol) == (account, symbol):
-                asked_for = self.requested.get(new.cl_ord_id)
-                if asked_for is not None and asked_for.leg == "e":
-                    worst[new.side] += new.quantity
-        return worst
-
-    def _is_entry(self, order: Kept) -> bool:
-        asked = self.requested.get(order.cl_ord_id) if order.cl_ord_id is not None else None
-        return asked is not None and asked.leg == "e"
+    # --- the venue ------------------------------------------------------------------------------
 
     def traded(self, report: ExecutionReport, order: Kept, before: Decimal) -> None:
         """A fill happened at the venue: an exit must not have opened the other side.
@@ -422,6 +369,7 @@ class Watch:
         may pass an entry on its own side on the way.
         """
         self._hash.update(_encode(report))
+        self.shelter.traded(report, order)
         asked = self.requested.get(order.cl_ord_id) if order.cl_ord_id is not None else None
         if asked is None or asked.leg != "x":
             return
@@ -471,6 +419,7 @@ class Watch:
         """All faults have stopped and time has passed: everything agrees."""
         self._fills(rows)
         self.desks.settled()
+        self.shelter.settled()
         for account in state.accounts.values():
             self._positions(state, account.id)
             self._orders(state, account.id)
@@ -612,6 +561,13 @@ class Watch:
                 name = order.cl_ord_id or order.venue_id
                 raise Broken("I8", f"{name} still works, and everything is flat")
 
+    # --- what was come through ------------------------------------------------------------------
+
+    def reach(self, what: str) -> None:
+        """Count a situation that is worth coming through; '' is none."""
+        if what:
+            self.reached[what] = self.reached.get(what, 0) + 1
+
     # --- the trace ------------------------------------------------------------------------------
 
     def note(self, line: str) -> None:
@@ -670,6 +626,8 @@ _LOOKS: dict[type, Callable[[Watch, object, int], None]] = {
     ev.OrderReleased: Watch._released,  # type: ignore[dict-item]
     ev.CancelRequested: Watch._change,  # type: ignore[dict-item]
     ev.ReplaceRequested: Watch._change,  # type: ignore[dict-item]
+    ev.ScaleRecorded: Watch._scaled,  # type: ignore[dict-item]
+    ev.ProtectionChanged: Watch._protection,  # type: ignore[dict-item]
     ev.OrderRefused: Watch._refused,  # type: ignore[dict-item]
     ev.OrderFilled: Watch._filled,  # type: ignore[dict-item]
     ev.ForeignFill: Watch._filled,  # type: ignore[dict-item]
