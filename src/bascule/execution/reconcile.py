@@ -15,6 +15,7 @@ from bascule.execution.guards import tend
 from bascule.execution.inputs import Looked
 from bascule.execution.order_table import Fact
 from bascule.execution.plan_exit import close_astray
+from bascule.execution.planning import request_cancel
 from bascule.execution.positions import stood_against
 from bascule.execution.reports import (
     HAND_PATIENCE,
@@ -116,6 +117,7 @@ def on_look(turn: Turn, look: Looked) -> None:
             )
     if agreed:
         close_astray(turn, account)
+        _take_back_orphans(turn, account)
     _tend_all(turn, account, look, bare if agreed else ())
     release_waiting(turn, account)
 
@@ -134,6 +136,16 @@ def _tend_all(turn: Turn, account: AccountState, look: Looked, bare: Collection[
                 )
             )
         tend(turn, account, guard)
+
+
+def _take_back_orphans(turn: Turn, account: AccountState) -> None:
+    """Ask for brackets back that the venue made for what its own strategy did not open.
+
+    Where others hold the contract too, an entry may open for the venue and close for its strategy.
+    """
+    for order in list(account.orders.values()):
+        if order.native_child and order.parent not in account.guards and not order.pending:
+            request_cancel(turn, account, order.cl_ord_id, "it protects nothing that is held")
 
 
 def _abandoned(turn: Turn, account: AccountState, guard: Guard, look: Looked) -> bool:

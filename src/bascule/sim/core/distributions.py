@@ -208,6 +208,20 @@ UNWATCHED = 0.6
 """How likely a story's account is to be under no firm's programme, where the plot wants none."""
 QUIET = 0.6
 """How likely nobody is to halt anything beside a story."""
+PLAIN = 0.6
+"""How likely nothing happens beside a story that nobody asked for: what hands and wrong fills
+leave at a venue is nobody's, and less can be said of what is whose."""
+NOBODYS = (
+    "overfill",
+    "false_refusal",
+    "hand_trade",
+    "hand_order",
+    "bust",
+    "correct",
+    "reinstate",
+    "enlarge_order",
+)
+"""What that leaves out."""
 ONE_SIDED = 0.08
 """How likely a story's routes are to enter on one side alone."""
 SCALES = (Decimal("0.5"), Decimal("0.5"), Decimal("1.5"), Decimal(2), Decimal(1))

@@ -36,6 +36,8 @@ from bascule.sim.core.distributions import (
     LATER_STEPS,
     LEANINGS,
     LOSSES,
+    NOBODYS,
+    PLAIN,
     QUIET,
     RESIZES,
     STEP_FAULTS,
@@ -144,6 +146,9 @@ def scenario_of(seed: int, *, tells: bool = True) -> Scenario:
     if telling.random() < TELLS and tells:
         story = plan_story(telling, settings, began)
         settings = story.settings
+        if telling.random() < PLAIN:
+            faults = {name: chance for name, chance in faults.items() if name not in NOBODYS}
+            steps = [step for step in steps if step.kind not in NOBODYS]
         steps = _with_story(telling, steps, story)
     if "reuse_order_id" in faults:
         # A venue that gives its numbers out again names its client's orders in each fill.
@@ -230,11 +235,11 @@ def _with_more_entries(dice: Dice, steps: list[Step], mood: _Mood) -> list[Step]
 
 
 def _with_story(dice: Dice, steps: list[Step], story: Story) -> list[Step]:
-    """Add a story, from an instant on at which others have hardly begun."""
+    """Add a story, from any instant on: what it leaves may be there at the end."""
     if dice.random() < QUIET:
         steps = [step for step in steps if step.kind not in _HALTS]
     first = steps[0].at + 2 * SECOND
-    at = dice.randint(first, max(first, steps[len(steps) // 2].at))
+    at = dice.randint(first, max(first, steps[-1].at))
     marks = [
         (step.at, step.what[1]) for step in steps if step.kind == "mark" and step.what[0] == PAIR
     ]

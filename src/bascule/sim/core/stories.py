@@ -268,7 +268,7 @@ def _opposed(teller: Teller) -> None:
         teller.say(name, teller.entry(side, guarded=dice.random() < 0.9))
         if dice.random() < 0.7:
             teller.wait()
-    for _ in range(dice.randint(3, 6)):
+    for _ in range(dice.randint(0, 5)):
         teller.wait()
         name = dice.choice(STRATEGIES)
         _happens(teller, dice.weighed(_TURNS, _TURN_WEIGHTS), name, sides)
