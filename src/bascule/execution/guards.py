@@ -72,6 +72,12 @@ def tend(turn: Turn, account: AccountState, guard: Guard) -> None:
     if guard.bracket.native:
         _tend_native(duty)
         return
+    theirs = [child for child in children if child.native_child]
+    if theirs:
+        # The venue's bracket was too small: ours takes its place, and does not work beside it.
+        for child in theirs:
+            duty.take_back(child, "its venue holds too little of it")
+        return
     wanted = guard.held - _leaving(duty)
     _tend_stop(duty, wanted)
     _tend_targets(duty, wanted)

@@ -545,7 +545,7 @@ def close_astray(turn: Turn, account: AccountState) -> None:
         listing = turn.listing(account.id, book.symbol)
         orders = (*account.ended.values(), *account.orders.values())
         closing = next(
-            (o for o in reversed(orders) if o.leg != "e" and o.cum_qty and is_of(o, book)), None
+            (order for order in reversed(orders) if order.leg != "e" and is_of(order, book)), None
         )
         if listing is None or closing is None:
             continue

@@ -7,7 +7,6 @@ from bascule.execution.fold_guards import (
     entry_undone,
     guard_again,
     hold_again,
-    release_guards,
     slot_of,
     trim_guards,
 )
@@ -173,14 +172,14 @@ def apply_fill(
     if order.leg != "e":
         if nets:
             book.astray += min(max(book.quantity * order.side.sign, ZERO), quantity)
-        _exit_filled(account, order, quantity, position_id, spare)
+        _exit_filled(account, order, quantity)
     elif quantity < 0:
         entry_undone(account, order, -quantity)
     else:
         # On a hedging account the other side is another position, and keeps its guard.
         crosses = nets and before * signed < 0
         closed = min(abs(before), quantity) - spare if crosses else ZERO
-        entry_filled(account, order, quantity, closed, position_id, spare)
+        entry_filled(account, order, quantity, closed + spare, position_id)
     if position_id is not None:
         _settle_with_hand(account, book, position_id, price)
     trim_guards(account, book)
@@ -200,33 +199,20 @@ def _spare(account: AccountState, book: Book, order: Order, signed: Decimal) -> 
     return spare
 
 
-def _exit_filled(
-    account: AccountState,
-    order: Order,
-    quantity: Decimal,
-    position_id: PositionId | None,
-    spare: Decimal,
-) -> None:
-    """Take what an exit, a stop or a target closed off the guards; give back what was undone.
+def _exit_filled(account: AccountState, order: Order, quantity: Decimal) -> None:
+    """Take what a stop or target closed off its own guard; give back what was undone.
 
-    ``spare`` of it closed what no guard has.
+    Of what else was closed the guards lose what the book no longer holds (``trim_guards``): what
+    no guard has is closed first.
     """
     guard = account.guards.get(order.parent) if order.parent is not None else None
     if guard is None and quantity < 0:
         guard = guard_again(account, order.parent)
     if guard is not None:
-        # A stop that fills after its own position was closed has closed another's.
-        own = min(max(guard.held, ZERO), quantity) if quantity > 0 else quantity
-        guard.held -= own
+        guard.held -= min(max(guard.held, ZERO), quantity) if quantity > 0 else quantity
         slot = slot_of(order)
         guard.taken[slot] = guard.taken.get(slot, ZERO) + quantity
-        if quantity > own:
-            left = quantity - own - spare
-            release_guards(account, order.strategy, order.symbol, order.side, left)
-    elif quantity > 0:
-        left = quantity - spare
-        release_guards(account, order.strategy, order.symbol, order.side, left, position_id)
-    else:
+    elif quantity < 0:
         hold_again(account, order, -quantity)
 
 
@@ -247,7 +233,6 @@ def _settle_with_hand(
     both = min(abs(theirs), abs(mine))
     move(account, manual, -both * side.sign, price, position_id)
     move(account, book, both * side.sign, price, position_id)
-    release_guards(account, book.strategy, book.symbol, side, both, position_id)
 
 
 def foreign_fill(account: AccountState, event: ForeignFill) -> None:
@@ -281,10 +266,8 @@ def _take_over(
         if taken <= 0:
             break
         named = position_id if position_id in book.lots else None
-        spare = min(book.astray, taken)
-        book.astray -= spare
+        book.astray = max(book.astray - taken, ZERO)
         move(account, book, taken * side.sign, price, named)
-        release_guards(account, book.strategy, book.symbol, side, taken - spare, named)
         trim_guards(account, book)
         left -= taken
     if left > 0:

@@ -70,7 +70,7 @@ def on_look(turn: Turn, look: Looked) -> None:
         return
     before = len(turn.events)
     first = not account.known
-    bare = [name for name, guard in account.guards.items() if guard.held > 0 and not guard.children]
+    bare = [guard.cl_ord_id for guard in account.guards.values() if _is_bare(account, guard)]
     _bind(turn, account, look)
     applied = _apply_fills(turn, account, look, first=first)
     for shown in look.orders:
@@ -148,24 +148,35 @@ def _take_back_orphans(turn: Turn, account: AccountState) -> None:
             request_cancel(turn, account, order.cl_ord_id, "it protects nothing that is held")
 
 
+def _is_bare(account: AccountState, guard: Guard) -> bool:
+    """Whether less works for what a guard holds than is held, where the venue is to see to that."""
+    if not guard.bracket.native or guard.held <= 0 or not guard.entry_done:
+        return False
+    if not guard.children:
+        return True
+    stops = [o for name in guard.children if (o := account.orders.get(name)) and o.leg == "s"]
+    return bool(stops) and sum((order.leaves for order in stops), ZERO) < guard.held
+
+
 def _abandoned(turn: Turn, account: AccountState, guard: Guard, look: Looked) -> bool:
-    """Whether the venue was to run a bracket, and shows none while its position is held.
+    """Whether the venue was to run a bracket, and shows none, or too small a one.
 
     One that nets ends it when another strategy trades the contract through zero, and makes none
-    for an entry that only reduced the net. A venue may run brackets without showing orders of
-    their own, so that none is shown proves nothing until one was; and of one that this very look
-    found ended, the next one is asked.
+    for what only reduced the net. A venue may run brackets without showing orders of their own, so
+    that none is shown proves nothing until one was; and of one that this very look found ended,
+    the next one is asked.
     """
     spec = turn.settings.accounts.get(account.id)
     entry, book = account.order(guard.cl_ord_id), account.book(guard.strategy, guard.symbol)
-    if not guard.bracket.native or not guard.entry_done or guard.held <= 0 or guard.children:
+    if not _is_bare(account, guard):
         return False
     if spec is None or entry is None or book is None or book.exiting or _heard_since(entry, look):
         return False
-    ended = [o for o in account.ended.values() if o.native_child and o.parent == guard.cl_ord_id]
-    if any(_heard_since(child, look) for child in ended):
+    orders = (*account.ended.values(), *account.orders.values())
+    made = [o for o in orders if o.native_child and o.parent == guard.cl_ord_id]
+    if any(_heard_since(child, look) for child in made):
         return False
-    return bool(ended) or stood_against(account, spec, guard.strategy, guard.symbol, guard.side)
+    return bool(made) or stood_against(account, spec, guard.strategy, guard.symbol, guard.side)
 
 
 def _bind(turn: Turn, account: AccountState, look: Looked) -> None:

@@ -232,9 +232,9 @@ class Sizes:
             if not same or name == event.cl_ord_id or name in self._ended:
                 continue
             there = self._shelter.venue.by_name.get((asked.account, name))
-            if there is not None and not there.live:
-                continue
-            left = there.leaves if there is not None else asked.quantity
+            if there is not None and not there.live and asked.leg != "x":
+                continue  # an exit counts until the journal knows of its end
+            left = max(there.quantity, asked.quantity) - there.cum if there else asked.quantity
             if left > 0:
                 yield asked, left
 
