@@ -183,7 +183,7 @@ class Simulation:
             trades=len(self.venue.trades),
             faults=self.chances.hits,
             verdicts=self.watch.verdicts,
-            reached=self.watch.reached,
+            reached=self.watch.situations.counts,
             trace=tuple(self.watch.trace or ()),
         )
 
@@ -364,6 +364,7 @@ class Simulation:
     def _sweep(self, step: Step) -> None:
         scope = self._pick(_SCOPES, step)
         close = int(step.what * 1000) % 2 == 0
+        self.watch.situations.count("flattened" if close else "canceled_all")
         self.host.feed(inp.SweepAsked(self.clock.now, scope, close, "ada", "sweep"))
 
     def _person(self, step: Step) -> None:

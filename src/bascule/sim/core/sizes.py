@@ -103,24 +103,30 @@ class Sizes:
                 factor = event.after if late else event.before
         return factor
 
-    def planned(self, events: list[ev.Event]) -> None:
+    def planned(self, events: list[ev.Event]) -> str:
         """A signal was decided: where one account refused, a route of all or none enters nowhere.
 
-        What a scope may not do is held against the very decision, before anything of it leaves.
+        Names it where another route's account refused and others enter.
         """
         first = events[0]
+        word = ""
         if not isinstance(first, ev.SignalAccepted):
-            return
+            return word
         for index, intent in enumerate(first.intents):
             if not _opens(intent):
                 continue
             for route in self._routes(first.strategy):
-                if route.on_refusal == "all":
-                    self._all_or_none(events, index, {leg.account for leg in route.legs})
+                refused, entries = self._split(events, index, {one.account for one in route.legs})
+                if refused and entries and route.on_refusal == "all":
+                    self._barred |= dict.fromkeys(entries, refused)
+                elif refused and entries:
+                    word = "stood_alone"
+        return word
 
-    def _all_or_none(
+    def _split(
         self, events: list[ev.Event], index: int, accounts: set[AccountId]
-    ) -> None:  # fmt: skip
+    ) -> tuple[str, list[ClOrdID]]:
+        """Give who refused an intent, '' for nobody, and the entries that others asked for."""
         refused = ""
         entries = []
         for event in events:
@@ -130,8 +136,7 @@ class Sizes:
                 refused = event.account or "one account"
             elif isinstance(event, ev.OrderRequested) and event.leg == "e":
                 entries.append(event.cl_ord_id)
-        if refused:
-            self._barred |= dict.fromkeys(entries, refused)
+        return refused, entries
 
     def sent(self, new: NewOrder) -> str:
         """An entry is being written; names what is remarkable about it."""

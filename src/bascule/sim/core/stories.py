@@ -57,7 +57,7 @@ from bascule.sim.core.distributions import (
     Dice,
 )
 from bascule.sim.core.firms import programme_of
-from bascule.sim.core.world import CONTRACT, STRATEGIES, SYMBOLS, TICK
+from bascule.sim.core.world import CONTRACT, STRATEGIES, SYMBOLS, TICK, USD
 
 PAIR = "EURUSD"
 """The contract that all stories are about."""
@@ -110,7 +110,7 @@ def plan_story(dice: Dice, settings: Settings, began: Instant) -> Story:
     )
     if plot == "limits":
         programme = _of_days(programme_of(dice, began)) if dice.random() < DAYS else None
-        spec = replace(spec, programme=programme)
+        spec = replace(spec, programme=programme, currency=USD)
     elif dice.random() < UNWATCHED:
         spec = replace(spec, programme=None)
     if dice.random() < ROOMY or plot == "limits":

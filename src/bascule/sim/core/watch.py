@@ -35,6 +35,7 @@ from bascule.sim.core.desk import Desks
 from bascule.sim.core.ledger import Broken, Kept
 from bascule.sim.core.limits import Limits
 from bascule.sim.core.shelter import Shelter
+from bascule.sim.core.situations import Situations
 from bascule.sim.core.sizes import Sizes
 from bascule.sim.core.venue import Venue
 
@@ -67,7 +68,7 @@ class Watch:
     """Follows one run, and raises ``Broken`` the moment that something is wrong.
 
     ``rows`` and ``durable`` look into the disk's model; ``latched`` says what the kill switch
-    forbids an account's strategy. ``reached`` counts the situations that a run came through.
+    forbids an account's strategy.
     """
 
     def __init__(self, settings: Settings, clock: Clockwork) -> None:
@@ -82,7 +83,7 @@ class Watch:
         self.shelter = Shelter(settings, self.requested)
         self.limits = Limits(settings, clock, self.requested)
         self.sizes = Sizes(settings, clock, self.requested, self.shelter)
-        self.reached: dict[str, int] = {}
+        self.situations = Situations(settings, self.requested, self.shelter)
         self.verdicts: dict[str, int] = {}
         self._row: dict[str, int] = {}
         self._next_row = 0
@@ -103,7 +104,7 @@ class Watch:
         """A process has started on a state that it recovered."""
         self.state = state
         for what in self.limits.began(self._next_row):
-            self.reach(what)
+            self.situations.count(what)
         self.note(f"ENGINE STARTS, {self._next_row} events recovered")
 
     def accepted(self) -> None:
@@ -144,6 +145,7 @@ class Watch:
         look = _LOOKS.get(type(event))
         if look is not None:
             look(self, event, row)
+        self.situations.decided(event)
 
     def _signal(self, event: ev.SignalAccepted, row: int) -> None:
         self._row[event.signal] = row
@@ -288,7 +290,7 @@ class Watch:
         first = events[0] if events else None
         if first is None:
             raise Broken("I10", f"signal {signal.key} was taken in and nothing says so")
-        self.sizes.planned(events)
+        self.situations.count(self.sizes.planned(events))
         if not isinstance(first, ev.SignalAccepted):
             return
         answered = {
@@ -347,7 +349,7 @@ class Watch:
             if asked.expires_unsent is not None and self.clock.now > asked.expires_unsent:
                 raise Broken("I10", f"{name} was sent after its signal had gone stale")
             self._no_stop(asked, "sent")
-            self.reach(self.sizes.sent(request))
+            self.situations.count(self.sizes.sent(request))
             self.limits.order(request)
             self.limits.position(request)
 
@@ -560,13 +562,6 @@ class Watch:
             if order.origin != "hand":
                 name = order.cl_ord_id or order.venue_id
                 raise Broken("I8", f"{name} still works, and everything is flat")
-
-    # --- what was come through ------------------------------------------------------------------
-
-    def reach(self, what: str) -> None:
-        """Count a situation that is worth coming through; '' is none."""
-        if what:
-            self.reached[what] = self.reached.get(what, 0) + 1
 
     # --- the trace ------------------------------------------------------------------------------
 
