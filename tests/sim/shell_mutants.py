@@ -24,7 +24,7 @@ from bascule.model.errors import JournalError
 from bascule.model.order import Refused, Unknown
 from bascule.sim.shell.files import SimFiles
 from bascule.venues.paper.client import PaperVenue
-from tests.sim.mutants import Patch, in_place
+from tests.sim.planting import Patch, in_place
 
 SHELL_BOUND = 500
 

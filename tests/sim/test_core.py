@@ -12,7 +12,8 @@ from bascule.sim.core.distributions import FAULTS
 from bascule.sim.core.scenario import scenario_of
 from bascule.sim.core.shrink import run
 from bascule.sim.core.simulation import FAULT
-from tests.sim.mutants import MUTANTS, Mutant
+from tests.sim.mutants import MUTANTS
+from tests.sim.planting import Mutant
 
 SEEDS = 2_000
 REGRESSIONS = {

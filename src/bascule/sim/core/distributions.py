@@ -172,16 +172,16 @@ ELSEWHEN = 0.35
 
 STORIES: Mapping[str, float] = MappingProxyType(
     {
-        "opposed": 36.0,
-        "resting": 16.0,
-        "scaled": 14.0,
-        "limits": 16.0,
-        "guarded": 10.0,
-        "routed": 8.0,
+        "opposed": 46.0,
+        "resting": 12.0,
+        "scaled": 10.0,
+        "limits": 18.0,
+        "guarded": 8.0,
+        "routed": 6.0,
     }
 )
 """What a story beside a scenario's steps is about, by weight; see ``stories``."""
-TELLS = 0.4
+TELLS = 0.3
 """How likely a scenario is to have one. It has another generator: less it, a seed is as ever."""
 OPPOSED: Mapping[str, float] = MappingProxyType(
     {
@@ -226,10 +226,16 @@ ONE_SIDED = 0.08
 """How likely a story's routes are to enter on one side alone."""
 SCALES = (Decimal("0.5"), Decimal("0.5"), Decimal("1.5"), Decimal(2), Decimal(1))
 """By what a person says that a firm lets an account size."""
-DAYS = 0.7
+BESIDE = 0.3
+"""How likely two strategies stand on one side, not against each other."""
+FIRST_MOST = (Decimal(3), Decimal(6))
+"""The largest position of an account whose limits change."""
+DAYS = 0.8
 """How likely an account whose limits change is to be under a programme that limits its day."""
 LOST_FIRST = (Decimal("0.45"), Decimal("0.6"), Decimal("0.7"))
 """What part of its day's loss an account has lost when its owner changes a limit."""
+LOST_THEN = Decimal("0.55")
+"""What part it loses after that."""
 
 RESIZES = 0.1
 """How likely a sender is to make a resting entry smaller and to add at once what that leaves."""

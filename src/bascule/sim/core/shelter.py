@@ -5,20 +5,21 @@ engine's books and guards. A venue that nets knows no strategies: of two that st
 other it keeps the sum, and makes or ends brackets by that.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from decimal import Decimal
 
 from msgspec import Struct, field
 
 from bascule.execution.turn import Settings
 from bascule.model import event as ev
-from bascule.model.enums import AccountMode
+from bascule.model.enums import AccountMode, Side
 from bascule.model.event import Bracket
-from bascule.model.ids import AccountId, ClOrdID, PositionId, VenueSymbol
+from bascule.model.ids import AccountId, ClOrdID, ExecID, PositionId, VenueSymbol
 from bascule.model.order import ExecutionReport
 from bascule.model.values import ZERO
 from bascule.sim.core.ledger import Broken, Kept
 from bascule.sim.core.venue import Venue
+from bascule.sim.core.world import TICK
 
 Key = tuple[AccountId, VenueSymbol, str, PositionId]
 """An account's contract, whose it is, and which position where each entry is one of its own."""
@@ -39,6 +40,8 @@ class Shelter:
         self._requested = requested
         self.venue: Venue
         self.holdings: dict[Key, Holding] = {}
+        self.counted: Container[tuple[AccountId, ExecID]] = ()
+        """The fills that the journal counts."""
         self._changed: list[tuple[int, ClOrdID, Bracket]] = []
         self._denied: list[tuple[int, AccountId, str]] = []
 
@@ -47,9 +50,26 @@ class Shelter:
         self._changed = [one for one in self._changed if one[0] < rows]
         self._denied = [one for one in self._denied if one[0] < rows]
 
-    def changed(self, event: ev.ProtectionChanged, row: int) -> None:
-        """An entry is to be protected otherwise."""
-        self._changed.append((row, event.cl_ord_id, event.bracket))
+    def changed(self, event: ev.ProtectionChanged, row: int, price: Decimal | None) -> None:
+        """An entry is to be protected otherwise, and the engine knows the bid, or does not.
+
+        No signal may move the stop of what is held to where the market is: that would be a close.
+        """
+        name, stop = event.cl_ord_id, event.bracket.stop_loss
+        entry = self.venue.by_name.get((event.account, name))
+        if event.reason == "signal" and None not in (price, entry, stop):
+            assert price is not None and entry is not None and stop is not None
+            before = self._brackets().get(name)
+            beyond = stop >= price if entry.side is Side.BUY else stop <= price + TICK
+            moved = before is None or before.stop_loss != stop
+            if beyond and moved and self._is_counted(entry):
+                raise Broken("I4", f"the stop of {name} was moved to {stop}, the bid is {price}")
+        self._changed.append((row, name, event.bracket))
+
+    def _is_counted(self, entry: Kept) -> bool:
+        """Whether the journal knows of a fill of an entry."""
+        trades = (self.venue.trades[entry.account, name] for name in entry.fills)
+        return any((one.account, one.shown_id) in self.counted for one in trades)
 
     def denied(self, event: ev.OrderRefused, row: int) -> None:
         """A check refused an order; a stop that is refused protects nothing."""
@@ -129,6 +149,23 @@ class Shelter:
                 f"{strategy} holds {held.quantity} {symbol} on {account}, and the stops that work "
                 f"there for it close {covered}",
             )
+
+    def trailed(self) -> None:
+        """Faults have stopped: a trailing entry works no further from the market than its trail."""
+        for (account, name), order in self.venue.by_name.items():
+            asked = self._requested.get(name)
+            if asked is None or asked.leg != "e" or asked.trail_distance is None or not order.live:
+                continue
+            if order.cum or order.triggered or order.stop_price is None:
+                continue
+            bid = self.venue.price[order.venue_symbol]
+            market = bid + TICK if order.side is Side.BUY else bid
+            away = (order.stop_price - market) * order.side.sign
+            if away > asked.trail_distance + TICK:
+                raise Broken(
+                    "I8",
+                    f"{name} on {account} trails by {asked.trail_distance} and works {away} away",
+                )
 
     def _harmless(
         self, key: Key, stops: list[Kept], covered: Decimal, held: Decimal

@@ -71,7 +71,6 @@ RARE = ("resolved_filled",)
 
 _REFUSED = MappingProxyType(
     {
-        "stop_wrong_side": "beyond_market",
         "opposite_held": "not_reversed",
         "side_not_allowed": "side_refused",
         "pyramiding_limit": "not_stacked",
@@ -156,6 +155,8 @@ class Situations:
         return "stop_opposed" if others * event.side.sign > 0 else ""
 
     def _refusal(self, event: ev.IntentRefused) -> str:
+        if event.code == "stop_wrong_side":
+            return "beyond_market" if event.text.startswith("with the market at") else ""
         return _REFUSED.get(event.code, "")
 
     def _protection(self, event: ev.ProtectionChanged) -> str:

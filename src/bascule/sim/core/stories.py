@@ -41,11 +41,14 @@ from bascule.model.intent import (
     TargetPosition,
     Trail,
 )
-from bascule.model.programme import Conduct, Limit, Programme
+from bascule.model.programme import Conduct, Programme
 from bascule.model.values import MILLISECOND, SECOND, ZERO, Instant
 from bascule.sim.core.distributions import (
+    BESIDE,
     DAYS,
+    FIRST_MOST,
     LOST_FIRST,
+    LOST_THEN,
     NATIVE,
     NETS,
     ONE_SIDED,
@@ -109,12 +112,15 @@ def plan_story(dice: Dice, settings: Settings, began: Instant) -> Story:
         position_mode=PositionMode.NETTING if dice.random() < NETS else PositionMode.HEDGING,
     )
     if plot == "limits":
-        programme = _of_days(programme_of(dice, began)) if dice.random() < DAYS else None
+        programme = _of_days(dice, programme_of(dice, began)) if dice.random() < DAYS else None
         spec = replace(spec, programme=programme, currency=USD)
     elif dice.random() < UNWATCHED:
         spec = replace(spec, programme=None)
     if dice.random() < ROOMY or plot == "limits":
         spec = replace(spec, limits=_roomy(dice, spec))
+    if plot == "limits":
+        most = dice.choice(FIRST_MOST)
+        spec = replace(spec, limits=replace(spec.limits, max_position_qty=most))
     able = replace(able, native_bracket=dice.random() < NATIVE)
     follows = dice.random() < ROOMY or plot in ("scaled", "limits")
     sides = (dice.choice(tuple(Side)),) if dice.random() < ONE_SIDED else tuple(Side)
@@ -138,10 +144,12 @@ def plan_story(dice: Dice, settings: Settings, began: Instant) -> Story:
     return Story(plot, amended, name)
 
 
-def _of_days(programme: Programme) -> Programme:
-    """Leave of a firm's rules those on losses."""
+def _of_days(dice: Dice, programme: Programme) -> Programme:
+    """Leave of a firm's rules those on losses, and of some that on a day's alone."""
+    both = programme.daily_loss is None or programme.max_loss is None or dice.random() < 0.3
     return replace(
         programme,
+        max_loss=programme.max_loss if both else None,
         consistency=None,
         news=None,
         flat=None,
@@ -260,10 +268,11 @@ def _held(side: Side) -> Direction:
 
 
 def _opposed(teller: Teller) -> None:
-    """Two strategies take opposite sides, and then things happen to the one or the other."""
+    """Two strategies take a side each, and then things happen to the one or the other."""
     dice = teller.dice
     first = dice.choice(tuple(Side))
-    sides = {STRATEGIES[0]: first, STRATEGIES[1]: first.opposite}
+    second = first if dice.random() < BESIDE else first.opposite
+    sides = {STRATEGIES[0]: first, STRATEGIES[1]: second}
     for name, side in sides.items():
         teller.say(name, teller.entry(side, guarded=dice.random() < 0.9))
         if dice.random() < 0.7:
@@ -409,54 +418,50 @@ def _limits(teller: Teller) -> None:
     dice, story = teller.dice, teller.story
     name, side = dice.choice(STRATEGIES), dice.choice(tuple(Side))
     spec = story.settings.accounts[story.account]
-    bare = PlaceOrder(
-        symbol=PAIR, reference_price=teller.price(), side=side, quantity=Amount(Decimal(4))
-    )
-    if dice.random() < 0.4:
-        teller.say(name, teller.entry(side))
-    else:
-        teller.say(name, bare)
-    lost = _ticks_to_lose(spec, dice.choice(LOST_FIRST))
-    for _ in range(dice.choice((1, 2, 2, 3))):
-        teller.wait()
+    bare = PlaceOrder(symbol=PAIR, side=side, quantity=Amount(_LOTS))
+    teller.say(name, replace(bare, reference_price=teller.price()))
+    teller.wait()
+    for part in (dice.choice(LOST_FIRST), LOST_THEN):
+        lost = _ticks_to_lose(spec, part)
         if lost:
             teller.mark(teller.price() - TICK * side.sign * lost)
             teller.wait()
-            if dice.random() < 0.5:
-                teller.say(name, ClosePosition(symbol=PAIR))
-                teller.wait()
-        teller.do("reconfigure", (story.account, _changes(dice), dice.random() < 0.5))
-        teller.wait(10 * SECOND, 16 * SECOND)
+        if part == LOST_THEN:
+            break
         if dice.random() < 0.4:
-            teller.do("accept")
-            teller.wait(SECOND, 100 * SECOND)
-        for _ in range(dice.randint(1, 3)):
-            teller.say(name, replace(bare, reference_price=teller.price(), quantity=teller.size()))
+            teller.say(name, ClosePosition(symbol=PAIR))
             teller.wait()
-        lost = dice.choice((3, 10))
+        teller.do("reconfigure", (story.account, _changes(dice), dice.random() < 0.5))
+        teller.wait(7 * SECOND, 12 * SECOND)
+        if dice.random() < 0.5:
+            teller.do("accept")
+            teller.wait(SECOND, dice.choice((2, 2, 60)) * SECOND)
+        for _ in range(dice.randint(1, 3)):
+            teller.say(name, replace(bare, reference_price=teller.price()))
+            teller.wait()
+
+
+_LOTS = Decimal(3)
 
 
 def _ticks_to_lose(spec: AccountSpec, part: Decimal) -> int:
-    """Give by how many ticks four lots lose a part of the day's allowance; 0 where there is none.
+    """Give by how many ticks so many lots lose a part of the day's allowance; 0 for none.
 
-    Of an account of 100,000: a tick is worth 10 a lot.
+    A percent is of an account of 100,000.
     """
     rule = spec.programme.daily_loss if spec.programme is not None else None
     limit = rule.limit if rule is not None else None
     if limit is None:
-        own = spec.limits.max_daily_loss
-        limit = Limit(amount=own) if own is not None else None
-    if limit is None:
         return 0
     allowed = limit.amount if limit.amount is not None else (limit.pct or ZERO) * 1_000
-    return int(allowed * part / (4 * TICK * CONTRACT))
+    return int(allowed * part / (_LOTS * TICK * CONTRACT))
 
 
 def _changes(dice: Dice) -> dict[str, Any]:
     """Draw which of an owner's limits the new configuration has otherwise."""
     found: dict[str, Any] = {}
     if dice.random() < 0.7:
-        found["max_position_qty"] = dice.choice((Decimal(3), Decimal(6), Decimal(15), None))
+        found["max_position_qty"] = dice.choice((Decimal(2), Decimal(15), Decimal(15), None))
     if dice.random() < 0.4:
         found["max_order_qty"] = dice.choice((Decimal(1), Decimal(3), Decimal(20), None))
     if dice.random() < 0.3:

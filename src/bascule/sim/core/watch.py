@@ -29,7 +29,7 @@ from bascule.model.enums import ENDED, AccountMode, OrdStatus, PositionMode, Sid
 from bascule.model.ids import AccountId, ClOrdID, ExecID, Symbol, VenueSymbol
 from bascule.model.intent import Receipt, Signal, StopTrading
 from bascule.model.order import CancelOrder, ExecutionReport, NewOrder, ReplaceOrder
-from bascule.model.values import SECOND, ZERO
+from bascule.model.values import MINUTE, SECOND, ZERO
 from bascule.sim.core.clockwork import Clockwork
 from bascule.sim.core.desk import Desks
 from bascule.sim.core.ledger import Broken, Kept
@@ -91,7 +91,7 @@ class Watch:
         self._counted: dict[tuple[AccountId, ExecID], int] = {}
         self._sent: dict[str, int] = {}
         self._over: dict[ClOrdID, int] = {}
-        self.sizes.counted = self._counted
+        self.sizes.counted = self.shelter.counted = self._counted
         self.stops: dict[str, ev.StopSet] = {}
         self._stop_log: list[tuple[int, ev.StopSet | ev.StopCleared]] = []
         self.desks: Desks
@@ -220,7 +220,12 @@ class Watch:
         self.shelter.denied(event, row)
 
     def _protection(self, event: ev.ProtectionChanged, row: int) -> None:
-        self.shelter.changed(event, row)
+        entry = self.requested.get(event.cl_ord_id)
+        symbol = entry.venue_symbol if entry is not None else VenueSymbol("")
+        set_at = self.venue.bank.priced.get(symbol, 0)
+        fresh = set_at and self.clock.now - set_at < MINUTE
+        known = fresh and self.desks.sight.priced(event.account, symbol) == set_at
+        self.shelter.changed(event, row, self.venue.price[symbol] if known else None)
 
     def _scaled(self, event: ev.ScaleRecorded, row: int) -> None:
         self.sizes.scaled(event, row)
@@ -422,6 +427,7 @@ class Watch:
         self._fills(rows)
         self.desks.settled()
         self.shelter.settled()
+        self.shelter.trailed()
         for account in state.accounts.values():
             self._positions(state, account.id)
             self._orders(state, account.id)
