@@ -230,12 +230,8 @@ BESIDE = 0.3
 """How likely two strategies stand on one side, not against each other."""
 FIRST_MOST = (Decimal(3), Decimal(6))
 """The largest position of an account whose limits change."""
-DAYS = 0.8
+DAYS = 0.6
 """How likely an account whose limits change is to be under a programme that limits its day."""
-LOST_FIRST = (Decimal("0.45"), Decimal("0.6"), Decimal("0.7"))
-"""What part of its day's loss an account has lost when its owner changes a limit."""
-LOST_THEN = Decimal("0.55")
-"""What part it loses after that."""
 
 RESIZES = 0.1
 """How likely a sender is to make a resting entry smaller and to add at once what that leaves."""

@@ -236,7 +236,7 @@ def _with_more_entries(dice: Dice, steps: list[Step], mood: _Mood) -> list[Step]
 
 def _with_story(dice: Dice, steps: list[Step], story: Story) -> list[Step]:
     """Add a story, from any instant on: what it leaves may be there at the end."""
-    if dice.random() < QUIET:
+    if dice.random() < QUIET or story.plot == "limits":
         steps = [step for step in steps if step.kind not in _HALTS]
     first = steps[0].at + 2 * SECOND
     at = dice.randint(first, max(first, steps[-1].at))

@@ -47,8 +47,6 @@ from bascule.sim.core.distributions import (
     BESIDE,
     DAYS,
     FIRST_MOST,
-    LOST_FIRST,
-    LOST_THEN,
     NATIVE,
     NETS,
     ONE_SIDED,
@@ -127,8 +125,8 @@ def plan_story(dice: Dice, settings: Settings, began: Instant) -> Story:
     routes = tuple(
         replace(
             route,
-            pyramiding=dice.choice((1, 3, 9)),
-            allowed_sides=sides,
+            pyramiding=9 if plot == "limits" else dice.choice((1, 3, 9)),
+            allowed_sides=tuple(Side) if plot == "limits" else sides,
             legs=tuple(
                 replace(leg, sizing=_follower(dice)) if follows else leg for leg in route.legs
             ),
@@ -417,44 +415,55 @@ def _limits(teller: Teller) -> None:
     """An owner's limits are changed by a restart, in the middle of a day that has lost already."""
     dice, story = teller.dice, teller.story
     name, side = dice.choice(STRATEGIES), dice.choice(tuple(Side))
-    spec = story.settings.accounts[story.account]
-    bare = PlaceOrder(symbol=PAIR, side=side, quantity=Amount(_LOTS))
-    teller.say(name, replace(bare, reference_price=teller.price()))
-    teller.wait()
-    for part in (dice.choice(LOST_FIRST), LOST_THEN):
-        lost = _ticks_to_lose(spec, part)
-        if lost:
-            teller.mark(teller.price() - TICK * side.sign * lost)
-            teller.wait()
-        if part == LOST_THEN:
-            break
+    lost = _ticks_to_block(story.settings.accounts[story.account])
+
+    def enter(away: int) -> None:
+        price = teller.price()
+        stop = Protection(stop_loss=Level(price - TICK * side.sign * away))
+        teller.say(
+            name,
+            PlaceOrder(
+                symbol=PAIR,
+                reference_price=price,
+                side=side,
+                quantity=Amount(_LOTS),
+                protection=stop,
+            ),
+        )
+        teller.wait()
+
+    enter(lost + 3)
+    if lost:
+        teller.mark(teller.price() - TICK * side.sign * lost)
+        teller.wait()
         if dice.random() < 0.4:
             teller.say(name, ClosePosition(symbol=PAIR))
             teller.wait()
+    for _ in range(dice.choice((1, 1, 2))):
         teller.do("reconfigure", (story.account, _changes(dice), dice.random() < 0.5))
-        teller.wait(7 * SECOND, 12 * SECOND)
+        teller.wait(10 * SECOND, 13 * SECOND)
         if dice.random() < 0.5:
             teller.do("accept")
             teller.wait(SECOND, dice.choice((2, 2, 60)) * SECOND)
         for _ in range(dice.randint(1, 3)):
-            teller.say(name, replace(bare, reference_price=teller.price()))
-            teller.wait()
+            enter(6)
 
 
 _LOTS = Decimal(3)
 
 
-def _ticks_to_lose(spec: AccountSpec, part: Decimal) -> int:
-    """Give by how many ticks so many lots lose a part of the day's allowance; 0 for none.
+def _ticks_to_block(spec: AccountSpec) -> int:
+    """Give by how many ticks so many lots lose what blocks entries for a day; 0 for no such line.
 
-    A percent is of an account of 100,000.
+    A percent is of an account of 100,000, and the spread is lost as well.
     """
-    rule = spec.programme.daily_loss if spec.programme is not None else None
-    limit = rule.limit if rule is not None else None
-    if limit is None:
+    programme = spec.programme
+    if programme is None or programme.daily_loss is None:
         return 0
+    limit = programme.daily_loss.limit
     allowed = limit.amount if limit.amount is not None else (limit.pct or ZERO) * 1_000
-    return int(allowed * part / (_LOTS * TICK * CONTRACT))
+    share = (min(programme.guard.block_at, spec.limits.loss_block_percent) + 2) / 100
+    return int(allowed * share / (_LOTS * TICK * CONTRACT))
 
 
 def _changes(dice: Dice) -> dict[str, Any]:
@@ -462,7 +471,7 @@ def _changes(dice: Dice) -> dict[str, Any]:
     found: dict[str, Any] = {}
     if dice.random() < 0.7:
         found["max_position_qty"] = dice.choice((Decimal(2), Decimal(15), Decimal(15), None))
-    if dice.random() < 0.4:
+    if dice.random() < 0.25:
         found["max_order_qty"] = dice.choice((Decimal(1), Decimal(3), Decimal(20), None))
     if dice.random() < 0.3:
         block = dice.choice((40, 60, 75))
