@@ -198,17 +198,17 @@ OPPOSED: Mapping[str, float] = MappingProxyType(
     }
 )
 """What happens once two strategies stand against each other, by weight."""
-NATIVE = 0.6
+NATIVE = 0.7
 """How likely the venue of a story's account is to hold stops and targets itself."""
 NETS = 0.8
 """How likely it is to net."""
-ROOMY = 0.7
+ROOMY = 0.85
 """How likely a story's account is to have hardly a limit."""
-UNWATCHED = 0.6
+UNWATCHED = 0.8
 """How likely a story's account is to be under no firm's programme, where the plot wants none."""
-QUIET = 0.6
+QUIET = 0.85
 """How likely nobody is to halt anything beside a story."""
-PLAIN = 0.6
+PLAIN = 0.75
 """How likely nothing happens beside a story that nobody asked for: what hands and wrong fills
 leave at a venue is nobody's, and less can be said of what is whose."""
 NOBODYS = (

@@ -101,7 +101,9 @@ def said(strategy: str, key: str, intents: tuple[Intent, ...]) -> Signal:
 def plan_story(dice: Dice, settings: Settings, began: Instant) -> Story:
     """Draw what a story is about, and set an account up for it."""
     plot = dice.weighed(_PLOTS, _PLOT_WEIGHTS)
-    name = dice.choice(tuple(settings.accounts))
+    followed = [{leg.account for leg in route.legs} for route in settings.routes]
+    shared = [name for name in settings.accounts if all(name in one for one in followed)]
+    name = dice.choice(shared or tuple(settings.accounts))
     spec = settings.accounts[name]
     able = settings.capabilities[name]
     spec = replace(
@@ -125,7 +127,7 @@ def plan_story(dice: Dice, settings: Settings, began: Instant) -> Story:
     routes = tuple(
         replace(
             route,
-            pyramiding=9 if plot == "limits" else dice.choice((1, 3, 9)),
+            pyramiding=9 if plot in ("limits", "opposed") else dice.choice((1, 3, 9)),
             allowed_sides=tuple(Side) if plot == "limits" else sides,
             legs=tuple(
                 replace(leg, sizing=_follower(dice)) if follows else leg for leg in route.legs
@@ -233,7 +235,7 @@ class Teller:
     def guard(self, side: Side, price: Decimal) -> Protection:
         """Draw what is to protect an entry on a side."""
         dice = self.dice
-        away = TICK * dice.choice((8, 20, 60)) * side.sign
+        away = TICK * dice.choice((10, 40, 150)) * side.sign
         kind = dice.random()
         targets: tuple[TakeProfit, ...] = ()
         if kind < 0.35:
@@ -436,7 +438,7 @@ def _limits(teller: Teller) -> None:
     if lost:
         teller.mark(teller.price() - TICK * side.sign * lost)
         teller.wait()
-        if dice.random() < 0.4:
+        if dice.random() < 0.7:
             teller.say(name, ClosePosition(symbol=PAIR))
             teller.wait()
     for _ in range(dice.choice((1, 1, 2))):
