@@ -42,6 +42,7 @@ from bascule.sim.core.host import Host
 from tests.sim.planting import Mutant, Patch
 from tests.sim.story_mutants import STORY_MUTANTS
 
+
 def _ack_before_fsync() -> list[Patch]:
     def submit(self: Host, signal: Any) -> None:
         before = len(self._replies)

@@ -1,4 +1,4 @@
-"""How a bug is planted: names of the code mean something else for a while, and seeds look for it."""
+"""How a bug is planted: names of the code mean something else, and seeds look for what it does."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager

@@ -1,4 +1,4 @@
-"""Planted bugs that stories find: strategies against each other, brackets, sizes, limits, routes."""
+"""Planted bugs that stories find: opposed strategies, brackets, sizes, limits and routes."""
 
 from collections.abc import Iterable
 from decimal import Decimal
@@ -143,9 +143,9 @@ def _guardian_lifts_locks() -> list[Patch]:
         known = turn.state.stops.get(given.scope)
         fresh = given.seq > turn.state.guardian_seq
         original(turn, given)
-        if given.what == "armed" and known is not None and fresh:
-            if given.scope in turn.state.stops:
-                stops.lift(turn, given.scope, "guardian", "armed")
+        stands = known is not None and given.scope in turn.state.stops
+        if given.what == "armed" and fresh and stands:
+            stops.lift(turn, given.scope, "guardian", "armed")
 
     original = guarded.guardian_told
     return [(decide, "_DECIDERS", {**decide._DECIDERS, inp.GuardianTold: told})]

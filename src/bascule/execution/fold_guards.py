@@ -8,7 +8,6 @@ from bascule.model.event import Bracket
 from bascule.model.ids import ClOrdID, PositionId, StrategyId, Symbol, VenueSymbol, base36
 from bascule.model.values import ZERO
 
-
 LATE = "xz"
 """How an exit begins that closes what came too late, or what went too far."""
 

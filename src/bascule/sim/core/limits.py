@@ -98,9 +98,9 @@ class Limits:
             known = self._force[name]
             if not _differ(known.at(now), spec.limits):
                 continue
-            if known.then is not None and known.since > now:
-                if not _differ(known.then, spec.limits):
-                    continue
+            later = known.then if known.since > now else None
+            if later is not None and not _differ(later, spec.limits):
+                continue
             since = reset_of(spec, now)
             self._set(row, name, _Force(known.at(now), spec.limits, since))
             self._clock.after(since - now, lambda name=name: self._tell(name))  # type: ignore[misc]
@@ -146,9 +146,7 @@ class Limits:
         worst = self._worst(account, symbol, sending)
         side = self._side(sending)
         # Of a position that was larger before its limit came down, the other side may be entered.
-        self._within(
-            f"{account} {symbol}", {side: worst[side]}, own, self._slack(account, symbol)
-        )
+        self._within(f"{account} {symbol}", {side: worst[side]}, own, self._slack(account, symbol))
         if most is not None:
             lots = slack = ZERO
             for name in self.venue.price:

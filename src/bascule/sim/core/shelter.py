@@ -89,8 +89,8 @@ class Shelter:
         position = order.position or PositionId("")
         return order.account, order.venue_symbol, self.owner(order), position
 
-    def traded(self, report: ExecutionReport, order: Kept) -> Decimal:
-        """Book a trade; gives what its strategy held before."""
+    def traded(self, report: ExecutionReport, order: Kept) -> None:
+        """Book a trade."""
         key = self.key(order)
         held = self.holdings.get(key)
         if held is None:
@@ -99,12 +99,11 @@ class Shelter:
         held.quantity = after = before + report.last_qty * report.side.sign
         if not after or before * after < 0:
             held.entries.clear()
-        name = order.cl_ord_id
-        asked = self._requested.get(name) if name is not None else None
-        if asked is not None and name is not None and asked.leg == "e":
-            if after * report.side.sign > 0 and name not in held.entries:
-                held.entries.append(name)
-        return before
+        name = order.cl_ord_id or ClOrdID("")
+        asked = self._requested.get(name)
+        opens = asked is not None and asked.leg == "e" and after * report.side.sign > 0
+        if opens and name not in held.entries:
+            held.entries.append(name)
 
     def held(self, account: AccountId, symbol: VenueSymbol, strategy: str) -> Decimal:
         """Give what a strategy holds of a contract in all, signed."""

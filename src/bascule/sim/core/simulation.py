@@ -413,9 +413,9 @@ class Simulation:
             self.host.feed(inp.LimitsAccepted(self.clock.now, "ada", "they are meant"))
 
     def _guards(self, step: Step) -> None:
-        """The guardian stops a scope, or lifts it; its log has a line of it, which the engine reads.
+        """The guardian stops a scope, or lifts it; the engine reads of it in the guardian's log.
 
-        What it stops is latched before it says so, and unlatched once it has said that it is over.
+        What it stops is latched before it says so.
         """
         scope, action, span = step.what
         now, key = self.clock.now, ("guardian", scope)

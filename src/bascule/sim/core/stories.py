@@ -299,8 +299,8 @@ def _happens(teller: Teller, kind: str, name: str, sides: dict[str, Side]) -> No
         part = Decimal(dice.choice(("0.25", "0.5", "0.75")))
         teller.say(name, ClosePosition(symbol=PAIR, fraction=part))
     elif kind == "close":
-        close = dice.choice((ClosePosition(symbol=PAIR), Flatten(symbol=PAIR)))
-        teller.say(name, close)
+        closes: tuple[Intent, ...] = (ClosePosition(symbol=PAIR), Flatten(symbol=PAIR))
+        teller.say(name, dice.choice(closes))
     elif kind == "turn":
         sides[name] = side.opposite
         if dice.random() < 0.5:

@@ -13,7 +13,7 @@ I10  what was refused, dropped or expired is accounted for, with a reason
 """
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
@@ -271,7 +271,9 @@ class Watch:
             if name in self._sent:
                 raise Broken("I9", f"{name} ended as unsent, and was sent")
             return
-        if any(isinstance(one, NewOrder) and one.cl_ord_id == name for one in self.limits.in_flight()):
+        if any(
+            isinstance(one, NewOrder) and one.cl_ord_id == name for one in self.limits.in_flight()
+        ):
             raise Broken("I9", f"{name} ended as {event.reason} while its request travels")
         order = self.venue.by_name.get((event.account, name))
         if order is None:
@@ -345,9 +347,9 @@ class Watch:
         self.desks.sent(request.account)
         if not isinstance(request, NewOrder):
             changed = self.requested.get(request.cl_ord_id)
-            if isinstance(request, ReplaceOrder) and request.quantity is not None:
-                if changed is not None and changed.leg == "e":
-                    self.limits.position(request)
+            sized = isinstance(request, ReplaceOrder) and request.quantity is not None
+            if sized and changed is not None and changed.leg == "e":
+                self.limits.position(request)  # type: ignore[arg-type]
             return
         asked = self.requested[request.cl_ord_id]
         if asked.leg == "e":
