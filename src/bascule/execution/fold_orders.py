@@ -377,7 +377,8 @@ def _not_closed(account: AccountState, order: Order) -> None:
         return
     book = book_of(account, order.strategy, order.symbol, order.venue_symbol)
     held = max(-book.quantity * order.side.sign, ZERO)
-    book.astray = min(max(book.astray, order.quantity - order.cum_qty), held)
+    if held > 0:
+        book.astray = min(max(book.astray, order.quantity - order.cum_qty), held)
 
 
 def _count_refusal(guard: Guard, order: Order, event: ev.OrderEnded) -> None:

@@ -540,7 +540,8 @@ def close_astray(turn: Turn, account: AccountState) -> None:
     """
     spec = turn.settings.accounts.get(account.id)
     for book in list(account.books.values()):
-        if not book.astray or book.exiting or spec is None:
+        quantity = book.astray - leaving(account, book)
+        if quantity <= 0 or spec is None:
             continue
         listing = turn.listing(account.id, book.symbol)
         orders = (*account.ended.values(), *account.orders.values())
@@ -556,7 +557,7 @@ def close_astray(turn: Turn, account: AccountState) -> None:
             turn.settings.capabilities[account.id],
             book,
             listing,
-            book.astray,
+            quantity,
             signal=closing.signal,
             intent=closing.intent,
             sizing=_TOO_FAR,

@@ -61,6 +61,7 @@ class Sizes:
         self._shelter = shelter
         self._signals: dict[str, _Signal] = {}
         self._ended: dict[ClOrdID, int] = {}
+        self._taken_back: dict[ClOrdID, int] = {}
         self._scales: list[tuple[int, ev.ScaleRecorded]] = []
         self._barred: dict[ClOrdID, str] = {}
         self.counted: Container[tuple[AccountId, ExecID]] = ()
@@ -69,6 +70,7 @@ class Sizes:
     def crashed(self, rows: int) -> None:
         """Only so many rows of the journal are left."""
         self._ended = {name: row for name, row in self._ended.items() if row < rows}
+        self._taken_back = {name: row for name, row in self._taken_back.items() if row < rows}
         self._signals = {name: one for name, one in self._signals.items() if one.row < rows}
         self._scales = [one for one in self._scales if one[0] < rows]
 
@@ -81,6 +83,10 @@ class Sizes:
     def ended(self, event: ev.OrderEnded, row: int) -> None:
         """An order is over."""
         self._ended[event.cl_ord_id] = row
+
+    def taken_back(self, event: ev.CancelRequested, row: int) -> None:
+        """An order is asked back."""
+        self._taken_back[event.cl_ord_id] = row
 
     def scaled(self, event: ev.ScaleRecorded, row: int) -> None:
         """A person's word on a scale: what grows waits for the firm's reset, what shrinks not."""
@@ -154,6 +160,7 @@ class Sizes:
         """An order was asked for, before the sums know of it."""
         known = self._signals.get(event.signal)
         self._ended.pop(event.cl_ord_id, None)
+        self._taken_back.pop(event.cl_ord_id, None)
         self._barred.pop(event.cl_ord_id, None)
         if known is None or event.leg not in "ex" or event.intent >= len(known.intents):
             return
@@ -216,7 +223,8 @@ class Sizes:
         heading = self._shelter.held(*key, event.strategy) * sign + event.quantity
         for order, left in self._open(event):
             if order.leg == "e" and order.side is event.side:
-                heading += left
+                # What was asked back is closed where it fills all the same.
+                heading += left if order.cl_ord_id not in self._taken_back else ZERO
             elif order.leg == "x" and order.side is not event.side:
                 heading -= left
         if heading > most:
@@ -271,7 +279,7 @@ class Sizes:
                 continue
             against = -self._shelter.held(*key, event.strategy) * event.side.sign
             for order, left in self._open(event):
-                if order.leg == "x" and order.side is event.side:
+                if order.leg == "x":
                     against -= left
             if against > 0 and self._hears(event):
                 raise Broken(

@@ -162,7 +162,7 @@ def _of_days(dice: Dice, programme: Programme) -> Programme:
 
 
 def _roomy(dice: Dice, spec: AccountSpec) -> RiskLimits:
-    limits = spec.limits
+    limits = spec.limits if spec.programme is None else RiskLimits()
     return RiskLimits(
         max_position_qty=dice.choice((None, Decimal(12))),
         duplicate_window_ns=0,

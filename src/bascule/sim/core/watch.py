@@ -212,6 +212,8 @@ class Watch:
 
     def _change(self, event: ev.CancelRequested | ev.ReplaceRequested, row: int) -> None:
         self._row[event.request_id] = row
+        if type(event) is ev.CancelRequested:
+            self.sizes.taken_back(event, row)
 
     def _refused(self, event: ev.OrderRefused, row: int) -> None:
         if not event.code or not event.text:
