@@ -8,8 +8,6 @@ other it keeps the sum, and makes or ends brackets by that.
 from collections.abc import Container, Iterator, Mapping
 from decimal import Decimal
 
-from msgspec import Struct, field
-
 from bascule.execution.turn import Settings
 from bascule.model import event as ev
 from bascule.model.enums import AccountMode, Side
@@ -25,13 +23,6 @@ Key = tuple[AccountId, VenueSymbol, str, PositionId]
 """An account's contract, whose it is, and which position where each entry is one of its own."""
 
 
-class Holding(Struct):
-    """What a strategy holds: signed, and the entries on that side since it was last flat."""
-
-    quantity: Decimal = ZERO
-    entries: list[ClOrdID] = field(default_factory=list)
-
-
 class Shelter:
     """The holdings of one run, and what is to protect them."""
 
@@ -39,7 +30,8 @@ class Shelter:
         self._settings = settings
         self._requested = requested
         self.venue: Venue
-        self.holdings: dict[Key, Holding] = {}
+        self.holdings: dict[Key, Decimal] = {}
+        """What each strategy holds, signed."""
         self.counted: Container[tuple[AccountId, ExecID]] = ()
         """The fills that the journal counts."""
         self._changed: list[tuple[int, ClOrdID, Bracket]] = []
@@ -92,25 +84,15 @@ class Shelter:
     def traded(self, report: ExecutionReport, order: Kept) -> None:
         """Book a trade."""
         key = self.key(order)
-        held = self.holdings.get(key)
-        if held is None:
-            held = self.holdings[key] = Holding()
-        before = held.quantity
-        held.quantity = after = before + report.last_qty * report.side.sign
-        if not after or before * after < 0:
-            held.entries.clear()
-        name = order.cl_ord_id or ClOrdID("")
-        asked = self._requested.get(name)
-        opens = asked is not None and asked.leg == "e" and after * report.side.sign > 0
-        if opens and name not in held.entries:
-            held.entries.append(name)
+        signed = report.last_qty * report.side.sign
+        self.holdings[key] = self.holdings.get(key, ZERO) + signed
 
     def held(self, account: AccountId, symbol: VenueSymbol, strategy: str) -> Decimal:
         """Give what a strategy holds of a contract in all, signed."""
         return sum(
             (
-                one.quantity
-                for (owner, name, whose, _), one in self.holdings.items()
+                quantity
+                for (owner, name, whose, _), quantity in self.holdings.items()
                 if (owner, name, whose) == (account, symbol, strategy)
             ),
             ZERO,
@@ -128,24 +110,21 @@ class Shelter:
                 continue
             if not strategy or self.venue.meddled.get((account, symbol)):
                 continue
-            held = self.holdings.get(key) or Holding()
+            held = self.holdings.get(key, ZERO)
             stops = [order for order in self._stops() if self.key(order) == key]
             covered = sum((order.leaves * -order.side.sign for order in stops), ZERO)
-            if covered == held.quantity:
+            if covered == held:
                 self._levels(stops, brackets)
                 continue
-            bare = [
-                name for name in held.entries if (found := brackets.get(name)) is None
-                or found.stop_loss is None
-            ]  # fmt: skip
-            if self._harmless(key, stops, covered, held.quantity):
+            if self._harmless(key, stops, covered, held):
                 continue
-            less = abs(covered) < abs(held.quantity) and covered * held.quantity >= 0
-            if less and (bare or (account, strategy) in denied):
+            less = abs(covered) < abs(held) and covered * held >= 0
+            excused = (account, strategy) in denied or self._bare(key, held, brackets)
+            if less and excused:
                 continue
             raise Broken(
                 "I8",
-                f"{strategy} holds {held.quantity} {symbol} on {account}, and the stops that work "
+                f"{strategy} holds {held} {symbol} on {account}, and the stops that work "
                 f"there for it close {covered}",
             )
 
@@ -166,6 +145,25 @@ class Shelter:
                     f"{name} on {account} trails by {asked.trail_distance} and works {away} away",
                 )
 
+    def _bare(self, key: Key, held: Decimal, brackets: Mapping[ClOrdID, Bracket]) -> bool:
+        """Whether what is held, or a part of it, was entered without a stop.
+
+        All entries on that side count: of those told late nobody knows which of them still stand.
+        """
+        account, symbol, strategy, _ = key
+        for name, asked in self._requested.items():
+            same = (asked.account, asked.venue_symbol, asked.strategy) == (
+                account,
+                symbol,
+                strategy,
+            )
+            if same and asked.leg == "e" and asked.side.sign * held > 0:
+                order = self.venue.by_name.get((account, name))
+                found = brackets.get(name)
+                if order is not None and order.cum and (not found or found.stop_loss is None):
+                    return True
+        return False
+
     def _harmless(
         self, key: Key, stops: list[Kept], covered: Decimal, held: Decimal
     ) -> bool:  # fmt: skip
@@ -176,8 +174,8 @@ class Shelter:
         """
         account, symbol, strategy, _ = key
         others = any(
-            one.quantity
-            for (owner, name, whose, _), one in self.holdings.items()
+            quantity
+            for (owner, name, whose, _), quantity in self.holdings.items()
             if (owner, name) == (account, symbol) and whose != strategy
         )
         cannot = not self._settings.capabilities[account].replace

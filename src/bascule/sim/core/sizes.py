@@ -247,7 +247,9 @@ class Sizes:
             there = self._shelter.venue.by_name.get((asked.account, name))
             if there is not None and not there.live and asked.leg != "x":
                 continue  # an exit counts until the journal knows of its end
-            left = max(there.quantity, asked.quantity) - there.cum if there else asked.quantity
+            whole = there.quantity if there is not None else asked.quantity
+            whole = max(whole, asked.quantity) if asked.leg == "x" else whole
+            left = whole - there.cum if there is not None else whole
             if left > 0:
                 yield asked, left
 

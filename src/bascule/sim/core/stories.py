@@ -442,7 +442,9 @@ def _limits(teller: Teller) -> None:
             teller.say(name, ClosePosition(symbol=PAIR))
             teller.wait()
     for _ in range(dice.choice((1, 1, 2))):
-        teller.do("reconfigure", (story.account, _changes(dice), dice.random() < 0.5))
+        watched = story.settings.accounts[story.account].programme is not None
+        changes = _changes(dice, losses=watched)
+        teller.do("reconfigure", (story.account, changes, dice.random() < 0.5))
         teller.wait(10 * SECOND, 13 * SECOND)
         if dice.random() < 0.5:
             teller.do("accept")
@@ -468,8 +470,11 @@ def _ticks_to_block(spec: AccountSpec) -> int:
     return int(allowed * share / (_LOTS * TICK * CONTRACT))
 
 
-def _changes(dice: Dice) -> dict[str, Any]:
-    """Draw which of an owner's limits the new configuration has otherwise."""
+def _changes(dice: Dice, *, losses: bool) -> dict[str, Any]:
+    """Draw which of an owner's limits the new configuration has otherwise.
+
+    ``losses``: those on losses too, under a firm's own.
+    """
     found: dict[str, Any] = {}
     if dice.random() < 0.7:
         found["max_position_qty"] = dice.choice((Decimal(2), Decimal(15), Decimal(15), None))
@@ -479,7 +484,7 @@ def _changes(dice: Dice) -> dict[str, Any]:
         block = dice.choice((40, 60, 75))
         found["loss_block_percent"] = Decimal(block)
         found["loss_flatten_percent"] = Decimal(block + dice.choice((5, 15)))
-    if dice.random() < 0.7:
+    if losses and dice.random() < 0.7:
         # So far off that they bind nothing themselves: what they must not do is move a firm's line.
         kind = dice.choice(("max_drawdown", "max_daily_loss", "max_daily_loss"))
         found[kind] = dice.choice((Decimal(50_000), Decimal(60_000), None))
