@@ -49,10 +49,6 @@ def _bracket_not_resized() -> list[Patch]:
     return [(guards, "_tend_native", tend)]
 
 
-def _orphan_works_on() -> list[Patch]:
-    return [(reconcile, "_take_back_orphans", _nothing)]
-
-
 def _astray_stays() -> list[Patch]:
     return [(reconcile, "close_astray", _nothing)]
 
@@ -184,7 +180,6 @@ def _planted() -> Iterable[Mutant]:
         ("bracket_sent_against", "an entry against another has no stop", _bracket_sent_against),
         ("bracket_abandoned", "a bracket that the venue ended is gone", _bracket_not_taken_over),
         ("bracket_not_resized", "a bracket is larger than what is held", _bracket_not_resized),
-        ("orphan_bracket", "a bracket for nothing works on", _orphan_works_on),
         ("astray_stays", "what closes opened stays open", _astray_stays),
         ("other_positions_guard", "one position's close bares another", _other_positions_guard),
         ("stop_beyond_market", "a changed stop sells at once", _stop_beyond_market),

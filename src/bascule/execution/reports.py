@@ -574,8 +574,6 @@ def aftermath(turn: Turn, account: AccountState, order: Order) -> None:
         tend(turn, account, guard)
         if guard.bracket.native and guard.held > 0 and not guard.children and order.native_child:
             turn.market.looks.setdefault(account.id, "the bracket of a position has ended")
-    elif order.native_child and order.live:
-        turn.market.looks.setdefault(account.id, "a bracket protects nothing that is held")
     if order.leg == "x" or (order.leg == "e" and order.cum_qty):
         # Whatever trades against the other side of its book leaves less of it to guard.
         for other in guards_of(account, order.strategy, order.symbol, order.side.opposite):
