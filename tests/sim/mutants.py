@@ -6,11 +6,8 @@ the two that are about the shell around it, which the core tier only models: tho
 and the shell tier has them again on the real thing.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager
 from decimal import Decimal
-from typing import Any, NamedTuple
-from unittest.mock import patch
+from typing import Any
 
 from msgspec.structs import replace
 
@@ -43,41 +40,10 @@ from bascule.model.order import Accepted, Unknown
 from bascule.model.values import SECOND, ZERO, Instant
 from bascule.risk import chain
 from bascule.risk.programmes import ledger
-from bascule.sim.core.campaign import first_violation
 from bascule.sim.core.host import Host
-from bascule.sim.core.simulation import Violation
 from bascule.sim.core.world import TICK
-
-CORE_BOUND = 2_000
-
-Patch = tuple[object, str, object]
-
-
-@contextmanager
-def in_place(patches: Sequence[Patch]) -> Iterator[None]:
-    """Have names of the code mean something else for a while."""
-    with ExitStack() as stack:
-        for owner, name, value in patches:
-            stack.enter_context(patch.object(owner, name, value))
-        yield
-
-
-class Mutant(NamedTuple):
-    """A planted bug: its name, what it does wrong, how it is patched in, and its bound in seeds."""
-
-    name: str
-    text: str
-    patches: Callable[[], Sequence[Patch]]
-    bound: int = CORE_BOUND
-
-    def planted(self) -> AbstractContextManager[None]:
-        """Have the bug for a while."""
-        return in_place(self.patches())
-
-    def hunt(self, start: int = 0) -> tuple[Violation | None, int]:
-        """Look for a seed that shows the bug; give what it breaks, and how many seeds it took."""
-        with self.planted():
-            return first_violation(range(start, start + self.bound))
+from tests.sim.planting import Mutant, Patch
+from tests.sim.story_mutants import STORY_MUTANTS
 
 
 def _ack_before_fsync() -> list[Patch]:
@@ -613,4 +579,5 @@ MUTANTS = (
     Mutant(
         "requests_uncounted", "no count of a day's requests", lambda: _without("requests_per_day")
     ),
+    *STORY_MUTANTS,
 )

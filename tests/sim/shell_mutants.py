@@ -25,7 +25,8 @@ from bascule.model.event import ReplaceRequested
 from bascule.model.order import Refused, Unknown
 from bascule.sim.shell.files import SimFiles
 from bascule.venues.paper.client import PaperVenue
-from tests.sim.mutants import Patch, entered_twice, fill_at_another_price, in_place
+from tests.sim.mutants import entered_twice, fill_at_another_price
+from tests.sim.planting import Patch, in_place
 
 SHELL_BOUND = 500
 

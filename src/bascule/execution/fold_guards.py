@@ -8,15 +8,23 @@ from bascule.model.event import Bracket
 from bascule.model.ids import ClOrdID, PositionId, StrategyId, Symbol, VenueSymbol, base36
 from bascule.model.values import ZERO
 
+LATE = "xz"
+"""How an exit begins that closes what came too late, or what went too far."""
+
 
 def slot_of(order: Order) -> str:
     """Name a guard's order by leg and label: ``s``, ``ta``, ``tb``, ``x``."""
     return f"{order.leg}{order.label}" if order.leg in "st" else order.leg
 
 
+def leg_of(account: AccountState, order: Order) -> str:
+    """Give an order's own part of its id: its leg and slot, without account and attempt."""
+    own_part = order.cl_ord_id.rsplit("-", 1)[1][len(base36(account.number)) :]
+    return own_part.split(".")[0]
+
+
 def make_guard(account: AccountState, entry: Order, bracket: Bracket) -> Guard:
     """Guard an entry from now on; what it filled before is counted as filled and not as held."""
-    own_part = entry.cl_ord_id.rsplit("-", 1)[1][len(base36(account.number)) + 1 :]
     guard = Guard(
         entry.cl_ord_id,
         entry.signal,
@@ -26,7 +34,7 @@ def make_guard(account: AccountState, entry: Order, bracket: Bracket) -> Guard:
         entry.side,
         bracket,
         entry.intent,
-        own_part.split(".")[0],
+        leg_of(account, entry)[1:],
         entry_price=entry.avg_price or ZERO,
         filled=entry.cum_qty,
         position_id=entry.position_id,
@@ -61,8 +69,6 @@ def entry_filled(
     A fill may come after the guard was forgotten (it won the race with a cancel): it is guarded
     all the same.
     """
-    if closed > 0:
-        release_guards(account, entry.strategy, entry.symbol, entry.side, closed)
     guard = account.guards.get(entry.cl_ord_id)
     if guard is None and entry.bracket is not None and quantity > 0:
         guard = make_guard(account, entry, entry.bracket)
@@ -100,12 +106,12 @@ def release_guards(
     symbol: Symbol,
     closing_side: Side,
     quantity: Decimal,
-    position_id: PositionId | None = None,
 ) -> None:
-    """Take a closed quantity off the guards of a book, its own position first, then the oldest."""
-    guards = guards_of(account, strategy, symbol, closing_side.opposite)
-    if position_id is not None:
-        guards.sort(key=lambda guard: guard.position_id != position_id)
+    """Take a closed quantity off the guards of a book, the oldest first."""
+    _release(account, guards_of(account, strategy, symbol, closing_side.opposite), quantity)
+
+
+def _release(account: AccountState, guards: list[Guard], quantity: Decimal) -> None:
     for guard in guards:
         taken = min(guard.held, quantity)
         if taken > 0:
@@ -115,17 +121,28 @@ def release_guards(
 
 
 def trim_guards(account: AccountState, book: Book) -> None:
-    """Let a book's guards hold no more than the book does, whatever undid or overtook what."""
+    """Let a book's guards hold no more than the book does, whatever closed, undid or overtook what.
+
+    Nor those of one position more than that holds.
+    """
     for side in (Side.BUY, Side.SELL):
         guards = guards_of(account, book.strategy, book.symbol, side)
         if not guards:
             continue
+        positions = dict.fromkeys(g.position_id for g in guards if g.position_id is not None)
+        for position_id in positions if book.lots else ():
+            own = [guard for guard in guards if guard.position_id == position_id]
+            _trim(account, own, max(book.lots.get(position_id, ZERO) * side.sign, ZERO))
         whole = book.quantity - sum(book.lots.values(), ZERO)
         most = max(whole * side.sign, ZERO)
         most += sum((abs(lot) for lot in book.lots.values() if lot * side.sign > 0), ZERO)
-        excess = sum((max(guard.held, ZERO) for guard in guards), ZERO) - most
-        if excess > 0:
-            release_guards(account, book.strategy, book.symbol, side.opposite, excess)
+        _trim(account, guards, most)
+
+
+def _trim(account: AccountState, guards: list[Guard], most: Decimal) -> None:
+    excess = sum((max(guard.held, ZERO) for guard in guards), ZERO) - most
+    if excess > 0:
+        _release(account, guards, excess)
 
 
 def hold_again(account: AccountState, undone: Order, quantity: Decimal) -> None:

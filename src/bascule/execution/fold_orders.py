@@ -8,8 +8,10 @@ from decimal import Decimal
 from itertools import islice
 
 from bascule.execution.fold_guards import (
+    LATE,
     drop_idle,
     guard_again,
+    leg_of,
     make_guard,
     slot_of,
     unwatch,
@@ -33,7 +35,7 @@ from bascule.execution.state import (
 from bascule.model import event as ev
 from bascule.model.enums import ENDED, ExecType, OrdStatus, OrdType, Side
 from bascule.model.ids import MANUAL_BOOK, ClOrdID, ExecID, VenueSymbol
-from bascule.model.values import DAY, HOUR, MINUTE, Instant, text
+from bascule.model.values import DAY, HOUR, MINUTE, ZERO, Instant, text
 
 NEVER_THERE = ("absent", "resolved_by_hand")
 """Ends in which the venue never had the order, and so has refused nothing."""
@@ -385,6 +387,7 @@ def ended(account: AccountState, event: ev.OrderEnded) -> None:
     if guard is not None:
         _count_refusal(guard, order, event)
         drop_idle(account, guard)
+    _not_closed(account, order)
     if order.cum_qty or order.leg in "st":
         return
     book = book_of(account, order.strategy, order.symbol, order.venue_symbol)
@@ -409,6 +412,17 @@ def set_back(account: AccountState, now: Instant) -> None:
         order.doubted_at = min(order.doubted_at, now)
     for guard in account.guards.values():
         guard.tried_at = min(guard.tried_at, now)
+
+
+def _not_closed(account: AccountState, order: Order) -> None:
+    """What a close that nobody asked for was to close, and did not, is astray still."""
+    late = order.leg == "x" and leg_of(account, order).startswith(LATE) and order.parent is None
+    if not late or order.position_id is not None or order.status is OrdStatus.EXPIRED_UNSENT:
+        return
+    book = book_of(account, order.strategy, order.symbol, order.venue_symbol)
+    held = max(-book.quantity * order.side.sign, ZERO)
+    if held > 0:
+        book.astray = min(max(book.astray, order.quantity - order.cum_qty), held)
 
 
 def _count_refusal(guard: Guard, order: Order, event: ev.OrderEnded) -> None:

@@ -17,7 +17,7 @@ from bascule.execution.state import KNOWN, AccountState, Guard, Order
 from bascule.execution.stops import is_frozen
 from bascule.execution.turn import Turn
 from bascule.model.account import AccountSpec, Capabilities
-from bascule.model.enums import OrdType
+from bascule.model.enums import OrdType, PositionMode
 from bascule.model.event import ReplaceRequested
 from bascule.model.instrument import Listing
 from bascule.model.values import SECOND, ZERO, floor_to, nearest_to
@@ -72,11 +72,13 @@ def tend(turn: Turn, account: AccountState, guard: Guard) -> None:
             duty.take_back(child, "what it protected is closed")
         return
     if guard.bracket.native:
-        # The venue resizes its own; only levels that were changed since are asked for.
-        for child in children:
-            level = _native_level(guard, child)
-            if level is not None:
-                _move(duty, child, level, None)
+        _tend_native(duty)
+        return
+    theirs = [child for child in children if child.native_child]
+    if theirs:
+        # The venue's bracket was too small: ours takes its place, and does not work beside it.
+        for child in theirs:
+            duty.take_back(child, "its venue holds too little of it")
         return
     wanted = guard.held - _leaving(duty)
     _tend_stop(duty, wanted)
@@ -89,19 +91,6 @@ def lacks_its_stop(account: AccountState, guard: Guard) -> bool:
         return guard.held > 0
     legs = {account.orders[name].leg for name in guard.children if name in account.orders}
     return guard.bracket.stop_loss is not None and "s" not in legs
-
-
-def take_back_all(turn: Turn, account: AccountState, guard: Guard, why: str) -> None:
-    """Ask for everything back that still protects a guard."""
-    spec = turn.settings.accounts.get(account.id)
-    listing = turn.listing(account.id, guard.symbol)
-    if spec is None or listing is None or is_frozen(turn.state, spec, guard.strategy):
-        return
-    children = [account.orders[name] for name in guard.children if name in account.orders]
-    able = turn.settings.capabilities[account.id]
-    duty = _Duty(turn, account, spec, able, guard, listing, children)
-    for child in children:
-        duty.take_back(child, why)
 
 
 def mend(turn: Turn) -> None:
@@ -118,6 +107,23 @@ def _any_refused(account: AccountState, guard: Guard) -> bool:
         if child is not None and child.refusals:
             return True
     return False
+
+
+def _tend_native(duty: _Duty) -> None:
+    """Ask for levels that were changed since; sizes are the venue's own, but for one case.
+
+    A venue that nets knows no strategies: after an exit of a part it leaves the bracket as large
+    as it was, and what is too much of it would close another strategy's position.
+    """
+    guard = duty.guard
+    bracketed = guard.filled - guard.taken.get("s", ZERO) - guard.taken.get("t", ZERO)
+    netted = duty.spec.position_mode is PositionMode.NETTING and duty.capabilities.replace
+    shrunk = netted and guard.entry_done and guard.held < bracketed
+    for child in duty.children:
+        level = _native_level(guard, child)
+        if level is not None:
+            less = shrunk and child.leaves > guard.held
+            _move(duty, child, level, child.cum_qty + guard.held if less else None)
 
 
 def _native_level(guard: Guard, child: Order) -> Decimal | None:

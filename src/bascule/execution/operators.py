@@ -181,6 +181,5 @@ def resolve(turn: Turn, given: inp.ResolveAsked) -> None:
                 evidence=f"person: {given.by}",
             )
             aftermath(turn, account, order)
-        else:
-            turn.market.looks[account.id] = "an order was resolved as filled"
+        turn.market.looks[account.id] = f"an order was resolved as {given.outcome}"
         return

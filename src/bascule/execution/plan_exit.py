@@ -34,6 +34,7 @@ from bascule.model.intent import Amount, ClosePosition, Flatten
 from bascule.model.values import ZERO, floor_to, text
 
 _AT_ONCE = (TimeInForce.IOC, TimeInForce.FOK)
+_TOO_FAR = "closes what two closes at once have opened"
 
 
 def plan_close(plan: Plan, intent: ClosePosition) -> None:
@@ -511,8 +512,11 @@ def close_overshoot(
     if book is None or closing.position_id is not None or book.quantity * closing.side.sign <= 0:
         return
     quantity = min(filled, abs(book.quantity) - leaving(account, book))
-    # While an entry is open, its fill may only be told late, and then nothing went too far.
-    if quantity <= ZERO or book.open_buy or book.open_sell:
+    if quantity <= ZERO:
+        return
+    if book.open_buy or book.open_sell:
+        # The fill of an open entry may only be told late, and then nothing went too far.
+        turn.market.looks.setdefault(account.id, "a close may have gone too far")
         return
     close_quantity(
         turn,
@@ -524,6 +528,38 @@ def close_overshoot(
         quantity,
         signal=closing.signal,
         intent=closing.intent,
-        sizing="closes what two closes at once have opened",
+        sizing=_TOO_FAR,
         late=True,
     )
+
+
+def close_astray(turn: Turn, account: AccountState) -> None:
+    """Close again what closes have opened: every fill is known now, so nothing explains it.
+
+    Its first close was not tried, since an entry was open, or was refused, or never came there.
+    """
+    spec = turn.settings.accounts.get(account.id)
+    for book in list(account.books.values()):
+        quantity = book.astray - leaving(account, book)
+        if quantity <= 0 or spec is None:
+            continue
+        listing = turn.listing(account.id, book.symbol)
+        orders = (*account.ended.values(), *account.orders.values())
+        closing = next(
+            (order for order in reversed(orders) if order.leg != "e" and is_of(order, book)), None
+        )
+        if listing is None or closing is None:
+            continue
+        close_quantity(
+            turn,
+            account,
+            spec,
+            turn.settings.capabilities[account.id],
+            book,
+            listing,
+            quantity,
+            signal=closing.signal,
+            intent=closing.intent,
+            sizing=_TOO_FAR,
+            late=True,
+        )

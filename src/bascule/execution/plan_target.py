@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from bascule.execution.plan_entry import enter_by_rules
 from bascule.execution.plan_exit import exit_book, plan_close
-from bascule.execution.planning import Plan, expected, heading, in_units, remaining
+from bascule.execution.planning import Plan, heading, heading_on, in_units, remaining
 from bascule.execution.state import Book
 from bascule.model.enums import Direction, Side
 from bascule.model.instrument import Listing
@@ -71,7 +71,8 @@ def _to_exact_target(
     wanted = floor_to(units * factor, listing.lot_step)
     if rule.max_qty is not None:
         wanted = min(wanted, floor_to(rule.max_qty, listing.lot_step))
-    delta = wanted - expected(book) * side.sign
+    # What rests on the other side may never fill: to make up for it now would go past the target.
+    delta = wanted - heading_on(book, side)
     words = f"{text(amount.value)} x {text(factor)} = {text(wanted)} is the target"
     if delta < 0 and book is not None:
         exit_book(plan, book, listing, -delta, whole=wanted == 0, sizing=words)

@@ -309,6 +309,13 @@ def expected(book: Book | None) -> Decimal:
     return remaining(book) + book.open_buy - book.open_sell
 
 
+def heading_on(book: Book | None, side: Side) -> Decimal:
+    """Give what a book comes to on a side at the most: held, less exits, plus entries there."""
+    if book is None:
+        return ZERO
+    return remaining(book) * side.sign + (book.open_buy if side is Side.BUY else book.open_sell)
+
+
 def may_change(turn: Turn, order: Order) -> bool:
     """Whether another change of an order may go: one interval apart, more after refusals."""
     pause = turn.settings.change_interval_ns << min(order.refusals, _BACKOFF_DOUBLINGS)

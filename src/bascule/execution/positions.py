@@ -7,7 +7,6 @@ from bascule.execution.fold_guards import (
     entry_undone,
     guard_again,
     hold_again,
-    release_guards,
     slot_of,
     trim_guards,
 )
@@ -86,6 +85,7 @@ def move(
         earned(account, book.symbol, side, book.realized - realized)
     if not book.quantity:
         book.entries = open_entries(account, book)
+    book.astray = min(book.astray, abs(book.quantity))
 
 
 def sides_of(book: Book) -> tuple[Decimal, Decimal]:
@@ -168,40 +168,54 @@ def apply_fill(
     book = book_of(account, order.strategy, order.symbol, order.venue_symbol)
     before = book.quantity
     position_id = position_id or order.position_id
-    move(account, book, signed, price, position_id)
     quantity = signed * order.side.sign
+    nets = position_id is None and quantity > 0
+    spare = _spare(account, book, order, signed) if nets and before * signed < 0 else ZERO
+    move(account, book, signed, price, position_id)
     if order.leg != "e":
-        _exit_filled(account, order, quantity, position_id)
+        if nets:
+            book.astray += min(max(book.quantity * order.side.sign, ZERO), quantity)
+        _exit_filled(account, order, quantity)
     elif quantity < 0:
         entry_undone(account, order, -quantity)
     else:
         # On a hedging account the other side is another position, and keeps its guard.
-        nets = position_id is None and before * signed < 0
-        closed = min(abs(before), quantity) if nets else ZERO
-        entry_filled(account, order, quantity, closed, position_id)
+        crosses = nets and before * signed < 0
+        closed = min(abs(before), quantity) - spare if crosses else ZERO
+        entry_filled(account, order, quantity, closed + spare, position_id)
     if position_id is not None:
         _settle_with_hand(account, book, position_id, price)
     trim_guards(account, book)
 
 
-def _exit_filled(
-    account: AccountState, order: Order, quantity: Decimal, position_id: PositionId | None
-) -> None:
-    """Take what an exit, a stop or a target closed off the guards; give back what was undone."""
+def _spare(account: AccountState, book: Book, order: Order, signed: Decimal) -> Decimal:
+    """Take off what is astray how much of it a fill closes, and say how much that was.
+
+    That comes first, but for a stop or target, which closes what it guards.
+    """
+    quantity = abs(signed)
+    guard = account.guards.get(order.parent) if order.parent is not None else None
+    if guard is not None:
+        quantity -= min(max(guard.held, ZERO), quantity)
+    spare = min(book.astray, quantity)
+    book.astray -= spare
+    return spare
+
+
+def _exit_filled(account: AccountState, order: Order, quantity: Decimal) -> None:
+    """Take what a stop or target closed off its own guard; give back what was undone.
+
+    Of what else was closed the guards lose what the book no longer holds (``trim_guards``): what
+    no guard has is closed first.
+    """
     guard = account.guards.get(order.parent) if order.parent is not None else None
     if guard is None and quantity < 0:
         guard = guard_again(account, order.parent)
     if guard is not None:
-        # A stop that fills after its own position was closed has closed another's.
-        own = min(max(guard.held, ZERO), quantity) if quantity > 0 else quantity
-        guard.held -= own
+        guard.held -= min(max(guard.held, ZERO), quantity) if quantity > 0 else quantity
         slot = slot_of(order)
         guard.taken[slot] = guard.taken.get(slot, ZERO) + quantity
-        if quantity > own:
-            release_guards(account, order.strategy, order.symbol, order.side, quantity - own)
-    elif quantity > 0:
-        release_guards(account, order.strategy, order.symbol, order.side, quantity, position_id)
-    else:
+    elif quantity < 0:
         hold_again(account, order, -quantity)
 
 
@@ -222,7 +236,6 @@ def _settle_with_hand(
     both = min(abs(theirs), abs(mine))
     move(account, manual, -both * side.sign, price, position_id)
     move(account, book, both * side.sign, price, position_id)
-    release_guards(account, book.strategy, book.symbol, side, both, position_id)
 
 
 def foreign_fill(account: AccountState, event: ForeignFill) -> None:
@@ -256,8 +269,8 @@ def _take_over(
         if taken <= 0:
             break
         named = position_id if position_id in book.lots else None
+        book.astray = max(book.astray - taken, ZERO)
         move(account, book, taken * side.sign, price, named)
-        release_guards(account, book.strategy, book.symbol, side, taken, named)
         trim_guards(account, book)
         left -= taken
     if left > 0:

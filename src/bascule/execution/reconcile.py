@@ -12,10 +12,12 @@ from decimal import Decimal
 from msgspec.structs import replace
 
 from bascule.execution.aftermath import aftermath, release_waiting
-from bascule.execution.guards import lacks_its_stop, take_back_all, tend
+from bascule.execution.guards import lacks_its_stop, tend
 from bascule.execution.inputs import Looked
 from bascule.execution.learning import ignore, learn
 from bascule.execution.order_table import Fact
+from bascule.execution.plan_exit import close_astray
+from bascule.execution.planning import request_cancel
 from bascule.execution.positions import stood_against
 from bascule.execution.reports import (
     HAND_PATIENCE,
@@ -74,7 +76,7 @@ def on_look(turn: Turn, look: Looked) -> None:
         return
     before = len(turn.events)
     first = not account.known
-    bare = [name for name, guard in account.guards.items() if lacks_its_stop(account, guard)]
+    bare = [guard.cl_ord_id for guard in account.guards.values() if _is_bare(account, guard)]
     _bind(turn, account, look)
     applied = _apply_fills(turn, account, look, first=first)
     for shown in look.orders:
@@ -108,32 +110,38 @@ def on_look(turn: Turn, look: Looked) -> None:
         return
     agreed = _compare_positions(turn, account, look, first=first)
     if agreed:
-        changed = len(turn.events) > before
-        traded = bool(account.exec_hours) and account.exec_hours[-1].last > account.agreed_at
-        again = traded and turn.at - account.agreed_at > _AGREED_AGAIN
-        if not account.reconciled or account.drift or applied or changed or again:
-            turn.emit(
-                ReconcilePassed(
-                    at=turn.at,
-                    account=account.id,
-                    orders=len(look.orders),
-                    positions=len(look.positions),
-                    fills=len(look.fills),
-                    applied=applied,
-                    cause=look.cause,
-                )
-            )
+        _passed(turn, account, look, applied, changed=len(turn.events) > before)
+        close_astray(turn, account)
+        _take_back_orphans(turn, account)
     _tend_all(turn, account, look, bare if agreed else ())
     release_waiting(turn, account)
+
+
+def _passed(
+    turn: Turn, account: AccountState, look: Looked, applied: int, *, changed: bool
+) -> None:
+    """Note that an account agrees with its venue, where that is news or was noted long ago."""
+    traded = bool(account.exec_hours) and account.exec_hours[-1].last > account.agreed_at
+    again = traded and turn.at - account.agreed_at > _AGREED_AGAIN
+    if account.reconciled and not (account.drift or applied or changed or again):
+        return
+    turn.emit(
+        ReconcilePassed(
+            at=turn.at,
+            account=account.id,
+            orders=len(look.orders),
+            positions=len(look.positions),
+            fills=len(look.fills),
+            applied=applied,
+            cause=look.cause,
+        )
+    )
 
 
 def _tend_all(turn: Turn, account: AccountState, look: Looked, bare: Collection[ClOrdID]) -> None:
     """Tend every guard; of the ``bare`` ones, take over those that their venue has abandoned."""
     for guard in list(account.guards.values()):
-        gone = guard.cl_ord_id in bare and _abandoned(turn, account, guard, look)
-        if gone and guard.children:
-            take_back_all(turn, account, guard, "its stop is gone from the venue")
-        elif gone:
+        if guard.cl_ord_id in bare and _abandoned(turn, account, guard, look):
             turn.emit(
                 ProtectionChanged(
                     at=turn.at,
@@ -146,26 +154,51 @@ def _tend_all(turn: Turn, account: AccountState, look: Looked, bare: Collection[
         tend(turn, account, guard)
 
 
+def _take_back_orphans(turn: Turn, account: AccountState) -> None:
+    """Ask for brackets back that the venue made for what its own strategy did not open.
+
+    Where others hold the contract too, an entry may open for the venue and close for its strategy.
+    """
+    for order in list(account.orders.values()):
+        if order.native_child and order.parent not in account.guards and not order.pending:
+            request_cancel(turn, account, order.cl_ord_id, "it protects nothing that is held")
+
+
+def _is_bare(account: AccountState, guard: Guard) -> bool:
+    """Whether less works for what a guard holds than is held, where the venue is to see to that."""
+    if not guard.bracket.native or guard.held <= 0 or not guard.entry_done:
+        return False
+    if lacks_its_stop(account, guard):
+        return not guard.children or _had_a_stop(account, guard)
+    stops = [o for name in guard.children if (o := account.orders.get(name)) and o.leg == "s"]
+    return bool(stops) and sum((order.leaves for order in stops), ZERO) < guard.held
+
+
+def _had_a_stop(account: AccountState, guard: Guard) -> bool:
+    """Whether the venue has shown a stop of its own for a guard, which has ended."""
+    ended = (o for o in account.ended.values() if o.parent == guard.cl_ord_id)
+    return any(order.native_child and order.leg == "s" for order in ended)
+
+
 def _abandoned(turn: Turn, account: AccountState, guard: Guard, look: Looked) -> bool:
-    """Whether the venue was to run a bracket, and shows none while its position is held.
+    """Whether the venue was to run a bracket, and shows none, or too small a one.
 
     One that nets ends it when another strategy trades the contract through zero, and makes none
-    for an entry that only reduced the net. A venue may run brackets without showing orders of
-    their own, so that none is shown proves nothing until one was; and of one that this very look
-    found ended, the next one is asked.
+    for what only reduced the net. A venue may run brackets without showing orders of their own, so
+    that none is shown proves nothing until one was; and of one that this very look found ended,
+    the next one is asked.
     """
     spec = turn.settings.accounts.get(account.id)
     entry, book = account.order(guard.cl_ord_id), account.book(guard.strategy, guard.symbol)
-    if not guard.bracket.native or not guard.entry_done or not lacks_its_stop(account, guard):
+    if not _is_bare(account, guard):
         return False
     if spec is None or entry is None or book is None or book.exiting or _heard_since(entry, look):
         return False
-    ended = [o for o in account.ended.values() if o.native_child and o.parent == guard.cl_ord_id]
-    if any(_heard_since(child, look) for child in ended):
+    orders = (*account.ended.values(), *account.orders.values())
+    made = [o for o in orders if o.native_child and o.parent == guard.cl_ord_id]
+    if any(_heard_since(child, look) for child in made):
         return False
-    if guard.children:
-        return any(child.leg == "s" for child in ended)
-    return bool(ended) or stood_against(account, spec, guard.strategy, guard.symbol, guard.side)
+    return bool(made) or stood_against(account, spec, guard.strategy, guard.symbol, guard.side)
 
 
 def _bind(turn: Turn, account: AccountState, look: Looked) -> None:

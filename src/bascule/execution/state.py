@@ -166,7 +166,8 @@ class Book(Struct, omit_defaults=True):
     but for those that ended without a fill. ``target`` is the sender's own position as last acted
     on, where the account sizes by itself. ``closing`` is the last signal that closed everything:
     an entry with a number up to ``closed_to`` (on ``closing_side``, where that is set) that still
-    fills is closed at once.
+    fills is closed at once. ``astray`` (unsigned) is what closes have opened beyond flat, which
+    nobody asked for: two of them filled, or the opening of what they closed is yet to be told.
     """
 
     strategy: StrategyId
@@ -184,6 +185,7 @@ class Book(Struct, omit_defaults=True):
     closing: SignalId | None = None
     closing_side: Side | None = None
     closed_to: int = 0
+    astray: Decimal = ZERO
     lots: dict[PositionId, Decimal] = field(default_factory=dict)
 
 

@@ -209,7 +209,7 @@ def test_what_a_look_would_have_done_is_told_in_words() -> None:
     asked = CancelRequested(
         at=Instant(1), account=AccountId("one"), cl_ord_id=ClOrdID("a-1s"), request_id="", reason=""
     )
-    assert reconciling._said(asked) == "then a-1s would be asked back"
+    assert reconciling.said(asked) == "then a-1s would be asked back"
     strange = ForeignOrderSeen(
         at=Instant(1),
         account=AccountId("one"),
@@ -219,7 +219,7 @@ def test_what_a_look_would_have_done_is_told_in_words() -> None:
         quantity=Decimal(2),
         note="",
     )
-    assert reconciling._said(strange) == "an order of no strategy: buy 2 EURUSD.x"
+    assert reconciling.said(strange) == "an order that Bascule did not send: buy 2 EURUSD.x (7)"
 
 
 @pytest.mark.parametrize("which", ["look", "preview", "adopt"])

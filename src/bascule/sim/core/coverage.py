@@ -15,6 +15,8 @@ from bascule.model.enums import OrdStatus
 from bascule.risk.chain import CHECKS
 from bascule.sim.core.distributions import FAULTS
 from bascule.sim.core.simulation import Outcome
+from bascule.sim.core.situations import RARE as RARE_SITUATIONS
+from bascule.sim.core.situations import SITUATIONS
 
 Cell = tuple[OrdStatus, Fact]
 
@@ -100,6 +102,7 @@ class Coverage(Struct):
     cells: dict[Cell, int] = field(default_factory=dict)
     faults: dict[str, int] = field(default_factory=dict)
     verdicts: dict[str, int] = field(default_factory=dict)
+    reached: dict[str, int] = field(default_factory=dict)
 
     @contextmanager
     def counting(self) -> Iterator[None]:
@@ -117,7 +120,11 @@ class Coverage(Struct):
         self.events += outcome.events
         self.sends += outcome.sends
         self.trades += outcome.trades
-        for counts, more in ((self.faults, outcome.faults), (self.verdicts, outcome.verdicts)):
+        for counts, more in (
+            (self.faults, outcome.faults),
+            (self.verdicts, outcome.verdicts),
+            (self.reached, outcome.reached),
+        ):
             for name, count in more.items():
                 counts[name] = counts.get(name, 0) + count
 
@@ -129,7 +136,11 @@ class Coverage(Struct):
         self.trades += other.trades
         for cell, count in other.cells.items():
             self.cells[cell] = self.cells.get(cell, 0) + count
-        for counts, more in ((self.faults, other.faults), (self.verdicts, other.verdicts)):
+        for counts, more in (
+            (self.faults, other.faults),
+            (self.verdicts, other.verdicts),
+            (self.reached, other.reached),
+        ):
             for name, count in more.items():
                 counts[name] = counts.get(name, 0) + count
 
@@ -148,7 +159,17 @@ class Coverage(Struct):
             and (self.runs >= RARE_RUNS or check.code not in RARE_CHECKS)
         ]
         faults = [(name, self.faults.get(name, 0)) for name in FAULTS]
-        return {"order table": cells, "checks that refused": checks, "faults": faults}
+        situations = [
+            (name, self.reached.get(name, 0))
+            for name in SITUATIONS
+            if self.runs >= RARE_RUNS or name not in RARE_SITUATIONS
+        ]
+        return {
+            "order table": cells,
+            "checks that refused": checks,
+            "faults": faults,
+            "situations": situations,
+        }
 
     def missing(self) -> list[str]:
         """Name what was never reached."""

@@ -16,17 +16,17 @@ from bascule.execution.loss_watch import CODE
 from bascule.execution.state import AccountState
 from bascule.execution.turn import Settings
 from bascule.model import event as ev
-from bascule.model.account import AccountSpec
+from bascule.model.account import AccountSpec, RiskLimits
 from bascule.model.enums import AccountMode
 from bascule.model.ids import AccountId, ExecID, VenueSymbol
 from bascule.model.order import VenuePosition
-from bascule.model.programme import Clock, FlatRule
+from bascule.model.programme import Clock, FlatRule, Guard, Programme
 from bascule.model.values import DAY, MILLISECOND, MINUTE, SECOND, ZERO, Instant
 from bascule.reference.releases import News
 from bascule.sim.core.bank import Bank
 from bascule.sim.core.clockwork import Clockwork
 from bascule.sim.core.ledger import Broken, Trade
-from bascule.sim.core.office import Line, Office, meanings, strike_after
+from bascule.sim.core.office import Line, Office, meanings, own_rules, strike_after
 
 _TOLD = 60 * MILLISECOND
 """So long after a change at the venue every report and quote of it has arrived."""
@@ -116,6 +116,18 @@ class Desks:
             self._note(desk, clock.now)
             self._learn(name, desk, clock.now, quiet=True)
             self._wait(name, desk)
+
+    def limited(self, account: AccountId, limits: RiskLimits) -> None:
+        """An account's own limits are others from now on; what it had before still counts."""
+        desk = self.desks.get(account)
+        if desk is None:
+            return
+        desk.block, desk.flatten = _shares(desk.spec.programme, limits)
+        if desk.spec.programme is None:
+            known = desk.floor == desk.office.floor
+            desk.office.ruled(*own_rules(limits))
+            desk.floor = desk.office.floor if known else None
+        self._note(desk, self._clock.now)
 
     # --- the venue ------------------------------------------------------------------------------
 
@@ -392,11 +404,16 @@ class Desks:
 
 
 def _desk(spec: AccountSpec, office: Office) -> Desk:
-    block, flatten = spec.limits.loss_block_percent, spec.limits.loss_flatten_percent
-    if spec.programme is not None:
-        guard = spec.programme.guard
-        block, flatten = min(block, guard.block_at), min(flatten, guard.flatten_at)
-    return Desk(spec, office, block, flatten)
+    return Desk(spec, office, *_shares(spec.programme, spec.limits))
+
+
+def _shares(programme: Programme | None, limits: RiskLimits) -> tuple[Decimal, Decimal]:
+    """Give the shares of an allowance, in percent, that block and that flatten."""
+    guard = programme.guard if programme is not None else Guard()
+    return (
+        min(limits.loss_block_percent, guard.block_at),
+        min(limits.loss_flatten_percent, guard.flatten_at),
+    )
 
 
 def _share(line: Line) -> Decimal:

@@ -8,6 +8,7 @@ that dropping a step from a scenario does not change what becomes of all others.
 import random
 from bisect import bisect
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from hashlib import blake2b
 from types import MappingProxyType
 from typing import NamedTuple, TypeVar
@@ -168,6 +169,69 @@ PORTFOLIO = 0.12
 """How likely a scenario is to have limits over all accounts."""
 ELSEWHEN = 0.35
 """How likely a scenario is to begin at another hour than most, near a change of clocks."""
+
+STORIES: Mapping[str, float] = MappingProxyType(
+    {
+        "opposed": 46.0,
+        "resting": 12.0,
+        "scaled": 10.0,
+        "limits": 18.0,
+        "guarded": 8.0,
+        "routed": 6.0,
+    }
+)
+"""What a story beside a scenario's steps is about, by weight; see ``stories``."""
+TELLS = 0.3
+"""How likely a scenario is to have one. It has another generator: less it, a seed is as ever."""
+OPPOSED: Mapping[str, float] = MappingProxyType(
+    {
+        "mark": 26.0,
+        "hit": 14.0,
+        "protect": 14.0,
+        "beyond": 6.0,
+        "part": 10.0,
+        "close": 6.0,
+        "turn": 8.0,
+        "add": 10.0,
+        "cancel": 3.0,
+        "sweep": 3.0,
+    }
+)
+"""What happens once two strategies stand against each other, by weight."""
+NATIVE = 0.7
+"""How likely the venue of a story's account is to hold stops and targets itself."""
+NETS = 0.8
+"""How likely it is to net."""
+ROOMY = 0.85
+"""How likely a story's account is to have hardly a limit."""
+UNWATCHED = 0.8
+"""How likely a story's account is to be under no firm's programme, where the plot wants none."""
+QUIET = 0.85
+"""How likely nobody is to halt anything beside a story."""
+PLAIN = 0.75
+"""How likely nothing happens beside a story that nobody asked for: what hands and wrong fills
+leave at a venue is nobody's, and less can be said of what is whose."""
+NOBODYS = (
+    "overfill",
+    "false_refusal",
+    "hand_trade",
+    "hand_order",
+    "bust",
+    "correct",
+    "reinstate",
+    "enlarge_order",
+)
+"""What that leaves out."""
+ONE_SIDED = 0.08
+"""How likely a story's routes are to enter on one side alone."""
+SCALES = (Decimal("0.5"), Decimal("0.5"), Decimal("1.5"), Decimal(2), Decimal(1))
+"""By what a person says that a firm lets an account size."""
+BESIDE = 0.3
+"""How likely two strategies stand on one side, not against each other."""
+FIRST_MOST = (Decimal(3), Decimal(6))
+"""The largest position of an account whose limits change."""
+DAYS = 0.6
+"""How likely an account whose limits change is to be under a programme that limits its day."""
 
 RESIZES = 0.1
 """How likely a sender is to make a resting entry smaller and to add at once what that leaves."""

@@ -99,6 +99,8 @@ class Host:
         self._venues = {spec.id: spec.venue for spec in settings.accounts.values()}
         self.adopting = ""
         """Set while a person takes over whatever positions the next looks show: who, and why."""
+        self.started: Callable[[], None] = _nothing
+        """Called once the engine has started: it reads what others have left for it."""
         self._lanes: Lanes
         self._memory: LookMemory
         self._replies: list[tuple[int, Receipt, Signal]] = []
@@ -140,6 +142,7 @@ class Host:
                 epoch_reason="" if self.state.epoch else "first start",
             )
         )
+        self.started()
         for venue in dict.fromkeys(spec.venue for spec in self.settings.accounts.values()):
             self._connect_soon(venue, f"start {self.runs}")
         self._mine(self.poll_ns, self._poll)
@@ -412,3 +415,7 @@ class Host:
         self._looking.discard(look.account)
         if look.account in self._causes:
             self.want(look.account, self._causes[look.account])
+
+
+def _nothing() -> None:
+    """Nobody has left anything."""

@@ -130,6 +130,14 @@ class Office:
         self.top = max(self.initial, balance)
         self._lift()
 
+    def ruled(self, daily: DailyLoss | None, whole: MaxLoss | None) -> None:
+        """Go on under other rules of the same kinds: a floor that was reached stays."""
+        for one in self.others:
+            one.ruled(daily, whole)
+        self.daily = daily if self.daily is not None else None
+        self.whole = whole if self.whole is not None else None
+        self._lift()
+
     def _next(self, at: int) -> Instant | None:
         clocks = [one for one in (self.day, self._close) if one is not None]
         return min((strike_after(one, at) for one in clocks), default=None)
@@ -239,7 +247,7 @@ def office_of(spec: AccountSpec, began: Instant, chances: Chances) -> Office | N
     """Open a firm's office for an account, or its owner's; None where no rule limits its loss."""
     programme, limits = spec.programme, spec.limits
     if programme is None:
-        daily, whole = _own_rules(limits)
+        daily, whole = own_rules(limits)
     else:
         daily, whole = programme.daily_loss, programme.max_loss
     if daily is None and whole is None:
@@ -274,7 +282,7 @@ def _meant(
     return choices[chances.between(0, len(choices), what)]
 
 
-def _own_rules(limits: RiskLimits) -> tuple[DailyLoss | None, MaxLoss | None]:
+def own_rules(limits: RiskLimits) -> tuple[DailyLoss | None, MaxLoss | None]:
     """Read an owner's own limits as the documentation says that they are read."""
     daily = whole = None
     if limits.max_daily_loss is not None or limits.max_daily_loss_percent is not None:

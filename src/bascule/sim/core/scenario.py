@@ -36,15 +36,20 @@ from bascule.sim.core.distributions import (
     LATER_STEPS,
     LEANINGS,
     LOSSES,
+    NOBODYS,
+    PLAIN,
+    QUIET,
     RESIZES,
     STEP_FAULTS,
     STEPS,
     STEPS_RANGE,
+    TELLS,
     Dice,
     faults_of,
     gap,
 )
 from bascule.sim.core.firms import Opening, opening_of, regulated
+from bascule.sim.core.stories import PAIR, Story, Teller, plan_story, said
 from bascule.sim.core.world import ELSEWHERE, START, STRATEGIES, SYMBOLS, TICK, settings_of
 
 _STEPS = tuple(STEPS)
@@ -54,6 +59,8 @@ LATER_NUMBERS = 1_000
 """From here on steps are numbered that the second generator has drawn."""
 RESIZE_NUMBERS = 2_000
 INSIST_NUMBERS = 3_000
+STORY_NUMBERS = 4_000
+_HALTS = ("halt", "latch", "freeze_scope", "lock")
 
 
 class Step(Struct, frozen=True):
@@ -116,8 +123,8 @@ def _weights(dice: Dice) -> tuple[float, ...]:
     return tuple(accumulate(drawn.values()))
 
 
-def scenario_of(seed: int) -> Scenario:
-    """Draw the scenario of a seed."""
+def scenario_of(seed: int, *, tells: bool = True) -> Scenario:
+    """Draw the scenario of a seed; ``tells``: with its story, if it has one."""
     dice, later = Dice(seed), Dice(f"{seed}/firms")
     began = later.choice(ELSEWHERE) if later.random() < ELSEWHEN else START
     settings = regulated(settings_of(dice), later, began)
@@ -135,6 +142,14 @@ def scenario_of(seed: int) -> Scenario:
     if insisting.random() < INSISTS:
         faults |= LOSSES
         steps = _with_more_entries(insisting, steps, mood)
+    telling = Dice(f"{seed}/story")
+    if telling.random() < TELLS and tells:
+        story = plan_story(telling, settings, began)
+        settings = story.settings
+        if telling.random() < PLAIN:
+            faults = {name: chance for name, chance in faults.items() if name not in NOBODYS}
+            steps = [step for step in steps if step.kind not in NOBODYS]
+        steps = _with_story(telling, steps, story)
     if "reuse_order_id" in faults:
         # A venue that gives its numbers out again names its client's orders in each fill.
         faults.pop("unnamed_fill", None)
@@ -181,7 +196,7 @@ def _with_resize(dice: Dice, steps: list[Step], mood: _Mood) -> list[Step]:
         )
 
     size = dice.choice((2, 3, 4))
-    said: list[tuple[Intent, ...]] = [
+    asked: list[tuple[Intent, ...]] = [
         (entry(OrdType.LIMIT, size, 300),),
         (
             ModifyOrder(symbol="EURUSD", label="resized", quantity=Amount(Decimal("0.5"))),
@@ -193,9 +208,9 @@ def _with_resize(dice: Dice, steps: list[Step], mood: _Mood) -> list[Step]:
             RESIZE_NUMBERS + number,
             at + number * dice.randint(SECOND, 3 * SECOND),
             "signal",
-            _said(mood.strategies[0], f"resize{number}", intents),
+            said(mood.strategies[0], f"resize{number}", intents),
         )
-        for number, intents in enumerate(said)
+        for number, intents in enumerate(asked)
     ]
     return sorted([*steps, *more], key=lambda step: (step.at, step.number))
 
@@ -214,22 +229,25 @@ def _with_more_entries(dice: Dice, steps: list[Step], mood: _Mood) -> list[Step]
             quantity=Amount(Decimal(1 + number % 2)),
             protection=Protection(stop_loss=Level(price - 500 * TICK * side.sign)),
         )
-        signal = _said(STRATEGIES[number % 2], f"insist{number}", (entry,))
+        signal = said(STRATEGIES[number % 2], f"insist{number}", (entry,))
         more.append(Step(INSIST_NUMBERS + number, at, "signal", signal))
     return sorted([*steps, *more], key=lambda step: (step.at, step.number))
 
 
-def _said(strategy: str, key: str, intents: tuple[Intent, ...]) -> Signal:
-    return Signal(
-        source="sim",
-        dialect="native",
-        received_at=Instant(0),
-        body_hash=key,
-        raw="",
-        key=key,
-        strategy=strategy,
-        intents=intents,
-    )
+def _with_story(dice: Dice, steps: list[Step], story: Story) -> list[Step]:
+    """Add a story, from any instant on: what it leaves may be there at the end."""
+    if dice.random() < QUIET or story.plot == "limits":
+        steps = [step for step in steps if step.kind not in _HALTS]
+    first = steps[0].at + 2 * SECOND
+    at = dice.randint(first, max(first, steps[-1].at))
+    marks = [
+        (step.at, step.what[1]) for step in steps if step.kind == "mark" and step.what[0] == PAIR
+    ]
+    told = Teller(dice, story, at, marks).tell()
+    more = [
+        Step(STORY_NUMBERS + number, one.at, one.kind, one.what) for number, one in enumerate(told)
+    ]
+    return sorted([*steps, *more], key=lambda step: (step.at, step.number))
 
 
 def _step(dice: Dice, number: int, at: int, faults: dict[str, float], mood: _Mood) -> Step:

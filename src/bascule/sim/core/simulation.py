@@ -23,7 +23,6 @@ from bascule.sim.core.ledger import Broken, Kept, Trade
 from bascule.sim.core.network import Network
 from bascule.sim.core.office import office_of
 from bascule.sim.core.scenario import Scenario, Step
-from bascule.sim.core.sizes import Sizes
 from bascule.sim.core.venue import Venue
 from bascule.sim.core.watch import Watch, told
 from bascule.sim.core.world import LOT, STRATEGIES, SYMBOLS, TICK
@@ -59,6 +58,7 @@ class Outcome(Struct, frozen=True):
     trades: int
     faults: dict[str, int]
     verdicts: dict[str, int]
+    reached: dict[str, int]
     trace: tuple[str, ...] = ()
 
 
@@ -66,7 +66,9 @@ class Simulation:
     """One run. Everything in it follows from the scenario."""
 
     def __init__(self, scenario: Scenario, *, trace: bool = False) -> None:
-        self.scenario = scenario
+        # A restart may bring another configuration; all parts look at the one that is in here.
+        self.settings = replace(scenario.settings, accounts=dict(scenario.settings.accounts))
+        self.scenario = scenario = replace(scenario, settings=self.settings)
         self.clock = Clockwork(scenario.began)
         self.chances = Chances(scenario.seed, scenario.faults)
         self.watch = Watch(scenario.settings, self.clock)
@@ -74,13 +76,11 @@ class Simulation:
         self.network = Network(scenario.settings, self.clock, self.chances, self.host.feed)
         self.venue = Venue(scenario.settings, self.chances, self._told, self.clock_later)
         self.network.venue = self.watch.venue = self.venue
+        self.watch.shelter.venue = self.watch.limits.venue = self.venue
         self.host.network = self.network
         self.watch.durable = lambda: self.host.disk.durable
         self.watch.latched = self._latched
-        self.watch.in_flight = lambda: self.network.in_flight.values()
-        self.watch.sizes = Sizes(
-            scenario.settings, self.venue, self.watch.in_flight, self.watch.requested
-        )
+        self.watch.limits.in_flight = lambda: self.network.in_flight.values()
         self.venue.on_trade = self.watch.traded
         self._open_accounts()
         if trace:
@@ -89,6 +89,8 @@ class Simulation:
         self._amended: set[str] = set()
         self._adopted: set[AccountId] = set()
         self._by_itself: set[int] = set()
+        self._guardian: list[inp.GuardianTold] = []
+        self.host.started = self._read_guardian
         self._step = -1
 
     def _open_accounts(self) -> None:
@@ -105,6 +107,7 @@ class Simulation:
             settings, self.clock, venue.bank, offices, self.watch.stops, self._sight()
         )
         desks.amended = venue.amended
+        self.watch.limits.changed = desks.limited
         venue.on_money = desks.moved
 
     def _sight(self) -> Sight:
@@ -180,6 +183,7 @@ class Simulation:
             trades=len(self.venue.trades),
             faults=self.chances.hits,
             verdicts=self.watch.verdicts,
+            reached=self.watch.situations.counts,
             trace=tuple(self.watch.trace or ()),
         )
 
@@ -361,6 +365,7 @@ class Simulation:
     def _sweep(self, step: Step) -> None:
         scope = self._pick(_SCOPES, step)
         close = int(step.what * 1000) % 2 == 0
+        self.watch.situations.count("flattened" if close else "canceled_all")
         self.host.feed(inp.SweepAsked(self.clock.now, scope, close, "ada", "sweep"))
 
     def _person(self, step: Step) -> None:
@@ -384,6 +389,63 @@ class Simulation:
         account = self._pick(list(self.scenario.settings.accounts), step)
         self.venue.bank.charge(account, Decimal(25))
         self.watch.desks.moved(account, charged=True)
+
+    def _scale(self, step: Step) -> None:
+        account, factor = step.what
+        self.host.feed(inp.ScaleTold(self.clock.now, account, factor, "ada", "the firm says so"))
+
+    def _reconfigure(self, step: Step) -> None:
+        """The owner changes limits in the file, and starts the engine again."""
+        account, changes, in_good_order = step.what
+        spec = self.settings.accounts[account]
+        if self.host.alive:
+            if in_good_order:
+                self.host.feed(inp.EngineEnded(self.clock.now, "asked to"))
+                self.host.disk.durable = len(self.host.disk.rows)
+                self.host.disk.syncing = 0
+            self.host.crash()
+            self.clock.after(self.chances.down(f"restart {step.number}"), self.host.start)
+        limits = replace(spec.limits, **changes)
+        self.settings.accounts[account] = replace(spec, limits=limits)
+
+    def _accept(self, step: Step) -> None:
+        if self.host.alive:
+            self.watch.accepted()
+            self.host.feed(inp.LimitsAccepted(self.clock.now, "ada", "they are meant"))
+
+    def _guards(self, step: Step) -> None:
+        """The guardian stops a scope, or lifts it; the engine reads of it in the guardian's log.
+
+        What it stops is latched before it says so.
+        """
+        scope, action, span = step.what
+        now, key = self.clock.now, ("guardian", scope)
+        armed = action == "armed"
+        if armed:
+            self.host.latch.pop(key, None)
+        else:
+            self.host.latch[key] = "halt" if action in ("halt", "cancel", "lock") else "freeze"
+        number = len(self._guardian) + 1
+        line = inp.GuardianTold(
+            at=now,
+            seq=number,
+            done_at=now,
+            what=action if armed else "command",
+            facts="",
+            line_hash=str(number),
+            action="" if armed else action,
+            scope=scope,
+            by="ada",
+            reason="a key",
+            until=Instant(now + span) if span else None,
+        )
+        self._guardian.append(line)
+        self.host.feed(line)
+
+    def _read_guardian(self) -> None:
+        """A start reads all of the guardian's log."""
+        for line in self._guardian:
+            self.host.feed(replace(line, at=self.clock.now))
 
     def _hit(self, step: Step) -> None:
         hits = self.chances.hits
@@ -531,6 +593,10 @@ _STEPS: dict[str, Callable[[Simulation, Step], None]] = {
     "reinstate": Simulation._reinstate,
     "enlarge_order": Simulation._enlarge,
     "fee": Simulation._fee,
+    "scale": Simulation._scale,
+    "reconfigure": Simulation._reconfigure,
+    "accept": Simulation._accept,
+    "guardian": Simulation._guards,
 }
 
 

@@ -13,7 +13,7 @@ I10  what was refused, dropped or expired is accounted for, with a reason
 """
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
@@ -29,10 +29,13 @@ from bascule.model.enums import ENDED, AccountMode, OrdStatus, PositionMode, Sid
 from bascule.model.ids import AccountId, ClOrdID, ExecID, Symbol, VenueSymbol
 from bascule.model.intent import Receipt, Signal, StopTrading
 from bascule.model.order import CancelOrder, ExecutionReport, NewOrder, ReplaceOrder
-from bascule.model.values import SECOND, ZERO
+from bascule.model.values import MINUTE, SECOND, ZERO
 from bascule.sim.core.clockwork import Clockwork
 from bascule.sim.core.desk import Desks
 from bascule.sim.core.ledger import Broken, Kept
+from bascule.sim.core.limits import Limits
+from bascule.sim.core.shelter import Shelter
+from bascule.sim.core.situations import Situations
 from bascule.sim.core.sizes import Sizes
 from bascule.sim.core.venue import Venue
 
@@ -65,8 +68,7 @@ class Watch:
     """Follows one run, and raises ``Broken`` the moment that something is wrong.
 
     ``rows`` and ``durable`` look into the disk's model; ``latched`` says what the kill switch
-    forbids an account's strategy; ``in_flight`` gives the orders and changes that are on
-    their way to the venue.
+    forbids an account's strategy.
     """
 
     def __init__(self, settings: Settings, clock: Clockwork) -> None:
@@ -75,10 +77,13 @@ class Watch:
         self.venue: Venue
         self.durable: Callable[[], int]
         self.latched: Callable[[AccountId, str], LatchMode | None]
-        self.in_flight: Callable[[], Iterable[NewOrder | ReplaceOrder]]
         self.state = State()
         self.trace: list[str] | None = None
         self.requested: dict[ClOrdID, ev.OrderRequested] = {}
+        self.shelter = Shelter(settings, self.requested)
+        self.limits = Limits(settings, clock, self.requested)
+        self.sizes = Sizes(settings, clock, self.requested, self.shelter)
+        self.situations = Situations(settings, self.requested, self.shelter)
         self.verdicts: dict[str, int] = {}
         self._row: dict[str, int] = {}
         self._next_row = 0
@@ -87,10 +92,10 @@ class Watch:
         self._sent: dict[str, int] = {}
         self._causes: dict[str, ClOrdID] = {}
         self._over: dict[ClOrdID, int] = {}
+        self.sizes.counted = self.shelter.counted = self._counted
         self.stops: dict[str, ev.StopSet] = {}
         self._stop_log: list[tuple[int, ev.StopSet | ev.StopCleared]] = []
         self.desks: Desks
-        self.sizes: Sizes
         self._hash = hashlib.sha256()
         self.sends = 0
 
@@ -99,7 +104,13 @@ class Watch:
     def began(self, state: State) -> None:
         """A process has started on a state that it recovered."""
         self.state = state
+        for what in self.limits.began(self._next_row):
+            self.situations.count(what)
         self.note(f"ENGINE STARTS, {self._next_row} events recovered")
+
+    def accepted(self) -> None:
+        """A person is about to accept the limits that the configuration proposes."""
+        self.limits.accepted(self._next_row)
 
     def crashed(self, rows: int) -> None:
         """A process has died; only so many rows are left."""
@@ -110,6 +121,8 @@ class Watch:
                 del index[name]  # type: ignore[arg-type]
                 if index is self._counted:
                     self.desks.uncounted(*name)
+        for judge in (self.shelter, self.limits, self.sizes):
+            judge.crashed(rows)
         self._stop_log = [(row, event) for row, event in self._stop_log if row < rows]
         self.stops.clear()
         for _, event in self._stop_log:
@@ -133,9 +146,11 @@ class Watch:
         look = _LOOKS.get(type(event))
         if look is not None:
             look(self, event, row)
+        self.situations.decided(event)
 
     def _signal(self, event: ev.SignalAccepted, row: int) -> None:
         self._row[event.signal] = row
+        self.sizes.accepted(event, row)
         if event.key:
             if event.key in self._keys:
                 raise Broken("I1", f"key {event.key} was acted on twice, now by {event.signal}")
@@ -156,6 +171,7 @@ class Watch:
         self._row[event.cl_ord_id] = row
         self.requested[event.cl_ord_id] = event
         self._verdicts(event.verdicts)
+        self.sizes.requested(event)
         if event.leg == "e":
             self._no_stop(event, "let through")
             self.desks.requested(event)
@@ -203,11 +219,25 @@ class Watch:
 
     def _change(self, event: ev.CancelRequested | ev.ReplaceRequested, row: int) -> None:
         self._row[event.request_id] = row
+        if type(event) is ev.CancelRequested:
+            self.sizes.taken_back(event, row)
 
     def _refused(self, event: ev.OrderRefused, row: int) -> None:
         if not event.code or not event.text:
             raise Broken("I10", f"{event.cl_ord_id} was refused without a reason")
         self._verdicts(event.verdicts)
+        self.shelter.denied(event, row)
+
+    def _protection(self, event: ev.ProtectionChanged, row: int) -> None:
+        entry = self.requested.get(event.cl_ord_id)
+        symbol = entry.venue_symbol if entry is not None else VenueSymbol("")
+        set_at = self.venue.bank.priced.get(symbol, 0)
+        fresh = set_at and self.clock.now - set_at < MINUTE
+        known = fresh and self.desks.sight.priced(event.account, symbol) == set_at
+        self.shelter.changed(event, row, self.venue.price[symbol] if known else None)
+
+    def _scaled(self, event: ev.ScaleRecorded, row: int) -> None:
+        self.sizes.scaled(event, row)
 
     def _verdicts(self, verdicts: tuple[ev.Verdict, ...]) -> None:
         counts = self.verdicts
@@ -242,6 +272,7 @@ class Watch:
 
     def _ended(self, event: ev.OrderEnded, row: int) -> None:
         name = event.cl_ord_id
+        self.sizes.ended(event, row)
         if event.status in (OrdStatus.CANCELED, OrdStatus.EXPIRED):
             self._over[name] = row
         if not event.reason:
@@ -250,7 +281,9 @@ class Watch:
             if name in self._sent:
                 raise Broken("I9", f"{name} ended as unsent, and was sent")
             return
-        if any(isinstance(one, NewOrder) and one.cl_ord_id == name for one in self.in_flight()):
+        if any(
+            isinstance(one, NewOrder) and one.cl_ord_id == name for one in self.limits.in_flight()
+        ):
             raise Broken("I9", f"{name} ended as {event.reason} while its request travels")
         order = self.venue.by_name.get((event.account, name))
         if order is None:
@@ -280,6 +313,7 @@ class Watch:
         first = events[0] if events else None
         if first is None:
             raise Broken("I10", f"signal {signal.key} was taken in and nothing says so")
+        self.situations.count(self.sizes.planned(events))
         if not isinstance(first, ev.SignalAccepted):
             return
         answered = {
@@ -328,8 +362,10 @@ class Watch:
         self._latch(request)
         self.desks.sent(request.account)
         if not isinstance(request, NewOrder):
-            if isinstance(request, ReplaceOrder) and request.quantity is not None:
-                self.sizes.sent(request)
+            changed = self.requested.get(request.cl_ord_id)
+            sized = isinstance(request, ReplaceOrder) and request.quantity is not None
+            if sized and changed is not None and changed.leg == "e":
+                self.limits.position(request)  # type: ignore[arg-type]
             return
         asked = self.requested[request.cl_ord_id]
         self._once(asked)
@@ -337,7 +373,9 @@ class Watch:
             if asked.expires_unsent is not None and self.clock.now > asked.expires_unsent:
                 raise Broken("I10", f"{name} was sent after its signal had gone stale")
             self._no_stop(asked, "sent")
-            self.sizes.sent(request)
+            self.situations.count(self.sizes.sent(request))
+            self.limits.order(request)
+            self.limits.position(request)
 
     def _once(self, asked: ev.OrderRequested) -> None:
         """One cause, one order: of an entry or exit there is no second attempt."""
@@ -354,7 +392,7 @@ class Watch:
         if mode == "freeze" or (mode is not None and adds):
             raise Broken("I7", f"{request.cl_ord_id} was sent while the latch said {mode}")
 
-    # --- fills ----------------------------------------------------------------------------------
+    # --- the venue ------------------------------------------------------------------------------
 
     def traded(self, report: ExecutionReport, order: Kept, before: Decimal) -> None:
         """A fill happened at the venue: an exit must not have opened the other side.
@@ -364,6 +402,7 @@ class Watch:
         may pass an entry on its own side on the way.
         """
         self._hash.update(_encode(report))
+        self.shelter.traded(report, order)
         asked = self.requested.get(order.cl_ord_id) if order.cl_ord_id is not None else None
         if asked is None or asked.leg != "x":
             return
@@ -413,6 +452,8 @@ class Watch:
         """All faults have stopped and time has passed: everything agrees."""
         self.heard(rows)
         self.desks.settled()
+        self.shelter.settled()
+        self.shelter.trailed()
         for account in state.accounts.values():
             self._positions(state, account.id)
             self._orders(state, account.id)
@@ -613,6 +654,8 @@ _LOOKS: dict[type, Callable[[Watch, object, int], None]] = {
     ev.OrderReleased: Watch._released,  # type: ignore[dict-item]
     ev.CancelRequested: Watch._change,  # type: ignore[dict-item]
     ev.ReplaceRequested: Watch._change,  # type: ignore[dict-item]
+    ev.ScaleRecorded: Watch._scaled,  # type: ignore[dict-item]
+    ev.ProtectionChanged: Watch._protection,  # type: ignore[dict-item]
     ev.OrderRefused: Watch._refused,  # type: ignore[dict-item]
     ev.IntentRefused: Watch._intent,  # type: ignore[dict-item]
     ev.IntentIdle: Watch._intent,  # type: ignore[dict-item]

@@ -1,0 +1,178 @@
+"""Bugs that stories in the simulator found: several strategies, brackets, and closes too many."""
+
+from decimal import Decimal as D
+
+from bascule.execution.positions import apply_fill
+from bascule.execution.state import AccountState, Book, Guard, Order
+from bascule.model.enums import Direction, ExecType, OrdStatus, OrdType, PositionMode, Side
+from bascule.model.event import Bracket, OrderRequested, ReplaceRequested
+from bascule.model.ids import (
+    AccountId,
+    ClOrdID,
+    SignalId,
+    StrategyId,
+    Symbol,
+    VenueOrderId,
+    VenueSymbol,
+)
+from bascule.model.intent import Amount, ClosePosition, PlaceOrder, TargetPosition
+from bascule.model.order import Refused, VenueOrder, VenuePosition
+from bascule.model.values import SECOND, ZERO, Instant
+from tests.unit.execution.harness import EURUSD, Bench, only, protection
+
+SYMBOL, LISTED, STRATEGY = Symbol("EURUSD"), VenueSymbol("EURUSD"), StrategyId("s")
+
+
+def entered(bench: Bench, quantity: int, *, guarded: bool, strategy: str = "s") -> str:
+    """Have a buy filled, with a stop at 1.08 or without."""
+    order = PlaceOrder(
+        symbol=EURUSD,
+        side=Side.BUY,
+        quantity=Amount(D(quantity)),
+        protection=protection("1.08") if guarded else None,
+        reference_price=D("1.1"),
+    )
+    name = only(bench.say(order, strategy=strategy), OrderRequested).cl_ord_id
+    bench.settle()
+    return str(name)
+
+
+def shown(bench: Bench, name: str, quantity: int) -> None:
+    """Let the venue tell of its own stop of an entry."""
+    bench.report(
+        name,
+        ExecType.NEW,
+        side=Side.SELL,
+        order_qty=D(quantity),
+        stop_price=D("1.08"),
+        exec_id=f"new {name}",
+        parent=name,
+        leg="s",
+        cl_ord_id=None,
+        venue_order_id=f"c-{name}",
+    )
+
+
+def test_a_target_does_not_make_up_for_what_rests_on_the_other_side() -> None:
+    """Buys of 5 that rest may never fill. Before, a target of short 2 sold 7 at the market."""
+    bench = Bench(route={"pyramiding": 9})
+    for side, quantity, level in ((Side.BUY, 5, "1.2"), (Side.SELL, 1, "1.0")):
+        bench.say(
+            PlaceOrder(
+                symbol=EURUSD,
+                side=side,
+                quantity=Amount(D(quantity)),
+                ord_type=OrdType.STOP,
+                stop_price=D(level),
+            )
+        )
+        bench.settle()
+    target = TargetPosition(symbol=EURUSD, direction=Direction.SHORT, quantity=Amount(D(2)))
+    assert only(bench.say(target), OrderRequested).quantity == 1
+
+
+def test_a_bracket_at_a_venue_that_nets_follows_a_part_that_is_closed() -> None:
+    """It stays as large as it was there, and would close what another strategy holds."""
+    bench = Bench(native_bracket=True, route={"pyramiding": 9})
+    name = entered(bench, 10, guarded=True)
+    shown(bench, name, 10)
+    bench.say(ClosePosition(symbol=EURUSD, fraction=D("0.5")))
+    bench.settle()
+    assert only(bench.events, ReplaceRequested).quantity == 5
+
+
+def test_a_bracket_that_its_venue_made_too_small_is_run_by_the_engine() -> None:
+    """Of an entry that turned the net the venue guards only what it opened."""
+    bench = Bench(native_bracket=True, route={"pyramiding": 9})
+    name = entered(bench, 10, guarded=True)
+    shown(bench, name, 4)
+    bench.wait(SECOND)
+    child = VenueOrder(
+        account=AccountId("a"),
+        venue_order_id=VenueOrderId(f"c-{name}"),
+        venue_symbol=bench.order(name).venue_symbol,
+        side=Side.SELL,
+        ord_type=OrdType.STOP,
+        ord_status=OrdStatus.WORKING,
+        quantity=D(4),
+        cum_qty=ZERO,
+        at=bench.at,
+        stop_price=D("1.08"),
+        parent=ClOrdID(name),
+        leg="s",
+    )
+    bench.look(began=Instant(bench.at), orders=(child,))
+    assert not bench.guard(name).bracket.native
+    assert bench.order(f"{name}:s").pending == "cancel"
+
+
+def test_the_close_of_one_position_bares_no_other() -> None:
+    """Where the venue hedges, a close takes from the guard of its own position alone."""
+    bench = Bench(position_mode=PositionMode.HEDGING, route={"pyramiding": 9})
+    entered(bench, 1, guarded=False)
+    name = entered(bench, 5, guarded=True)
+    bench.say(ClosePosition(symbol=EURUSD, quantity=Amount(D(1))))
+    bench.settle()
+    assert bench.book().quantity == 5
+    assert bench.guard(name).held == 5
+    assert [order.leaves for order in bench.working("s")] == [5]
+
+
+def test_what_no_guard_has_is_closed_first() -> None:
+    """Of 1 without and 3 with a stop, the close of 1 leaves 3 behind a stop for 3, not for 2."""
+    bench = Bench(route={"pyramiding": 9})
+    name = entered(bench, 3, guarded=True)
+    entered(bench, 1, guarded=False)
+    bench.say(ClosePosition(symbol=EURUSD, quantity=Amount(D(1))))
+    bench.settle()
+    assert bench.guard(name).held == 3 == bench.book().quantity
+
+
+def test_a_fill_told_after_its_own_stop_bares_no_other_entry() -> None:
+    """A stop had closed 5 before their opening was told; that closed no guard of the other side."""
+    account = AccountState(id=AccountId("a"), number=1, venue="v", login="a", mode="paper")
+    book = account.books[f"{STRATEGY}|{SYMBOL}"] = Book(STRATEGY, SYMBOL, LISTED, D(-2))
+    bracket = Bracket(stop_loss=D("1.05"))
+    late = Guard(ClOrdID("e-1-1e"), SignalId("e-1"), STRATEGY, SYMBOL, LISTED, Side.BUY, bracket)
+    other = Guard(ClOrdID("e-2-1e"), SignalId("e-2"), STRATEGY, SYMBOL, LISTED, Side.SELL, bracket)
+    other.filled = other.held = D(2)
+    account.guards = {late.cl_ord_id: late, other.cl_ord_id: other}
+
+    def told(name: str, leg: str, side: Side) -> None:
+        order = Order(
+            cl_ord_id=ClOrdID(name), signal=late.signal, intent=0, account=account.id,
+            strategy=STRATEGY, leg=leg, symbol=SYMBOL, venue_symbol=LISTED, side=side,
+            quantity=D(5), ord_type=OrdType.STOP, requested_at=Instant(1), bracket=bracket,
+            parent=late.cl_ord_id if leg == "s" else None,
+        )  # fmt: skip
+        apply_fill(account, order, D(5) * side.sign, D("1.05"), None)
+
+    told("e-1-1s", "s", Side.SELL)
+    assert (book.quantity, book.astray) == (-7, 5)
+    told("e-1-1e", "e", Side.BUY)
+    assert (book.quantity, book.astray) == (-2, ZERO)
+    assert (late.held, other.held) == (ZERO, 2)
+
+
+def test_what_closes_opened_is_closed_again_where_the_first_try_was_refused() -> None:
+    """The next whole look that agrees tries again; before, it stood without a stop for good."""
+    bench = Bench()
+    name = entered(bench, 5, guarded=True)
+    stop = bench.working("s")[0].new.cl_ord_id
+    bench.venue.fills_markets = False
+    bench.traded(stop, 5, side=Side.SELL)
+    first = only(bench.traded(stop, 5, side=Side.SELL, exec_id="again"), OrderRequested)
+    assert (first.leg, first.side, first.quantity) == ("x", Side.BUY, 5)
+    assert bench.book().astray == 5
+    bench.answered(first.cl_ord_id, Refused("broker_refused", "", "no", bench.at))
+    bench.wait(SECOND)
+    held = VenuePosition(
+        account=AccountId("a"),
+        venue_symbol=bench.order(name).venue_symbol,
+        quantity=D(-5),
+        avg_price=D("1.1"),
+    )
+    events = bench.look(began=Instant(bench.at), positions=(held,))
+    again = only(events, OrderRequested)
+    assert (again.leg, again.side, again.quantity) == ("x", Side.BUY, 5)
+    assert again.cl_ord_id != first.cl_ord_id
