@@ -109,7 +109,7 @@ FOUND_BY_STORIES = {
 """Seeds that show with their story what is wrong once its mend is taken out."""
 
 OWN = {
-    "entered_twice": "I1",
+    "retry_on_timeout": "I1",
     "fill_dedupe_by_price": "I2",
     "other_price": "I3",
     "no_account_limit": "I4",
