@@ -324,16 +324,13 @@ MUTANTS = (
     ShellMutant("stops_not_kept", "stops are not written", _stops_not_kept),
     ShellMutant("names_not_synced", "directories are not synced", _names_not_synced),
     ShellMutant("gate_not_shut", "a stop shuts no latch", _gate_not_shut),
-    ShellMutant("closed_twice", "a close under way is not waited for", _closed_twice, first=640),
+    ShellMutant("closed_twice", "a close under way is not waited for", _closed_twice, first=450),
     ShellMutant("sweeps_on", "a pass goes on after arming", _sweeps_on_after_arming),
     ShellMutant(
         "flat_after_arming", "flat is said of what was armed", _flat_after_arming, first=224
     ),
     ShellMutant(
-        "kept_once",
-        "a disk that refused is not asked again",
-        _refused_by_the_disk_for_ever,
-        first=90,
+        "kept_once", "a disk that refused is not asked again", _refused_by_the_disk_for_ever
     ),
     ShellMutant("log_not_taken_in", "the engine reads no log of it", _log_not_taken_in),
     ShellMutant(
