@@ -7,8 +7,8 @@ from bascule.execution.guards import lacks_its_stop, tend
 from bascule.execution.learning import learn
 from bascule.execution.order_table import Fact
 from bascule.execution.plan_exit import is_of
-from bascule.execution.positions import book_of
-from bascule.execution.state import AccountState, Book, Order
+from bascule.execution.positions import book_of, stood_against
+from bascule.execution.state import AccountState, Book, Guard, Order
 from bascule.execution.turn import Turn
 from bascule.model.enums import OrdStatus
 from bascule.model.event import OrderReleased
@@ -23,6 +23,8 @@ def aftermath(turn: Turn, account: AccountState, order: Order) -> None:
         ended = order.native_child and not order.live
         if ended and guard.bracket.native and lacks_its_stop(account, guard):
             turn.market.looks.setdefault(account.id, "the bracket of a position has ended")
+        if order.leg == "e" and _may_have_none(turn, account, guard):
+            turn.market.looks.setdefault(account.id, "the venue may have made no bracket")
     if order.leg == "x" or (order.leg == "e" and order.cum_qty):
         # Whatever trades against the other side of its book leaves less of it to guard.
         for other in guards_of(account, order.strategy, order.symbol, order.side.opposite):
@@ -30,6 +32,14 @@ def aftermath(turn: Turn, account: AccountState, order: Order) -> None:
                 tend(turn, account, other)
     if account.waiters:
         release_waiting(turn, account)
+
+
+def _may_have_none(turn: Turn, account: AccountState, guard: Guard) -> bool:
+    """Whether a venue that nets was to make a bracket, and others stand against what it is of."""
+    spec = turn.settings.accounts.get(account.id)
+    if spec is None or not guard.bracket.native or guard.held <= 0 or guard.children:
+        return False
+    return stood_against(account, spec, guard.strategy, guard.symbol, guard.side)
 
 
 def release_waiting(turn: Turn, account: AccountState) -> None:

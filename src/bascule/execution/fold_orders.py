@@ -57,6 +57,8 @@ def _weigh(account: AccountState, order: Order, sign: int) -> None:
     book = book_of(account, order.strategy, order.symbol, order.venue_symbol)
     if leg == "x":
         book.exiting += leaves * sign
+        if order.side is Side.BUY:
+            book.exiting_buy += leaves * sign
         return
     exposure = exposure_of(account, order.symbol)
     if order.side is Side.BUY:

@@ -193,6 +193,7 @@ def _close_unprotected(duty: _Duty, quantity: Decimal) -> None:
         sizing="the venue refused its stop, so the position is closed",
         parent=guard.cl_ord_id,
         late=True,
+        first=guard.position_id,
     )
 
 

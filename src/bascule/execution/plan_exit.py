@@ -192,12 +192,13 @@ def close_quantity(
     parent: ClOrdID | None = None,
     target: Decimal | None = None,
     late: bool = False,
+    first: PositionId | None = None,
 ) -> list[ClOrdID]:
     """Place market exits for a quantity of a book, and name those that were requested.
 
-    One, or one a position where the venue hedges, each within the venue's largest order. Where an
-    exit and a stop could both fill, the exits wait until the stops are taken back, and are then
-    made for what is still held.
+    One, or one a position where the venue hedges, that of ``first`` before the others and then the
+    oldest, each within the venue's largest order. Where an exit and a stop could both fill, the
+    exits wait until the stops are taken back, and are then made for what is still held.
     """
     draft = Draft(
         account=account,
@@ -221,7 +222,7 @@ def close_quantity(
     drafts = [
         replace(draft, slot=_slot(mark, index), position_id=position_id, quantity=part)
         for index, (position_id, part) in enumerate(
-            _parts(account, spec, book, listing, quantity),
+            _parts(account, spec, book, listing, quantity, first),
             _free_slot(account, signal, intent, mark),
         )
     ]
@@ -313,11 +314,16 @@ def exits_are_safe(
 
 
 def _parts(
-    account: AccountState, spec: AccountSpec, book: Book, listing: Listing, quantity: Decimal
+    account: AccountState,
+    spec: AccountSpec,
+    book: Book,
+    listing: Listing,
+    quantity: Decimal,
+    first: PositionId | None,
 ) -> Iterator[tuple[PositionId | None, Decimal]]:
     """Share an exit among the positions it closes, none larger than the venue's largest order."""
     if spec.position_mode is PositionMode.HEDGING and book.lots:
-        shares = _by_position(account, book, quantity)
+        shares = _by_position(account, book, quantity, first)
     else:
         shares = [(None, quantity)]
     largest = floor_to(listing.max_qty, listing.lot_step)
@@ -330,11 +336,11 @@ def _parts(
 
 
 def _by_position(
-    account: AccountState, book: Book, quantity: Decimal
+    account: AccountState, book: Book, quantity: Decimal, first: PositionId | None
 ) -> list[tuple[PositionId | None, Decimal]]:
     """Take from each position of the book's side what no exit in flight takes already."""
     shares: list[tuple[PositionId | None, Decimal]] = []
-    for position_id, lot in book.lots.items():
+    for position_id, lot in sorted(book.lots.items(), key=lambda held: held[0] != first):
         if (lot > 0) is not (book.quantity > 0):
             continue
         share = min(abs(lot) - _leaving(account, book, position_id), quantity)

@@ -219,11 +219,15 @@ def held_side(book: Book | None) -> Direction:
 
 
 def remaining(book: Book | None) -> Decimal:
-    """Give the signed quantity that exits in flight will leave of what a book holds."""
+    """Give the signed quantity that exits in flight will leave of what a book holds.
+
+    One that was meant for the other side, before the book crossed over, takes nothing of it.
+    """
     if book is None or not book.exiting:
         return book.quantity if book is not None else ZERO
-    held = book.quantity
-    return max(held - book.exiting, ZERO) if held > 0 else min(held + book.exiting, ZERO)
+    if book.quantity > 0:
+        return max(book.quantity - (book.exiting - book.exiting_buy), ZERO)
+    return min(book.quantity + book.exiting_buy, ZERO)
 
 
 def heading(book: Book | None) -> Direction:

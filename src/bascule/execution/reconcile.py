@@ -185,8 +185,8 @@ def _abandoned(turn: Turn, account: AccountState, guard: Guard, look: Looked) ->
 
     One that nets ends it when another strategy trades the contract through zero, and makes none
     for what only reduced the net. A venue may run brackets without showing orders of their own, so
-    that none is shown proves nothing until one was; and of one that this very look found ended,
-    the next one is asked.
+    that none is shown proves nothing until one was, of whichever entry; and of one that this very
+    look found ended, the next one is asked.
     """
     spec = turn.settings.accounts.get(account.id)
     entry, book = account.order(guard.cl_ord_id), account.book(guard.strategy, guard.symbol)
@@ -195,10 +195,10 @@ def _abandoned(turn: Turn, account: AccountState, guard: Guard, look: Looked) ->
     if spec is None or entry is None or book is None or book.exiting or _heard_since(entry, look):
         return False
     orders = (*account.ended.values(), *account.orders.values())
-    made = [o for o in orders if o.native_child and o.parent == guard.cl_ord_id]
-    if any(_heard_since(child, look) for child in made):
+    shown = [order for order in orders if order.native_child]
+    if any(_heard_since(child, look) for child in shown if child.parent == guard.cl_ord_id):
         return False
-    return bool(made) or stood_against(account, spec, guard.strategy, guard.symbol, guard.side)
+    return bool(shown) or stood_against(account, spec, guard.strategy, guard.symbol, guard.side)
 
 
 def _bind(turn: Turn, account: AccountState, look: Looked) -> None:

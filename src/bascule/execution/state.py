@@ -162,12 +162,13 @@ class Book(Struct, omit_defaults=True):
 
     ``quantity`` is signed. ``lots`` keeps it by position id where the venue hedges. ``open_buy``
     and ``open_sell`` are what entries may still add (unsigned, at the worst), ``exiting`` what
-    exits in flight will still take away. ``entries`` counts entry orders since it was last flat,
-    but for those that ended without a fill. ``target`` is the sender's own position as last acted
-    on, where the account sizes by itself. ``closing`` is the last signal that closed everything:
-    an entry with a number up to ``closed_to`` (on ``closing_side``, where that is set) that still
-    fills is closed at once. ``astray`` (unsigned) is what closes have opened beyond flat, which
-    nobody asked for: two of them filled, or the opening of what they closed is yet to be told.
+    exits in flight may still take away, ``exiting_buy`` the part of it that buys. ``entries``
+    counts entry orders since it was last flat, but for those that ended without a fill. ``target``
+    is the sender's own position as last acted on, where the account sizes by itself. ``closing`` is
+    the last signal that closed everything: an entry with a number up to ``closed_to`` (on
+    ``closing_side``, where that is set) that still fills is closed at once. ``astray`` (unsigned)
+    is what closes have opened beyond flat, which nobody asked for: two of them filled, or the
+    opening of what they closed is yet to be told.
     """
 
     strategy: StrategyId
@@ -180,6 +181,7 @@ class Book(Struct, omit_defaults=True):
     open_buy: Decimal = ZERO
     open_sell: Decimal = ZERO
     exiting: Decimal = ZERO
+    exiting_buy: Decimal = ZERO
     entries: int = 0
     target: Decimal | None = None
     closing: SignalId | None = None

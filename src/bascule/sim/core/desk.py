@@ -62,13 +62,15 @@ class Desk(Struct):
     there, or a look told positions of before; what it is all worth shows in the next look.
     ``reference`` and ``floor`` the last that the engine is bound to know. ``used`` is the worst
     share of an allowance, in percent, that the account had from an instant on, ``sent`` when
-    requests left, ``seen`` what the account was last looked at by.
+    requests left, ``seen`` what the account was last looked at by. ``own_day``: its owner limits a
+    day's loss, so that it has days though its firm has none.
     """
 
     spec: AccountSpec
     office: Office
     block: Decimal
     flatten: Decimal
+    own_day: bool = False
     changed: int = 0
     traded: int = 0
     charged: int = 0
@@ -123,6 +125,7 @@ class Desks:
         if desk is None:
             return
         desk.block, desk.flatten = _shares(desk.spec.programme, limits)
+        desk.own_day = _has_days(limits)
         if desk.spec.programme is None:
             known = desk.floor == desk.office.floor
             desk.office.ruled(*own_rules(limits))
@@ -357,7 +360,9 @@ class Desks:
             raise Broken("I4", f"{event.scope} was locked for a loss that no rule speaks of")
         now = self._clock.now
         known = before.until if before is not None else None
-        wanted = max(desk.office.day_ends(now) or Instant(now + DAY), known or Instant(0))
+        own = strike_after(("00:00", "UTC"), now) if desk.own_day else None
+        ends = desk.office.day_ends(now) or own or Instant(now + DAY)
+        wanted = max(ends, known or Instant(0))
         until = event.until or Instant(0)
         if until < wanted or (until > wanted and not desk.office.unsure):
             raise Broken("I4", f"{event.scope} is locked until {until}, its day ends at {wanted}")
@@ -404,7 +409,11 @@ class Desks:
 
 
 def _desk(spec: AccountSpec, office: Office) -> Desk:
-    return Desk(spec, office, *_shares(spec.programme, spec.limits))
+    return Desk(spec, office, *_shares(spec.programme, spec.limits), _has_days(spec.limits))
+
+
+def _has_days(limits: RiskLimits) -> bool:
+    return limits.max_daily_loss is not None or limits.max_daily_loss_percent is not None
 
 
 def _shares(programme: Programme | None, limits: RiskLimits) -> tuple[Decimal, Decimal]:

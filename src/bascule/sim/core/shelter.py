@@ -54,7 +54,7 @@ class Shelter:
             before = self._brackets().get(name)
             beyond = stop >= price if entry.side is Side.BUY else stop <= price + TICK
             moved = before is None or before.stop_loss != stop
-            if beyond and moved and self._is_counted(entry):
+            if beyond and moved and self._is_counted(entry) and self._holds(event, entry):
                 raise Broken("I4", f"the stop of {name} was moved to {stop}, the bid is {price}")
         self._changed.append((row, name, event.bracket))
 
@@ -86,6 +86,13 @@ class Shelter:
         key = self.key(order)
         signed = report.last_qty * report.side.sign
         self.holdings[key] = self.holdings.get(key, ZERO) + signed
+
+    def _holds(self, event: ev.ProtectionChanged, entry: Kept) -> bool:
+        """Whether anything is surely held that the stop is to close: fills may be taken back."""
+        if self.venue.amended.get(event.account):
+            return False
+        strategy = self._requested[event.cl_ord_id].strategy
+        return self.held(event.account, entry.venue_symbol, strategy) * entry.side.sign > 0
 
     def held(self, account: AccountId, symbol: VenueSymbol, strategy: str) -> Decimal:
         """Give what a strategy holds of a contract in all, signed."""

@@ -60,6 +60,7 @@ class Sizes:
         self._requested = requested
         self._shelter = shelter
         self._signals: dict[str, _Signal] = {}
+        self._rows: dict[ClOrdID, int] = {}
         self._ended: dict[ClOrdID, int] = {}
         self._taken_back: dict[ClOrdID, int] = {}
         self._scales: list[tuple[int, ev.ScaleRecorded]] = []
@@ -69,6 +70,7 @@ class Sizes:
 
     def crashed(self, rows: int) -> None:
         """Only so many rows of the journal are left."""
+        self._rows = {name: row for name, row in self._rows.items() if row < rows}
         self._ended = {name: row for name, row in self._ended.items() if row < rows}
         self._taken_back = {name: row for name, row in self._taken_back.items() if row < rows}
         self._signals = {name: one for name, one in self._signals.items() if one.row < rows}
@@ -156,8 +158,9 @@ class Sizes:
             raise Broken("I10", f"{new.cl_ord_id} was sent before its account's turn")
         return "staggered" if stagger else ""
 
-    def requested(self, event: ev.OrderRequested) -> None:
+    def requested(self, event: ev.OrderRequested, row: int) -> None:
         """An order was asked for, before the sums know of it."""
+        self._rows[event.cl_ord_id] = row
         known = self._signals.get(event.signal)
         self._ended.pop(event.cl_ord_id, None)
         self._taken_back.pop(event.cl_ord_id, None)
@@ -217,7 +220,7 @@ class Sizes:
     def _target(self, event: ev.OrderRequested, most: Decimal) -> None:
         """What is held, may still fill and is being entered is no more than the target."""
         key = (event.account, event.venue_symbol)
-        if self._shelter.venue.meddled.get(key):
+        if self._shelter.venue.meddled.get(key) or not self._hears(event):
             return
         sign = event.side.sign
         heading = self._shelter.held(*key, event.strategy) * sign + event.quantity
@@ -244,6 +247,8 @@ class Sizes:
             )
             if not same or name == event.cl_ord_id or name in self._ended:
                 continue
+            if name not in self._rows:
+                continue  # a crash took it back before it was durable
             there = self._shelter.venue.by_name.get((asked.account, name))
             if there is not None and not there.live and asked.leg != "x":
                 continue  # an exit counts until the journal knows of its end

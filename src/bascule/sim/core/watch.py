@@ -171,7 +171,7 @@ class Watch:
         self._row[event.cl_ord_id] = row
         self.requested[event.cl_ord_id] = event
         self._verdicts(event.verdicts)
-        self.sizes.requested(event)
+        self.sizes.requested(event, row)
         if event.leg == "e":
             self._no_stop(event, "let through")
             self.desks.requested(event)
@@ -251,14 +251,24 @@ class Watch:
             raise Broken("I3", f"fill {event.exec_id} of {event.account} was counted twice")
         self._counted[key] = row
         self.desks.counted(*key)
-        told_as = self.venue.told.get(key)
+        undoes = event.undoes if isinstance(event, ev.ForeignFill) else None
+        told_as = self._told(event.account, undoes or event.exec_id)
         if told_as is None:
             raise Broken("I3", f"fill {event.exec_id} of {event.account} is in no ledger")
-        if (event.quantity, event.side, event.price) not in told_as:
+        side = event.side.opposite if undoes else event.side
+        if (event.quantity, side, event.price) not in told_as:
             counted = f"{event.side.value} {event.quantity} at {event.price}"
             raise Broken("I3", f"fill {event.exec_id} was counted as {counted}")
         if isinstance(event, ev.OrderFilled) and event.status is OrdStatus.FILLED:
             self._over[event.cl_ord_id] = row
+
+    def _told(self, account: AccountId, name: ExecID) -> list[tuple[Decimal, Side, Decimal]] | None:
+        """Give what was ever told of a fill; what corrects one bears its name and a mark."""
+        told_as = self.venue.told.get((account, name))
+        while told_as is None and "~" in name[1:]:
+            name = ExecID(name.rsplit("~", 1)[0])
+            told_as = self.venue.told.get((account, name))
+        return told_as
 
     def _acknowledged(self, event: ev.OrderAcknowledged, row: int) -> None:
         if event.cl_ord_id in self._over and not event.evidence and event.status not in ENDED:
@@ -362,10 +372,8 @@ class Watch:
         self._latch(request)
         self.desks.sent(request.account)
         if not isinstance(request, NewOrder):
-            changed = self.requested.get(request.cl_ord_id)
-            sized = isinstance(request, ReplaceOrder) and request.quantity is not None
-            if sized and changed is not None and changed.leg == "e":
-                self.limits.position(request)  # type: ignore[arg-type]
+            if isinstance(request, ReplaceOrder) and self._grows(request):
+                self.limits.position(request)
             return
         asked = self.requested[request.cl_ord_id]
         self._once(asked)
@@ -376,6 +384,14 @@ class Watch:
             self.situations.count(self.sizes.sent(request))
             self.limits.order(request)
             self.limits.position(request)
+
+    def _grows(self, request: ReplaceOrder) -> bool:
+        """Whether a change makes an entry larger than it works at its venue."""
+        asked = self.requested.get(request.cl_ord_id)
+        if request.quantity is None or asked is None or asked.leg != "e":
+            return False
+        kept = self.venue.by_name.get((request.account, request.cl_ord_id))
+        return kept is None or request.quantity > kept.quantity
 
     def _once(self, asked: ev.OrderRequested) -> None:
         """One cause, one order: of an entry or exit there is no second attempt."""
