@@ -105,6 +105,11 @@ FOUND_BY_STORIES = {
     196: "a target made up for entries that rested on the other side",
     637: "the close of one position took the guard of another",
     1106: "what two closes had opened was closed once only, and that close was refused",
+    15710: "no look followed where a venue that nets had made no bracket for an entry",
+    17669: "what had no stop was closed at another position of its book",
+    43848: "what had no stop was never closed while its book stood on both sides",
+    44622: "a stop was taken for the venue's that its entry had been sent without",
+    66495: "an exit that was meant for the other side was taken off what is held",
 }
 """Seeds that show with their story what is wrong once its mend is taken out."""
 

@@ -11,7 +11,13 @@ from typing import NamedTuple
 
 from bascule.execution.fold_guards import guards_of
 from bascule.execution.placing import Draft, place
-from bascule.execution.plan_exit import close_quantity, exits_are_safe, is_of
+from bascule.execution.plan_exit import (
+    close_lot,
+    close_quantity,
+    exits_are_safe,
+    is_of,
+    on_both_sides,
+)
 from bascule.execution.planning import may_change, request_cancel
 from bascule.execution.state import KNOWN, AccountState, Guard, Order
 from bascule.execution.stops import is_frozen
@@ -175,10 +181,17 @@ def _close_unprotected(duty: _Duty, quantity: Decimal) -> None:
     """Close what the venue will not have a stop for: it must not stand unprotected."""
     turn, guard = duty.turn, duty.guard
     book = duty.account.book(guard.strategy, guard.symbol)
-    if book is None or book.exiting or book.quantity * guard.side.sign <= 0:
+    if book is None or book.exiting:
         return
     pause = CLOSE_INTERVAL << min(guard.refused.get("x", 0), _CLOSE_DOUBLINGS)
     if guard.tried_at and turn.at < guard.tried_at + pause:
+        return
+    why = "the venue refused its stop, so the position is closed"
+    if on_both_sides(book):
+        # Its net says nothing of what stands on this side.
+        close_lot(turn, duty.account, duty.spec, book, duty.listing, guard, quantity, sizing=why)
+        return
+    if book.quantity * guard.side.sign <= 0:
         return
     close_quantity(
         turn,
@@ -190,7 +203,7 @@ def _close_unprotected(duty: _Duty, quantity: Decimal) -> None:
         min(quantity, abs(book.quantity)),
         signal=guard.signal,
         intent=guard.intent,
-        sizing="the venue refused its stop, so the position is closed",
+        sizing=why,
         parent=guard.cl_ord_id,
         late=True,
         first=guard.position_id,

@@ -298,9 +298,10 @@ def _levels(
 
 
 def _venue_holds(plan: Plan, guard: Guard, new: Bracket) -> bool:
-    """Whether the venue runs an order for each kind of level that is to be changed."""
+    """Whether the venue runs an order for each kind of level that is to be changed, or will."""
     orders = plan.account.orders
     legs = {orders[name].leg for name in guard.children if name in orders}
-    if guard.filled and (new.stop_loss is not None or new.follows_price) and "s" not in legs:
+    has_stop = "s" in legs if guard.filled else guard.bracket.stop_loss is not None
+    if (new.stop_loss is not None or new.follows_price) and not has_stop:
         return False
     return not new.take_profits or (len(new.take_profits) == 1 and "t" in legs)

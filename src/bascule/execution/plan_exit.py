@@ -16,7 +16,7 @@ from bascule.execution.planning import (
     request_cancel,
 )
 from bascule.execution.positions import leaving
-from bascule.execution.state import AccountState, Book, Order
+from bascule.execution.state import AccountState, Book, Guard, Order
 from bascule.execution.turn import Turn
 from bascule.model.account import AccountSpec, Capabilities
 from bascule.model.enums import (
@@ -281,7 +281,43 @@ def close_positions(
     return [name for name in placed if name is not None]
 
 
-def _leaving(account: AccountState, book: Book, position_id: PositionId) -> Decimal:
+def close_lot(
+    turn: Turn,
+    account: AccountState,
+    spec: AccountSpec,
+    book: Book,
+    listing: Listing,
+    guard: Guard,
+    quantity: Decimal,
+    *,
+    sizing: str,
+) -> None:
+    """Close of one guarded position by its id, while its book holds some on the other side too."""
+    lot = next((held for name, held in book.lots.items() if name == guard.position_id), ZERO)
+    left = min(abs(lot) - _leaving(account, book, guard.position_id), quantity)
+    largest = floor_to(listing.max_qty, listing.lot_step)
+    if left <= 0 or guard.position_id is None or lot * guard.side.sign <= 0:
+        return
+    draft = Draft(
+        account=account,
+        spec=spec,
+        listing=listing,
+        signal=guard.signal,
+        intent=guard.intent,
+        strategy=book.strategy,
+        leg="x",
+        slot=_slot(f"z{base36(turn.state.requests)}", 0),
+        side=guard.side.opposite,
+        quantity=min(left, largest) if largest > 0 else left,
+        reducing=True,
+        parent=guard.cl_ord_id,
+        position_id=guard.position_id,
+        sizing=sizing,
+    )
+    place(turn, draft)
+
+
+def _leaving(account: AccountState, book: Book, position_id: PositionId | None) -> Decimal:
     """How much of a position exits in flight take away already."""
     return sum(
         (
