@@ -27,11 +27,6 @@ from bascule.model.values import ONE, ZERO
 from tests.sim.planting import Mutant, Patch
 
 
-def _bracket_sent_against() -> list[Patch]:
-    """An entry against another strategy goes with a bracket that its venue will not make."""
-    return [(plan_entry, "stood_against", lambda *args: False)]
-
-
 def _bracket_not_taken_over() -> list[Patch]:
     """A bracket that the venue ended, or made too small, is the venue's own affair."""
     return [(reconcile, "_abandoned", lambda *args: False)]
@@ -177,7 +172,6 @@ def _any_side() -> list[Patch]:
 
 def _planted() -> Iterable[Mutant]:
     for name, text, patches in (
-        ("bracket_sent_against", "an entry against another has no stop", _bracket_sent_against),
         ("bracket_abandoned", "a bracket that the venue ended is gone", _bracket_not_taken_over),
         ("bracket_not_resized", "a bracket is larger than what is held", _bracket_not_resized),
         ("astray_stays", "what closes opened stays open", _astray_stays),
