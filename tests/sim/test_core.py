@@ -60,7 +60,6 @@ REGRESSIONS = {
     47223: "where closed results count, a breach by them was told of an equity above the line",
     42285: "prices moved between the fills of an entry and of its target, and their news",
     50820: "of a close whose hour nobody knows every moment is one",
-    51828: "a fill was told along with the money that it is in",
     58349: "an old price was the venue's again by chance",
     115088: "a price came between a fee and the news of it",
     122347: "the cost of a position that a stale look showed was taken for that of another",
