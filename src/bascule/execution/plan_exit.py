@@ -34,7 +34,6 @@ from bascule.model.intent import Amount, ClosePosition, Flatten
 from bascule.model.values import ZERO, floor_to, text
 
 _AT_ONCE = (TimeInForce.IOC, TimeInForce.FOK)
-_TOO_FAR = "closes what two closes at once have opened"
 
 
 def plan_close(plan: Plan, intent: ClosePosition) -> None:
@@ -293,11 +292,13 @@ def close_lot(
     sizing: str,
 ) -> None:
     """Close of one guarded position by its id, while its book holds some on the other side too."""
-    lot = next((held for name, held in book.lots.items() if name == guard.position_id), ZERO)
-    left = min(abs(lot) - _leaving(account, book, guard.position_id), quantity)
-    largest = floor_to(listing.max_qty, listing.lot_step)
-    if left <= 0 or guard.position_id is None or lot * guard.side.sign <= 0:
+    if guard.position_id is None:
         return
+    held = book.lots.get(guard.position_id, ZERO) * guard.side.sign
+    left = min(held - _leaving(account, book, guard.position_id), quantity)
+    if left <= 0:
+        return
+    largest = floor_to(listing.max_qty, listing.lot_step)
     draft = Draft(
         account=account,
         spec=spec,
@@ -317,7 +318,7 @@ def close_lot(
     place(turn, draft)
 
 
-def _leaving(account: AccountState, book: Book, position_id: PositionId | None) -> Decimal:
+def _leaving(account: AccountState, book: Book, position_id: PositionId) -> Decimal:
     """How much of a position exits in flight take away already."""
     return sum(
         (
@@ -560,17 +561,30 @@ def close_overshoot(
         # The fill of an open entry may only be told late, and then nothing went too far.
         turn.market.looks.setdefault(account.id, "a close may have gone too far")
         return
+    _close_too_far(turn, account, spec, book, listing, quantity, closing)
+
+
+def _close_too_far(
+    turn: Turn,
+    account: AccountState,
+    spec: AccountSpec,
+    book: Book,
+    listing: Listing,
+    quantity: Decimal,
+    closing: Order,
+) -> None:
+    """Close what an exit, or the last of a book's, has opened on the other side."""
     close_quantity(
         turn,
         account,
         spec,
-        capabilities,
+        turn.settings.capabilities[account.id],
         book,
         listing,
         quantity,
         signal=closing.signal,
         intent=closing.intent,
-        sizing=_TOO_FAR,
+        sizing="closes what two closes at once have opened",
         late=True,
     )
 
@@ -592,16 +606,4 @@ def close_astray(turn: Turn, account: AccountState) -> None:
         )
         if listing is None or closing is None:
             continue
-        close_quantity(
-            turn,
-            account,
-            spec,
-            turn.settings.capabilities[account.id],
-            book,
-            listing,
-            quantity,
-            signal=closing.signal,
-            intent=closing.intent,
-            sizing=_TOO_FAR,
-            late=True,
-        )
+        _close_too_far(turn, account, spec, book, listing, quantity, closing)
