@@ -77,10 +77,11 @@ def on_look(turn: Turn, look: Looked) -> None:
     before = len(turn.events)
     first = not account.known
     bare = [guard.cl_ord_id for guard in account.guards.values() if _is_bare(account, guard)]
+    quiet = {name for name, order in account.orders.items() if not _heard_since(order, look)}
     _bind(turn, account, look)
     applied = _apply_fills(turn, account, look, first=first)
     for shown in look.orders:
-        _on_shown(turn, account, shown, look)
+        _on_shown(turn, account, shown, look, quiet)
     if look.complete:
         _end_unseen_children(turn, account, look)
         shown_now = {shown.venue_order_id for shown in look.orders}
@@ -92,7 +93,7 @@ def on_look(turn: Turn, look: Looked) -> None:
         if order is None:
             continue
         if found is not None:
-            _on_found(turn, account, order, found, look)
+            _on_found(turn, account, order, found, look, quiet)
         elif name in look.absent:
             learn(
                 turn,
@@ -338,7 +339,9 @@ def _ours(account: AccountState, fill: ExecutionReport) -> bool:
     )
 
 
-def _on_shown(turn: Turn, account: AccountState, shown: VenueOrder, look: Looked) -> None:
+def _on_shown(
+    turn: Turn, account: AccountState, shown: VenueOrder, look: Looked, quiet: Collection[ClOrdID]
+) -> None:
     order = account.order(shown.cl_ord_id) if shown.cl_ord_id is not None else None
     if order is None:
         name = account.by_venue_id.get(shown.venue_order_id)
@@ -370,7 +373,7 @@ def _on_shown(turn: Turn, account: AccountState, shown: VenueOrder, look: Looked
                 )
             )
         return
-    _on_found(turn, account, order, shown, look)
+    _on_found(turn, account, order, shown, look, quiet)
 
 
 def _is(order: Order, shown: VenueOrder) -> bool:
@@ -378,18 +381,34 @@ def _is(order: Order, shown: VenueOrder) -> bool:
     return (order.live or order.native_child) and speaks_of(order, _as_report(shown))
 
 
+def _overtaken(order: Order, shown: VenueOrder, look: Looked, quiet: Collection[ClOrdID]) -> bool:
+    """Whether more is known of an order than what a look shows of it.
+
+    That the look's own fills told of it, as of an order that was ``quiet`` until then, makes what
+    it shows no older, where all of them are in there.
+    """
+    alone = order.cl_ord_id in quiet and order.cum_qty <= shown.cum_qty
+    return _heard_since(order, look) and (not alone or order.changed_at >= (look.began or 0))
+
+
 def _on_found(
-    turn: Turn, account: AccountState, order: Order, shown: VenueOrder, look: Looked
+    turn: Turn,
+    account: AccountState,
+    order: Order,
+    shown: VenueOrder,
+    look: Looked,
+    quiet: Collection[ClOrdID],
 ) -> None:
     """Apply what the venue shows under one of our ids."""
     if shown.ord_status is OrdStatus.IN_DOUBT:
         return  # a venue that cannot be asked shows what it was told once: no evidence
     fact = _FACTS.get(shown.ord_status)
-    if fact is Fact.FOUND and _heard_since(order, look):
+    overtaken = _overtaken(order, shown, look, quiet)
+    if fact is Fact.FOUND and overtaken:
         return
     if shown.ord_status in ENDED and not look.complete and shown.cum_qty > order.cum_qty:
         return  # its end is believed with its fills, and a page with one of them may be missing
-    status_before, heard = order.status, _heard_since(order, look)
+    status_before = order.status
     if fact is not None:
         report = _as_report(shown) if fact is Fact.FOUND and order.venue_order_id is None else None
         learn(
@@ -401,7 +420,7 @@ def _on_found(
             reason=shown.reason,
             evidence=_said(look),
         )
-    if order.live and not heard:
+    if order.live and not overtaken:
         _settle_change(turn, account, order, shown, look)
     elif fact is Fact.FOUND and order.status is OrdStatus.FILLED and shown.quantity > order.cum_qty:
         # Somebody made it larger, and it filled at the size that we knew: the rest works on.

@@ -280,6 +280,20 @@ def test_terms_changed_by_hand_are_taken_over() -> None:
     assert kinds(bench.look()) == []
 
 
+def test_terms_changed_by_hand_are_taken_over_with_a_fill_of_the_same_look() -> None:
+    """Both came while the link was down: the look that tells of the fill is not older than it."""
+    bench = Bench()
+    name = resting(bench)
+    bench.venue.fill(name, 2)
+    bench.venue.orders[name].price = D("0.9")
+    bench.post.clear()
+    bench.wait(SECOND)
+    events = bench.look(began=Instant(bench.at))
+    assert only(events, OrderFilled).quantity == 2
+    assert only(events, OrderReplaced).price == D("0.9")
+    assert bench.order(name).price == D("0.9")
+
+
 @pytest.mark.parametrize(
     ("status", "settled"), [(OrdStatus.WORKING, True), (OrdStatus.IN_DOUBT, False)]
 )
