@@ -16,7 +16,7 @@ from bascule.model.event import LimitsChanged, StrategyApproved
 from bascule.model.ids import AccountId, StrategyId
 from bascule.model.values import DAY, Instant
 from bascule.risk.limits import LOOSEST, Difference, differences, tightest
-from bascule.risk.programmes.clock import candidates, next_instant
+from bascule.risk.programmes import ledger
 
 ALL = "all"
 MERGED_MAX = 10_000
@@ -141,15 +141,13 @@ def next_reset(turn: Turn, scope: str) -> Instant:
     """Give when looser limits of a scope take effect.
 
     It is the next reset of the account's programme; without one, and for every other scope, the
-    next 00:00 UTC. Of a firm's two possible clocks it is the later.
+    next 00:00 UTC. Of several clocks that a firm may mean it is the last.
     """
     kind, _, name = scope.partition(":")
     spec = turn.settings.accounts.get(AccountId(name)) if kind == "account" else None
-    daily = spec.programme.daily_loss if spec is not None and spec.programme is not None else None
-    resets = candidates(daily.reset) if daily is not None else ()
-    if resets:
-        return max(next_instant(clock, turn.at) for clock in resets)
-    return Instant((turn.at // DAY + 1) * DAY)
+    rules = spec.programme if spec is not None else None
+    reset = ledger.next_reset(rules, turn.at) if rules is not None else None
+    return reset or Instant((turn.at // DAY + 1) * DAY)
 
 
 def approve(turn: Turn, given: inp.StrategyApprovalGiven) -> None:

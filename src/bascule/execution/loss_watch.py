@@ -13,6 +13,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from bascule.execution import inputs as inp
+from bascule.execution import limits
 from bascule.execution.loss import ask_again, mark, take_snapshot, watch_of
 from bascule.execution.loss_state import Watch
 from bascule.execution.plan_exit import on_both_sides
@@ -33,7 +34,7 @@ from bascule.model.event import (
 from bascule.model.ids import AccountId
 from bascule.model.ledger import Day, LedgerState
 from bascule.model.order import AccountSnapshot
-from bascule.model.values import DAY, MILLISECOND, MINUTE, ONE, SECOND, ZERO, Instant
+from bascule.model.values import MILLISECOND, MINUTE, ONE, SECOND, ZERO, Instant
 from bascule.risk.loss import LOCK_FOR
 from bascule.risk.programmes.ledger import (
     RESET,
@@ -176,11 +177,8 @@ def on_scale(turn: Turn, given: inp.ScaleTold) -> None:
     if account is None or spec is None:
         return
     before = account.scale.at(turn.at) if account.scale is not None else ONE
-    since = turn.at
-    if given.factor > before:
-        rules = spec.programme
-        reset = next_reset(rules, turn.at) if rules is not None else None
-        since = reset or Instant((turn.at // DAY + 1) * DAY)
+    grows = given.factor > before
+    since = limits.next_reset(turn, f"account:{account.id}") if grows else turn.at
     turn.emit(
         ScaleRecorded(
             at=turn.at,

@@ -204,6 +204,9 @@ def _abandoned(turn: Turn, account: AccountState, guard: Guard, look: Looked) ->
 
 def _bind(turn: Turn, account: AccountState, look: Looked) -> None:
     """Learn the venue's numbers of our orders first: a fill may bear no other name."""
+    for shown in look.orders:
+        if shown.parent is not None and shown.leg and _own(account, shown) is None:
+            adopt_child(turn, account, _as_report(shown))  # its fills alone do not tell its size
     for shown in (*look.orders, *look.lookups.values()):
         if shown is None or shown.cl_ord_id is None or shown.ord_status is OrdStatus.IN_DOUBT:
             continue
@@ -211,6 +214,15 @@ def _bind(turn: Turn, account: AccountState, look: Looked) -> None:
         trades = shown.ord_status not in ENDED or shown.cum_qty
         if order is not None and order.venue_order_id is None and trades:
             learn(turn, account, order, Fact.FOUND, report=_as_report(shown), evidence=_said(look))
+
+
+def _own(account: AccountState, shown: VenueOrder) -> Order | None:
+    """Give the order of ours that the venue shows, by our id or by its number."""
+    if shown.cl_ord_id is not None and (named := account.order(shown.cl_ord_id)) is not None:
+        return named
+    name = account.by_venue_id.get(shown.venue_order_id)
+    order = account.order(name) if name is not None else None
+    return order if order is not None and _is(order, shown) else None
 
 
 def _apply_fills(turn: Turn, account: AccountState, look: Looked, *, first: bool) -> int:
@@ -342,14 +354,8 @@ def _ours(account: AccountState, fill: ExecutionReport) -> bool:
 def _on_shown(
     turn: Turn, account: AccountState, shown: VenueOrder, look: Looked, quiet: Collection[ClOrdID]
 ) -> None:
-    order = account.order(shown.cl_ord_id) if shown.cl_ord_id is not None else None
-    if order is None:
-        name = account.by_venue_id.get(shown.venue_order_id)
-        order = account.order(name) if name is not None else None
-        if order is not None and not _is(order, shown):
-            order = None
+    order = _own(account, shown)
     if order is None and shown.parent is not None and shown.leg:
-        adopt_child(turn, account, _as_report(shown))
         return
     if order is None:
         terms = ForeignOrder(

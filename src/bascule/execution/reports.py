@@ -137,9 +137,14 @@ def speaks_of(order: Order, report: ExecutionReport) -> bool:
         return False
     if order.live:
         return True
+    if report.exec_type in (ExecType.TRADE_CANCEL, ExecType.TRADE_CORRECT):
+        return True
+    if report.at > order.heard_at + REUSE_AFTER:
+        return False
     filled = order.status is OrdStatus.FILLED and order.cum_qty >= order.quantity
-    of_a_fill = report.exec_type in (ExecType.TRADE_CANCEL, ExecType.TRADE_CORRECT)
-    return of_a_fill or not (filled or report.at > order.heard_at + REUSE_AFTER)
+    # One that was made larger, unheard, goes on from what it had filled; another starts anew.
+    before = report.cum_qty - report.last_qty if report.cum_qty is not None else ZERO
+    return not filled or before == order.cum_qty
 
 
 def adopt_child(turn: Turn, account: AccountState, report: ExecutionReport) -> Order | None:

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from bascule.model.ledger import Day, LedgerState, Rule
 from bascule.model.programme import Clock, DailyLoss, Limit, MaxLoss, Programme, Trigger
 from bascule.model.values import ZERO, Instant
-from bascule.risk.programmes.clock import candidates, day_of, next_instant
+from bascule.risk.programmes.clock import UNKNOWN, candidates, day_of, next_instant
 
 HUNDRED = Decimal(100)
 _NO_TOP = Decimal("Infinity")
@@ -321,9 +321,9 @@ def day_clock(rules: Programme) -> Clock:
 def next_reset(rules: Programme, after: Instant) -> Instant | None:
     """Give when the firm's day is surely over: the last of its candidates' next resets."""
     rule = rules.daily_loss
-    if rule is None or rule.reset is None:
+    if rule is None:
         return None
-    return max(next_instant(clock, after) for clock in candidates(rule.reset))
+    return max(next_instant(clock, after) for clock in candidates(rule.reset or UNKNOWN))
 
 
 # --- boundaries -----------------------------------------------------------------------------------
