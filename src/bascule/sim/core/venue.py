@@ -557,9 +557,9 @@ class Venue:
         )
         self.trades[trade.account, trade.exec_id] = kept
         self.told[trade.account, trade.shown_id].append((quantity, trade.side, price))
-        self.told[trade.account, ExecID(f"{trade.exec_id}'")] = [
-            (trade.quantity, trade.side.opposite, trade.price)
-        ]
+        if not busted:
+            # A hand's fill is corrected by two that say so: what it was, taken back, and this one.
+            self.told[trade.account, ExecID(f"{trade.exec_id}'")] = [(quantity, trade.side, price)]
         self.amended[trade.account] = self.amended.get(trade.account, 0) + 1
         self.on_money(trade.account, None)
         self._tell(
