@@ -109,6 +109,10 @@ FOUND_BY_STORIES = {
     43848: "what had no stop was never closed while its book stood on both sides",
     44622: "a stop was taken for the venue's that its entry had been sent without",
     66495: "an exit that was meant for the other side was taken off what is held",
+    117865: "a look that told of a fill left what a hand had done to its order to the next one",
+    166235: "a target of a venue's that had filled in parts unheard was seven orders",
+    172030: "a size grew before the last of the hours that an unnamed reset may mean",
+    195573: "a stop that its venue had made larger unheard was another one once it had filled",
 }
 """Seeds that show with their story what is wrong once its mend is taken out."""
 
