@@ -166,7 +166,7 @@ def _take_back_orphans(turn: Turn, account: AccountState) -> None:
 
 def _is_bare(account: AccountState, guard: Guard) -> bool:
     """Whether less works for what a guard holds than is held, where the venue is to see to that."""
-    if not guard.bracket.native or guard.held <= 0 or not guard.entry_done:
+    if not guard.bracket.native or guard.held <= 0:
         return False
     if lacks_its_stop(account, guard):
         return not guard.children or _had_a_stop(account, guard)
