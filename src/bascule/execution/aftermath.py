@@ -7,10 +7,10 @@ from bascule.execution.guards import lacks_its_stop, tend
 from bascule.execution.learning import learn
 from bascule.execution.order_table import Fact
 from bascule.execution.plan_exit import is_of
-from bascule.execution.positions import book_of, stood_against
+from bascule.execution.positions import book_of
 from bascule.execution.state import AccountState, Book, Guard, Order
 from bascule.execution.turn import Turn
-from bascule.model.enums import OrdStatus
+from bascule.model.enums import OrdStatus, PositionMode
 from bascule.model.event import OrderReleased
 from bascule.model.values import ZERO
 
@@ -35,11 +35,11 @@ def aftermath(turn: Turn, account: AccountState, order: Order) -> None:
 
 
 def _may_have_none(turn: Turn, account: AccountState, guard: Guard) -> bool:
-    """Whether a venue that nets was to make a bracket, and others stand against what it is of."""
+    """Whether a venue that nets was to make a bracket, and others stood against what it is of."""
     spec = turn.settings.accounts.get(account.id)
     if spec is None or not guard.bracket.native or guard.held <= 0 or guard.children:
         return False
-    return stood_against(account, spec, guard.strategy, guard.symbol, guard.side)
+    return guard.opposed and spec.position_mode is PositionMode.NETTING
 
 
 def release_waiting(turn: Turn, account: AccountState) -> None:

@@ -124,7 +124,7 @@ def child_ends(bench: Bench, name: str, quantity: int) -> None:
 
 
 def test_a_part_whose_bracket_has_ended_does_not_wait_for_its_entry() -> None:
-    """An entry that has filled in part may rest for days. Before, the part had no stop till then."""
+    """An entry that filled in part may rest for days. Before, the part had no stop till then."""
     bench = Bench(native_bracket=True, route={"pyramiding": 9})
     order = PlaceOrder(
         symbol=EURUSD,
@@ -146,6 +146,23 @@ def test_a_part_whose_bracket_has_ended_does_not_wait_for_its_entry() -> None:
     bench.settle()
     assert bench.is_live(name)
     assert [stop.leaves for stop in bench.working("s")] == [3]
+
+
+def test_what_others_stood_against_is_bare_though_they_have_closed() -> None:
+    """A bracket that its venue had ended while nobody heard was nobody's once the others left."""
+    bench = Bench(native_bracket=True, route={"pyramiding": 9})
+    name = entered(bench, 3, guarded=True)
+    against = PlaceOrder(symbol=EURUSD, side=Side.SELL, quantity=Amount(D(5)))
+    bench.say(against, strategy="other")
+    bench.settle()
+    bench.say(ClosePosition(symbol=EURUSD), strategy="other")
+    bench.settle()
+    assert bench.net() == 3
+    bench.wait(SECOND)
+    bench.look(began=Instant(bench.at))
+    bench.settle()
+    assert [stop.leaves for stop in bench.working("s")] == [3]
+    assert not bench.guard(name).bracket.native
 
 
 def test_the_close_of_one_position_bares_no_other() -> None:
