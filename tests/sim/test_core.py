@@ -109,6 +109,9 @@ FOUND_BY_STORIES = {
     43848: "what had no stop was never closed while its book stood on both sides",
     44622: "a stop was taken for the venue's that its entry had been sent without",
     66495: "an exit that was meant for the other side was taken off what is held",
+    53169: "a part of an entry whose bracket had ended had no stop until the entry was over",
+    16096: "a bracket that others had cost its position was nobody's once they had closed",
+    13157: "what a close left without its bracket was looked at a minute later",
 }
 """Seeds that show with their story what is wrong once its mend is taken out."""
 
