@@ -113,6 +113,9 @@ FOUND_BY_STORIES = {
     166235: "a target of a venue's that had filled in parts unheard was seven orders",
     172030: "a size grew before the last of the hours that an unnamed reset may mean",
     195573: "a stop that its venue had made larger unheard was another one once it had filled",
+    53169: "a part of an entry whose bracket had ended had no stop until the entry was over",
+    16096: "a bracket that others had cost its position was nobody's once they had closed",
+    13157: "what a close left without its bracket was looked at a minute later",
 }
 """Seeds that show with their story what is wrong once its mend is taken out."""
 

@@ -3,14 +3,14 @@
 from decimal import Decimal
 
 from bascule.execution.fold_guards import guards_of
-from bascule.execution.guards import lacks_its_stop, tend
+from bascule.execution.guards import lacks_its_stop, may_be_abandoned, tend
 from bascule.execution.learning import learn
 from bascule.execution.order_table import Fact
 from bascule.execution.plan_exit import is_of
-from bascule.execution.positions import book_of, stood_against
+from bascule.execution.positions import book_of
 from bascule.execution.state import AccountState, Book, Guard, Order
 from bascule.execution.turn import Turn
-from bascule.model.enums import OrdStatus
+from bascule.model.enums import OrdStatus, PositionMode
 from bascule.model.event import OrderReleased
 from bascule.model.values import ZERO
 
@@ -30,16 +30,24 @@ def aftermath(turn: Turn, account: AccountState, order: Order) -> None:
         for other in guards_of(account, order.strategy, order.symbol, order.side.opposite):
             if other is not guard:
                 tend(turn, account, other)
+            if not order.live and _may_be_abandoned(turn, account, other):
+                # No look takes a bracket over under a close; one that was put off is due now.
+                turn.market.looks.setdefault(account.id, "what a close has left may be bare")
     if account.waiters:
         release_waiting(turn, account)
 
 
 def _may_have_none(turn: Turn, account: AccountState, guard: Guard) -> bool:
-    """Whether a venue that nets was to make a bracket, and others stand against what it is of."""
+    """Whether a venue that nets was to make a bracket, and others stood against what it is of."""
     spec = turn.settings.accounts.get(account.id)
     if spec is None or not guard.bracket.native or guard.held <= 0 or guard.children:
         return False
-    return stood_against(account, spec, guard.strategy, guard.symbol, guard.side)
+    return guard.opposed and spec.position_mode is PositionMode.NETTING
+
+
+def _may_be_abandoned(turn: Turn, account: AccountState, guard: Guard) -> bool:
+    spec = turn.settings.accounts.get(account.id)
+    return spec is not None and may_be_abandoned(account, spec, guard)
 
 
 def release_waiting(turn: Turn, account: AccountState) -> None:

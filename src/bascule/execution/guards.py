@@ -6,6 +6,7 @@ a resize follows each further fill, and no id is forgotten before its cancel is 
 Orders that a venue runs natively are tended the same way once the venue has shown them.
 """
 
+from collections.abc import Iterator
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -97,6 +98,39 @@ def lacks_its_stop(account: AccountState, guard: Guard) -> bool:
         return guard.held > 0
     legs = {account.orders[name].leg for name in guard.children if name in account.orders}
     return guard.bracket.stop_loss is not None and "s" not in legs
+
+
+def is_bare(account: AccountState, guard: Guard) -> bool:
+    """Whether less works for what a guard holds than is held, where the venue is to see to that."""
+    if not guard.bracket.native or guard.held <= 0:
+        return False
+    if lacks_its_stop(account, guard):
+        return not guard.children or _had_a_stop(account, guard)
+    stops = [o for name in guard.children if (o := account.orders.get(name)) and o.leg == "s"]
+    return bool(stops) and sum((order.leaves for order in stops), ZERO) < guard.held
+
+
+def _had_a_stop(account: AccountState, guard: Guard) -> bool:
+    """Whether the venue has shown a stop of its own for a guard, which has ended."""
+    ended = (o for o in account.ended.values() if o.parent == guard.cl_ord_id)
+    return any(order.native_child and order.leg == "s" for order in ended)
+
+
+def may_be_abandoned(account: AccountState, spec: AccountSpec, guard: Guard) -> bool:
+    """Whether a venue that was to run a bracket seems to run none, or too small a one.
+
+    One that nets ends it when another strategy trades the contract through zero, and makes none
+    for what only reduced the net. A venue may run brackets without showing orders of their own, so
+    that none is shown proves nothing until one was, of whichever entry.
+    """
+    netted = guard.opposed and spec.position_mode is PositionMode.NETTING
+    return is_bare(account, guard) and (netted or any(native_children(account)))
+
+
+def native_children(account: AccountState) -> Iterator[Order]:
+    """List the stops and targets that the venue has shown of its own, those that ended first."""
+    orders = (*account.ended.values(), *account.orders.values())
+    return (order for order in orders if order.native_child)
 
 
 def mend(turn: Turn) -> None:

@@ -129,12 +129,20 @@ def stood_against(
 
     Then it makes no bracket for an entry that only reduces the net, and ends one as the net turns.
     """
+    nets = spec.position_mode is PositionMode.NETTING
+    return nets and others_against(account, strategy, symbol, side)
+
+
+def others_against(
+    account: AccountState, strategy: StrategyId, symbol: Symbol, side: Side
+) -> bool:  # fmt: skip
+    """Whether what others hold of a contract, netted, is on the other side."""
     others = (
         book.quantity
         for book in account.books.values()
         if book.symbol == symbol and book.strategy != strategy
     )
-    return spec.position_mode is PositionMode.NETTING and sum(others, ZERO) * side.sign < 0
+    return sum(others, ZERO) * side.sign < 0
 
 
 def leaving(account: AccountState, book: Book) -> Decimal:
@@ -186,6 +194,17 @@ def apply_fill(
     if position_id is not None:
         _settle_with_hand(account, book, position_id, price)
     trim_guards(account, book)
+    _note_opposed(account, book.symbol)
+
+
+def _note_opposed(account: AccountState, symbol: Symbol) -> None:
+    """Note of which guards other strategies stand on the other side, if only for a moment.
+
+    What that has cost them at a venue that nets stays, also when the others have closed.
+    """
+    for guard in account.guards.values():
+        if guard.symbol == symbol and guard.held > 0 and not guard.opposed:
+            guard.opposed = others_against(account, guard.strategy, symbol, guard.side)
 
 
 def _spare(account: AccountState, book: Book, order: Order, signed: Decimal) -> Decimal:
@@ -276,6 +295,7 @@ def _take_over(
     if left > 0:
         manual = book_of(account, MANUAL_BOOK, symbol, VenueSymbol(symbol))
         move(account, manual, left * side.sign, price, position_id)
+    _note_opposed(account, symbol)
 
 
 def _closed_by(

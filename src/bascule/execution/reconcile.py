@@ -12,13 +12,12 @@ from decimal import Decimal
 from msgspec.structs import replace
 
 from bascule.execution.aftermath import aftermath, release_waiting
-from bascule.execution.guards import lacks_its_stop, tend
+from bascule.execution.guards import is_bare, may_be_abandoned, native_children, tend
 from bascule.execution.inputs import Looked
 from bascule.execution.learning import ignore, learn
 from bascule.execution.order_table import Fact
 from bascule.execution.plan_exit import close_astray
 from bascule.execution.planning import request_cancel
-from bascule.execution.positions import stood_against
 from bascule.execution.reports import (
     HAND_PATIENCE,
     adopt_child,
@@ -76,7 +75,7 @@ def on_look(turn: Turn, look: Looked) -> None:
         return
     before = len(turn.events)
     first = not account.known
-    bare = [guard.cl_ord_id for guard in account.guards.values() if _is_bare(account, guard)]
+    bare = [guard.cl_ord_id for guard in account.guards.values() if is_bare(account, guard)]
     quiet = {name for name, order in account.orders.items() if not _heard_since(order, look)}
     _bind(turn, account, look)
     applied = _apply_fills(turn, account, look, first=first)
@@ -165,41 +164,19 @@ def _take_back_orphans(turn: Turn, account: AccountState) -> None:
             request_cancel(turn, account, order.cl_ord_id, "it protects nothing that is held")
 
 
-def _is_bare(account: AccountState, guard: Guard) -> bool:
-    """Whether less works for what a guard holds than is held, where the venue is to see to that."""
-    if not guard.bracket.native or guard.held <= 0 or not guard.entry_done:
-        return False
-    if lacks_its_stop(account, guard):
-        return not guard.children or _had_a_stop(account, guard)
-    stops = [o for name in guard.children if (o := account.orders.get(name)) and o.leg == "s"]
-    return bool(stops) and sum((order.leaves for order in stops), ZERO) < guard.held
-
-
-def _had_a_stop(account: AccountState, guard: Guard) -> bool:
-    """Whether the venue has shown a stop of its own for a guard, which has ended."""
-    ended = (o for o in account.ended.values() if o.parent == guard.cl_ord_id)
-    return any(order.native_child and order.leg == "s" for order in ended)
-
-
 def _abandoned(turn: Turn, account: AccountState, guard: Guard, look: Looked) -> bool:
     """Whether the venue was to run a bracket, and shows none, or too small a one.
 
-    One that nets ends it when another strategy trades the contract through zero, and makes none
-    for what only reduced the net. A venue may run brackets without showing orders of their own, so
-    that none is shown proves nothing until one was, of whichever entry; and of one that this very
-    look found ended, the next one is asked.
+    Of one that this very look found made, or ended, the next one is asked.
     """
     spec = turn.settings.accounts.get(account.id)
+    if spec is None or not may_be_abandoned(account, spec, guard):
+        return False
     entry, book = account.order(guard.cl_ord_id), account.book(guard.strategy, guard.symbol)
-    if not _is_bare(account, guard):
+    if entry is None or book is None or book.exiting or _heard_since(entry, look):
         return False
-    if spec is None or entry is None or book is None or book.exiting or _heard_since(entry, look):
-        return False
-    orders = (*account.ended.values(), *account.orders.values())
-    shown = [order for order in orders if order.native_child]
-    if any(_heard_since(child, look) for child in shown if child.parent == guard.cl_ord_id):
-        return False
-    return bool(shown) or stood_against(account, spec, guard.strategy, guard.symbol, guard.side)
+    children = (child for child in native_children(account) if child.parent == guard.cl_ord_id)
+    return not any(_heard_since(child, look) for child in children)
 
 
 def _bind(turn: Turn, account: AccountState, look: Looked) -> None:

@@ -199,7 +199,8 @@ class Guard(Struct, omit_defaults=True):
     label. ``refused`` counts, by leg and label, the orders in a row that the venue refused or
     ended at once; ``tried_at`` is when a close was last tried instead. ``denied`` holds the codes
     with which our own checks refused an order, by its id (a close: ``x``), so that it is said
-    once. ``moved`` is set once break-even acted.
+    once. ``moved`` is set once break-even acted, ``opposed`` once other strategies stood against
+    what it holds.
     """
 
     cl_ord_id: ClOrdID
@@ -223,6 +224,7 @@ class Guard(Struct, omit_defaults=True):
     moved: bool = False
     position_id: PositionId | None = None
     entry_done: bool = False
+    opposed: bool = False
 
 
 class Stop(Struct, frozen=True):

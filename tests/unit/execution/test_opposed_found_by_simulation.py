@@ -106,6 +106,87 @@ def test_a_bracket_that_its_venue_made_too_small_is_run_by_the_engine() -> None:
     assert bench.order(f"{name}:s").pending == "cancel"
 
 
+def child_ends(bench: Bench, name: str, quantity: int) -> None:
+    """Let the venue tell that it has ended its own stop of an entry."""
+    bench.report(
+        name,
+        ExecType.CANCELED,
+        side=Side.SELL,
+        order_qty=D(quantity),
+        stop_price=D("1.08"),
+        exec_id=f"end {name}",
+        parent=name,
+        leg="s",
+        cl_ord_id=None,
+        venue_order_id=f"c-{name}",
+        reason="position_closed",
+    )
+
+
+def test_a_part_whose_bracket_has_ended_does_not_wait_for_its_entry() -> None:
+    """An entry that filled in part may rest for days. Before, the part had no stop till then."""
+    bench = Bench(native_bracket=True, route={"pyramiding": 9})
+    order = PlaceOrder(
+        symbol=EURUSD,
+        side=Side.BUY,
+        quantity=Amount(D(10)),
+        ord_type=OrdType.LIMIT,
+        price=D("1.09"),
+        protection=protection("1.08"),
+    )
+    name = str(only(bench.say(order), OrderRequested).cl_ord_id)
+    bench.settle()
+    bench.venue.fill(name, 3)
+    bench.settle()
+    shown(bench, name, 3)
+    child_ends(bench, name, 3)
+    assert bench.market.looks
+    bench.wait(SECOND)
+    bench.look(began=Instant(bench.at))
+    bench.settle()
+    assert bench.is_live(name)
+    assert [stop.leaves for stop in bench.working("s")] == [3]
+
+
+def test_what_a_close_leaves_bare_is_looked_at_as_soon_as_the_close_is_over() -> None:
+    """No look takes a bracket over under a close. Before, the next one came a minute later."""
+    bench = Bench(native_bracket=True, route={"pyramiding": 9})
+    name = entered(bench, 5, guarded=True)
+    shown(bench, name, 5)
+    child_ends(bench, name, 5)
+    bench.venue.fills_markets = False
+    bench.wait(SECOND)
+    close = only(bench.say(ClosePosition(symbol=EURUSD, quantity=Amount(D(2)))), OrderRequested)
+    bench.settle()
+    bench.look(began=Instant(bench.at))
+    assert bench.guard(name).bracket.native
+    assert not bench.market.looks
+    bench.venue.fill(close.cl_ord_id)
+    bench.settle()
+    assert bench.market.looks
+    bench.wait(SECOND)
+    bench.look(began=Instant(bench.at))
+    bench.settle()
+    assert [stop.leaves for stop in bench.working("s")] == [3]
+
+
+def test_what_others_stood_against_is_bare_though_they_have_closed() -> None:
+    """A bracket that its venue had ended while nobody heard was nobody's once the others left."""
+    bench = Bench(native_bracket=True, route={"pyramiding": 9})
+    name = entered(bench, 3, guarded=True)
+    against = PlaceOrder(symbol=EURUSD, side=Side.SELL, quantity=Amount(D(5)))
+    bench.say(against, strategy="other")
+    bench.settle()
+    bench.say(ClosePosition(symbol=EURUSD), strategy="other")
+    bench.settle()
+    assert bench.net() == 3
+    bench.wait(SECOND)
+    bench.look(began=Instant(bench.at))
+    bench.settle()
+    assert [stop.leaves for stop in bench.working("s")] == [3]
+    assert not bench.guard(name).bracket.native
+
+
 def test_the_close_of_one_position_bares_no_other() -> None:
     """Where the venue hedges, a close takes from the guard of its own position alone."""
     bench = Bench(position_mode=PositionMode.HEDGING, route={"pyramiding": 9})
