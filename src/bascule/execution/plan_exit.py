@@ -15,7 +15,6 @@ from bascule.execution.planning import (
     remaining,
     request_cancel,
 )
-from bascule.execution.positions import leaving
 from bascule.execution.state import AccountState, Book, Guard, Order
 from bascule.execution.turn import Turn
 from bascule.model.account import AccountSpec, Capabilities
@@ -521,7 +520,7 @@ def close_late_fill(
         return
     if book.quantity * entry.side.sign <= 0:
         return
-    quantity = min(filled, abs(book.quantity) - leaving(account, book))
+    quantity = min(filled, abs(book.quantity) - book.leaving(entry.side))
     if quantity <= ZERO:
         return
     close_quantity(
@@ -554,7 +553,7 @@ def close_overshoot(
     book = account.book(closing.strategy, closing.symbol)
     if book is None or closing.position_id is not None or book.quantity * closing.side.sign <= 0:
         return
-    quantity = min(filled, abs(book.quantity) - leaving(account, book))
+    quantity = min(filled, abs(book.quantity) - book.leaving(closing.side))
     if quantity <= ZERO:
         return
     if book.open_buy or book.open_sell:
@@ -596,7 +595,7 @@ def close_astray(turn: Turn, account: AccountState) -> None:
     """
     spec = turn.settings.accounts.get(account.id)
     for book in list(account.books.values()):
-        quantity = book.astray - leaving(account, book)
+        quantity = book.astray - book.leaving(Side.BUY if book.quantity > 0 else Side.SELL)
         if quantity <= 0 or spec is None:
             continue
         listing = turn.listing(account.id, book.symbol)

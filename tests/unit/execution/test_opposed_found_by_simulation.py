@@ -176,3 +176,38 @@ def test_what_closes_opened_is_closed_again_where_the_first_try_was_refused() ->
     again = only(events, OrderRequested)
     assert (again.leg, again.side, again.quantity) == ("x", Side.BUY, 5)
     assert again.cl_ord_id != first.cl_ord_id
+
+
+def crossed_over(bench: Bench, sold: int) -> None:
+    """Have 3 bought behind a stop while a close of what was sold before works on.
+
+    A hand had closed that. It closes nothing now.
+    """
+    bench.say(PlaceOrder(symbol=EURUSD, side=Side.SELL, quantity=Amount(D(sold))))
+    bench.settle()
+    bench.venue.fills_markets = False
+    close = only(bench.say(ClosePosition(symbol=EURUSD)), OrderRequested)
+    bench.settle()
+    assert (close.side, close.quantity) == (Side.BUY, sold)
+    bench.venue.by_hand("a", Side.BUY, sold)
+    bench.settle()
+    bench.venue.fills_markets = True
+    entered(bench, 3, guarded=True)
+
+
+def test_a_stop_is_as_large_as_what_is_held_where_a_close_was_meant_for_the_other_side() -> None:
+    """That close takes nothing of it. Before, what was held had no stop."""
+    bench = Bench(reduce_only=False)
+    crossed_over(bench, 5)
+    assert [order.leaves for order in bench.working("s")] == [3]
+
+
+def test_a_close_that_waited_for_its_stop_closes_all_of_it_beside_one_for_the_other_side() -> None:
+    """Before, it closed so much less, though the other takes nothing of what is held."""
+    bench = Bench(reduce_only=False)
+    crossed_over(bench, 1)
+    asked = only(bench.say(ClosePosition(symbol=EURUSD)), OrderRequested)
+    assert asked.after is not None
+    bench.settle()
+    assert (asked.side, bench.order(asked.cl_ord_id).cum_qty) == (Side.SELL, 3)
+    assert bench.book().quantity == 0
