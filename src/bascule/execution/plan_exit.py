@@ -11,11 +11,12 @@ from bascule.execution.planning import (
     cancel_entries,
     held_side,
     in_units,
+    may_change,
     not_listed,
     remaining,
     request_cancel,
 )
-from bascule.execution.state import AccountState, Book, Guard, Order
+from bascule.execution.state import KNOWN, AccountState, Book, Guard, Order
 from bascule.execution.turn import Turn
 from bascule.model.account import AccountSpec, Capabilities
 from bascule.model.enums import (
@@ -606,3 +607,20 @@ def close_astray(turn: Turn, account: AccountState) -> None:
         if listing is None or closing is None:
             continue
         _close_too_far(turn, account, spec, book, listing, quantity, closing)
+
+
+def take_back_spent(turn: Turn, account: AccountState) -> None:
+    """Ask closes back that have nothing left to close: every fill is known now.
+
+    Something else has closed it, and whatever they fill yet would open the other side.
+    """
+    for order in list(account.orders.values()):
+        if order.leg != "x" or order.waiting or order.pending or order.status not in KNOWN:
+            continue
+        book = account.book(order.strategy, order.symbol)
+        if book is None or not may_change(turn, order):
+            continue
+        position = order.position_id
+        held = book.quantity if position is None else book.lots.get(position, ZERO)
+        if held * order.side.sign >= 0:
+            request_cancel(turn, account, order.cl_ord_id, "what it was to close is closed")

@@ -16,7 +16,7 @@ from bascule.execution.guards import lacks_its_stop, tend
 from bascule.execution.inputs import Looked
 from bascule.execution.learning import ignore, learn
 from bascule.execution.order_table import Fact
-from bascule.execution.plan_exit import close_astray
+from bascule.execution.plan_exit import close_astray, take_back_spent
 from bascule.execution.planning import request_cancel
 from bascule.execution.positions import stood_against
 from bascule.execution.reports import (
@@ -111,6 +111,7 @@ def on_look(turn: Turn, look: Looked) -> None:
     agreed = _compare_positions(turn, account, look, first=first)
     if agreed:
         _passed(turn, account, look, applied, changed=len(turn.events) > before)
+        take_back_spent(turn, account)
         close_astray(turn, account)
         _take_back_orphans(turn, account)
     _tend_all(turn, account, look, bare if agreed else ())

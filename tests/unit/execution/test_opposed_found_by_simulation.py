@@ -5,7 +5,7 @@ from decimal import Decimal as D
 from bascule.execution.positions import apply_fill
 from bascule.execution.state import AccountState, Book, Guard, Order
 from bascule.model.enums import Direction, ExecType, OrdStatus, OrdType, PositionMode, Side
-from bascule.model.event import Bracket, OrderRequested, ReplaceRequested
+from bascule.model.event import Bracket, CancelRequested, OrderRequested, ReplaceRequested
 from bascule.model.ids import (
     AccountId,
     ClOrdID,
@@ -18,7 +18,7 @@ from bascule.model.ids import (
 from bascule.model.intent import Amount, ClosePosition, PlaceOrder, TargetPosition
 from bascule.model.order import Refused, VenueOrder, VenuePosition
 from bascule.model.values import SECOND, ZERO, Instant
-from tests.unit.execution.harness import EURUSD, Bench, only, protection
+from tests.unit.execution.harness import EURUSD, Bench, every, only, protection
 
 SYMBOL, LISTED, STRATEGY = Symbol("EURUSD"), VenueSymbol("EURUSD"), StrategyId("s")
 
@@ -211,3 +211,18 @@ def test_a_close_that_waited_for_its_stop_closes_all_of_it_beside_one_for_the_ot
     bench.settle()
     assert (asked.side, bench.order(asked.cl_ord_id).cum_qty) == (Side.SELL, 3)
     assert bench.book().quantity == 0
+
+
+def test_a_close_that_has_nothing_left_to_close_is_asked_back() -> None:
+    """A look that agrees asks; before, each of its fills opened the other side, for good."""
+    bench = Bench(reduce_only=False)
+    crossed_over(bench, 5)
+    bench.wait(SECOND)
+    (asked,) = every(bench.look(began=Instant(bench.at)), CancelRequested)
+    assert (bench.order(asked.cl_ord_id).leg, asked.reason) == (
+        "x",
+        "what it was to close is closed",
+    )
+    bench.settle()
+    assert bench.orders("x") == []
+    assert [order.leaves for order in bench.working("s")] == [3]
