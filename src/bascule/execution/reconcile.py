@@ -6,7 +6,7 @@ a second look shows the same and nothing has moved in between: orders, fills and
 three questions, and the market does not stand still between them.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Container, Mapping
 from decimal import Decimal
 
 from msgspec.structs import replace
@@ -77,12 +77,13 @@ def on_look(turn: Turn, look: Looked) -> None:
     before = len(turn.events)
     first = not account.known
     bare = [guard.cl_ord_id for guard in account.guards.values() if _is_bare(account, guard)]
+    unheard = {name for name, one in account.orders.items() if not _heard_since(one, look)}
     _bind(turn, account, look)
     applied = _apply_fills(turn, account, look, first=first)
     for shown in look.orders:
         _on_shown(turn, account, shown, look)
     if look.complete:
-        _end_unseen_children(turn, account, look)
+        _end_unseen_children(turn, account, look, unheard)
         shown_now = {shown.venue_order_id for shown in look.orders}
         turn.market.gone[account.id] = frozenset(account.foreign_orders.keys() - shown_now)
         others = turn.market.others.get(account.id, {})
@@ -298,10 +299,13 @@ def _correct(turn: Turn, account: AccountState, fill: ExecutionReport) -> None:
             on_report(turn, replace(told, cl_ord_id=order.cl_ord_id), alone=False)
 
 
-def _end_unseen_children(turn: Turn, account: AccountState, look: Looked) -> None:
+def _end_unseen_children(
+    turn: Turn, account: AccountState, look: Looked, unheard: Container[ClOrdID]
+) -> None:
     """A venue's native child that a whole list of open orders lacks has ended there.
 
-    Its fills, if it had any, were in the same look; children have no id of ours to ask by.
+    Its fills, if it had any, were in the same look, which is no younger for that: those ``unheard``
+    are what nothing was heard of between. Children have no id of ours to ask by.
     """
     shown = {order.venue_order_id: order for order in look.orders if order.cl_ord_id is None}
     for order in list(account.orders.values()):
@@ -310,7 +314,7 @@ def _end_unseen_children(turn: Turn, account: AccountState, look: Looked) -> Non
         numbered = shown.get(order.venue_order_id) if order.venue_order_id is not None else None
         if numbered is not None and _is(order, numbered):
             continue  # else the number is another's by now
-        if not _heard_since(order, look):
+        if order.cl_ord_id in unheard:
             learn(
                 turn,
                 account,

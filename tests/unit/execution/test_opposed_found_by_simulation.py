@@ -9,6 +9,7 @@ from bascule.model.event import Bracket, CancelRequested, OrderRequested, Replac
 from bascule.model.ids import (
     AccountId,
     ClOrdID,
+    ExecID,
     SignalId,
     StrategyId,
     Symbol,
@@ -16,7 +17,7 @@ from bascule.model.ids import (
     VenueSymbol,
 )
 from bascule.model.intent import Amount, ClosePosition, PlaceOrder, TargetPosition
-from bascule.model.order import Refused, VenueOrder, VenuePosition
+from bascule.model.order import ExecutionReport, Refused, VenueOrder, VenuePosition
 from bascule.model.values import SECOND, ZERO, Instant
 from tests.unit.execution.harness import EURUSD, Bench, every, only, protection
 
@@ -226,3 +227,35 @@ def test_a_close_that_has_nothing_left_to_close_is_asked_back() -> None:
     bench.settle()
     assert bench.orders("x") == []
     assert [order.leaves for order in bench.working("s")] == [3]
+
+
+def test_a_bracket_that_a_look_lacks_has_ended_though_the_look_brings_a_fill_of_it() -> None:
+    """The fill is no younger than the look; before, what was left had no stop for a minute more."""
+    bench = Bench(native_bracket=True)
+    name = entered(bench, 3, guarded=True)
+    shown(bench, name, 3)
+    bench.wait(SECOND)
+    fill = ExecutionReport(
+        account=AccountId("a"),
+        exec_id=ExecID("part"),
+        exec_type=ExecType.TRADE,
+        venue_order_id=VenueOrderId(f"c-{name}"),
+        venue_symbol=bench.order(name).venue_symbol,
+        side=Side.SELL,
+        at=Instant(bench.at),
+        last_qty=D(1),
+        last_price=D("1.08"),
+        parent=ClOrdID(name),
+        leg="s",
+    )
+    bench.venue.net["a", f"{EURUSD}.x"] = D(2)
+    bench.venue.fills.append(fill)
+    bench.wait(SECOND)
+    bench.look(began=Instant(bench.at))
+    assert bench.order(f"{name}:s").status is OrdStatus.CANCELED
+    assert bench.guard(name).held == 2
+    assert bench.market.looks["a"] == "the bracket of a position has ended"
+    bench.wait(SECOND)
+    bench.look(began=Instant(bench.at))
+    bench.settle()
+    assert [order.leaves for order in bench.working("s")] == [2]
