@@ -191,10 +191,8 @@ def _abandoned(turn: Turn, account: AccountState, guard: Guard, look: Looked) ->
     look found ended, the next one is asked.
     """
     spec = turn.settings.accounts.get(account.id)
-    entry, book = account.order(guard.cl_ord_id), account.book(guard.strategy, guard.symbol)
-    if not _is_bare(account, guard):
-        return False
-    if spec is None or entry is None or book is None or book.exiting or _heard_since(entry, look):
+    entry = account.order(guard.cl_ord_id)
+    if spec is None or entry is None or _heard_since(entry, look) or not _is_bare(account, guard):
         return False
     orders = (*account.ended.values(), *account.orders.values())
     shown = [order for order in orders if order.native_child]

@@ -38,7 +38,7 @@ def entered(bench: Bench, quantity: int, *, guarded: bool, strategy: str = "s") 
     return str(name)
 
 
-def shown(bench: Bench, name: str, quantity: int) -> None:
+def shown(bench: Bench, name: str, quantity: int, number: str = "") -> None:
     """Let the venue tell of its own stop of an entry."""
     bench.report(
         name,
@@ -46,11 +46,11 @@ def shown(bench: Bench, name: str, quantity: int) -> None:
         side=Side.SELL,
         order_qty=D(quantity),
         stop_price=D("1.08"),
-        exec_id=f"new {name}",
+        exec_id=f"new {name}{number}",
         parent=name,
         leg="s",
         cl_ord_id=None,
-        venue_order_id=f"c-{name}",
+        venue_order_id=f"c-{name}{number}",
     )
 
 
@@ -259,3 +259,24 @@ def test_a_bracket_that_a_look_lacks_has_ended_though_the_look_brings_a_fill_of_
     bench.look(began=Instant(bench.at))
     bench.settle()
     assert [order.leaves for order in bench.working("s")] == [2]
+
+
+def looked(bench: Bench) -> None:
+    """Let a look that began after the last news show what is there, and carry what it asks for."""
+    bench.wait(SECOND)
+    bench.look(began=Instant(bench.at))
+    bench.settle()
+
+
+def test_a_bracket_is_taken_over_while_a_close_is_under_way() -> None:
+    """Before, a close of a part that hung left what remains without a stop for as long."""
+    bench = Bench(native_bracket=True)
+    name = entered(bench, 3, guarded=True)
+    shown(bench, name, 3)
+    bench.venue.fills_markets = False
+    bench.say(ClosePosition(symbol=EURUSD, quantity=Amount(D(1))))
+    bench.settle()
+    bench.report(f"{name}:s", ExecType.CANCELED, cl_ord_id=None)
+    looked(bench)
+    assert bench.book().leaving(Side.BUY) == 1
+    assert [order.leaves for order in bench.working("s")] == [3]
