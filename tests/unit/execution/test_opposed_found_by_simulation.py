@@ -280,3 +280,15 @@ def test_a_bracket_is_taken_over_while_a_close_is_under_way() -> None:
     looked(bench)
     assert bench.book().leaving(Side.BUY) == 1
     assert [order.leaves for order in bench.working("s")] == [3]
+
+
+def test_brackets_that_the_venue_ended_are_no_stops_that_it_refused() -> None:
+    """It ends them as the net turns. Before, the second one had the position closed for that."""
+    bench = Bench(native_bracket=True)
+    name = entered(bench, 3, guarded=True)
+    for number, child in (("", f"{name}:s"), ("again", f"{name}:s.1")):
+        shown(bench, name, 3, number)
+        bench.report(child, ExecType.CANCELED, cl_ord_id=None)
+    looked(bench)
+    assert [order.leaves for order in bench.working("s")] == [3]
+    assert bench.book().quantity == 3
