@@ -116,6 +116,9 @@ FOUND_BY_STORIES = {
     53169: "a part of an entry whose bracket had ended had no stop until the entry was over",
     16096: "a bracket that others had cost its position was nobody's once they had closed",
     13157: "what a close left without its bracket was looked at a minute later",
+    55884: "the stop of what is held was too small by a close that was meant for the other side",
+    76111: "a stop of the venue was taken for working, since the look that lacked it had its fill",
+    53959: "a bracket that its venue had ended was not taken over, since a close was under way",
 }
 """Seeds that show with their story what is wrong once its mend is taken out."""
 

@@ -10,7 +10,7 @@ from bascule.execution.plan_exit import is_of
 from bascule.execution.positions import book_of
 from bascule.execution.state import AccountState, Book, Guard, Order
 from bascule.execution.turn import Turn
-from bascule.model.enums import OrdStatus, PositionMode
+from bascule.model.enums import OrdStatus, PositionMode, Side
 from bascule.model.event import OrderReleased
 from bascule.model.values import ZERO
 
@@ -60,7 +60,7 @@ def release_waiting(turn: Turn, account: AccountState) -> None:
             book = book_of(account, waiting.strategy, waiting.symbol, waiting.venue_symbol)
             if waiting.leg == "e":
                 _entry_turn(turn, account, waiting, book)
-            elif not _stop_may_race(account, book):
+            elif not _stop_may_race(account, book, waiting.side):
                 _exit_turn(turn, account, waiting, book)
 
 
@@ -75,7 +75,7 @@ def _entry_turn(turn: Turn, account: AccountState, entry: Order, book: Book) -> 
     else:
         standing = book.quantity * entry.side.sign
         against = standing < 0
-        if against and book.exiting:
+        if against and book.leaving(entry.side.opposite):
             return
         if standing > 0 and before is not None and before.leg == "x":
             why = "the close went too far, and what it opened is being closed first"
@@ -87,18 +87,20 @@ def _entry_turn(turn: Turn, account: AccountState, entry: Order, book: Book) -> 
 
 def _exit_turn(turn: Turn, account: AccountState, waiting: Order, book: Book) -> None:
     held = -book.quantity * waiting.side.sign
-    quantity = min(waiting.quantity, held - (book.exiting - waiting.leaves))
+    others = book.leaving(waiting.side.opposite) - waiting.leaves
+    quantity = min(waiting.quantity, held - others)
     _go_or_end(turn, account, waiting, quantity, "" if quantity > 0 else "nothing is left to close")
 
 
-def _stop_may_race(account: AccountState, book: Book) -> bool:
-    """Whether stops or targets still work that could close what exits in flight close."""
+def _stop_may_race(account: AccountState, book: Book, side: Side) -> bool:
+    """Whether stops or targets still work that could close what exits in flight on a side close."""
     works = {"s": ZERO, "t": ZERO}
     for order in account.orders.values():
-        if order.leg in works and is_of(order, book) and not order.native_child:
+        ours = order.leg in works and order.side is side and is_of(order, book)
+        if ours and not order.native_child:
             works[order.leg] += order.leaves
     most = max(works.values())
-    return most > 0 and most + book.exiting > abs(book.quantity)
+    return most > 0 and most + book.leaving(side.opposite) > abs(book.quantity)
 
 
 def _go_or_end(

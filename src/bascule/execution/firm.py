@@ -5,7 +5,6 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from bascule.execution.open_risk import idea_of
-from bascule.execution.positions import leaving
 from bascule.execution.state import AccountState, Exposure, Order
 from bascule.execution.totals import Sum
 from bascule.execution.turn import Turn
@@ -88,7 +87,7 @@ class FirmSurroundings:
         held = exposure.short + exposure.open_sell if buys else exposure.long + exposure.open_buy
         own = self._draft.account.book(self._draft.strategy, listing.symbol)
         if self._draft.after is not None and own is not None:
-            held -= leaving(self._draft.account, own)  # it is sent only once that is closed
+            held -= own.leaving(self._draft.side.opposite)  # it is sent only once that is closed
         if held <= 0:
             return ""
         word = "short" if buys else "long"

@@ -428,8 +428,11 @@ def _not_closed(account: AccountState, order: Order) -> None:
 
 
 def _count_refusal(guard: Guard, order: Order, event: ev.OrderEnded) -> None:
-    """Count what the venue refused, or took and ended at once, of a guard's orders in a row."""
-    if order.asked_back or order.cum_qty or event.reason in NEVER_THERE:
+    """Count what the venue refused, or took and ended at once, of a guard's orders in a row.
+
+    A bracket that it made and ended itself was none that it would not have.
+    """
+    if order.native_child or order.asked_back or order.cum_qty or event.reason in NEVER_THERE:
         return
     slot = slot_of(order)
     at_once = event.at - order.requested_at < MINUTE

@@ -180,15 +180,18 @@ def _leaving(duty: _Duty) -> Decimal:
     """
     guard, account = duty.guard, duty.account
     book = account.book(guard.strategy, guard.symbol)
-    if book is None or not book.exiting:
+    leaving = book.leaving(guard.side) if book is not None else ZERO
+    if book is None or not leaving:
         return ZERO
-    leaving = book.exiting
     if exits_are_safe(account, duty.spec, duty.capabilities, book):
         leaving = sum(
             (
                 order.leaves
                 for order in account.orders.values()
-                if order.waiting and order.leg == "x" and is_of(order, book)
+                if order.waiting
+                and order.leg == "x"
+                and order.side is not guard.side
+                and is_of(order, book)
             ),
             ZERO,
         )
@@ -215,7 +218,7 @@ def _close_unprotected(duty: _Duty, quantity: Decimal) -> None:
     """Close what the venue will not have a stop for: it must not stand unprotected."""
     turn, guard = duty.turn, duty.guard
     book = duty.account.book(guard.strategy, guard.symbol)
-    if book is None or book.exiting:
+    if book is None or book.leaving(guard.side):
         return
     pause = CLOSE_INTERVAL << min(guard.refused.get("x", 0), _CLOSE_DOUBLINGS)
     if guard.tried_at and turn.at < guard.tried_at + pause:

@@ -7,7 +7,6 @@ from msgspec import Struct
 from bascule.execution.around import Surroundings
 from bascule.execution.fold_orders import denied_key, same_key
 from bascule.execution.limits import limits_for
-from bascule.execution.positions import leaving
 from bascule.execution.runaway import after_request
 from bascule.execution.state import AccountState, Exposure, Order
 from bascule.execution.stops import set_stop, stop_in_force
@@ -107,7 +106,7 @@ def proven_to_reduce(turn: Turn, draft: Draft) -> bool:
     if draft.leg == "x":
         for book in account.books.values():
             if book.symbol == draft.listing.symbol and book.quantity * draft.side.sign < 0:
-                held -= leaving(account, book)
+                held -= book.leaving(draft.side.opposite)
     if held < draft.quantity:
         return False
     same_side = exposure.open_buy if draft.side is Side.BUY else exposure.open_sell

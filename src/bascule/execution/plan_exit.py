@@ -11,12 +11,12 @@ from bascule.execution.planning import (
     cancel_entries,
     held_side,
     in_units,
+    may_change,
     not_listed,
     remaining,
     request_cancel,
 )
-from bascule.execution.positions import leaving
-from bascule.execution.state import AccountState, Book, Guard, Order
+from bascule.execution.state import KNOWN, AccountState, Book, Guard, Order
 from bascule.execution.turn import Turn
 from bascule.model.account import AccountSpec, Capabilities
 from bascule.model.enums import (
@@ -521,7 +521,7 @@ def close_late_fill(
         return
     if book.quantity * entry.side.sign <= 0:
         return
-    quantity = min(filled, abs(book.quantity) - leaving(account, book))
+    quantity = min(filled, abs(book.quantity) - book.leaving(entry.side))
     if quantity <= ZERO:
         return
     close_quantity(
@@ -554,7 +554,7 @@ def close_overshoot(
     book = account.book(closing.strategy, closing.symbol)
     if book is None or closing.position_id is not None or book.quantity * closing.side.sign <= 0:
         return
-    quantity = min(filled, abs(book.quantity) - leaving(account, book))
+    quantity = min(filled, abs(book.quantity) - book.leaving(closing.side))
     if quantity <= ZERO:
         return
     if book.open_buy or book.open_sell:
@@ -596,7 +596,7 @@ def close_astray(turn: Turn, account: AccountState) -> None:
     """
     spec = turn.settings.accounts.get(account.id)
     for book in list(account.books.values()):
-        quantity = book.astray - leaving(account, book)
+        quantity = book.astray - book.leaving(Side.BUY if book.quantity > 0 else Side.SELL)
         if quantity <= 0 or spec is None:
             continue
         listing = turn.listing(account.id, book.symbol)
@@ -607,3 +607,20 @@ def close_astray(turn: Turn, account: AccountState) -> None:
         if listing is None or closing is None:
             continue
         _close_too_far(turn, account, spec, book, listing, quantity, closing)
+
+
+def take_back_spent(turn: Turn, account: AccountState) -> None:
+    """Ask closes back that have nothing left to close: every fill is known now.
+
+    Something else has closed it, and whatever they fill yet would open the other side.
+    """
+    for order in list(account.orders.values()):
+        if order.leg != "x" or order.waiting or order.pending or order.status not in KNOWN:
+            continue
+        book = account.book(order.strategy, order.symbol)
+        if book is None or not may_change(turn, order):
+            continue
+        position = order.position_id
+        held = book.quantity if position is None else book.lots.get(position, ZERO)
+        if held * order.side.sign >= 0:
+            request_cancel(turn, account, order.cl_ord_id, "what it was to close is closed")

@@ -219,15 +219,12 @@ def held_side(book: Book | None) -> Direction:
 
 
 def remaining(book: Book | None) -> Decimal:
-    """Give the signed quantity that exits in flight will leave of what a book holds.
-
-    One that was meant for the other side, before the book crossed over, takes nothing of it.
-    """
+    """Give the signed quantity that exits in flight will leave of what a book holds."""
     if book is None or not book.exiting:
         return book.quantity if book is not None else ZERO
     if book.quantity > 0:
-        return max(book.quantity - (book.exiting - book.exiting_buy), ZERO)
-    return min(book.quantity + book.exiting_buy, ZERO)
+        return max(book.quantity - book.leaving(Side.BUY), ZERO)
+    return min(book.quantity + book.leaving(Side.SELL), ZERO)
 
 
 def heading(book: Book | None) -> Direction:

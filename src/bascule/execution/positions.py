@@ -145,26 +145,6 @@ def others_against(
     return sum(others, ZERO) * side.sign < 0
 
 
-def leaving(account: AccountState, book: Book) -> Decimal:
-    """Sum what exits in flight take of what a book holds, unsigned.
-
-    One that was meant for the other side, before the book crossed over, takes nothing of it.
-    """
-    if not book.exiting:
-        return ZERO
-    return sum(
-        (
-            order.leaves
-            for order in account.orders.values()
-            if order.leg == "x"
-            and order.strategy == book.strategy
-            and order.symbol == book.symbol
-            and order.side.sign * book.quantity < 0
-        ),
-        ZERO,
-    )
-
-
 def apply_fill(
     account: AccountState,
     order: Order,

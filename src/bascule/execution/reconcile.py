@@ -6,7 +6,7 @@ a second look shows the same and nothing has moved in between: orders, fills and
 three questions, and the market does not stand still between them.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Container, Mapping
 from decimal import Decimal
 
 from msgspec.structs import replace
@@ -16,7 +16,7 @@ from bascule.execution.guards import is_bare, may_be_abandoned, native_children,
 from bascule.execution.inputs import Looked
 from bascule.execution.learning import ignore, learn
 from bascule.execution.order_table import Fact
-from bascule.execution.plan_exit import close_astray
+from bascule.execution.plan_exit import close_astray, take_back_spent
 from bascule.execution.planning import request_cancel
 from bascule.execution.reports import (
     HAND_PATIENCE,
@@ -82,7 +82,7 @@ def on_look(turn: Turn, look: Looked) -> None:
     for shown in look.orders:
         _on_shown(turn, account, shown, look, quiet)
     if look.complete:
-        _end_unseen_children(turn, account, look)
+        _end_unseen_children(turn, account, look, quiet)
         shown_now = {shown.venue_order_id for shown in look.orders}
         turn.market.gone[account.id] = frozenset(account.foreign_orders.keys() - shown_now)
         others = turn.market.others.get(account.id, {})
@@ -111,6 +111,7 @@ def on_look(turn: Turn, look: Looked) -> None:
     agreed = _compare_positions(turn, account, look, first=first)
     if agreed:
         _passed(turn, account, look, applied, changed=len(turn.events) > before)
+        take_back_spent(turn, account)
         close_astray(turn, account)
         _take_back_orphans(turn, account)
     _tend_all(turn, account, look, bare if agreed else ())
@@ -172,8 +173,8 @@ def _abandoned(turn: Turn, account: AccountState, guard: Guard, look: Looked) ->
     spec = turn.settings.accounts.get(account.id)
     if spec is None or not may_be_abandoned(account, spec, guard):
         return False
-    entry, book = account.order(guard.cl_ord_id), account.book(guard.strategy, guard.symbol)
-    if entry is None or book is None or book.exiting or _heard_since(entry, look):
+    entry = account.order(guard.cl_ord_id)
+    if entry is None or _heard_since(entry, look):
         return False
     children = (child for child in native_children(account) if child.parent == guard.cl_ord_id)
     return not any(_heard_since(child, look) for child in children)
@@ -287,10 +288,13 @@ def _correct(turn: Turn, account: AccountState, fill: ExecutionReport) -> None:
             on_report(turn, replace(told, cl_ord_id=order.cl_ord_id), alone=False)
 
 
-def _end_unseen_children(turn: Turn, account: AccountState, look: Looked) -> None:
+def _end_unseen_children(
+    turn: Turn, account: AccountState, look: Looked, quiet: Container[ClOrdID]
+) -> None:
     """A venue's native child that a whole list of open orders lacks has ended there.
 
-    Its fills, if it had any, were in the same look; children have no id of ours to ask by.
+    Its fills, if it had any, were in the same look, which is no younger for that: of those
+    that were ``quiet`` nothing had been heard. Children have no id of ours to ask by.
     """
     shown = {order.venue_order_id: order for order in look.orders if order.cl_ord_id is None}
     for order in list(account.orders.values()):
@@ -299,7 +303,7 @@ def _end_unseen_children(turn: Turn, account: AccountState, look: Looked) -> Non
         numbered = shown.get(order.venue_order_id) if order.venue_order_id is not None else None
         if numbered is not None and _is(order, numbered):
             continue  # else the number is another's by now
-        if not _heard_since(order, look):
+        if order.cl_ord_id in quiet:
             learn(
                 turn,
                 account,
@@ -329,7 +333,7 @@ def _ours(account: AccountState, fill: ExecutionReport) -> bool:
 
 
 def _on_shown(
-    turn: Turn, account: AccountState, shown: VenueOrder, look: Looked, quiet: Collection[ClOrdID]
+    turn: Turn, account: AccountState, shown: VenueOrder, look: Looked, quiet: Container[ClOrdID]
 ) -> None:
     order = _own(account, shown)
     if order is None and shown.parent is not None and shown.leg:
@@ -364,7 +368,7 @@ def _is(order: Order, shown: VenueOrder) -> bool:
     return (order.live or order.native_child) and speaks_of(order, _as_report(shown))
 
 
-def _overtaken(order: Order, shown: VenueOrder, look: Looked, quiet: Collection[ClOrdID]) -> bool:
+def _overtaken(order: Order, shown: VenueOrder, look: Looked, quiet: Container[ClOrdID]) -> bool:
     """Whether more is known of an order than what a look shows of it.
 
     That the look's own fills told of it, as of an order that was ``quiet`` until then, makes what
@@ -380,7 +384,7 @@ def _on_found(
     order: Order,
     shown: VenueOrder,
     look: Looked,
-    quiet: Collection[ClOrdID],
+    quiet: Container[ClOrdID],
 ) -> None:
     """Apply what the venue shows under one of our ids."""
     if shown.ord_status is OrdStatus.IN_DOUBT:

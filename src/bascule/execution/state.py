@@ -190,6 +190,13 @@ class Book(Struct, omit_defaults=True):
     astray: Decimal = ZERO
     lots: dict[PositionId, Decimal] = field(default_factory=dict)
 
+    def leaving(self, side: Side) -> Decimal:
+        """How much of what is held on a side exits in flight take away, unsigned.
+
+        One that was meant for the other side, before the book crossed over, takes nothing of it.
+        """
+        return self.exiting - self.exiting_buy if side is Side.BUY else self.exiting_buy
+
 
 class Guard(Struct, omit_defaults=True):
     """What protects one filled entry: its bracket, and how much of the fill is still held.

@@ -5,10 +5,11 @@ from decimal import Decimal as D
 from bascule.execution.positions import apply_fill
 from bascule.execution.state import AccountState, Book, Guard, Order
 from bascule.model.enums import Direction, ExecType, OrdStatus, OrdType, PositionMode, Side
-from bascule.model.event import Bracket, OrderRequested, ReplaceRequested
+from bascule.model.event import Bracket, CancelRequested, OrderRequested, ReplaceRequested
 from bascule.model.ids import (
     AccountId,
     ClOrdID,
+    ExecID,
     SignalId,
     StrategyId,
     Symbol,
@@ -16,9 +17,9 @@ from bascule.model.ids import (
     VenueSymbol,
 )
 from bascule.model.intent import Amount, ClosePosition, PlaceOrder, TargetPosition
-from bascule.model.order import Refused, VenueOrder, VenuePosition
+from bascule.model.order import ExecutionReport, Refused, VenueOrder, VenuePosition
 from bascule.model.values import SECOND, ZERO, Instant
-from tests.unit.execution.harness import EURUSD, Bench, only, protection
+from tests.unit.execution.harness import EURUSD, Bench, every, only, protection
 
 SYMBOL, LISTED, STRATEGY = Symbol("EURUSD"), VenueSymbol("EURUSD"), StrategyId("s")
 
@@ -37,7 +38,7 @@ def entered(bench: Bench, quantity: int, *, guarded: bool, strategy: str = "s") 
     return str(name)
 
 
-def shown(bench: Bench, name: str, quantity: int) -> None:
+def shown(bench: Bench, name: str, quantity: int, number: str = "") -> None:
     """Let the venue tell of its own stop of an entry."""
     bench.report(
         name,
@@ -45,11 +46,11 @@ def shown(bench: Bench, name: str, quantity: int) -> None:
         side=Side.SELL,
         order_qty=D(quantity),
         stop_price=D("1.08"),
-        exec_id=f"new {name}",
+        exec_id=f"new {name}{number}",
         parent=name,
         leg="s",
         cl_ord_id=None,
-        venue_order_id=f"c-{name}",
+        venue_order_id=f"c-{name}{number}",
     )
 
 
@@ -257,3 +258,118 @@ def test_what_closes_opened_is_closed_again_where_the_first_try_was_refused() ->
     again = only(events, OrderRequested)
     assert (again.leg, again.side, again.quantity) == ("x", Side.BUY, 5)
     assert again.cl_ord_id != first.cl_ord_id
+
+
+def crossed_over(bench: Bench, sold: int) -> None:
+    """Have 3 bought behind a stop while a close of what was sold before works on.
+
+    A hand had closed that. It closes nothing now.
+    """
+    bench.say(PlaceOrder(symbol=EURUSD, side=Side.SELL, quantity=Amount(D(sold))))
+    bench.settle()
+    bench.venue.fills_markets = False
+    close = only(bench.say(ClosePosition(symbol=EURUSD)), OrderRequested)
+    bench.settle()
+    assert (close.side, close.quantity) == (Side.BUY, sold)
+    bench.venue.by_hand("a", Side.BUY, sold)
+    bench.settle()
+    bench.venue.fills_markets = True
+    entered(bench, 3, guarded=True)
+
+
+def test_a_stop_is_as_large_as_what_is_held_where_a_close_was_meant_for_the_other_side() -> None:
+    """That close takes nothing of it. Before, what was held had no stop."""
+    bench = Bench(reduce_only=False)
+    crossed_over(bench, 5)
+    assert [order.leaves for order in bench.working("s")] == [3]
+
+
+def test_a_close_that_waited_for_its_stop_closes_all_of_it_beside_one_for_the_other_side() -> None:
+    """Before, it closed so much less, though the other takes nothing of what is held."""
+    bench = Bench(reduce_only=False)
+    crossed_over(bench, 1)
+    asked = only(bench.say(ClosePosition(symbol=EURUSD)), OrderRequested)
+    assert asked.after is not None
+    bench.settle()
+    assert (asked.side, bench.order(asked.cl_ord_id).cum_qty) == (Side.SELL, 3)
+    assert bench.book().quantity == 0
+
+
+def test_a_close_that_has_nothing_left_to_close_is_asked_back() -> None:
+    """A look that agrees asks; before, each of its fills opened the other side, for good."""
+    bench = Bench(reduce_only=False)
+    crossed_over(bench, 5)
+    bench.wait(SECOND)
+    (asked,) = every(bench.look(began=Instant(bench.at)), CancelRequested)
+    assert (bench.order(asked.cl_ord_id).leg, asked.reason) == (
+        "x",
+        "what it was to close is closed",
+    )
+    bench.settle()
+    assert bench.orders("x") == []
+    assert [order.leaves for order in bench.working("s")] == [3]
+
+
+def test_a_bracket_that_a_look_lacks_has_ended_though_the_look_brings_a_fill_of_it() -> None:
+    """The fill is no younger than the look; before, what was left had no stop for a minute more."""
+    bench = Bench(native_bracket=True)
+    name = entered(bench, 3, guarded=True)
+    shown(bench, name, 3)
+    bench.wait(SECOND)
+    fill = ExecutionReport(
+        account=AccountId("a"),
+        exec_id=ExecID("part"),
+        exec_type=ExecType.TRADE,
+        venue_order_id=VenueOrderId(f"c-{name}"),
+        venue_symbol=bench.order(name).venue_symbol,
+        side=Side.SELL,
+        at=Instant(bench.at),
+        last_qty=D(1),
+        last_price=D("1.08"),
+        parent=ClOrdID(name),
+        leg="s",
+    )
+    bench.venue.net["a", f"{EURUSD}.x"] = D(2)
+    bench.venue.fills.append(fill)
+    bench.wait(SECOND)
+    bench.look(began=Instant(bench.at))
+    assert bench.order(f"{name}:s").status is OrdStatus.CANCELED
+    assert bench.guard(name).held == 2
+    assert bench.market.looks["a"] == "the bracket of a position has ended"
+    bench.wait(SECOND)
+    bench.look(began=Instant(bench.at))
+    bench.settle()
+    assert [order.leaves for order in bench.working("s")] == [2]
+
+
+def looked(bench: Bench) -> None:
+    """Let a look that began after the last news show what is there, and carry what it asks for."""
+    bench.wait(SECOND)
+    bench.look(began=Instant(bench.at))
+    bench.settle()
+
+
+def test_a_bracket_is_taken_over_while_a_close_is_under_way() -> None:
+    """Before, a close of a part that hung left what remains without a stop for as long."""
+    bench = Bench(native_bracket=True)
+    name = entered(bench, 3, guarded=True)
+    shown(bench, name, 3)
+    bench.venue.fills_markets = False
+    bench.say(ClosePosition(symbol=EURUSD, quantity=Amount(D(1))))
+    bench.settle()
+    bench.report(f"{name}:s", ExecType.CANCELED, cl_ord_id=None)
+    looked(bench)
+    assert bench.book().leaving(Side.BUY) == 1
+    assert [order.leaves for order in bench.working("s")] == [3]
+
+
+def test_brackets_that_the_venue_ended_are_no_stops_that_it_refused() -> None:
+    """It ends them as the net turns. Before, the second one had the position closed for that."""
+    bench = Bench(native_bracket=True)
+    name = entered(bench, 3, guarded=True)
+    for number, child in (("", f"{name}:s"), ("again", f"{name}:s.1")):
+        shown(bench, name, 3, number)
+        bench.report(child, ExecType.CANCELED, cl_ord_id=None)
+    looked(bench)
+    assert [order.leaves for order in bench.working("s")] == [3]
+    assert bench.book().quantity == 3
