@@ -53,6 +53,7 @@ REGRESSIONS = {
     935: "an order that a hand had made larger worked on unseen",
     2033: "the exit of one book was taken for that of another in the same position",
     22159: "a full order waited for ever for a fill that had been taken for a hand's",
+    51828: "a word before any price was taken along with what the venue had netted until then",
     600813: "a freeze on a locked account could not be lifted, and what was open stayed open",
     162257: "a fee taken for the result of what was open stayed in the worth of a flat account",
     601538: "a loss told twice without a price between stayed beside the result of the close",
@@ -109,6 +110,7 @@ FOUND_BY_STORIES = {
     43848: "what had no stop was never closed while its book stood on both sides",
     44622: "a stop was taken for the venue's that its entry had been sent without",
     66495: "an exit that was meant for the other side was taken off what is held",
+    102037: "a word before any price was taken along with what the venue had netted until then",
 }
 """Seeds that show with their story what is wrong once its mend is taken out."""
 
