@@ -110,6 +110,9 @@ FOUND_BY_STORIES = {
     43848: "what had no stop was never closed while its book stood on both sides",
     44622: "a stop was taken for the venue's that its entry had been sent without",
     66495: "an exit that was meant for the other side was taken off what is held",
+    21446: "a bracket that its venue could not resize would have closed what stands beside it",
+    52247: "the same beside an entry whose stop is the engine's",
+    64655: "the same where no exit is reduce-only, so that the other side would have been opened",
     102037: "a word before any price was taken along with what the venue had netted until then",
 }
 """Seeds that show with their story what is wrong once its mend is taken out."""
