@@ -53,6 +53,7 @@ REGRESSIONS = {
     935: "an order that a hand had made larger worked on unseen",
     2033: "the exit of one book was taken for that of another in the same position",
     22159: "a full order waited for ever for a fill that had been taken for a hand's",
+    51828: "a word before any price was taken along with what the venue had netted until then",
     600813: "a freeze on a locked account could not be lifted, and what was open stayed open",
     162257: "a fee taken for the result of what was open stayed in the worth of a flat account",
     601538: "a loss told twice without a price between stayed beside the result of the close",
@@ -119,6 +120,10 @@ FOUND_BY_STORIES = {
     55884: "the stop of what is held was too small by a close that was meant for the other side",
     76111: "a stop of the venue was taken for working, since the look that lacked it had its fill",
     53959: "a bracket that its venue had ended was not taken over, since a close was under way",
+    21446: "a bracket that its venue could not resize would have closed what stands beside it",
+    52247: "the same beside an entry whose stop is the engine's",
+    64655: "the same where no exit is reduce-only, so that the other side would have been opened",
+    102037: "a word before any price was taken along with what the venue had netted until then",
 }
 """Seeds that show with their story what is wrong once its mend is taken out."""
 

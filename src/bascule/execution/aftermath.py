@@ -33,6 +33,11 @@ def aftermath(turn: Turn, account: AccountState, order: Order) -> None:
             if not order.live and _may_be_abandoned(turn, account, other):
                 # No look takes a bracket over under a close; one that was put off is due now.
                 turn.market.looks.setdefault(account.id, "what a close has left may be bare")
+    if order.leg == "e" and order.cum_qty:
+        # A bracket that is too large, and closed no more than there was, may close this as well.
+        for other in guards_of(account, None, order.symbol, order.side):
+            if other is not guard and other.bracket.native:
+                tend(turn, account, other)
     if account.waiters:
         release_waiting(turn, account)
 

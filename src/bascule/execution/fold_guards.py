@@ -168,13 +168,15 @@ def hold_again(account: AccountState, undone: Order, quantity: Decimal) -> None:
 
 
 def guards_of(
-    account: AccountState, strategy: StrategyId, symbol: Symbol, side: Side
+    account: AccountState, strategy: StrategyId | None, symbol: Symbol, side: Side
 ) -> list[Guard]:
-    """List what guards one side of a book, oldest first."""
+    """List what guards one side of a book, or of a contract for all strategies, oldest first."""
     return [
         guard
         for guard in account.guards.values()
-        if guard.strategy == strategy and guard.symbol == symbol and guard.side is side
+        if guard.strategy == (strategy or guard.strategy)
+        and guard.symbol == symbol
+        and guard.side is side
     ]
 
 

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import NamedTuple
 
+from msgspec.structs import replace
+
 from bascule.execution.fold_guards import guards_of
 from bascule.execution.placing import Draft, place
 from bascule.execution.plan_exit import (
@@ -25,7 +27,7 @@ from bascule.execution.stops import is_frozen
 from bascule.execution.turn import Turn
 from bascule.model.account import AccountSpec, Capabilities
 from bascule.model.enums import OrdType, PositionMode
-from bascule.model.event import ReplaceRequested
+from bascule.model.event import ProtectionChanged, ReplaceRequested
 from bascule.model.instrument import Listing
 from bascule.model.values import SECOND, ZERO, floor_to, nearest_to
 
@@ -81,15 +83,22 @@ def tend(turn: Turn, account: AccountState, guard: Guard) -> None:
     if guard.bracket.native:
         _tend_native(duty)
         return
-    theirs = [child for child in children if child.native_child]
-    if theirs:
-        # The venue's bracket was too small: ours takes its place, and does not work beside it.
-        for child in theirs:
-            duty.take_back(child, "its venue holds too little of it")
+    if _take_back_theirs(duty):
         return
     wanted = guard.held - _leaving(duty)
     _tend_stop(duty, wanted)
     _tend_targets(duty, wanted)
+
+
+def _take_back_theirs(duty: _Duty) -> bool:
+    """Ask for what is left of a bracket back that its venue has too small, or too large.
+
+    Ours takes its place, and does not work beside it. True while something is left.
+    """
+    theirs = [child for child in duty.children if child.native_child]
+    for child in theirs:
+        duty.take_back(child, "ours takes its place")
+    return bool(theirs)
 
 
 def lacks_its_stop(account: AccountState, guard: Guard) -> bool:
@@ -153,17 +162,47 @@ def _tend_native(duty: _Duty) -> None:
     """Ask for levels that were changed since; sizes are the venue's own, but for one case.
 
     A venue that nets knows no strategies: after an exit of a part it leaves the bracket as large
-    as it was, and what is too much of it would close another strategy's position.
+    as it was, and what is too much of it would close another position. One that cannot be resized
+    is taken over.
     """
     guard = duty.guard
     bracketed = guard.filled - guard.taken.get("s", ZERO) - guard.taken.get("t", ZERO)
-    netted = duty.spec.position_mode is PositionMode.NETTING and duty.capabilities.replace
+    netted = duty.spec.position_mode is PositionMode.NETTING
     shrunk = netted and guard.entry_done and guard.held < bracketed
+    if shrunk and not duty.capabilities.replace and _closes_others(duty):
+        duty.turn.emit(
+            ProtectionChanged(
+                at=duty.turn.at,
+                account=duty.account.id,
+                cl_ord_id=guard.cl_ord_id,
+                bracket=replace(guard.bracket, native=False),
+                reason="its venue cannot resize it",
+            )
+        )
+        _take_back_theirs(duty)
+        return
     for child in duty.children:
         level = _native_level(guard, child)
         if level is not None:
-            less = shrunk and child.leaves > guard.held
+            less = shrunk and duty.capabilities.replace and child.leaves > guard.held
             _move(duty, child, level, child.cum_qty + guard.held if less else None)
+
+
+def _closes_others(duty: _Duty) -> bool:
+    """Whether a bracket that is too large has more to close than what it is for.
+
+    It closes no more than its account holds. While exits are on their way nobody knows how much
+    is to be left; and what takes its place needs a venue that has such orders.
+    """
+    guard = duty.guard
+    book = duty.account.book(guard.strategy, guard.symbol)
+    exposure = duty.account.exposure.get(guard.symbol)
+    if book is None or book.exiting or exposure is None:
+        return False
+    needed = {OrdType.STOP if child.leg == "s" else OrdType.LIMIT for child in duty.children}
+    beside = exposure.net * guard.side.sign > guard.held
+    too_large = any(child.leaves > guard.held for child in duty.children)
+    return beside and too_large and needed.issubset(duty.capabilities.ord_types)
 
 
 def _native_level(guard: Guard, child: Order) -> Decimal | None:

@@ -167,7 +167,7 @@ def take_snapshot(
         expected = _by_prices(turn, account, watch, known)
         if not expected.unknown:
             watch.unheard = snapshot.balance - expected.balance
-        elif _shared(account):
+        elif watch.basis or _shared(account):
             # Without a price nobody can tell what it has realised of that: the look will.
             turn.market.looks.setdefault(account.id, "money was told before any price")
             return

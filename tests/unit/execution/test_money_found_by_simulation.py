@@ -339,6 +339,29 @@ def test_a_word_on_money_before_any_price_hides_no_loss() -> None:
     assert loss(made).equity == 99_980
 
 
+def test_a_word_before_any_price_does_not_tell_what_the_venue_had_netted() -> None:
+    """Of two books one has closed, and what the venue had realised of both is other by that.
+
+    Before, a word that came while no price was known was taken along with what had been so far.
+    """
+    made = bench(ROOMY_RULES, held=0)
+    enter(made, "s", Side.BUY, 1, "1.1100")
+    enter(made, "t", Side.SELL, 3, "1.1000")
+    made.at += SECOND
+    looked(made, 99_000, 99_000)
+    made.market.quotes.clear()
+    made.at += SECOND
+    made.venue.at = Instant(made.at)
+    made.venue.price = D("1.1200")
+    made.say(ClosePosition(symbol=EURUSD), strategy="t")
+    made.settle()
+    made.at += SECOND
+    made.money(95_000)
+    made.at += SECOND
+    made.quote("1.1200")
+    assert loss(made).equity == 95_000
+
+
 BY_BALANCE = Programme(id="firm", daily_loss=replace(DAILY, measured_on="balance"))
 
 

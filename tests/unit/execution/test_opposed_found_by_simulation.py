@@ -2,6 +2,8 @@
 
 from decimal import Decimal as D
 
+import pytest
+
 from bascule.execution.positions import apply_fill
 from bascule.execution.state import AccountState, Book, Guard, Order
 from bascule.model.enums import Direction, ExecType, OrdStatus, OrdType, PositionMode, Side
@@ -17,7 +19,7 @@ from bascule.model.ids import (
     VenueSymbol,
 )
 from bascule.model.intent import Amount, ClosePosition, PlaceOrder, TargetPosition
-from bascule.model.order import ExecutionReport, Refused, VenueOrder, VenuePosition
+from bascule.model.order import ExecutionReport, NewOrder, Refused, VenueOrder, VenuePosition
 from bascule.model.values import SECOND, ZERO, Instant
 from tests.unit.execution.harness import EURUSD, Bench, every, only, protection
 
@@ -80,6 +82,34 @@ def test_a_bracket_at_a_venue_that_nets_follows_a_part_that_is_closed() -> None:
     bench.say(ClosePosition(symbol=EURUSD, fraction=D("0.5")))
     bench.settle()
     assert only(bench.events, ReplaceRequested).quantity == 5
+
+
+@pytest.mark.parametrize("strategy", ("s", "t"))
+def test_a_bracket_that_cannot_be_resized_gives_way_to_a_stop_of_ours(strategy: str) -> None:
+    """Alone it closes no more than there is; of what is opened beside it, it would close 5."""
+    bench = Bench(native_bracket=True, replace=False, route={"pyramiding": 9})
+    name = entered(bench, 10, guarded=True)
+    shown(bench, name, 10)
+    bench.say(ClosePosition(symbol=EURUSD, fraction=D("0.5")))
+    bench.settle()
+    assert bench.guard(name).bracket.native
+    entered(bench, 3, guarded=False, strategy=strategy)
+    assert not bench.guard(name).bracket.native
+    assert only(bench.events, CancelRequested).cl_ord_id == f"{name}:s"
+    assert not bench.working("s"), "the two never work beside each other"
+    bench.report(
+        name,
+        ExecType.CANCELED,
+        side=Side.SELL,
+        exec_id="gone",
+        parent=name,
+        leg="s",
+        cl_ord_id=None,
+        venue_order_id=f"c-{name}",
+    )
+    bench.settle()
+    stop = only([order.new for order in bench.working("s")], NewOrder)
+    assert (stop.quantity, stop.stop_price) == (5, D("1.08"))
 
 
 def test_a_bracket_that_its_venue_made_too_small_is_run_by_the_engine() -> None:

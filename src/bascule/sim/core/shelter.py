@@ -176,8 +176,7 @@ class Shelter:
     ) -> bool:  # fmt: skip
         """Whether stops that are too large can close nothing but what they are for.
 
-        The venue lets those of its own brackets close no more than the account holds; where it
-        cannot be asked to resize one, that has to do.
+        The venue lets those of its own brackets close no more than the account holds.
         """
         account, symbol, strategy, _ = key
         others = any(
@@ -185,12 +184,11 @@ class Shelter:
             for (owner, name, whose, _), quantity in self.holdings.items()
             if (owner, name) == (account, symbol) and whose != strategy
         )
-        cannot = not self._settings.capabilities[account].replace
         return (
             covered * held > 0
             and abs(covered) > abs(held)
             and all(order.origin == "bracket" for order in stops)
-            and (cannot or not others)
+            and not others
         )
 
     def _keys(self) -> dict[Key, None]:
