@@ -109,6 +109,8 @@ FOUND_BY_STORIES = {
     43848: "what had no stop was never closed while its book stood on both sides",
     44622: "a stop was taken for the venue's that its entry had been sent without",
     66495: "an exit that was meant for the other side was taken off what is held",
+    30406: "a late word of an old size ended a stop that worked on",
+    85005: "a loss that stood still was not held against a tighter limit",
 }
 """Seeds that show with their story what is wrong once its mend is taken out."""
 
