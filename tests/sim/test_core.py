@@ -124,6 +124,8 @@ FOUND_BY_STORIES = {
     52247: "the same beside an entry whose stop is the engine's",
     64655: "the same where no exit is reduce-only, so that the other side would have been opened",
     102037: "a word before any price was taken along with what the venue had netted until then",
+    30406: "a late word of an old size ended a stop that worked on",
+    85005: "a loss that stood still was not held against a tighter limit",
 }
 """Seeds that show with their story what is wrong once its mend is taken out."""
 

@@ -244,7 +244,8 @@ def _look(turn: Turn, account: AccountState, watch: Watch, *, by_price: bool = F
     opened = bool(turn.events) and _has_opened(turn, account)
     is_due = ledger.due is not None and ledger.due <= turn.at
     moved = (marked.balance, marked.equity) != (ledger.balance, ledger.equity)
-    if moved or opened or is_due:
+    # By limits that it was not held against yet, a loss that stands still may be too large.
+    if moved or opened or is_due or calm_between is None:
         event: LedgerEvent = Moved(
             at=turn.at, balance=marked.balance, equity=marked.equity, opened=opened
         )

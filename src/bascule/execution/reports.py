@@ -445,6 +445,10 @@ def _on_replaced(turn: Turn, account: AccountState, order: Order, report: Execut
     if order.status in ENDED and not reopened:
         ignore(turn, account, order, report, Ignore.ENDED)
         return
+    if not reopened and _is_outdated(order, report):
+        ignore(turn, account, order, report, "it is from before a fill that is counted")
+        turn.market.looks.setdefault(account.id, "terms were told late")
+        return
     if quantity is not None and order.cum_qty >= quantity > 0:
         status = OrdStatus.FILLED
     else:
@@ -465,6 +469,17 @@ def _on_replaced(turn: Turn, account: AccountState, order: Order, report: Execut
             ),
         )
     )
+
+
+def _is_outdated(order: Order, report: ExecutionReport) -> bool:
+    """Whether new terms are told from before a fill that is counted, and may be others since.
+
+    What answers the change in flight is news all the same: the fill has overtaken it.
+    """
+    if report.cum_qty is None or report.cum_qty >= order.cum_qty:
+        return False
+    asked = (order.pending_id if order.pending == "replace" else "", order.replace_under)
+    return not any(asked) or report.request_id not in ("", *asked)
 
 
 def _on_change_rejected(

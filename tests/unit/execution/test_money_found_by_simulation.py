@@ -11,6 +11,7 @@ from bascule.execution import inputs as inp
 from bascule.execution.state import dump
 from bascule.model.enums import PositionMode, Side, StopMode
 from bascule.model.event import (
+    GuardTripped,
     LedgerBreached,
     LedgerMoved,
     OrderRefused,
@@ -23,7 +24,7 @@ from bascule.model.intent import ClosePosition
 from bascule.model.order import AccountSnapshot, VenuePosition
 from bascule.model.programme import Programme
 from bascule.model.values import MINUTE, SECOND, Instant
-from tests.unit.execution.harness import EURUSD, Bench, every, only
+from tests.unit.execution.harness import EURUSD, ROOMY, Bench, every, only
 from tests.unit.execution.test_loss_watch import (
     DAILY,
     MIDNIGHT,
@@ -450,3 +451,28 @@ def test_a_second_word_without_a_price_between_keeps_what_the_first_told() -> No
     made.at += SECOND
     made.quote("1.1000")
     assert loss(made).equity == 100_000
+
+
+@pytest.mark.parametrize("restarts", [True, False])
+def test_a_loss_that_stands_still_is_held_against_the_owners_new_limit(restarts: bool) -> None:
+    """A limit that is tighter from now on closes what has lost that much, without another price.
+
+    Before, it waited for the account's worth to move, though all of the limit was used up.
+    """
+    made = bench()
+    made.quote("1.0960")
+    assert only(made.events, GuardTripped).action == "block"
+    tighter = replace(ROOMY, max_daily_loss=D(4200))
+    if restarts:
+        spec = made.settings.accounts["a"]
+        made.settings.accounts["a"] = replace(spec, limits=tighter)
+        made.begin()
+        made.look()
+        made.quote("1.0960")
+        made.money(100_000, equity=96_000)
+    else:
+        made.limit("a", tighter)
+    made.wait(SECOND)
+    made.settle()
+    assert made.net() == 0
+    assert only(made.events, StopSet).code == "loss_limit"

@@ -12,9 +12,10 @@ from bascule.model.event import (
     ForeignFill,
     OrderFilled,
     OrderRequested,
+    ReplaceRequested,
     ReportIgnored,
 )
-from bascule.model.intent import Amount, ClosePosition, PlaceOrder
+from bascule.model.intent import Amount, ClosePosition, ModifyOrder, PlaceOrder
 from bascule.model.order import Accepted, Unknown
 from bascule.model.values import Instant
 from tests.unit.execution.harness import EURUSD, Bench, every, kinds, only, protection
@@ -341,3 +342,44 @@ def test_a_late_word_is_kept_as_it_came() -> None:
     assert event.why == "it would move the order backwards"
     assert event.report.text == "hello"
     assert event.cl_ord_id == name
+
+
+def grown(bench: Bench) -> tuple[str, dict[str, Any]]:
+    """Have an entry of 1 grown to 5, of which 3 have filled; give it with the first word of 1."""
+    name = working(bench, 1)
+    request = only(
+        bench.say(ModifyOrder(symbol=EURUSD, quantity=Amount(D(5)))), ReplaceRequested
+    ).request_id
+    bench.report(name, X.REPLACED, order_qty=D(5), cum_qty=D(0), request_id=request)
+    bench.traded(name, 3, cum_qty=D(3))
+    return name, {"order_qty": D(1), "cum_qty": D(0), "price": D("1.1")}
+
+
+@pytest.mark.parametrize("request_id", ["", "r0"])
+def test_terms_from_before_a_fill_that_is_counted_are_asked_after(request_id: str) -> None:
+    """A late word of a size that has been outgrown ends nothing; a look tells what is in force.
+
+    Before, the order counted as filled, and worked on at the venue.
+    """
+    bench = Bench()
+    name, old = grown(bench)
+    bench.market.looks.clear()
+    assert only(bench.report(name, X.REPLACED, request_id=request_id, **old), ReportIgnored)
+    order = bench.order(name)
+    assert (order.status, order.quantity, order.leaves) == (S.PARTIALLY_FILLED, 5, 2)
+    assert bench.market.looks
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_an_answer_that_a_fill_has_overtaken_is_taken(named: bool) -> None:
+    """The change in flight is answered, though a fill that came after it was told first."""
+    bench = Bench()
+    name, _ = grown(bench)
+    request = only(
+        bench.say(ModifyOrder(symbol=EURUSD, quantity=Amount(D(9)))), ReplaceRequested
+    ).request_id
+    bench.traded(name, 1, cum_qty=D(4))
+    more = {"request_id": request} if named else {}
+    bench.report(name, X.REPLACED, order_qty=D(9), cum_qty=D(3), **more)
+    order = bench.order(name)
+    assert (order.quantity, order.cum_qty, order.pending) == (9, 4, "")

@@ -18,7 +18,7 @@ from bascule.execution.turn import Settings
 from bascule.model import event as ev
 from bascule.model.account import AccountSpec, RiskLimits
 from bascule.model.enums import AccountMode
-from bascule.model.ids import AccountId, ExecID, VenueSymbol
+from bascule.model.ids import AccountId, ClOrdID, ExecID, VenueSymbol
 from bascule.model.order import VenuePosition
 from bascule.model.programme import Clock, FlatRule, Guard, Programme
 from bascule.model.values import DAY, MILLISECOND, MINUTE, SECOND, ZERO, Instant
@@ -35,8 +35,11 @@ _KEPT = 6 * SECOND
 _CAUSE = 90 * SECOND
 """So long ago a loss may have been that an account is locked for."""
 _CLOSED_WITHIN = 75 * SECOND
+_MOVED_WITHIN = 10 * SECOND
+"""So long after a trail may be moved again it is, and the venue has heard of it."""
 _CENT = Decimal("0.01")
 _HUNDRED = Decimal(100)
+_ASKS = (ev.OrderRequested, ev.CancelRequested, ev.ReplaceRequested)
 
 
 class Sight(Struct, frozen=True):
@@ -103,6 +106,7 @@ class Desks:
         self._bank = bank
         self._stops = stops
         self._news = settings.news
+        self._pause = settings.change_interval_ns
         self._names = {
             name: {one.symbol: one.venue_symbol for one in listings.values()}
             for name, listings in settings.listings.items()
@@ -323,6 +327,25 @@ class Desks:
         desk = self.desks.get(account)
         if desk is not None:
             desk.sent.append(self._clock.now)
+
+    def spares(self, account: AccountId, name: ClOrdID, rows: list[ev.Event]) -> bool:
+        """Whether a trail stands still, so that what its firm lets be asked in a day lasts.
+
+        With each tenth of it that was asked for, whether or not it left, the pause after a change
+        is twice as long, and with all of it as long as the day; what exits may need is kept.
+        """
+        desk = self.desks.get(account)
+        programme = desk.spec.programme if desk is not None else None
+        cap = programme.conduct.max_requests_per_day if programme is not None else None
+        if desk is None or programme is None or cap is None:
+            return False
+        now = self._clock.now
+        began = desk.office.day_began(now)
+        asked = [row for row in rows if isinstance(row, _ASKS) and row.account == account]
+        tenths = 10 * sum(1 for row in asked if row.at >= began)
+        tenths //= max(cap - programme.guard.request_reserve, 1)
+        last = max((row.at for row in asked if row.cl_ord_id == name), default=0)
+        return tenths >= 10 or now < last + (self._pause << tenths) + _MOVED_WITHIN
 
     def ticked(self) -> None:
         """The engine has looked at its accounts: none is left over the line that flattens."""

@@ -5,7 +5,7 @@ engine's books and guards. A venue that nets knows no strategies: of two that st
 other it keeps the sum, and makes or ends brackets by that.
 """
 
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from decimal import Decimal
 
 from bascule.execution.turn import Settings
@@ -135,8 +135,11 @@ class Shelter:
                 f"there for it close {covered}",
             )
 
-    def trailed(self) -> None:
-        """Faults have stopped: a trailing entry works no further from the market than its trail."""
+    def trailed(self, spared: Callable[[AccountId, ClOrdID], bool]) -> None:
+        """Faults have stopped: a trailing entry works no further from the market than its trail.
+
+        But for one that is ``spared`` for the sake of its firm's requests.
+        """
         for (account, name), order in self.venue.by_name.items():
             asked = self._requested.get(name)
             if asked is None or asked.leg != "e" or asked.trail_distance is None or not order.live:
@@ -146,7 +149,7 @@ class Shelter:
             bid = self.venue.price[order.venue_symbol]
             market = bid + TICK if order.side is Side.BUY else bid
             away = (order.stop_price - market) * order.side.sign
-            if away > asked.trail_distance + TICK:
+            if away > asked.trail_distance + TICK and not spared(account, name):
                 raise Broken(
                     "I8",
                     f"{name} on {account} trails by {asked.trail_distance} and works {away} away",

@@ -469,7 +469,7 @@ class Watch:
         self.heard(rows)
         self.desks.settled()
         self.shelter.settled()
-        self.shelter.trailed()
+        self.shelter.trailed(lambda account, name: self.desks.spares(account, name, rows))
         for account in state.accounts.values():
             self._positions(state, account.id)
             self._orders(state, account.id)
