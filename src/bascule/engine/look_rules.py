@@ -3,7 +3,7 @@
 The part of looking that decides; ``Looker`` asks, and the simulator runs this very code.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 
 from bascule.execution.inputs import Looked
 from bascule.execution.reports import identified
@@ -17,7 +17,7 @@ from bascule.model.values import SECOND, Instant
 OVERLAP_NS = 60 * SECOND
 """Fills are asked for from this long before the last look, against clock skew; ids dedupe."""
 LOOKUPS_MAX = 200
-"""Orders asked after one by one in a look; the rest waits for the next."""
+"""Orders asked after one by one in a look; the rest has its turn in the next."""
 IDLE_NS = 60 * SECOND
 DUE_NS = 6 * SECOND
 """When an order was sent, or a change asked for, so long ago without news, news is due."""
@@ -53,7 +53,7 @@ def to_ask_after(account: AccountState, shown: Collection[VenueOrder]) -> list[O
         for order in shown
         if order.cl_ord_id is None
     }
-    missing = [
+    return [
         order
         for order in account.orders.values()
         if not order.native_child
@@ -62,7 +62,6 @@ def to_ask_after(account: AccountState, shown: Collection[VenueOrder]) -> list[O
         and (order.venue_order_id, order.venue_symbol, order.side, order.quantity) not in numbers
         and order.status is not OrdStatus.NEW_REQUESTED  # still in its queue: it has not left
     ]
-    return missing[:LOOKUPS_MAX]
 
 
 class _Absence:
@@ -81,6 +80,20 @@ class LookMemory:
     def __init__(self) -> None:
         self._absences: dict[ClOrdID, _Absence] = {}
         self._since: dict[AccountId, int] = {}
+        self._asked: dict[AccountId, dict[ClOrdID, int]] = {}
+
+    def in_turn(self, account: AccountId, missing: Sequence[Order]) -> list[Order]:
+        """Choose whom one look asks after: at most so many, those asked longest ago first.
+
+        Each counts as asked from now on, also where the look comes to nothing: one that the venue
+        gives no answer for must not keep the others from being asked.
+        """
+        asked = self._asked.get(account, {})
+        chosen = sorted(missing, key=lambda order: asked.get(order.cl_ord_id, 0))[:LOOKUPS_MAX]
+        latest = max(asked.values(), default=0) + 1
+        still = {name: asked[name] for order in missing if (name := order.cl_ord_id) in asked}
+        self._asked[account] = still | {order.cl_ord_id: latest for order in chosen}
+        return chosen
 
     def fills_from(self, account: AccountState, now: Instant) -> Instant:
         """Say from when on fills are asked for.

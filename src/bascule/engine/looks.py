@@ -146,7 +146,7 @@ class Looker:
         orders = await link.open_orders(account)
         lookups = {
             order.cl_ord_id: await link.order_status(account, order.cl_ord_id)
-            for order in to_ask_after(known, orders.orders)
+            for order in self._memory.in_turn(account, to_ask_after(known, orders.orders))
         }
         money = await link.account(account)
         positions = await link.positions(account)

@@ -347,7 +347,7 @@ class Host:
 
     def _ask_lookups(self, look: _Look) -> None:
         account = self.state.accounts[look.account]
-        for order in to_ask_after(account, look.orders):
+        for order in self._memory.in_turn(account.id, to_ask_after(account, look.orders)):
             found = self.network.venue.status(look.account, order.cl_ord_id)
             look.lookups[order.cl_ord_id] = found
         self._ask(look, self._ask_positions)
