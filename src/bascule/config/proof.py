@@ -5,9 +5,9 @@ caller first asks ``GET /proof?of=QUESTION``, which needs no token, and sends th
 connection only if the answer could be made by nobody without the token. The port is in it, so that
 a stranger on one port cannot have it answered by the true server on another.
 
-Commands and servers of all versions meet here, since an update leaves the old engine running: path,
-question, answer (``{"proof": "..."}``, no other field) and what is signed stay as they are for good.
-Another kind of proof takes another path.
+Commands and servers of all versions meet here, since an update leaves the old engine running: so
+path, question, answer (``{"proof": "..."}`` and no other field) and what is signed stay as they are
+for good. Another kind of proof takes another path.
 """
 
 import hmac

@@ -3,14 +3,14 @@
 The part of looking that decides; ``Looker`` asks, and the simulator runs this very code.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from bascule.execution.inputs import Looked
 from bascule.execution.reports import identified
 from bascule.execution.state import AccountState, Order
 from bascule.model.account import Capabilities
 from bascule.model.enums import OrdStatus, OrdType
-from bascule.model.ids import AccountId, ClOrdID
+from bascule.model.ids import AccountId, ClOrdID, Symbol
 from bascule.model.order import VenueOrder
 from bascule.model.values import SECOND, Instant
 
@@ -20,16 +20,25 @@ LOOKUPS_MAX = 200
 """Orders asked after one by one in a look; the rest has its turn in the next."""
 IDLE_NS = 60 * SECOND
 DUE_NS = 6 * SECOND
-"""When an order was sent, or a change asked for, so long ago without news, news is due."""
+"""When an order was sent, or a change asked for, so long ago without news, news is due.
+
+Positions that may lag behind fills are looked at again after as long: longer than they may lag.
+"""
 TIMED_OUT = "timeout"
 """The cause of a doubt that comes a whole send time-out after the request."""
 _LEAST_NS = SECOND // 5
 _UNANSWERED = (OrdStatus.NEW_REQUESTED, OrdStatus.SUBMITTED)
 
 
-def patience(account: AccountState, capabilities: Capabilities) -> int:
-    """Nanoseconds from one look to the next by itself: fewer while something has no outcome."""
-    due = False
+def patience(
+    account: AccountState, capabilities: Capabilities, differing: Iterable[Symbol] = ()
+) -> int:
+    """Nanoseconds from one look to the next by itself: fewer while something has no outcome.
+
+    ``differing`` are the contracts whose positions differ; one that was told as drift is settled
+    by a person, and waits for the timer.
+    """
+    due = any(symbol not in account.drift for symbol in differing)
     for order in account.orders.values():
         if order.status is OrdStatus.IN_DOUBT:
             return max(capabilities.absence_after_ns, _LEAST_NS)

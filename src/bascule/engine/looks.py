@@ -109,7 +109,9 @@ class Looker:
         known = self._state.accounts.get(account)
         if known is None or account not in self._up:
             return IDLE_NS / SECOND
-        return patience(known, self._settings.capabilities[account]) / SECOND
+        capabilities = self._settings.capabilities[account]
+        differing = self._market.suspects.get(account, ())
+        return patience(known, capabilities, differing) / SECOND
 
     async def look(self, account: AccountId, cause: str, *, adopt: str = "") -> bool:
         """Ask the venue for everything, and feed the answer; tells whether it was whole.

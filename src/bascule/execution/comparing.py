@@ -2,6 +2,8 @@
 
 A difference is drift only when a second look shows the same and nothing has moved in between:
 orders, fills and positions are three questions, and the market does not stand still between them.
+Some venues also count a fill in their positions seconds after they have told it. A difference that
+undoing the last fills explains is therefore left to a look that comes when they are older.
 """
 
 from collections.abc import Mapping
@@ -14,10 +16,14 @@ from bascule.model.enums import PositionMode
 from bascule.model.event import DriftFound, PositionAdopted
 from bascule.model.ids import PositionId, Symbol
 from bascule.model.order import ExecutionReport, VenuePosition
-from bascule.model.values import ZERO, text
+from bascule.model.values import SECOND, ZERO, text
 
 MOVING_LOOKS = 5
 """A difference that stays the same while the position moves is drift after so many looks."""
+LAG = 5 * SECOND
+"""By how much positions may lag behind fills."""
+LAGGED_MOST = 2 * LAG
+"""A difference that has stood for so long is drift, though trade goes on that might explain it."""
 _FIRST_SEEN = "held at the venue when the account was first seen"
 
 _Lots = tuple[tuple[PositionId, Decimal], ...]
@@ -29,6 +35,9 @@ def compare_positions(turn: Turn, account: AccountState, look: Looked, *, first:
 
     def named(one: VenuePosition | ExecutionReport) -> Symbol:
         return names.get(one.venue_symbol, Symbol(one.venue_symbol))
+
+    def traded(symbol: Symbol) -> list[ExecutionReport]:
+        return [fill for fill in look.fills if named(fill) == symbol]
 
     adopt = look.adopt
     theirs: dict[Symbol, Decimal] = {}
@@ -61,23 +70,24 @@ def compare_positions(turn: Turn, account: AccountState, look: Looked, *, first:
                 # Positions on both sides may net to what we have, and not be known all the same.
                 _adopt(turn, account, symbol, difference, shown, adopt or _FIRST_SEEN)
                 continue
-            later = [f for f in look.fills if named(f) == symbol and _after_positions(f, look)]
-            lots = _other_lots(account, symbol, shown, later) if hedges else ()
+            lots = _other_lots(account, symbol, shown, traded(symbol), look) if hedges else ()
             if not lots:
                 continue
         known = earlier.get(symbol)
         again = known is not None and (known.theirs - known.ours, known.lots) == (difference, lots)
+        since = known.since if known is not None and again else turn.at
+        lags = turn.at - since < LAGGED_MOST and _may_lag(traded(symbol), look, difference)
         # What a first look finds is taken over at once where it only adds to what was told; an
         # answer that takes some of that back may be stale, so a second one must say the same.
         adds = difference * ours >= 0
-        if adopt or (first and (again or adds)):
+        if adopt or (first and (adds or (again and not lags))):
             _adopt(turn, account, symbol, difference, shown, adopt or _FIRST_SEEN)
             continue
         looks = known.looks + 1 if known is not None and again else 1
-        suspects[symbol] = Suspect(ours, ours + difference, looks, lots)
+        suspects[symbol] = Suspect(ours, ours + difference, looks, lots, since, lags)
     turn.market.suspects[account.id] = suspects
     _declare_drift(turn, account, earlier, suspects)
-    if any(symbol not in account.drift for symbol in suspects):
+    if any(symbol not in account.drift and not one.lags for symbol, one in suspects.items()):
         turn.market.looks.setdefault(account.id, "positions differ")
     return not suspects
 
@@ -86,11 +96,26 @@ def _after_positions(fill: ExecutionReport, look: Looked) -> bool:
     return look.positions_at is not None and fill.at > look.positions_at
 
 
+def _may_lag(fills: list[ExecutionReport], look: Looked, difference: Decimal) -> bool:
+    """Whether the venue shows a contract as it was before its last fills, all of the last seconds.
+
+    ``fills`` are this contract's, oldest first.
+    """
+    undone = ZERO
+    for fill in reversed(fills):
+        if look.positions_at is not None and 0 <= look.positions_at - fill.at < LAG:
+            undone += fill.last_qty * fill.side.sign
+            if undone == -difference:
+                return True
+    return False
+
+
 def _other_lots(
     account: AccountState,
     symbol: Symbol,
     positions: list[VenuePosition],
-    later: list[ExecutionReport],
+    fills: list[ExecutionReport],
+    look: Looked,
 ) -> _Lots:
     """Give by position what the venue holds more than we, where only the sums agree.
 
@@ -99,9 +124,10 @@ def _other_lots(
     lots: dict[PositionId | None, Decimal] = {}
     for position in positions:
         lots[position.position_id] = lots.get(position.position_id, ZERO) + position.quantity
-    for fill in later:
-        signed = fill.last_qty * fill.side.sign
-        lots[fill.position_id] = lots.get(fill.position_id, ZERO) + signed
+    for fill in fills:
+        if _after_positions(fill, look):
+            signed = fill.last_qty * fill.side.sign
+            lots[fill.position_id] = lots.get(fill.position_id, ZERO) + signed
     for book in account.books.values():
         if book.symbol == symbol:
             for position_id, quantity in book.lots.items():
@@ -127,7 +153,7 @@ def _declare_drift(
         still = symbol in earlier and earlier[symbol].ours == suspect.ours and suspect.looks > 1
         told = _told(account, symbol, suspect)
         moving = symbol not in account.drift and suspect.looks >= MOVING_LOOKS
-        if account.drift.get(symbol) == told or not (still or moving):
+        if suspect.lags or account.drift.get(symbol) == told or not (still or moving):
             continue
         turn.emit(
             DriftFound(

@@ -103,6 +103,14 @@ def test_a_look_is_due_the_sooner_the_less_is_known(words: dict[str, Any], expec
     assert patience(account(order(**words)), PROVES) == expected
 
 
+def test_positions_that_differ_are_looked_at_again_soon_until_they_are_drift() -> None:
+    """A person settles drift, and may take hours: that one waits for the timer."""
+    one, two = Symbol("EURUSD"), Symbol("GBPUSD")
+    known = account(drift={one: "told"})
+    assert patience(known, PROVES, [one]) == IDLE_NS
+    assert patience(known, PROVES, [one, two]) == DUE_NS
+
+
 def test_what_the_venue_does_not_show_is_asked_after() -> None:
     """By our name, or by all that a number stands for; what has not left is not asked after."""
     known = account(order())

@@ -19,7 +19,7 @@ from bascule.execution.decide import decide
 from bascule.execution.duties import has_duties
 from bascule.execution.effects import EFFECTS, Effect
 from bascule.execution.evolve import evolve
-from bascule.execution.state import State
+from bascule.execution.state import AccountState, State
 from bascule.execution.turn import Market, Settings
 from bascule.model.account import AccountSpec
 from bascule.model.event import Event
@@ -300,11 +300,15 @@ class Host:
             if (
                 waited >= least[name]
                 and name not in self._looking
-                and waited >= patience(account, self.settings.capabilities[name])
+                and waited >= self._patience(account)
                 and self._up(name)
             ):
                 self.want(name, "timer")
         self._mine(self.poll_ns, self._poll)
+
+    def _patience(self, account: AccountState) -> int:
+        differing = self.market.suspects.get(account.id, ())
+        return patience(account, self.settings.capabilities[account.id], differing)
 
     def _up(self, account: AccountId) -> bool:
         return self.network.up.get(self._venues[account], False)
