@@ -157,16 +157,35 @@ def _met(connection: http.client.HTTPConnection, token: str) -> None:
     except msgspec.DecodeError as error:
         raise stranger(host, port) from error
     if not proves(given, token, port, asked):
-        raise EngineUnreachable(
-            f"What answers on {host}:{port} does not know the token of this data directory, so it"
-            " was not shown it. Nothing was done.",
-            code="not_proven",
-            hint="An engine of another data directory, of another version, or another user's"
-            " program may have the port. Name the right configuration by --config, or start the"
-            " engine anew.",
-        )
+        raise _unproven(host, port, wrong=bool(given))
     if connection.sock is None:
         raise http.client.NotConnected  # it ends at this moment
+
+
+def _unproven(host: str, port: int, *, wrong: bool) -> EngineUnreachable:
+    """Make the error of who gave a wrong proof, or none at all: an old engine, or a stranger."""
+    if wrong:
+        said = "does not know the token of this data directory"
+        hint = (
+            "It is the engine of another data directory, or another user's program: name the right"
+            " configuration by --config, or give this one another [server] port and start its"
+            " engine. Where operator.token was changed or deleted while the engine ran, start the"
+            " engine anew. Through a tunnel, the port must have the same number at both ends."
+        )
+    else:
+        said = "gives no proof that it is the engine of this data directory"
+        hint = (
+            "Where Bascule was updated while its engine ran, that one is of the old version: end"
+            " it, by Ctrl-C in its terminal or by your service manager, and start it anew by"
+            " `bascule run`. Orders and positions stay as they are. Otherwise another program has"
+            " the port: start the engine on another [server] port. `bascule kill` stops trading"
+            " without it."
+        )
+    return EngineUnreachable(
+        f"What answers on {host}:{port} {said}, so it was shown no token. Nothing was done.",
+        code="not_proven",
+        hint=hint,
+    )
 
 
 def _unreachable(host: str, port: int, error: Exception) -> NoReturn:

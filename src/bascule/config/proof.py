@@ -4,6 +4,10 @@ A process that ended leaves its port to whoever takes it, also to another user's
 caller first asks ``GET /proof?of=QUESTION``, which needs no token, and sends the rest over the same
 connection only if the answer could be made by nobody without the token. The port is in it, so that
 a stranger on one port cannot have it answered by the true server on another.
+
+Commands and servers of all versions meet here, since an update leaves the old engine running: so
+path, question, answer (``{"proof": "..."}`` and no other field) and what is signed stay as they are
+for good. Another kind of proof takes another path.
 """
 
 import hmac

@@ -3,33 +3,42 @@
 The part of looking that decides; ``Looker`` asks, and the simulator runs this very code.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from bascule.execution.inputs import Looked
 from bascule.execution.reports import identified
 from bascule.execution.state import AccountState, Order
 from bascule.model.account import Capabilities
 from bascule.model.enums import OrdStatus, OrdType
-from bascule.model.ids import AccountId, ClOrdID
+from bascule.model.ids import AccountId, ClOrdID, Symbol
 from bascule.model.order import VenueOrder
 from bascule.model.values import SECOND, Instant
 
 OVERLAP_NS = 60 * SECOND
 """Fills are asked for from this long before the last look, against clock skew; ids dedupe."""
 LOOKUPS_MAX = 200
-"""Orders asked after one by one in a look; the rest waits for the next."""
+"""Orders asked after one by one in a look; the rest has its turn in the next."""
 IDLE_NS = 60 * SECOND
 DUE_NS = 6 * SECOND
-"""When an order was sent, or a change asked for, so long ago without news, news is due."""
+"""When an order was sent, or a change asked for, so long ago without news, news is due.
+
+Positions that may lag behind fills are looked at again after as long: longer than they may lag.
+"""
 TIMED_OUT = "timeout"
 """The cause of a doubt that comes a whole send time-out after the request."""
 _LEAST_NS = SECOND // 5
 _UNANSWERED = (OrdStatus.NEW_REQUESTED, OrdStatus.SUBMITTED)
 
 
-def patience(account: AccountState, capabilities: Capabilities) -> int:
-    """Nanoseconds from one look to the next by itself: fewer while something has no outcome."""
-    due = False
+def patience(
+    account: AccountState, capabilities: Capabilities, differing: Iterable[Symbol] = ()
+) -> int:
+    """Nanoseconds from one look to the next by itself: fewer while something has no outcome.
+
+    ``differing`` are the contracts whose positions differ; one that was told as drift is settled
+    by a person, and waits for the timer.
+    """
+    due = any(symbol not in account.drift for symbol in differing)
     for order in account.orders.values():
         if order.status is OrdStatus.IN_DOUBT:
             return max(capabilities.absence_after_ns, _LEAST_NS)
@@ -53,7 +62,7 @@ def to_ask_after(account: AccountState, shown: Collection[VenueOrder]) -> list[O
         for order in shown
         if order.cl_ord_id is None
     }
-    missing = [
+    return [
         order
         for order in account.orders.values()
         if not order.native_child
@@ -62,7 +71,6 @@ def to_ask_after(account: AccountState, shown: Collection[VenueOrder]) -> list[O
         and (order.venue_order_id, order.venue_symbol, order.side, order.quantity) not in numbers
         and order.status is not OrdStatus.NEW_REQUESTED  # still in its queue: it has not left
     ]
-    return missing[:LOOKUPS_MAX]
 
 
 class _Absence:
@@ -81,6 +89,20 @@ class LookMemory:
     def __init__(self) -> None:
         self._absences: dict[ClOrdID, _Absence] = {}
         self._since: dict[AccountId, int] = {}
+        self._asked: dict[AccountId, dict[ClOrdID, int]] = {}
+
+    def in_turn(self, account: AccountId, missing: Sequence[Order]) -> list[Order]:
+        """Choose whom one look asks after: at most so many, those asked longest ago first.
+
+        Each counts as asked from now on, also where the look comes to nothing: one that the venue
+        gives no answer for must not keep the others from being asked.
+        """
+        asked = self._asked.get(account, {})
+        chosen = sorted(missing, key=lambda order: asked.get(order.cl_ord_id, 0))[:LOOKUPS_MAX]
+        latest = max(asked.values(), default=0) + 1
+        still = {name: asked[name] for order in missing if (name := order.cl_ord_id) in asked}
+        self._asked[account] = still | {order.cl_ord_id: latest for order in chosen}
+        return chosen
 
     def fills_from(self, account: AccountState, now: Instant) -> Instant:
         """Say from when on fills are asked for.

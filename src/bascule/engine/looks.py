@@ -109,7 +109,9 @@ class Looker:
         known = self._state.accounts.get(account)
         if known is None or account not in self._up:
             return IDLE_NS / SECOND
-        return patience(known, self._settings.capabilities[account]) / SECOND
+        capabilities = self._settings.capabilities[account]
+        differing = self._market.suspects.get(account, ())
+        return patience(known, capabilities, differing) / SECOND
 
     async def look(self, account: AccountId, cause: str, *, adopt: str = "") -> bool:
         """Ask the venue for everything, and feed the answer; tells whether it was whole.
@@ -146,7 +148,7 @@ class Looker:
         orders = await link.open_orders(account)
         lookups = {
             order.cl_ord_id: await link.order_status(account, order.cl_ord_id)
-            for order in to_ask_after(known, orders.orders)
+            for order in self._memory.in_turn(account, to_ask_after(known, orders.orders))
         }
         money = await link.account(account)
         positions = await link.positions(account)

@@ -46,13 +46,16 @@ class Settings(Struct, kw_only=True):
 class Suspect(Struct, frozen=True):
     """A difference in positions: what we and the venue had, and in how many looks in a row.
 
-    ``lots`` are what the venue has more of, position by position, where the sums agree.
+    ``lots`` are what the venue has more of, position by position, where the sums agree. ``since``
+    is when it was seen first, ``lags`` whether the venue may just not have counted its last fills.
     """
 
     ours: Decimal
     theirs: Decimal
     looks: int
     lots: tuple[tuple[PositionId, Decimal], ...] = ()
+    since: Instant = Instant(0)
+    lags: bool = False
 
 
 class Tried(Struct, frozen=True):

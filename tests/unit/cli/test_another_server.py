@@ -10,7 +10,7 @@ from typing import ClassVar
 import msgspec
 import pytest
 
-from bascule.config.proof import proof
+from bascule.config.proof import proof, proves
 from tests.unit.cli.conftest import Bascule
 from tests.unit.cli.test_journal_cmd import journal as journal
 from tests.unit.cli.test_journal_cmd import ready as ready
@@ -85,6 +85,43 @@ def test_who_cannot_prove_to_be_the_engine_is_shown_no_token(
     assert "Nothing was done" in done.err
     assert Pretender.heard and all(one.startswith("/proof?of=") for one in Pretender.heard)
     assert "Bearer" not in "".join(Pretender.heard) and TOKEN not in "".join(Pretender.heard)
+
+
+class Older(Page):
+    """Answers as engines did before there was a proof: whatever bears no token gets the same."""
+
+    status = 401
+    page = b'{"code":"unauthenticated","text":"The operator token is missing or wrong.","next":""}'
+
+
+@pytest.mark.parametrize(
+    ("page", "told"),
+    [(Older, "updated while its engine ran"), (Pretender, "the engine of another data directory")],
+)
+@pytest.mark.parametrize("command", ["status", "halt", "send {}"])
+def test_it_says_whom_it_met_and_what_to_do(
+    tmp_path: Path, ready: Bascule, command: str, page: type[Page], told: str
+) -> None:
+    """An old engine, which cannot prove itself at all, is told from one with another token.
+
+    Before, both were told the same, and what to do stood among guesses.
+    """
+    with taken(tmp_path, page):
+        done = ready(*command.split())
+    assert (done.code, "not_proven" in done.err) == (4, True), done.err
+    assert told in " ".join(done.err.split())
+    assert "Bearer" not in "".join(page.heard)
+
+
+def test_the_proof_is_the_same_in_every_version() -> None:
+    """An update leaves the old engine running, and its commands are new: nothing here may change.
+
+    The value was computed with OpenSSL, not with this code.
+    """
+    given = "195cd77ccce30ec25442f7b1d5bbb5cd335666af62c82d28122fa6d9523df16e"
+    assert proof("token", 8420, "question") == given
+    assert proves(given, "token", 8420, "question")
+    assert not proves(given, "token", 8421, "question")
 
 
 @pytest.mark.parametrize("command", ["status", "halt", "flatten --yes", "limits show", "send {}"])

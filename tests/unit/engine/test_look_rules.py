@@ -8,6 +8,7 @@ import pytest
 from bascule.engine.look_rules import (
     DUE_NS,
     IDLE_NS,
+    LOOKUPS_MAX,
     OVERLAP_NS,
     LookMemory,
     patience,
@@ -102,6 +103,14 @@ def test_a_look_is_due_the_sooner_the_less_is_known(words: dict[str, Any], expec
     assert patience(account(order(**words)), PROVES) == expected
 
 
+def test_positions_that_differ_are_looked_at_again_soon_until_they_are_drift() -> None:
+    """A person settles drift, and may take hours: that one waits for the timer."""
+    one, two = Symbol("EURUSD"), Symbol("GBPUSD")
+    known = account(drift={one: "told"})
+    assert patience(known, PROVES, [one]) == IDLE_NS
+    assert patience(known, PROVES, [one, two]) == DUE_NS
+
+
 def test_what_the_venue_does_not_show_is_asked_after() -> None:
     """By our name, or by all that a number stands for; what has not left is not asked after."""
     known = account(order())
@@ -111,6 +120,41 @@ def test_what_the_venue_does_not_show_is_asked_after() -> None:
         assert [one.cl_ord_id for one in to_ask_after(known, others)] == [NAME]
     for words in ({"native_child": True}, {"waiting": True}, {"status": OrdStatus.NEW_REQUESTED}):
         assert to_ask_after(account(order(**words)), []) == []
+
+
+def test_orders_that_are_too_many_for_one_look_take_turns() -> None:
+    """Each is asked after in one of every three looks, though the venue never shows any."""
+    names = [ClOrdID(f"bayx-{n}-1e") for n in range(3 * LOOKUPS_MAX - 1)]
+    memory, known = LookMemory(), account(*(order(cl_ord_id=name) for name in names))
+    looks = [[o.cl_ord_id for o in memory.in_turn(known.id, [*known.orders.values()])]
+             for _ in range(6)]  # fmt: skip
+    for three in (looks[:3], looks[3:]):
+        assert all(len(look) == LOOKUPS_MAX for look in three)
+        assert {name for look in three for name in look} == set(names)
+
+
+def test_who_was_never_asked_after_comes_before_who_was() -> None:
+    """A new order does not wait behind those that have been asked after in vain already."""
+    memory, old = LookMemory(), [order(cl_ord_id=ClOrdID(f"old{n}")) for n in range(LOOKUPS_MAX)]
+    new = order(cl_ord_id=ClOrdID("new"))
+    assert memory.in_turn(AccountId("a"), old) == old
+    assert memory.in_turn(AccountId("a"), [*old, new])[0] is new
+    assert memory.in_turn(AccountId("a"), [*old, new])[0] is old[-1], "the one left out before"
+    assert memory.in_turn(AccountId("b"), old) == old, "each account has turns of its own"
+
+
+def test_turns_do_not_keep_doubt_from_ending() -> None:
+    """Of more orders in doubt than one look takes, each is proven absent in the end."""
+    orders = [
+        order(cl_ord_id=ClOrdID(f"n{n}"), status=OrdStatus.IN_DOUBT, doubt="timeout")
+        for n in range(LOOKUPS_MAX + 1)
+    ]
+    memory, known, proven = LookMemory(), account(*orders), set[ClOrdID]()
+    for look in range(6):
+        now = Instant(NOW + (look + 1) * 5 * SECOND)
+        asked = memory.in_turn(known.id, to_ask_after(known, []))
+        proven |= {*memory.absent(known, PROVES, {o.cl_ord_id: None for o in asked}, now, now)}
+    assert proven == known.orders.keys()
 
 
 def test_fills_are_asked_for_from_before_what_is_known() -> None:

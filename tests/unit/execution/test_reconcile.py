@@ -6,12 +6,16 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from bascule.engine.look_rules import DUE_NS, patience
 from bascule.execution import fold_orders
 from bascule.execution import inputs as inp
+from bascule.execution.comparing import LAG
 from bascule.execution.state import dump
+from bascule.model.account import Capabilities
 from bascule.model.enums import ExecType, OrdStatus, OrdType, PositionMode, Side
 from bascule.model.event import (
     DriftFound,
+    Event,
     FillCorrected,
     ForeignFill,
     ForeignOrderSeen,
@@ -447,6 +451,71 @@ def test_a_difference_that_goes_away_is_no_drift() -> None:
     bench = Bench()
     for shown in ((position(4),), (position(3),), ()):
         assert not every(bench.look(positions=shown), DriftFound)
+
+
+def lagging(bench: Bench, shown: Any, seconds: int) -> list[Event]:
+    """Look so many seconds after the look before, at positions of that moment."""
+    later(bench, seconds)
+    return bench.look(positions=(position(shown),), positions_at=Instant(bench.at))
+
+
+def later(bench: Bench, seconds: int) -> None:
+    """Let time go by, for the engine and the venue."""
+    bench.at = bench.venue.at = Instant(bench.at + seconds * SECOND)
+
+
+def test_positions_that_lag_behind_their_fills_are_no_drift() -> None:
+    """The venue shows what was held before the last two fills; the next due look finds them.
+
+    Before, the second look, a third of a second later, told it as drift, for up to a minute.
+    """
+    bench = Bench(route={"pyramiding": 9})
+    for quantity in (1, 2, 4):
+        bench.say(buy(quantity))
+        bench.settle()
+        later(bench, 1)
+    for _ in range(6):
+        assert not every(lagging(bench, 1, 0), DriftFound)
+        assert "a" not in bench.market.looks, "it is not asked again at once"
+    assert (
+        patience(bench.state.accounts["a"], Capabilities(), bench.market.suspects["a"])
+        == DUE_NS
+        > LAG
+    )
+    assert every(bench.say(buy()), OrderRequested)
+
+
+def test_what_the_last_fills_do_not_explain_is_told_at_the_second_look() -> None:
+    """However young they are: what is shown was held at no moment of the last seconds."""
+    bench = Bench(route={"pyramiding": 9})
+    for quantity in (1, 2, 4):
+        bench.say(buy(quantity))
+        bench.settle()
+    lagging(bench, 5, 0)
+    assert bench.market.looks["a"] == "positions differ"
+    assert only(lagging(bench, 5, 0), DriftFound).theirs == 5
+
+
+def test_drift_that_young_fills_might_explain_is_told_once_they_are_older() -> None:
+    """At the next look that is due: a position that was closed by hand, and whose fill is lost."""
+    bench = Bench()
+    bench.say(buy(2))
+    bench.settle()
+    assert not every(lagging(bench, 0, 1), DriftFound)
+    due = DUE_NS // SECOND
+    assert only(lagging(bench, 0, due), DriftFound).theirs == 0
+
+
+def test_trade_that_goes_on_hides_no_drift_for_long() -> None:
+    """A lot is bought each second, and one is missing: ten seconds later it is told."""
+    bench = Bench(route={"pyramiding": 99})
+    told = list[int]()
+    for second in range(1, 15):
+        bench.say(buy(1))
+        bench.settle()
+        if every(lagging(bench, second - 1, 1), DriftFound):
+            told.append(second)
+    assert told == [11]
 
 
 def test_drift_halts_entries_on_the_account_and_lets_exits_pass() -> None:

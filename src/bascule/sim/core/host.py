@@ -19,7 +19,7 @@ from bascule.execution.decide import decide
 from bascule.execution.duties import has_duties
 from bascule.execution.effects import EFFECTS, Effect
 from bascule.execution.evolve import evolve
-from bascule.execution.state import State
+from bascule.execution.state import AccountState, State
 from bascule.execution.turn import Market, Settings
 from bascule.model.account import AccountSpec
 from bascule.model.event import Event
@@ -300,11 +300,15 @@ class Host:
             if (
                 waited >= least[name]
                 and name not in self._looking
-                and waited >= patience(account, self.settings.capabilities[name])
+                and waited >= self._patience(account)
                 and self._up(name)
             ):
                 self.want(name, "timer")
         self._mine(self.poll_ns, self._poll)
+
+    def _patience(self, account: AccountState) -> int:
+        differing = self.market.suspects.get(account.id, ())
+        return patience(account, self.settings.capabilities[account.id], differing)
 
     def _up(self, account: AccountId) -> bool:
         return self.network.up.get(self._venues[account], False)
@@ -347,7 +351,7 @@ class Host:
 
     def _ask_lookups(self, look: _Look) -> None:
         account = self.state.accounts[look.account]
-        for order in to_ask_after(account, look.orders):
+        for order in self._memory.in_turn(account.id, to_ask_after(account, look.orders)):
             found = self.network.venue.status(look.account, order.cl_ord_id)
             look.lookups[order.cl_ord_id] = found
         self._ask(look, self._ask_positions)
