@@ -3,7 +3,7 @@
 from decimal import Decimal
 
 from bascule.execution.fold_guards import guards_of
-from bascule.execution.guards import lacks_its_stop, may_be_abandoned, tend
+from bascule.execution.guards import lacks_its_stop, tend
 from bascule.execution.learning import learn
 from bascule.execution.order_table import Fact
 from bascule.execution.plan_exit import is_of
@@ -30,9 +30,6 @@ def aftermath(turn: Turn, account: AccountState, order: Order) -> None:
         for other in guards_of(account, order.strategy, order.symbol, order.side.opposite):
             if other is not guard:
                 tend(turn, account, other)
-            if not order.live and _may_be_abandoned(turn, account, other):
-                # No look takes a bracket over under a close; one that was put off is due now.
-                turn.market.looks.setdefault(account.id, "what a close has left may be bare")
     if order.leg == "e" and order.cum_qty:
         # A bracket that is too large, and closed no more than there was, may close this as well.
         for other in guards_of(account, None, order.symbol, order.side):
@@ -48,11 +45,6 @@ def _may_have_none(turn: Turn, account: AccountState, guard: Guard) -> bool:
     if spec is None or not guard.bracket.native or guard.held <= 0 or guard.children:
         return False
     return guard.opposed and spec.position_mode is PositionMode.NETTING
-
-
-def _may_be_abandoned(turn: Turn, account: AccountState, guard: Guard) -> bool:
-    spec = turn.settings.accounts.get(account.id)
-    return spec is not None and may_be_abandoned(account, spec, guard)
 
 
 def release_waiting(turn: Turn, account: AccountState) -> None:

@@ -179,28 +179,6 @@ def test_a_part_whose_bracket_has_ended_does_not_wait_for_its_entry() -> None:
     assert [stop.leaves for stop in bench.working("s")] == [3]
 
 
-def test_what_a_close_leaves_bare_is_looked_at_as_soon_as_the_close_is_over() -> None:
-    """No look takes a bracket over under a close. Before, the next one came a minute later."""
-    bench = Bench(native_bracket=True, route={"pyramiding": 9})
-    name = entered(bench, 5, guarded=True)
-    shown(bench, name, 5)
-    child_ends(bench, name, 5)
-    bench.venue.fills_markets = False
-    bench.wait(SECOND)
-    close = only(bench.say(ClosePosition(symbol=EURUSD, quantity=Amount(D(2)))), OrderRequested)
-    bench.settle()
-    bench.look(began=Instant(bench.at))
-    assert bench.guard(name).bracket.native
-    assert not bench.market.looks
-    bench.venue.fill(close.cl_ord_id)
-    bench.settle()
-    assert bench.market.looks
-    bench.wait(SECOND)
-    bench.look(began=Instant(bench.at))
-    bench.settle()
-    assert [stop.leaves for stop in bench.working("s")] == [3]
-
-
 def test_what_others_stood_against_is_bare_though_they_have_closed() -> None:
     """A bracket that its venue had ended while nobody heard was nobody's once the others left."""
     bench = Bench(native_bracket=True, route={"pyramiding": 9})
