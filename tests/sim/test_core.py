@@ -111,6 +111,7 @@ FOUND_BY_STORIES = {
     44622: "a stop was taken for the venue's that its entry had been sent without",
     66495: "an exit that was meant for the other side was taken off what is held",
     117865: "a look that told of a fill left what a hand had done to its order to the next one",
+    156909: "a move that came too soon after the one before waited for the next look",
     166235: "a target of a venue's that had filled in parts unheard was seven orders",
     172030: "a size grew before the last of the hours that an unnamed reset may mean",
     195573: "a stop that its venue had made larger unheard was another one once it had filled",

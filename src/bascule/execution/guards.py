@@ -60,6 +60,13 @@ class _Duty(NamedTuple):
         if not child.refusals or may_change(self.turn, child):
             request_cancel(self.turn, self.account, child.cl_ord_id, reason)
 
+    def may_change(self, child: Order) -> bool:
+        """Whether another change of a child may go now; else time will bring it."""
+        if may_change(self.turn, child):
+            return True
+        self.turn.market.put_off.add((self.account.id, self.guard.cl_ord_id))
+        return False
+
 
 def tend(turn: Turn, account: AccountState, guard: Guard) -> None:
     """Bring a guard's orders in line with what it should protect."""
@@ -143,10 +150,12 @@ def native_children(account: AccountState) -> Iterator[Order]:
 
 
 def mend(turn: Turn) -> None:
-    """Look again at every guard that something was refused for: another try may be due."""
+    """Look again at every guard with something refused, or put off: another try may be due."""
+    put_off, turn.market.put_off = turn.market.put_off, set()
     for account in turn.accounts():
         for guard in list(account.guards.values()):
-            if guard.refused or guard.denied or _any_refused(account, guard):
+            again = guard.refused or guard.denied or _any_refused(account, guard)
+            if again or (account.id, guard.cl_ord_id) in put_off:
                 tend(turn, account, guard)
 
 
@@ -343,7 +352,7 @@ def _tend_slot(duty: _Duty, leg: str, label: str, wanted: Decimal, level: Decima
         return
     covered = sum((child.leaves for child in mine), ZERO)
     for child in mine:
-        if level != _level(child) and may_change(duty.turn, child):
+        if level != _level(child) and duty.may_change(child):
             duty.take_back(child, "this venue cannot move it")
     if covered > wanted:
         duty.take_back(mine[-1], "this venue cannot resize it")
@@ -399,7 +408,7 @@ def _move(duty: _Duty, child: Order, level: Decimal, quantity: Decimal | None) -
     if not moved and not resized:
         return
     # A pure move is paced: the latest wins, one interval apart. A resize waits only if refused.
-    if (not resized or child.refusals) and not may_change(turn, child):
+    if (not resized or child.refusals) and not duty.may_change(child):
         return
     turn.emit(
         ReplaceRequested(

@@ -85,7 +85,7 @@ class Market(Struct):
     rules of an account's firm are looked at again, ``tried`` what they had done by contract.
     ``gone`` names orders that Bascule did not send, and that the last whole look at their account
     no longer showed; ``others`` has those that it did show, since more may work than the state
-    remembers.
+    remembers. ``put_off`` names guards with a change that came too soon after the one before.
 
     After a restart a peak starts again from the level that was last asked of the venue, which
     only ever ratchets, so nothing that was gained is given back.
@@ -105,6 +105,7 @@ class Market(Struct):
     tried: dict[AccountId, dict[Symbol, Tried]] = field(default_factory=dict)
     gone: dict[AccountId, frozenset[VenueOrderId]] = field(default_factory=dict)
     others: dict[AccountId, dict[VenueOrderId, ForeignOrder]] = field(default_factory=dict)
+    put_off: set[tuple[AccountId, ClOrdID]] = field(default_factory=set)
 
     def keep(self, account: AccountId, quote: Quote, symbol: Symbol | None) -> None:
         """Keep a quote as the account's latest and, where its name is known, as anybody's."""

@@ -41,7 +41,7 @@ from bascule.model.intent import (
     Trail,
 )
 from bascule.model.order import Refused, Unknown
-from bascule.model.values import Currency, Instant
+from bascule.model.values import SECOND, Currency, Instant
 from bascule.risk.limits import LOOSEST
 from tests.unit.execution.harness import EURUSD, ROOMY, Bench, every, only, protection
 
@@ -561,3 +561,20 @@ def test_a_change_of_protection_is_a_fact_of_the_entry_too() -> None:
     stop = only(bench.traded(name, 4), OrderRequested)
     assert stop.stop_price == D("1.09")
     assert bench.order(name).status is OrdStatus.CANCELED
+
+
+@pytest.mark.parametrize("moves", [True, False])
+def test_a_stop_that_is_moved_twice_at_once_ends_where_the_last_word_has_it(moves: bool) -> None:
+    """The second move comes too soon to be sent, and goes as soon as it may: no look is needed."""
+    bench = Bench(replace=moves)
+    held(bench)
+    bench.wait(5 * SECOND)
+    for level in ("1.085", "1.09"):
+        bench.say(guard(protection(level)))
+        bench.settle()
+        bench.wait(SECOND // 10)
+    for _ in range(3):
+        bench.wait(SECOND)
+        bench.settle()
+    [stop] = bench.orders("s")
+    assert (stop.stop_price, stop.leaves) == (D("1.09"), 10)
