@@ -112,6 +112,7 @@ FOUND_BY_STORIES = {
     55884: "the stop of what is held was too small by a close that was meant for the other side",
     76111: "a stop of the venue was taken for working, since the look that lacked it had its fill",
     53959: "a bracket that its venue had ended was not taken over, since a close was under way",
+    56508: "nobody looked for a bracket that was never told of as another strategy turned the net",
 }
 """Seeds that show with their story what is wrong once its mend is taken out."""
 
