@@ -127,6 +127,7 @@ FOUND_BY_STORIES = {
     102037: "a word before any price was taken along with what the venue had netted until then",
     30406: "a late word of an old size ended a stop that worked on",
     85005: "a loss that stood still was not held against a tighter limit",
+    56508: "nobody looked for a bracket that was never told of as another strategy turned the net",
 }
 """Seeds that show with their story what is wrong once its mend is taken out."""
 

@@ -23,7 +23,11 @@ def aftermath(turn: Turn, account: AccountState, order: Order) -> None:
         ended = order.native_child and not order.live
         if ended and guard.bracket.native and lacks_its_stop(account, guard):
             turn.market.looks.setdefault(account.id, "the bracket of a position has ended")
-        if order.leg == "e" and _may_have_none(turn, account, guard):
+    if order.leg == "e" and order.cum_qty:
+        # It may have turned the net against what others hold, and ended a bracket that was not
+        # told of yet.
+        guards = (one for one in account.guards.values() if one.symbol == order.symbol)
+        if any(_may_have_none(turn, account, one) for one in guards):
             turn.market.looks.setdefault(account.id, "the venue may have made no bracket")
     if order.leg == "x" or (order.leg == "e" and order.cum_qty):
         # Whatever trades against the other side of its book leaves less of it to guard.

@@ -381,3 +381,16 @@ def test_brackets_that_the_venue_ended_are_no_stops_that_it_refused() -> None:
     looked(bench)
     assert [order.leaves for order in bench.working("s")] == [3]
     assert bench.book().quantity == 3
+
+
+def test_a_bracket_that_was_never_told_is_missed_as_another_strategy_turns_the_net() -> None:
+    """Its venue ends it then. Before, nobody looked, and once the other was out nothing told."""
+    bench = Bench(native_bracket=True)
+    name = entered(bench, 3, guarded=True)
+    assert "a" not in bench.market.looks
+    bench.say(PlaceOrder(symbol=EURUSD, side=Side.SELL, quantity=Amount(D(3))), strategy="other")
+    bench.settle()
+    assert bench.market.looks["a"] == "the venue may have made no bracket"
+    looked(bench)
+    assert not bench.guard(name).bracket.native
+    assert [order.leaves for order in bench.working("s")] == [3]
