@@ -144,8 +144,8 @@ class Shelter:
             asked = self._requested.get(name)
             if asked is None or asked.leg != "e" or asked.trail_distance is None or not order.live:
                 continue
-            if order.cum or order.triggered or order.stop_price is None:
-                continue
+            if order.fills or order.triggered or order.stop_price is None:
+                continue  # what has traded, though that was taken back, was met
             bid = self.venue.price[order.venue_symbol]
             market = bid + TICK if order.side is Side.BUY else bid
             away = (order.stop_price - market) * order.side.sign
