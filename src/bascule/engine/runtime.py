@@ -32,7 +32,7 @@ from bascule.engine.owner import Owner
 from bascule.engine.recovery import RestartReport, recover, report
 from bascule.engine.releases import CalendarReader
 from bascule.execution import inputs as inp
-from bascule.execution.decide import decide
+from bascule.execution.decide import awaits_time, decide
 from bascule.execution.duties import has_duties
 from bascule.execution.effects import Effect
 from bascule.execution.state import State, dump, load
@@ -581,11 +581,7 @@ class Runtime:
         bound = has_duties(self.settings)
         while True:
             now = self.clock.now()
-            if (
-                bound
-                or self.market.watches
-                or any(account.watched for account in self.state.accounts.values())
-            ):
+            if bound or awaits_time(self.state, self.market):
                 self.owner.feed(inp.Ticked(now))
             if now >= due:
                 self._journal.progress(pid=self._pid, started=self._started)

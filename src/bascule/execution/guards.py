@@ -154,12 +154,18 @@ def mend(turn: Turn) -> None:
     put_off, turn.market.put_off = turn.market.put_off, set()
     for account in turn.accounts():
         for guard in list(account.guards.values()):
-            again = guard.refused or guard.denied or _any_refused(account, guard)
-            if again or (account.id, guard.cl_ord_id) in put_off:
+            if _is_refused(account, guard) or (account.id, guard.cl_ord_id) in put_off:
                 tend(turn, account, guard)
 
 
-def _any_refused(account: AccountState, guard: Guard) -> bool:
+def awaits_another_try(account: AccountState) -> bool:
+    """Whether something was refused for a guard, so that time alone makes another try due."""
+    return any(_is_refused(account, guard) for guard in account.guards.values())
+
+
+def _is_refused(account: AccountState, guard: Guard) -> bool:
+    if guard.refused or guard.denied:
+        return True
     for name in guard.children:
         child = account.orders.get(name)
         if child is not None and child.refusals:

@@ -13,7 +13,8 @@ import msgspec
 
 from bascule.engine.lanes import new_order
 from bascule.execution import inputs as inp
-from bascule.execution.decide import decide
+from bascule.execution.decide import awaits_time, decide
+from bascule.execution.duties import has_duties
 from bascule.execution.effects import EFFECTS, Cancel, Change, Effect, Submit
 from bascule.execution.evolve import evolve
 from bascule.execution.state import Book, Guard, Order, State, dump
@@ -441,10 +442,11 @@ class Bench:
         return events
 
     def wait(self, ns: int) -> list[Event]:
-        """Let time pass, and say so."""
+        """Let time pass, and say so where that may make something due."""
         self.at += ns
         self.venue.at = Instant(self.at)
-        return self.feed(inp.Ticked(Instant(self.at)))
+        due = has_duties(self.settings) or awaits_time(self.state, self.market)
+        return self.feed(inp.Ticked(Instant(self.at))) if due else []
 
     def report(self, name: str, kind: ExecType, **more: Any) -> list[Event]:
         """Tell one report of an order as its venue would, whatever the venue itself thinks."""

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from bascule.execution import inputs as inp
+from bascule.execution.decide import awaits_time
 from bascule.execution.state import dump
 from bascule.model.enums import ExecType, OrdStatus, OrdType, PositionMode, Side, StopMode
 from bascule.model.event import (
@@ -275,6 +276,25 @@ def test_a_close_that_is_refused_too_is_tried_again_at_a_slowing_pace() -> None:
         bench.wait(SECOND)
         bench.settle()
     assert bench.book().quantity == 0
+
+
+def test_a_refused_close_is_reason_enough_to_watch_the_clock() -> None:
+    """Its next try is due by time alone, on an account without limits on loss, trails or hours.
+
+    Before, nothing looked at the clock there, and the try came with the next look, a minute later.
+    """
+    bench = Bench()
+    name = entry(bench)
+    assert not awaits_time(bench.state, bench.market)
+    bench.venue.refuses = refusing("s", "x")
+    bench.venue.fill(name)
+    bench.settle()
+    assert awaits_time(bench.state, bench.market)
+    bench.venue.refuses = lambda order: ""
+    bench.wait(10 * SECOND)
+    bench.settle()
+    assert bench.book().quantity == 0
+    assert not awaits_time(bench.state, bench.market)
 
 
 def test_a_target_that_is_refused_is_given_up_and_the_stop_stays() -> None:

@@ -15,7 +15,7 @@ from bascule.engine.lanes import Lanes
 from bascule.engine.look_rules import DUE_NS, LookMemory, patience, to_ask_after
 from bascule.engine.owner import receipt_of
 from bascule.execution import inputs as inp
-from bascule.execution.decide import decide
+from bascule.execution.decide import awaits_time, decide
 from bascule.execution.duties import has_duties
 from bascule.execution.effects import EFFECTS, Effect
 from bascule.execution.evolve import evolve
@@ -287,11 +287,7 @@ class Host:
 
     def _poll(self) -> None:
         now, accounts = self.clock.now, self.state.accounts
-        if (
-            self._bound
-            or self.market.watches
-            or any([account.watched for account in accounts.values()])
-        ):
+        if self._bound or awaits_time(self.state, self.market):
             self.feed(inp.Ticked(now))
             self.watch.ticked()
         looked_at, least = self._looked_at, self._least
