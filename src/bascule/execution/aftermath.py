@@ -6,13 +6,12 @@ from bascule.execution.fold_guards import guards_of
 from bascule.execution.guards import lacks_its_stop, tend
 from bascule.execution.learning import learn
 from bascule.execution.order_table import Fact
-from bascule.execution.plan_exit import is_of
+from bascule.execution.plan_exit import stops_may_race
 from bascule.execution.positions import book_of
 from bascule.execution.state import AccountState, Book, Guard, Order
 from bascule.execution.turn import Turn
-from bascule.model.enums import OrdStatus, PositionMode, Side
+from bascule.model.enums import OrdStatus, PositionMode
 from bascule.model.event import OrderReleased
-from bascule.model.values import ZERO
 
 
 def aftermath(turn: Turn, account: AccountState, order: Order) -> None:
@@ -61,7 +60,7 @@ def release_waiting(turn: Turn, account: AccountState) -> None:
             book = book_of(account, waiting.strategy, waiting.symbol, waiting.venue_symbol)
             if waiting.leg == "e":
                 _entry_turn(turn, account, waiting, book)
-            elif not _stop_may_race(account, book, waiting.side):
+            elif not stops_may_race(account, book, waiting.side):
                 _exit_turn(turn, account, waiting, book)
 
 
@@ -91,17 +90,6 @@ def _exit_turn(turn: Turn, account: AccountState, waiting: Order, book: Book) ->
     others = book.leaving(waiting.side.opposite) - waiting.leaves
     quantity = min(waiting.quantity, held - others)
     _go_or_end(turn, account, waiting, quantity, "" if quantity > 0 else "nothing is left to close")
-
-
-def _stop_may_race(account: AccountState, book: Book, side: Side) -> bool:
-    """Whether stops or targets still work that could close what exits in flight on a side close."""
-    works = {"s": ZERO, "t": ZERO}
-    for order in account.orders.values():
-        ours = order.leg in works and order.side is side and is_of(order, book)
-        if ours and not order.native_child:
-            works[order.leg] += order.leaves
-    most = max(works.values())
-    return most > 0 and most + book.leaving(side.opposite) > abs(book.quantity)
 
 
 def _go_or_end(

@@ -226,8 +226,10 @@ def close_quantity(
         )
     ]
     after: ClOrdID | None = None
-    if not exits_are_safe(account, spec, capabilities, book) and any(
-        judge_draft(turn, draft)[-1].ok for draft in drafts
+    if (
+        not exits_are_safe(account, spec, capabilities, book)
+        and stops_may_race(account, book, draft.side, quantity)
+        and any(judge_draft(turn, draft)[-1].ok for draft in drafts)
     ):
         # Only for an exit that will go: a refused one must not cost the position its stop.
         after = _take_back_stops(turn, account, book)
@@ -348,6 +350,17 @@ def exits_are_safe(
         and (other.strategy != MANUAL_BOOK or other.quantity)
         for other in account.books.values()
     )
+
+
+def stops_may_race(account: AccountState, book: Book, side: Side, more: Decimal = ZERO) -> bool:
+    """Whether stops or targets work that could close what exits on a side close, and ``more``."""
+    works = {"s": ZERO, "t": ZERO}
+    for order in account.orders.values():
+        ours = order.leg in works and order.side is side and is_of(order, book)
+        if ours and not order.native_child:
+            works[order.leg] += order.leaves
+    most = max(works.values())
+    return most > 0 and most + book.leaving(side.opposite) + more > abs(book.quantity)
 
 
 def _parts(

@@ -255,6 +255,22 @@ def test_a_stop_refused_twice_closes_the_position() -> None:
     assert len([e for e in every(events, OrderRequested) if e.leg == "s"]) == 2
 
 
+def test_the_close_of_a_part_that_no_stop_is_had_for_leaves_the_stop_of_the_rest() -> None:
+    """Both together close what is held and no more, so that the one need not wait for the other.
+
+    Before, the stop was asked back, and made no more since others had been refused.
+    """
+    bench = Bench(replace=False, reduce_only=False)
+    name = entry(bench)
+    bench.venue.fill(name, 3)
+    bench.settle()
+    bench.venue.refuses = refusing("s")
+    bench.venue.fill(name, 7)
+    bench.settle()
+    assert (sizes(bench, "s"), bench.book().quantity) == ([3], 3)
+    assert not every(bench.events, CancelRequested)
+
+
 def test_a_close_that_is_refused_too_is_tried_again_at_a_slowing_pace() -> None:
     """The market is shut: no storm of exits, and the position is closed when it opens.
 
