@@ -174,9 +174,11 @@ def take_snapshot(
     if watch.unheard:
         turn.market.looks.setdefault(account.id, "the venue's balance is not what fills make it")
         before_fill = snapshot.at == account.last_fill_at and watch.unheard > 0
-        if watch.basis or before_fill or _shared(account):
+        by_fill = watch.unheard > 0 and _valued_by_fill(turn, account)
+        if watch.basis or before_fill or by_fill or _shared(account):
             # It reckons results of a shared position in its own way, or may be from just before
-            # the loss of that very moment: the look will tell.
+            # the loss of that very moment, or has realised what to us is open, and no price tells
+            # how much that is: the look will tell.
             watch.aside = snapshot
             return
     watch.before = min(watch.offset, ZERO)
@@ -366,6 +368,17 @@ def _mark(account: AccountState, book: Book, quote: Quote) -> Decimal:
     if last is None or last.at <= quote.at:
         return price
     return min(price, last.price) if book.quantity > 0 else max(price, last.price)
+
+
+def _valued_by_fill(turn: Turn, account: AccountState) -> bool:
+    """Whether what is held has no price yet that is younger than its last fill."""
+    for book in account.books.values():
+        listing = turn.listing(account.id, book.symbol) if book.quantity else None
+        quote = turn.market.quote(account.id, listing.venue_symbol) if listing else None
+        last = account.prices.get(book.symbol)
+        if quote is not None and last is not None and last.at > quote.at:
+            return True
+    return False
 
 
 def _hedged(book: Book) -> Decimal:

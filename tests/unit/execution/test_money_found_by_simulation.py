@@ -476,3 +476,30 @@ def test_a_loss_that_stands_still_is_held_against_the_owners_new_limit(restarts:
     made.settle()
     assert made.net() == 0
     assert only(made.events, StopSet).code == "loss_limit"
+
+
+def test_a_gain_that_to_us_is_open_counts_once_though_no_price_tells_how_large_it_is() -> None:
+    """Two closes filled, and the first is told last: the gain that it made is open to our books.
+
+    Before, a word on money that had realised it was taken while what is held was valued by a fill,
+    since no price was younger: the close of what the second had opened made the gain once more.
+    """
+    made = bench(ROOMY_RULES, held=0)
+    made.venue.by_hand("a", Side.BUY, 3)
+    made.settle()
+    made.at += SECOND
+    made.venue.at, made.venue.price = Instant(made.at), D("1.1060")
+    late = made.venue.by_hand("a", Side.SELL, 3, told=False)
+    made.at += SECOND
+    made.venue.at, made.venue.price = Instant(made.at), D("1.0990")
+    made.venue.by_hand("a", Side.SELL, 3)
+    made.settle()
+    made.feed(inp.ReportReceived(Instant(made.at), late))
+    made.at += SECOND
+    made.money(101_800)
+    assert loss(made).equity <= 101_800
+    made.at += SECOND
+    made.venue.at = Instant(made.at)
+    made.venue.by_hand("a", Side.BUY, 3)
+    made.settle()
+    assert loss(made).equity == 101_800
