@@ -33,8 +33,8 @@ def aftermath(turn: Turn, account: AccountState, order: Order) -> None:
         for other in guards_of(account, order.strategy, order.symbol, order.side.opposite):
             if other is not guard:
                 tend(turn, account, other)
-    if order.leg == "e" and order.cum_qty:
-        # A bracket that is too large, and closed no more than there was, may close this as well.
+    if order.cum_qty:
+        # A bracket that is too large may close no more than there is, and of this there is more.
         for other in guards_of(account, None, order.symbol, order.side):
             if other is not guard and other.bracket.native:
                 tend(turn, account, other)

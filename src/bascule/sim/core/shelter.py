@@ -179,7 +179,8 @@ class Shelter:
     ) -> bool:  # fmt: skip
         """Whether stops that are too large can close nothing but what they are for.
 
-        The venue lets those of its own brackets close no more than the account holds.
+        The venue lets those of its own brackets close no more than the account holds. Where it
+        cannot be asked to resize one, that will do as long as it is no more than is to be closed.
         """
         account, symbol, strategy, _ = key
         others = any(
@@ -187,11 +188,13 @@ class Shelter:
             for (owner, name, whose, _), quantity in self.holdings.items()
             if (owner, name) == (account, symbol) and whose != strategy
         )
+        cannot = not self._settings.capabilities[account].replace
+        net = self.venue.net.get((account, symbol), ZERO)
         return (
             covered * held > 0
             and abs(covered) > abs(held)
             and all(order.origin == "bracket" for order in stops)
-            and not others
+            and (not others or (cannot and net * held <= held * held))
         )
 
     def _keys(self) -> dict[Key, None]:
