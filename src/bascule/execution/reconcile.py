@@ -166,7 +166,7 @@ def _take_back_orphans(turn: Turn, account: AccountState) -> None:
 
 def _is_bare(account: AccountState, guard: Guard) -> bool:
     """Whether less works for what a guard holds than is held, where the venue is to see to that."""
-    if not guard.bracket.native or guard.held <= 0 or not guard.entry_done:
+    if not guard.bracket.native or not guard.entry_done:
         return False
     if lacks_its_stop(account, guard):
         return not guard.children or _had_a_stop(account, guard)
@@ -549,10 +549,7 @@ def _compare_positions(turn: Turn, account: AccountState, look: Looked, *, first
         shown = [p for p in look.positions if named(p) == symbol]
         lots: _Lots = ()
         if not difference:
-            if first or adopt:
-                # Positions on both sides may net to what we have, and not be known all the same.
-                _adopt(turn, account, symbol, difference, shown, adopt or _FIRST_SEEN)
-                continue
+            # Positions on both sides may net to what we have, and not be known all the same.
             later = [f for f in look.fills if named(f) == symbol and _after_positions(f, look)]
             lots = _other_lots(account, symbol, shown, later) if hedges else ()
             if not lots:
