@@ -8,9 +8,11 @@ from msgspec.structs import replace
 
 from bascule.execution import fold_orders
 from bascule.execution import inputs as inp
+from bascule.execution.reconcile import MOVING_LOOKS
 from bascule.execution.state import dump
 from bascule.model.enums import ExecType, OrdStatus, OrdType, PositionMode, Side
 from bascule.model.event import (
+    AccountMarked,
     DriftFound,
     FillCorrected,
     ForeignFill,
@@ -23,7 +25,7 @@ from bascule.model.event import (
     ReconcilePassed,
 )
 from bascule.model.intent import Amount, ClosePosition, ModifyOrder, PlaceOrder
-from bascule.model.order import NewOrder, VenuePosition
+from bascule.model.order import AccountSnapshot, NewOrder, VenuePosition
 from bascule.model.values import HOUR, SECOND, Instant
 from tests.unit.execution.harness import EURUSD, Bench, Resting, every, kinds, only, protection
 
@@ -177,12 +179,17 @@ def test_a_second_look_alike_says_nothing() -> None:
 
 
 def test_more_orders_of_others_than_are_remembered_are_told_once() -> None:
-    """Before, each look told them all again, a thousand events a minute."""
+    """Those that are gone take no memory.
+
+    Before, each look told them all again, a thousand events a minute.
+    """
     bench = Bench()
     hand = bench.venue.shown(Resting(HAND, "h"))
     shown = tuple(replace(hand, venue_order_id=f"h{number}") for number in range(1_005))
     assert len(every(bench.look(orders=shown), ForeignOrderSeen)) == 1_005
     assert kinds(bench.look(orders=shown)) == []
+    bench.look()
+    assert bench.market.others == {"a": {}}
 
 
 def test_an_order_that_filled_in_part_without_an_acknowledgement_is_bound_once() -> None:
@@ -402,6 +409,127 @@ def test_an_unknown_order_is_flagged_once_and_never_touched() -> None:
     assert bench.wire == []
 
 
+def test_what_a_hand_opened_on_both_sides_is_taken_over_when_a_person_says_so() -> None:
+    """Its sum is what the journal has; each position is named, and what was known is left out."""
+    bench = Bench(position_mode=PositionMode.HEDGING)
+    bench.say(buy(2))
+    bench.settle()
+    for side in (Side.BUY, Side.SELL):
+        bench.venue.by_hand("a", side, 1, told=False)
+    bench.venue.fills.clear()
+    adopted = every(bench.look(adopt="me: mine"), PositionAdopted)
+    assert sorted(event.quantity for event in adopted) == [-1, 1]
+    assert (bench.book().quantity, len(bench.book("manual").lots)) == (2, 2)
+
+
+def test_a_fill_of_a_doubtful_order_is_known_by_the_number_that_the_look_shows() -> None:
+    """The order has filled and is gone; its fill bears nothing but its venue's number."""
+    bench = Bench()
+    bench.venue.times_out = lambda order: "after"
+    name = str(only(bench.say(buy(5)), OrderRequested).cl_ord_id)
+    bench.carry()
+    bench.post.clear()
+    fill = replace(bench.venue.fills[-1], cl_ord_id=None)
+    assert only(bench.look(fills=(fill,)), OrderFilled).cl_ord_id == name
+    assert (bench.order(name).status, bench.book().quantity) == (OrdStatus.FILLED, 5)
+
+
+def test_an_entry_that_a_look_shows_filled_after_its_close_is_closed() -> None:
+    """As it is when a report tells the same: the book was told to be flat."""
+    bench = Bench(reduce_only=False)
+    bench.venue.fills_markets = False
+    name = str(only(bench.say(buy(5)), OrderRequested).cl_ord_id)
+    bench.settle()
+    bench.say(ClosePosition(symbol=EURUSD))
+    bench.wire.clear()
+    bench.venue.fill(name, 5, told=False)
+    closes = every(bench.look(), OrderRequested)
+    assert [(order.leg, order.side, order.quantity) for order in closes] == [("x", Side.SELL, 5)]
+
+
+def test_a_look_older_than_what_reopened_an_order_does_not_end_it() -> None:
+    """It filled, and a larger quantity was granted while the venue was being asked."""
+    bench = Bench()
+    name = resting(bench)
+    bench.venue.fill(name, 5)
+    bench.settle()
+    found = {name: bench.venue.shown(bench.venue.orders[name])}
+    began = Instant(bench.at)
+    bench.wait(SECOND)
+    bench.report(name, ExecType.REPLACED, order_qty=D(9))
+    assert kinds(bench.look(lookups=found, began=began)) == []
+    assert (bench.order(name).status, bench.book().open_buy) == (OrdStatus.PARTIALLY_FILLED, 4)
+
+
+def test_a_fill_is_corrected_by_its_id_although_its_number_is_another_orders() -> None:
+    """The history bears no name of ours, and the venue has given the order's number out again."""
+    bench = Bench(route={"pyramiding": 9})
+    old, new = (resting(bench, size) for size in (5, 7))
+    number = bench.order(old).venue_order_id
+    bench.venue.fill(old, 5)
+    bench.settle()
+    bench.report(new, ExecType.REPLACED, venue_order_id=number)
+    fill = replace(bench.venue.fills[-1], cl_ord_id=None, last_qty=D(4))
+    assert only(bench.look(fills=(fill,)), FillCorrected).cl_ord_id == old
+    assert (bench.order(old).cum_qty, bench.order(new).cum_qty, bench.net()) == (4, 0, 4)
+
+
+def test_a_history_without_a_quantity_corrects_no_fill() -> None:
+    """What a venue leaves out is not what it says."""
+    bench = Bench()
+    bench.say(buy(5))
+    bench.settle()
+    fill = replace(bench.venue.fills[-1], last_qty=D(0))
+    assert not every(bench.look(fills=(fill,)), FillCorrected)
+    assert bench.net() == 5
+
+
+def test_a_look_that_found_something_out_is_noted() -> None:
+    """An order ended unseen: what the look says of the account is news, and the next is none."""
+    bench = Bench()
+    name = resting(bench)
+    bench.venue.end(bench.venue.orders[name], OrdStatus.CANCELED)
+    bench.post.clear()
+    assert only(bench.look(), ReconcilePassed).applied == 0
+    assert kinds(bench.look()) == []
+
+
+def test_money_that_stays_as_it_is_is_noted_once_a_minute() -> None:
+    """What changed is noted at once."""
+    bench = Bench()
+    for after, balance, noted in ((0, 100, 1), (50, 100, 0), (11, 100, 1), (1, 101, 1)):
+        bench.at += after * SECOND
+        money = AccountSnapshot(
+            account="a",
+            currency="USD",
+            balance=D(balance),
+            equity=D(balance),
+            margin_used=D(0),
+            free_margin=D(balance),
+            at=Instant(bench.at),
+        )
+        assert len(every(bench.look(money=money), AccountMarked)) == noted
+
+
+def test_an_entry_against_another_strategy_that_a_look_shows_filled_asks_for_a_look() -> None:
+    """Its venue nets and may have made no bracket for it; whether it has is asked at once."""
+    bench = Bench(native_bracket=True)
+    sell = PlaceOrder(
+        symbol=EURUSD,
+        side=Side.SELL,
+        quantity=Amount(D(2)),
+        ord_type=OrdType.LIMIT,
+        price=D("1.2"),
+        protection=protection("1.3"),
+    )
+    name = str(only(bench.say(sell), OrderRequested).cl_ord_id)
+    bench.say(buy(5), strategy="other")
+    bench.settle()
+    bench.venue.fill(name, 2, told=False)
+    assert only(bench.look(), OrderFilled).cl_ord_id == name
+    assert "a" in bench.market.looks
+
+
 # --- drift ----------------------------------------------------------------------------------------
 
 
@@ -426,6 +554,16 @@ def test_a_drift_that_grows_is_told_anew() -> None:
         assert told.theirs == held
         assert bench.state.accounts["a"].drift == {EURUSD: told.text}
     assert not every(bench.look(positions=(position(6),)), DriftFound)
+
+
+def test_a_difference_that_stays_while_the_position_moves_is_drift() -> None:
+    """No two looks find the same position, and each finds as much too much; it is told once."""
+    bench = Bench()
+    for number in range(1, 2 * MOVING_LOOKS):
+        bench.venue.by_hand("a", Side.BUY, 1)
+        bench.settle()
+        drifts = every(bench.look(positions=(position(number + 4),)), DriftFound)
+        assert len(drifts) == (number == MOVING_LOOKS)
 
 
 def test_a_difference_that_goes_away_is_no_drift() -> None:
