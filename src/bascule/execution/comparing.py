@@ -66,10 +66,7 @@ def compare_positions(turn: Turn, account: AccountState, look: Looked, *, first:
         shown = [p for p in look.positions if named(p) == symbol]
         lots: _Lots = ()
         if not difference:
-            if first or adopt:
-                # Positions on both sides may net to what we have, and not be known all the same.
-                _adopt(turn, account, symbol, difference, shown, adopt or _FIRST_SEEN)
-                continue
+            # Positions on both sides may net to what we have, and not be known all the same.
             lots = _other_lots(account, symbol, shown, traded(symbol), look) if hedges else ()
             if not lots:
                 continue

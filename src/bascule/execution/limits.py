@@ -110,7 +110,7 @@ def pending(state: State, settings: Settings, at: int) -> list["Pending"]:
         due = known.since if known.then is not None and known.since > at else None
         changes = differences(now, after if after is not None else LOOSEST)
         if changes or due is not None:
-            accepted = due is not None and known.then == (after or LOOSEST)
+            accepted = known.then == (after or LOOSEST)
             found.append(Pending(scope, changes, due if accepted else None))
     return found
 

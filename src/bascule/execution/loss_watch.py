@@ -442,7 +442,7 @@ def _holds(book: Book) -> bool:
 def _close_again(turn: Turn, account: AccountState, watch: Watch) -> None:
     """Close what the venue did not close, as long as the watch holds the account."""
     stop = turn.state.stops.get(f"account:{account.id}") if turn.state.stops else None
-    if stop is None or not (stop.code == CODE or _locks(stop, watch)) or _is_flat(account):
+    if stop is None or not (stop.code == CODE or _locks(stop, watch)):
         return
     if turn.at < watch.swept_at + (AGAIN_AFTER << min(watch.sweeps, _DOUBLINGS)):
         return

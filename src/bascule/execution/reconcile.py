@@ -277,7 +277,7 @@ def _correct(turn: Turn, account: AccountState, fill: ExecutionReport) -> None:
         if order is None:
             amend_foreign(turn, account, told, alone=False)
         else:
-            on_report(turn, replace(told, cl_ord_id=order.cl_ord_id), alone=False)
+            on_report(turn, told, alone=False)
 
 
 def _end_unseen_children(

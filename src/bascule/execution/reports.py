@@ -115,6 +115,9 @@ def find(
     order = None
     if report.cl_ord_id is not None:
         order = account.order(report.cl_ord_id)
+    if order is None and report.ref_exec_id is not None:
+        # A fill that is taken back or corrected tells whose it is better than a venue's number.
+        order = account.order(account.exec_ids.get(report.ref_exec_id, UNDONE))
     if order is None and numbered:
         name = account.by_venue_id.get(report.venue_order_id)
         order = account.order(name) if name is not None else None
@@ -327,8 +330,12 @@ def amend_foreign(
     if known is None and not corrects:
         known = Execution(report.last_qty, report.last_price)
     owner = account.exec_ids.get(name, UNDONE)
-    counted = owner != UNDONE and account.order(owner) is None
-    if known is None or known.quantity <= 0 or not counted or report.exec_id in account.exec_ids:
+    if (
+        known is None
+        or known.quantity <= 0
+        or owner == UNDONE
+        or report.exec_id in account.exec_ids
+    ):
         ignore(turn, account, None, report, "it corrects no fill that is counted")
         return
     undo = replace(

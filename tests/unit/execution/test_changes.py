@@ -174,6 +174,21 @@ def test_a_refused_cancel_leaves_the_change_before_it_in_flight() -> None:
     assert (bench.order(name).pending, bench.book().open_buy) == ("", 8)
 
 
+def test_a_refused_cancel_leaves_a_change_of_the_price_alone_in_flight() -> None:
+    """What is confirmed or refused after that is the change, by its own id."""
+    bench = Bench()
+    name, _, _ = growing(bench)
+    bench.wait(4 * 10**9)
+    bench.look()
+    change = only(bench.say(ModifyOrder(symbol=EURUSD, price=D("1.05"))), ReplaceRequested)
+    back = only(bench.say(CancelOrders(symbol=EURUSD)), CancelRequested)
+    told(bench, name, back.request_id)
+    assert (bench.order(name).pending, bench.order(name).pending_id) == (
+        "replace",
+        change.request_id,
+    )
+
+
 def test_a_change_that_is_refused_under_a_cancel_counts_no_more() -> None:
     """By its outcome or by a report; the cancel is in flight as before."""
     for told_by_report in (False, True):
@@ -541,6 +556,10 @@ def test_levels_of_a_natively_run_bracket_move_by_its_own_orders() -> None:
     assert (event.cl_ord_id, event.stop_price) == (stop, D("1.09"))
     refusal = only(bench.say(guard(protection(None, "1.2"))), IntentRefused)
     assert refusal.code == "capability_absent"
+    bench.report(name, ExecType.NEW, venue_order_id="c2", leg="t", price=D("1.15"), **child)
+    bench.wait(10**9)
+    moved = only(bench.say(guard(protection(None, "1.3"))), ReplaceRequested)
+    assert (moved.price, moved.stop_price, moved.quantity) == (D("1.3"), None, None)
 
 
 def test_a_change_of_protection_is_a_fact_of_the_entry_too() -> None:

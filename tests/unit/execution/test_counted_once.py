@@ -189,3 +189,34 @@ def test_the_bust_of_a_fill_whose_order_is_forgotten() -> None:
         told = amended(bench, fill, X.TRADE_CANCEL, f"b{times}", 10, ref="f1")
         assert len(every(told, ForeignFill)) == times
         assert bench.net() == 0
+
+
+def test_a_correction_of_a_fill_whose_order_is_forgotten_is_kept_and_changes_nothing() -> None:
+    """It says how much the fill is, and not how much was counted: a look at positions tells."""
+    bench = Bench()
+    name = working(bench)
+    bench.traded(name, 10, exec_id="f1")
+    known = bench.state.accounts["a"]
+    del known.ended[name]
+    known.by_venue_id.clear()
+    fill = bench.venue.by_hand("a", Side.BUY, 10, told=False)
+    assert kinds(amended(bench, fill, X.TRADE_CORRECT, "c1", 8, ref="f1")) == ["report_ignored"]
+    assert bench.net() == 10
+
+
+@pytest.mark.parametrize("kind", [X.TRADE_CANCEL, X.TRADE_CORRECT])
+def test_what_amends_a_fill_is_of_the_order_that_had_it(kind: ExecType) -> None:
+    """A fill's own id tells which that was, though its number is another order's by now.
+
+    Before, it was passed over, and the position stayed wrong until entries were halted over it.
+    """
+    bench = Bench(route={"pyramiding": 9})
+    old = working(bench)
+    bench.traded(old, 10, exec_id="f1")
+    number = bench.order(old).venue_order_id
+    new = working(bench, 20)
+    bench.report(new, X.REPLACED, venue_order_id=number)
+    words = {"cl_ord_id": None, "venue_order_id": number, "last_qty": D(8), "last_price": D("1.1")}
+    bench.report(new, kind, exec_id="c1", ref_exec_id="f1", **words)
+    left = 0 if kind is X.TRADE_CANCEL else 8
+    assert (bench.order(old).cum_qty, bench.order(new).cum_qty, bench.net()) == (left, 0, left)

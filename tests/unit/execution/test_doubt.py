@@ -194,6 +194,23 @@ def test_an_exit_is_not_proven_while_doubt_may_have_sold_already(reduce_only: bo
         assert only(events, OrderRefused).code == "halted"
 
 
+def test_an_exit_is_proven_for_what_doubt_cannot_have_sold() -> None:
+    """Long 10, an exit of 3 and a sale of 4 in doubt: 3 may go under a halt, and not one more."""
+    bench = Bench(reduce_only=False, route={"pyramiding": 5, "reverse": "close_only"})
+    bench.say(buy(10), strategy="long")
+    bench.settle()
+    bench.venue.times_out = lambda order: "before"
+    close = ClosePosition(symbol=EURUSD, quantity=Amount(D(3)))
+    bench.say(close, strategy="long")
+    bench.say(PlaceOrder(symbol=EURUSD, side=Side.SELL, quantity=Amount(D(4))), strategy="short")
+    bench.settle()
+    assert [order.status for order in bench.orders()] == [S.IN_DOUBT, S.IN_DOUBT]
+    bench.feed(inp.StopAsked(Instant(bench.at), "all", StopMode.HALT, "ada", "test"))
+    four = ClosePosition(symbol=EURUSD, quantity=Amount(D(4)))
+    assert only(bench.say(four, strategy="long"), OrderRefused).code == "halted"
+    assert only(bench.say(close, strategy="long"), OrderRequested).quantity == 3
+
+
 # --- restart ------------------------------------------------------------------------------------
 
 

@@ -6,16 +6,12 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from bascule.engine.look_rules import DUE_NS, patience
 from bascule.execution import fold_orders
 from bascule.execution import inputs as inp
-from bascule.execution.comparing import LAG
 from bascule.execution.state import dump
-from bascule.model.account import Capabilities
 from bascule.model.enums import ExecType, OrdStatus, OrdType, PositionMode, Side
 from bascule.model.event import (
-    DriftFound,
-    Event,
+    AccountMarked,
     FillCorrected,
     ForeignFill,
     ForeignOrderSeen,
@@ -27,7 +23,7 @@ from bascule.model.event import (
     ReconcilePassed,
 )
 from bascule.model.intent import Amount, ClosePosition, ModifyOrder, PlaceOrder
-from bascule.model.order import NewOrder, VenuePosition
+from bascule.model.order import AccountSnapshot, NewOrder, VenuePosition
 from bascule.model.values import HOUR, SECOND, Instant
 from tests.unit.execution.harness import EURUSD, Bench, Resting, every, kinds, only, protection
 
@@ -181,12 +177,17 @@ def test_a_second_look_alike_says_nothing() -> None:
 
 
 def test_more_orders_of_others_than_are_remembered_are_told_once() -> None:
-    """Before, each look told them all again, a thousand events a minute."""
+    """Those that are gone take no memory.
+
+    Before, each look told them all again, a thousand events a minute.
+    """
     bench = Bench()
     hand = bench.venue.shown(Resting(HAND, "h"))
     shown = tuple(replace(hand, venue_order_id=f"h{number}") for number in range(1_005))
     assert len(every(bench.look(orders=shown), ForeignOrderSeen)) == 1_005
     assert kinds(bench.look(orders=shown)) == []
+    bench.look()
+    assert bench.market.others == {"a": {}}
 
 
 def test_an_order_that_filled_in_part_without_an_acknowledgement_is_bound_once() -> None:
@@ -420,130 +421,128 @@ def test_an_unknown_order_is_flagged_once_and_never_touched() -> None:
     assert bench.wire == []
 
 
-# --- drift ----------------------------------------------------------------------------------------
+def test_what_a_hand_opened_on_both_sides_is_taken_over_when_a_person_says_so() -> None:
+    """Its sum is what the journal has; each position is named, and what was known is left out."""
+    bench = Bench(position_mode=PositionMode.HEDGING)
+    bench.say(buy(2))
+    bench.settle()
+    for side in (Side.BUY, Side.SELL):
+        bench.venue.by_hand("a", side, 1, told=False)
+    bench.venue.fills.clear()
+    adopted = every(bench.look(adopt="me: mine"), PositionAdopted)
+    assert sorted(event.quantity for event in adopted) == [-1, 1]
+    assert (bench.book().quantity, len(bench.book("manual").lots)) == (2, 2)
 
 
-def test_drift_needs_two_looks_that_show_the_same() -> None:
-    """Once may be a fill on its way; twice the same is drift, with both numbers in words."""
+def test_a_fill_of_a_doubtful_order_is_known_by_the_number_that_the_look_shows() -> None:
+    """The order has filled and is gone; its fill bears nothing but its venue's number."""
     bench = Bench()
-    assert kinds(bench.look(positions=(position(4),))) == []
-    assert bench.market.looks["a"] == "positions differ"
-    drift = only(bench.look(positions=(position(4),)), DriftFound)
-    assert (drift.ours, drift.theirs) == (0, 4)
-    assert "the venue holds 4" in drift.text
-    assert "the journal 0" in drift.text
-    assert kinds(bench.look(positions=(position(4),))) == []
+    bench.venue.times_out = lambda order: "after"
+    name = str(only(bench.say(buy(5)), OrderRequested).cl_ord_id)
+    bench.carry()
+    bench.post.clear()
+    fill = replace(bench.venue.fills[-1], cl_ord_id=None)
+    assert only(bench.look(fills=(fill,)), OrderFilled).cl_ord_id == name
+    assert (bench.order(name).status, bench.book().quantity) == (OrdStatus.FILLED, 5)
 
 
-def test_a_drift_that_grows_is_told_anew() -> None:
-    """Entries are refused with the numbers of now, and a third look has nothing new to say."""
+def test_an_entry_that_a_look_shows_filled_after_its_close_is_closed() -> None:
+    """As it is when a report tells the same: the book was told to be flat."""
+    bench = Bench(reduce_only=False)
+    bench.venue.fills_markets = False
+    name = str(only(bench.say(buy(5)), OrderRequested).cl_ord_id)
+    bench.settle()
+    bench.say(ClosePosition(symbol=EURUSD))
+    bench.wire.clear()
+    bench.venue.fill(name, 5, told=False)
+    closes = every(bench.look(), OrderRequested)
+    assert [(order.leg, order.side, order.quantity) for order in closes] == [("x", Side.SELL, 5)]
+
+
+def test_a_look_older_than_what_reopened_an_order_does_not_end_it() -> None:
+    """It filled, and a larger quantity was granted while the venue was being asked."""
     bench = Bench()
-    for held in (4, 6):
-        bench.look(positions=(position(held),))
-        told = only(bench.look(positions=(position(held),)), DriftFound)
-        assert told.theirs == held
-        assert bench.state.accounts["a"].drift == {EURUSD: told.text}
-    assert not every(bench.look(positions=(position(6),)), DriftFound)
+    name = resting(bench)
+    bench.venue.fill(name, 5)
+    bench.settle()
+    found = {name: bench.venue.shown(bench.venue.orders[name])}
+    began = Instant(bench.at)
+    bench.wait(SECOND)
+    bench.report(name, ExecType.REPLACED, order_qty=D(9))
+    assert kinds(bench.look(lookups=found, began=began)) == []
+    assert (bench.order(name).status, bench.book().open_buy) == (OrdStatus.PARTIALLY_FILLED, 4)
 
 
-def test_a_difference_that_goes_away_is_no_drift() -> None:
-    """Two looks that differ in different ways, and a third that agrees."""
-    bench = Bench()
-    for shown in ((position(4),), (position(3),), ()):
-        assert not every(bench.look(positions=shown), DriftFound)
-
-
-def lagging(bench: Bench, shown: Any, seconds: int) -> list[Event]:
-    """Look so many seconds after the look before, at positions of that moment."""
-    later(bench, seconds)
-    return bench.look(positions=(position(shown),), positions_at=Instant(bench.at))
-
-
-def later(bench: Bench, seconds: int) -> None:
-    """Let time go by, for the engine and the venue."""
-    bench.at = bench.venue.at = Instant(bench.at + seconds * SECOND)
-
-
-def test_positions_that_lag_behind_their_fills_are_no_drift() -> None:
-    """The venue shows what was held before the last two fills; the next due look finds them.
-
-    Before, the second look, a third of a second later, told it as drift, for up to a minute.
-    """
+def test_a_fill_is_corrected_by_its_id_although_its_number_is_another_orders() -> None:
+    """The history bears no name of ours, and the venue has given the order's number out again."""
     bench = Bench(route={"pyramiding": 9})
-    for quantity in (1, 2, 4):
-        bench.say(buy(quantity))
-        bench.settle()
-        later(bench, 1)
-    for _ in range(6):
-        assert not every(lagging(bench, 1, 0), DriftFound)
-        assert "a" not in bench.market.looks, "it is not asked again at once"
-    assert (
-        patience(bench.state.accounts["a"], Capabilities(), bench.market.suspects["a"])
-        == DUE_NS
-        > LAG
+    old, new = (resting(bench, size) for size in (5, 7))
+    number = bench.order(old).venue_order_id
+    bench.venue.fill(old, 5)
+    bench.settle()
+    bench.report(new, ExecType.REPLACED, venue_order_id=number)
+    fill = replace(bench.venue.fills[-1], cl_ord_id=None, last_qty=D(4))
+    assert only(bench.look(fills=(fill,)), FillCorrected).cl_ord_id == old
+    assert (bench.order(old).cum_qty, bench.order(new).cum_qty, bench.net()) == (4, 0, 4)
+
+
+def test_a_history_without_a_quantity_corrects_no_fill() -> None:
+    """What a venue leaves out is not what it says."""
+    bench = Bench()
+    bench.say(buy(5))
+    bench.settle()
+    fill = replace(bench.venue.fills[-1], last_qty=D(0))
+    assert not every(bench.look(fills=(fill,)), FillCorrected)
+    assert bench.net() == 5
+
+
+def test_a_look_that_found_something_out_is_noted() -> None:
+    """An order ended unseen: what the look says of the account is news, and the next is none."""
+    bench = Bench()
+    name = resting(bench)
+    bench.venue.end(bench.venue.orders[name], OrdStatus.CANCELED)
+    bench.post.clear()
+    assert only(bench.look(), ReconcilePassed).applied == 0
+    assert kinds(bench.look()) == []
+
+
+def test_money_that_stays_as_it_is_is_noted_once_a_minute() -> None:
+    """What changed is noted at once."""
+    bench = Bench()
+    for after, balance, noted in ((0, 100, 1), (50, 100, 0), (11, 100, 1), (1, 101, 1)):
+        bench.at += after * SECOND
+        money = AccountSnapshot(
+            account="a",
+            currency="USD",
+            balance=D(balance),
+            equity=D(balance),
+            margin_used=D(0),
+            free_margin=D(balance),
+            at=Instant(bench.at),
+        )
+        assert len(every(bench.look(money=money), AccountMarked)) == noted
+
+
+def test_an_entry_against_another_strategy_that_a_look_shows_filled_asks_for_a_look() -> None:
+    """Its venue nets and may have made no bracket for it; whether it has is asked at once."""
+    bench = Bench(native_bracket=True)
+    sell = PlaceOrder(
+        symbol=EURUSD,
+        side=Side.SELL,
+        quantity=Amount(D(2)),
+        ord_type=OrdType.LIMIT,
+        price=D("1.2"),
+        protection=protection("1.3"),
     )
-    assert every(bench.say(buy()), OrderRequested)
-
-
-def test_what_the_last_fills_do_not_explain_is_told_at_the_second_look() -> None:
-    """However young they are: what is shown was held at no moment of the last seconds."""
-    bench = Bench(route={"pyramiding": 9})
-    for quantity in (1, 2, 4):
-        bench.say(buy(quantity))
-        bench.settle()
-    lagging(bench, 5, 0)
-    assert bench.market.looks["a"] == "positions differ"
-    assert only(lagging(bench, 5, 0), DriftFound).theirs == 5
-
-
-def test_drift_that_young_fills_might_explain_is_told_once_they_are_older() -> None:
-    """At the next look that is due: a position that was closed by hand, and whose fill is lost."""
-    bench = Bench()
-    bench.say(buy(2))
+    name = str(only(bench.say(sell), OrderRequested).cl_ord_id)
+    bench.say(buy(5), strategy="other")
     bench.settle()
-    assert not every(lagging(bench, 0, 1), DriftFound)
-    due = DUE_NS // SECOND
-    assert only(lagging(bench, 0, due), DriftFound).theirs == 0
+    bench.venue.fill(name, 2, told=False)
+    assert only(bench.look(), OrderFilled).cl_ord_id == name
+    assert "a" in bench.market.looks
 
 
-def test_trade_that_goes_on_hides_no_drift_for_long() -> None:
-    """A lot is bought each second, and one is missing: ten seconds later it is told."""
-    bench = Bench(route={"pyramiding": 99})
-    told = list[int]()
-    for second in range(1, 15):
-        bench.say(buy(1))
-        bench.settle()
-        if every(lagging(bench, second - 1, 1), DriftFound):
-            told.append(second)
-    assert told == [11]
-
-
-def test_drift_halts_entries_on_the_account_and_lets_exits_pass() -> None:
-    """In every contract of it: if one position is not what we think, the account is not.
-
-    Before, entries in other contracts went on.
-    """
-    bench = Bench(symbols=("EURUSD", "GBPUSD"), route={"pyramiding": 9})
-    bench.say(buy(2))
-    bench.settle()
-    for _ in range(2):
-        bench.look(positions=(position(5),))
-    other = PlaceOrder(symbol="GBPUSD", side=Side.BUY, quantity=Amount(D(1)))
-    for intent in (buy(), other):
-        refused = only(bench.say(intent), OrderRefused)
-        assert refused.code == "account_not_ready"
-        assert "the venue holds 5" in refused.text
-    assert only(bench.say(ClosePosition(symbol=EURUSD)), OrderRequested).leg == "x"
-
-
-def test_drift_is_over_when_a_look_agrees() -> None:
-    """The position is as the journal has it again: entries go."""
-    bench = Bench()
-    for _ in range(2):
-        bench.look(positions=(position(5),))
-    assert only(bench.look(), ReconcilePassed)
-    assert not bench.state.accounts["a"].drift
-    assert every(bench.say(buy()), OrderRequested)
+# --- drift ----------------------------------------------------------------------------------------
 
 
 def test_an_incomplete_look_proves_nothing_missing() -> None:

@@ -6,18 +6,20 @@ from typing import Any
 import pytest
 
 from bascule.execution import inputs as inp
+from bascule.execution.reports import REUSE_AFTER
 from bascule.execution.state import EXEC_IDS_MIN, dump
-from bascule.model.enums import ExecType, OrdStatus, OrdType, Side
+from bascule.model.enums import ExecType, OrdStatus, OrdType, PositionMode, Side
 from bascule.model.event import (
     ForeignFill,
+    ForeignOrderSeen,
     OrderFilled,
     OrderRequested,
     ReplaceRequested,
     ReportIgnored,
 )
 from bascule.model.intent import Amount, ClosePosition, ModifyOrder, PlaceOrder
-from bascule.model.order import Accepted, Unknown
-from bascule.model.values import Instant
+from bascule.model.order import Accepted, NewOrder, Unknown
+from bascule.model.values import SECOND, Instant
 from tests.unit.execution.harness import EURUSD, Bench, every, kinds, only, protection
 
 S, X = OrdStatus, ExecType
@@ -331,6 +333,104 @@ def test_reports_of_unknown_accounts_and_orders_are_harmless() -> None:
     assert not bench.report(name, X.CANCELED, account="elsewhere")
     assert dump(bench.state) != before
     assert bench.order(name).status is S.WORKING
+
+
+def test_answers_for_what_is_not_known_are_harmless() -> None:
+    """Of an account or an order that there is not: nothing happens."""
+    bench = Bench()
+    name, at = working(bench), Instant(bench.at)
+    before = dump(bench.state)
+    for account, order in (("elsewhere", name), ("a", "nobody")):
+        lost = Unknown("timeout", at)
+        assert not bench.feed(inp.SubmitAnswered(at, account, order, lost))
+        assert not bench.feed(inp.ChangeAnswered(at, account, order, "", lost))
+    assert dump(bench.state) == before
+
+
+def test_an_order_of_a_hand_is_told_with_its_terms() -> None:
+    """By whichever comes first, its report or a look; the other has nothing to add."""
+    bench = Bench()
+    hand = NewOrder(
+        account="a",
+        cl_ord_id="",
+        venue_symbol="EURUSD.x",
+        side=Side.SELL,
+        quantity=D(7),
+        ord_type=OrdType.STOP_LIMIT,
+        price=D("1.2"),
+        stop_price=D("1.1"),
+    )
+    bench.venue.submit(hand)
+    seen = only(bench.settle(), ForeignOrderSeen)
+    assert (seen.quantity, seen.price, seen.stop_price) == (7, D("1.2"), D("1.1"))
+    assert kinds(bench.look()) == []
+
+
+@pytest.mark.parametrize(("after", "ours"), [(REUSE_AFTER, True), (REUSE_AFTER + SECOND, False)])
+def test_a_number_means_the_order_that_has_ended_for_a_minute(after: int, ours: bool) -> None:
+    """A fill may come late; of much later facts the number is another order's."""
+    bench = Bench()
+    name = working(bench)
+    bench.report(name, X.CANCELED)
+    bench.wait(after)
+    counted = only(bench.traded(name, 4, cl_ord_id=None), OrderFilled if ours else ForeignFill)
+    assert counted.quantity == 4
+
+
+def test_the_bust_of_a_native_stop_opens_the_position_that_it_closed() -> None:
+    """On a hedging account, by the position's own id."""
+    bench = Bench(native_bracket=True, position_mode=PositionMode.HEDGING)
+    name = working(bench, protection=protection("1.08"))
+    bench.traded(name, 10, position_id="p1")
+    words = {"parent": name, "leg": "s", "cl_ord_id": None, "venue_order_id": "c1"}
+    child = {**words, "side": Side.SELL, "position_id": "p1"}
+    bench.report(name, X.NEW, order_qty=D(10), **child)
+    bench.traded(name, 10, exec_id="f9", **child)
+    assert not bench.book().lots
+    bench.report(name, X.TRADE_CANCEL, ref_exec_id="f9", exec_id="b1", **child)
+    assert bench.book().lots == {"p1": 10}
+
+
+@pytest.mark.parametrize("filled", [0, 4])
+def test_an_entry_that_ended_with_fills_counts_as_an_entry(filled: int) -> None:
+    """No other is let in beside what it holds; one that ended without any makes room."""
+    bench = Bench(route={"pyramiding": 1})
+    name = working(bench)
+    if filled:
+        bench.traded(name, filled)
+    bench.report(name, X.CANCELED)
+    more = PlaceOrder(symbol=EURUSD, side=Side.BUY, quantity=Amount(D(1)))
+    assert bool(every(bench.say(more), OrderRequested)) is not bool(filled)
+
+
+def test_the_bust_of_an_exit_guards_each_entry_again() -> None:
+    """By its own stop, for as much as it had filled, also one whose guard was forgotten."""
+    bench = Bench(route={"pyramiding": 9})
+    levels = {3: "1.07", 5: "1.08"}
+    for quantity, level in levels.items():
+        bench.traded(working(bench, quantity, protection=protection(level)), quantity)
+        bench.settle()
+    exit_ = only(bench.say(ClosePosition(symbol=EURUSD)), OrderRequested).cl_ord_id
+    bench.traded(exit_, 8, exec_id="f9")
+    bench.settle()
+    assert not bench.state.accounts["a"].guards
+    word = {"ref_exec_id": "f9", "exec_id": "b1", "ord_status": S.CANCELED}
+    stops = every(bench.report(exit_, X.TRADE_CANCEL, **word), OrderRequested)
+    assert {stop.quantity: str(stop.stop_price) for stop in stops} == levels
+
+
+def test_an_entry_is_guarded_whose_fill_was_taken_back_and_came_again() -> None:
+    """What was closed meanwhile counts against the other entry, and not against the next fill."""
+    bench = Bench(route={"pyramiding": 9})
+    names = [working(bench, 5, protection=protection("1.08")) for _ in range(2)]
+    for name in names:
+        bench.traded(name, 5, exec_id=f"f-{name}")
+    only_half = ClosePosition(symbol=EURUSD, quantity=Amount(D(5)))
+    bench.traded(only(bench.say(only_half), OrderRequested).cl_ord_id, 5)
+    bench.report(names[0], X.TRADE_CANCEL, ref_exec_id=f"f-{names[0]}", exec_id="b1")
+    assert (bench.book().quantity, bench.guard(names[1]).held) == (0, 0)
+    bench.traded(names[0], 5, exec_id="again")
+    assert (bench.book().quantity, bench.guard(names[0]).held) == (5, 5)
 
 
 def test_a_late_word_is_kept_as_it_came() -> None:

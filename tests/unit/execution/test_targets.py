@@ -253,6 +253,30 @@ def test_own_size_makes_up_for_a_missed_partial_exit() -> None:
     assert played(bench, *steps) == [D("0.8"), D("0.16")]
 
 
+def test_own_size_reduces_where_an_addition_follows_a_missed_exit() -> None:
+    """The sender went 10, 2 (missed), 5: half of what it had is left, though it has just bought."""
+    bench = Bench(sizing=OWN, route={"pyramiding": 9})
+    assert played(bench, alert("buy", 10, "long", 10), alert("buy", 3, "long", 5)) == [
+        D("0.8"),
+        D("0.4"),
+    ]
+
+
+def test_own_size_adds_once_for_an_addition_that_is_told_twice() -> None:
+    """The sender is where it was when it was last followed."""
+    bench = Bench(sizing=OWN, route={"pyramiding": 9})
+    again = alert("buy", 5, "long", 15)
+    steps = played(bench, alert("buy", 10, "long", 10), again, again)
+    assert steps == [D("0.8"), D("1.6"), D("1.6")]
+
+
+def test_own_size_opens_nothing_for_a_target_that_may_not_open() -> None:
+    """Whatever it names: nothing is held that it could leave as it is, or reduce."""
+    bench = Bench(sizing=OWN)
+    assert only(bench.say(target("long", may_open=False)), IntentIdle)
+    assert not bench.orders()
+
+
 def test_own_size_retries_what_its_venue_refused() -> None:
     """A repeat of a partial exit that was refused is no repeat: nothing was followed yet."""
     bench = Bench(sizing=OWN)
@@ -318,6 +342,16 @@ def test_flat_cancels_what_would_still_enter() -> None:
         bench.settle()
         played(bench, target("flat"))
         assert bool(bench.working("e")) is keeps
+
+
+def test_a_target_of_nothing_is_flat_whatever_side_it_names() -> None:
+    """What would still enter is taken back."""
+    bench = Bench()
+    bench.say(replace(_front("buy", 5), symbol=EURUSD, ord_type=OrdType.LIMIT, price=D(1)))
+    bench.settle()
+    bench.say(target("long", 0))
+    bench.settle()
+    assert not bench.orders()
 
 
 def test_flat_closes_what_an_entry_in_flight_still_fills() -> None:

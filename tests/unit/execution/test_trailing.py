@@ -297,6 +297,20 @@ def test_a_plain_trailing_stop_stands_still_once_it_trades() -> None:
     assert bench.venue.orders[name].stop_price == D("1.09")
 
 
+def test_a_change_of_the_stop_alone_leaves_the_trail_as_it_is() -> None:
+    """A new trail is taken whole: of the old one neither trigger nor step is left."""
+    bench = Bench()
+    name = guarded(bench, trail=Trail(away("0.01"), trigger=away("0.02"), step=away("0.001")))
+    trails = []
+    for change in (Protection(stop_loss=Level(D("1.085"))), Protection(trail=Trail(away("0.03")))):
+        bench.wait(SECOND)
+        bench.say(ModifyProtection(symbol=EURUSD, protection=change))
+        bench.settle()
+        bracket = bench.guard(name).bracket
+        trails.append((bracket.trail_distance, bracket.trail_trigger, bracket.trail_step))
+    assert trails == [(D("0.01"), D("0.02"), D("0.001")), (D("0.03"), None, None)]
+
+
 def test_a_natively_trailing_order_is_left_to_its_venue() -> None:
     """No change is asked for."""
     bench = Bench(native_trailing=True)

@@ -10,8 +10,10 @@ import pytest
 from msgspec.structs import replace
 
 from bascule.execution import inputs as inp
-from bascule.execution.limits import pending
+from bascule.execution.evolve import evolve
+from bascule.execution.limits import next_reset, pending
 from bascule.execution.state import dump
+from bascule.execution.turn import Turn
 from bascule.model.account import AccountSpec, RiskLimits
 from bascule.model.enums import AccountMode, ExecType, OrdType, Side, StopMode
 from bascule.model.event import (
@@ -120,6 +122,38 @@ def test_a_mixed_change_is_split() -> None:
     assert (change.after.max_order_qty, change.after.max_position_qty) == (D(5), D(10))
     [waiting] = pending(bench.state, bench.settings, bench.at)
     assert [one.name for one in waiting.changes] == ["max_order_qty"]
+
+
+def test_of_two_accepted_changes_each_is_in_force_from_its_own_reset() -> None:
+    """The account's from tomorrow, and its strategy's from the day after."""
+    bench = Bench(limits=limited(max_order_qty=D(1)), route={"pyramiding": 9})
+    for scope, now, then, days in (("account:a", 1, 5, 1), ("strategy:s", 3, 10, 2)):
+        for size, since in ((now, bench.at), (then, bench.at + days * DAY)):
+            change = LimitsChanged(
+                at=bench.at,
+                scope=scope,
+                before=None,
+                after=limited(max_order_qty=D(size)),
+                by="anna",
+                why="ok",
+                effective_at=Instant(since),
+            )
+            evolve(bench.state, change)
+    for most in (1, 3, 5):
+        assert refused(bench.say(buy(most + 1))) == "max_order_size"
+        assert every(bench.say(buy(most)), OrderRequested)
+        bench.wait(DAY)
+
+
+def test_of_two_clocks_that_a_server_may_have_the_later_loosens() -> None:
+    """In March the United States have changed theirs and Europe has not: 21:00 and 22:00 UTC."""
+    bench = Bench()
+    noon = Instant(1_773_144_000 * SECOND)
+    clock = Clock("00:00", "server_gmt2_gmt3")
+    daily = DailyLoss(Limit(pct=D(5)), "balance", "equity", "below", "fail", clock)
+    spec_of(bench, programme=Programme(id="firm", daily_loss=daily))
+    turn = Turn(bench.state, bench.settings, bench.market, noon)
+    assert next_reset(turn, "account:a") == noon + 10 * HOUR
 
 
 def test_what_was_accepted_is_held_to_a_tighter_file_too() -> None:
