@@ -50,8 +50,11 @@ on new risk. A check that fails by a bug of its own refuses an entry and lets a 
 pass.
 
 Everything counts at its worst: what is held, and what orders that are working, in flight or in
-doubt can still fill; a change of an order counts old and new until one is proven. Orders of a
-strategy meet the tighter of its own limits and the account's.
+doubt can still fill; a change of an order counts old and new until one is proven. So does what
+others have working at the venue, as each look shows it, as if it were an order of no strategy: in
+size, value, margin, number of open orders, and by the side that it may come to stand on. One that
+can only close what is held is an open order and nothing else. Orders of a strategy meet the tighter
+of its own limits and the account's.
 
 A shadow account's orders meet every check and are then not sent (`shadow_mode`), whatever the
 checks say.

@@ -65,6 +65,7 @@ class ForeignOrderView(Struct, frozen=True, omit_defaults=True):
     quantity: Decimal
     price: Decimal | None = None
     stop_price: Decimal | None = None
+    filled: Decimal | None = None
 
 
 class OrdersPage(Struct, frozen=True, omit_defaults=True):
@@ -184,7 +185,7 @@ def foreign_orders(account: AccountState, gone: Collection[VenueOrderId]) -> lis
     return [
         ForeignOrderView(
             account.id, name, one.venue_symbol, one.side.value, one.quantity, one.price,
-            one.stop_price,
+            one.stop_price, one.filled or None,
         )
         for name, one in account.foreign_orders.items()
         if name not in gone
@@ -195,7 +196,10 @@ def foreign_words(one: ForeignOrderView | ForeignOrderSeen) -> str:
     """Say in words what works at a venue and is none of ours."""
     terms = ((" at ", one.price), (", stop ", one.stop_price))
     prices = "".join(f"{word}{text(price)}" for word, price in terms if price is not None)
-    return f"{one.side} {text(one.quantity)} {one.venue_symbol}{prices} ({one.venue_order_id})"
+    done = f", {text(one.filled)} of it filled" if one.filled else ""
+    return (
+        f"{one.side} {text(one.quantity)} {one.venue_symbol}{prices}{done} ({one.venue_order_id})"
+    )
 
 
 def orders_page(

@@ -1,11 +1,12 @@
 """What stands around an order, found when a check first asks: see ``Around`` in the risk layer."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING, Generic, TypeVar, overload
 
 from bascule.execution.firm import FirmSurroundings, opposed, sums_of
 from bascule.execution.fold_counts import repeat_key
+from bascule.execution.foreign import NOTHING, Foreign, exposures
 from bascule.execution.limits import ALL, account_limits, in_force
 from bascule.execution.loss import limits_loss, loss_of, rate_to
 from bascule.execution.open_risk import open_risk
@@ -205,15 +206,21 @@ class Surroundings:
     # --- the account ----------------------------------------------------------------------------
 
     @lazy
+    def _foreign(self) -> Foreign:
+        """What others have working on the account."""
+        return self._turn.foreign(self._account)
+
+    @lazy
+    def _exposures(self) -> Mapping[Symbol, Exposure]:
+        """The account's contracts, what others have working included."""
+        return exposures(self._account, self._foreign)
+
+    @lazy
     def others_quantity(self) -> Decimal:
         """The worst quantity of the account's other contracts."""
         own = self._listing.symbol
         return sum(
-            (
-                worst_side(exposure)
-                for symbol, exposure in self._account.exposure.items()
-                if symbol != own
-            ),
+            (worst_side(exposure) for symbol, exposure in self._exposures.items() if symbol != own),
             ZERO,
         )
 
@@ -222,7 +229,7 @@ class Surroundings:
         """The worst notional of the account's other contracts."""
         own = self._listing.symbol
         total = ZERO
-        for symbol, exposure in self._account.exposure.items():
+        for symbol, exposure in self._exposures.items():
             worst = worst_side(exposure)
             if symbol == own or not worst:
                 continue
@@ -237,7 +244,7 @@ class Surroundings:
         """The notional of all of the account's open entries but this order."""
         own = self._listing.symbol
         total = ZERO
-        for symbol, exposure in self._account.exposure.items():
+        for symbol, exposure in self._exposures.items():
             waiting = exposure.open_buy + exposure.open_sell
             if not waiting:
                 continue
@@ -259,10 +266,10 @@ class Surroundings:
         elif last is not None:
             price = last.price
         else:
-            price = max(
-                (book.avg_price for book in self._account.books.values() if book.symbol == symbol),
-                default=ZERO,
-            )
+            books = self._account.books.values()
+            prices = [book.avg_price for book in books if book.symbol == symbol]
+            named = self._foreign.by_symbol.get(symbol, NOTHING).price
+            price = max([*prices, named or ZERO])
         converted = rate_to(self._turn, listing.quote, self._spec.currency)
         if not price or converted is None:
             return None
@@ -349,6 +356,12 @@ class Surroundings:
         return known is not None and known.approved
 
     # --- all accounts ---------------------------------------------------------------------------
+
+    @property
+    def foreign_everywhere(self) -> int:
+        """How many orders others have working on all accounts."""
+        turn = self._turn
+        return sum(turn.foreign(account).orders for account in turn.accounts())
 
     @lazy
     def portfolio(self) -> RiskLimits:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from bascule.execution.foreign import exposures
 from bascule.execution.open_risk import idea_of
 from bascule.execution.positions import leaving
 from bascule.execution.state import AccountState, Exposure, Order
@@ -83,7 +84,7 @@ class FirmSurroundings:
     def opposite_here(self) -> str:
         """What the account holds on the other side of the same contract."""
         listing = self._draft.listing
-        exposure = self._draft.account.exposure.get(listing.symbol, _NONE)
+        exposure = self._exposures().get(listing.symbol, _NONE)
         buys = self._draft.side is Side.BUY
         held = exposure.short + exposure.open_sell if buys else exposure.long + exposure.open_buy
         own = self._draft.account.book(self._draft.strategy, listing.symbol)
@@ -117,7 +118,7 @@ class FirmSurroundings:
         """What counts against the firm's largest size, each contract at its worst."""
         future = self._draft.listing.kind is InstrumentKind.FUTURE
         held = ZERO
-        for symbol, exposure in self._draft.account.exposure.items():
+        for symbol, exposure in self._exposures().items():
             listing = self._turn.listing(self._draft.account.id, symbol)
             if listing is not None and (listing.kind is InstrumentKind.FUTURE) is not future:
                 continue
@@ -195,6 +196,10 @@ class FirmSurroundings:
             ZERO,
         )
 
+    def _exposures(self) -> Mapping[Symbol, Exposure]:
+        account = self._draft.account
+        return exposures(account, self._turn.foreign(account))
+
     def _counts(self, symbol: str) -> Decimal:
         """Give what one of a contract counts: a micro its part of one, where that is known."""
         rule = self._programme.max_size
@@ -217,8 +222,9 @@ def day_began(programme: Programme, at: Instant) -> Instant:
 
 def sums_of(turn: Turn) -> dict[Symbol, Sum]:
     """Give every contract over all accounts, as the state stands."""
-    turn.market.totals.refresh(turn.state, turn.settings.accounts, turn.settings.listings)
-    return turn.market.totals.sums
+    totals, settings = turn.market.totals, turn.settings
+    totals.refresh(turn.state, settings.accounts, settings.listings, turn.foreign)
+    return totals.sums
 
 
 def opposed(draft: "Draft", sums: Mapping[Symbol, Sum], counts: Callable[[AccountId], bool]) -> str:

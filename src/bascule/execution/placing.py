@@ -6,6 +6,7 @@ from msgspec import Struct
 
 from bascule.execution.around import Surroundings
 from bascule.execution.fold_orders import denied_key, same_key
+from bascule.execution.foreign import NOTHING, exposures
 from bascule.execution.limits import limits_for
 from bascule.execution.positions import leaving
 from bascule.execution.runaway import after_request
@@ -194,7 +195,9 @@ def propose(turn: Turn, draft: Draft, *, replacing: Order | None = None) -> Prop
     """
     account = draft.account
     listing = draft.listing
-    exposure = account.exposure.get(listing.symbol, _NO_EXPOSURE)
+    foreign = turn.foreign(account)
+    exposure = exposures(account, foreign).get(listing.symbol, _NO_EXPOSURE)
+    beside = foreign.by_symbol.get(listing.symbol, NOTHING)
     book = account.book(draft.strategy, listing.symbol)
     is_buy = draft.side is Side.BUY
     counted = replacing.quantity if replacing is not None else ZERO
@@ -220,7 +223,9 @@ def propose(turn: Turn, draft: Draft, *, replacing: Order | None = None) -> Prop
         short=exposure.short,
         open_buy=exposure.open_buy - counted + past if is_buy else exposure.open_buy,
         open_sell=exposure.open_sell if is_buy else exposure.open_sell - counted + past,
-        open_orders=len(account.orders) - (replacing is not None),
+        open_orders=len(account.orders) - (replacing is not None) + foreign.orders,
+        foreign_orders=foreign.orders,
+        foreign=beside.buy if is_buy else beside.sell,
         rates=account.rates,
         limits=limits,
         around=Surroundings(turn, draft, limits, counted, replacing),

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from bascule.execution.aftermath import aftermath, release_waiting
 from bascule.execution.guards import lacks_its_stop, tend
 from bascule.execution.inputs import Looked
-from bascule.execution.learning import ignore, learn
+from bascule.execution.learning import ignore, learn, learn_foreign
 from bascule.execution.order_table import Fact
 from bascule.execution.plan_exit import close_astray
 from bascule.execution.planning import request_cancel
@@ -30,7 +30,7 @@ from bascule.execution.reports import (
     speaks_of,
     tend_all,
 )
-from bascule.execution.state import UNDONE, AccountState, ForeignOrder, Guard, Order
+from bascule.execution.state import UNDONE, AccountState, Guard, Order
 from bascule.execution.turn import Suspect, Turn
 from bascule.model.enums import ENDED, ExecType, OrdStatus, PositionMode
 from bascule.model.event import (
@@ -38,7 +38,6 @@ from bascule.model.event import (
     ChangeRejected,
     DriftFound,
     FillCorrected,
-    ForeignOrderSeen,
     OrderFilled,
     OrderReplaced,
     PositionAdopted,
@@ -79,14 +78,10 @@ def on_look(turn: Turn, look: Looked) -> None:
     bare = [guard.cl_ord_id for guard in account.guards.values() if _is_bare(account, guard)]
     _bind(turn, account, look)
     applied = _apply_fills(turn, account, look, first=first)
-    for shown in look.orders:
-        _on_shown(turn, account, shown, look)
+    foreign = [o.venue_order_id for o in look.orders if not _on_shown(turn, account, o, look)]
     if look.complete:
         _end_unseen_children(turn, account, look)
-        shown_now = {shown.venue_order_id for shown in look.orders}
-        turn.market.gone[account.id] = frozenset(account.foreign_orders.keys() - shown_now)
-        others = turn.market.others.get(account.id, {})
-        turn.market.others[account.id] = {n: one for n, one in others.items() if n in shown_now}
+        turn.foreign_gone(account, foreign)
     for name, found in look.lookups.items():
         order = account.order(name)
         if order is None:
@@ -338,39 +333,22 @@ def _ours(account: AccountState, fill: ExecutionReport) -> bool:
     )
 
 
-def _on_shown(turn: Turn, account: AccountState, shown: VenueOrder, look: Looked) -> None:
+def _on_shown(turn: Turn, account: AccountState, shown: VenueOrder, look: Looked) -> bool:
+    """Apply what the venue shows of one order; False where it is none of ours."""
     order = account.order(shown.cl_ord_id) if shown.cl_ord_id is not None else None
     if order is None:
         name = account.by_venue_id.get(shown.venue_order_id)
         order = account.order(name) if name is not None else None
         if order is not None and not _is(order, shown):
             order = None
-    if order is None and shown.parent is not None and shown.leg:
-        adopt_child(turn, account, _as_report(shown))
-        return
-    if order is None:
-        terms = ForeignOrder(
-            shown.venue_symbol, shown.side, shown.quantity, shown.price, shown.stop_price
-        )
-        others = turn.market.others.setdefault(account.id, {})  # more than are remembered, maybe
-        told = account.foreign_orders.get(shown.venue_order_id, others.get(shown.venue_order_id))
-        others[shown.venue_order_id] = terms
-        if told != terms:
-            turn.emit(
-                ForeignOrderSeen(
-                    at=turn.at,
-                    account=account.id,
-                    venue_order_id=shown.venue_order_id,
-                    venue_symbol=shown.venue_symbol,
-                    side=shown.side,
-                    quantity=shown.quantity,
-                    note="found working at the venue, not sent by Bascule",
-                    price=shown.price,
-                    stop_price=shown.stop_price,
-                )
-            )
-        return
-    _on_found(turn, account, order, shown, look)
+    if order is not None:
+        _on_found(turn, account, order, shown, look)
+        return True
+    childs = shown.parent is not None and shown.leg
+    if childs and adopt_child(turn, account, _as_report(shown)) is not None:
+        return True
+    learn_foreign(turn, account, shown, look)
+    return False
 
 
 def _is(order: Order, shown: VenueOrder) -> bool:

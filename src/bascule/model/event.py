@@ -433,7 +433,8 @@ class ChildReported(_Event, frozen=True, tag="child_reported"):
 class ForeignOrderSeen(_Event, frozen=True, tag="foreign_order_seen"):
     """An order at the venue that is none of ours: flagged and counted, never touched.
 
-    It is told again once a look shows it with other terms.
+    It is told again once a look shows it with other terms. ``symbol`` is what it trades by our
+    name, ``filled`` what of it had traded by then; one that ``reduces`` can only close.
     """
 
     account: AccountId
@@ -444,6 +445,9 @@ class ForeignOrderSeen(_Event, frozen=True, tag="foreign_order_seen"):
     note: str = ""
     price: Decimal | None = None
     stop_price: Decimal | None = None
+    symbol: Symbol = Symbol("")
+    filled: Decimal = ZERO
+    reduces: bool = False
 
 
 class ForeignFill(_Event, frozen=True, tag="foreign_fill"):

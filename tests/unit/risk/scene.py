@@ -45,6 +45,7 @@ class Around:
     others_quantity: D = D(0)
     money: AccountSnapshot | None = None
     book_open: D = D(0)
+    foreign_everywhere: int = 0
     portfolio: RiskLimits = LOOSEST
     elsewhere_quantity: D = D(0)
     elsewhere_value: D | None = D(0)
