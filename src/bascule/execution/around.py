@@ -9,8 +9,8 @@ from bascule.execution.fold_counts import repeat_key
 from bascule.execution.foreign import NOTHING, Foreign, exposures
 from bascule.execution.limits import ALL, account_limits, in_force
 from bascule.execution.loss import limits_loss, loss_of, rate_to
-from bascule.execution.open_risk import open_risk
-from bascule.execution.state import AccountState, Exposure, Order
+from bascule.execution.open_risk import open_risk, to_stop
+from bascule.execution.state import AccountState, Exposure, Guard, Order
 from bascule.execution.totals import Resting, Share, Sum
 from bascule.execution.turn import Turn
 from bascule.model.account import AccountSpec, RiskLimits
@@ -64,7 +64,8 @@ class Surroundings:
     """One order's surroundings: ``Around``, read off the state as it stands in this decision.
 
     ``limits`` are those of its account as tightened by its strategy; ``counted`` is what open
-    entries hold of the order that it replaces, ``replacing``.
+    entries hold of the order that it replaces, ``replacing``. ``guard`` is there where the draft
+    stands for what it guards, with a stop that is moved.
     """
 
     def __init__(
@@ -74,12 +75,14 @@ class Surroundings:
         limits: RiskLimits,
         counted: Decimal = ZERO,
         replacing: Order | None = None,
+        guard: Guard | None = None,
     ) -> None:
         self._turn = turn
         self._draft = draft
         self._limits = limits
         self._counted = counted
         self._replacing = replacing
+        self._guard = guard
         self._account: AccountState = draft.account
         self._spec: AccountSpec = draft.spec
         self._listing: Listing = draft.listing
@@ -152,10 +155,25 @@ class Surroundings:
         entry = self._own_price
         if entry is None and self.reference is not None:
             entry = self.reference.price
+        if self._guard is not None and entry is not None:
+            return to_stop(bracket, entry, self._draft.side)
         if bracket.stop_loss is not None and entry is not None:
             return abs(entry - bracket.stop_loss)
         waits = bracket.stop_loss is not None or bracket.trail_trigger is not None
         return None if waits else bracket.trail_distance
+
+    @lazy
+    def loss_from_here(self) -> Decimal | None:
+        """What is held is measured from where it could be closed, what waits from its entry."""
+        guard, bracket, entry = self._guard, self._draft.bracket, self.loss_per_unit
+        if guard is None or bracket is None or guard.held <= 0:
+            return entry
+        quote, whole = self.quote, self._draft.quantity
+        if quote is None or entry is None:
+            return None
+        price = quote.bid if guard.side is Side.BUY else quote.ask
+        now = to_stop(bracket, price, guard.side)
+        return None if now is None else (now * guard.held + entry * (whole - guard.held)) / whole
 
     @property
     def money(self) -> AccountSnapshot | None:
@@ -178,7 +196,7 @@ class Surroundings:
         programme = self._spec.programme
         if programme is None:
             raise LookupError(f"account {self._spec.id} has no programme")
-        return FirmSurroundings(self._turn, self._draft, programme, self._replacing)
+        return FirmSurroundings(self._turn, self._draft, programme, self._replacing, self._guard)
 
     @lazy
     def loss(self) -> Loss | None:
@@ -190,7 +208,7 @@ class Surroundings:
     @lazy
     def open_risk(self) -> OpenRisk:
         """What is lost from here if every open stop is hit."""
-        return open_risk(self._turn, self._account, self._spec, self._replacing)
+        return open_risk(self._turn, self._account, self._spec, self._replacing, self._guard)
 
     @lazy
     def opposed_firm(self) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from bascule.execution.foreign import exposures
 from bascule.execution.open_risk import idea_of
 from bascule.execution.positions import leaving
-from bascule.execution.state import AccountState, Exposure, Order
+from bascule.execution.state import AccountState, Exposure, Guard, Order
 from bascule.execution.totals import Sum
 from bascule.execution.turn import Turn
 from bascule.model.enums import InstrumentKind, Side
@@ -33,7 +33,7 @@ _NONE = Exposure()
 class FirmSurroundings:
     """One order's surroundings by its firm's rules, read off the state as it stands.
 
-    ``replacing`` is the order whose new terms these would be.
+    ``replacing`` is the order whose new terms these would be, ``guard`` the one whose stop moves.
     """
 
     def __init__(
@@ -42,11 +42,13 @@ class FirmSurroundings:
         draft: "Draft",
         programme: Programme,
         replacing: Order | None = None,
+        guard: Guard | None = None,
     ) -> None:
         self._turn = turn
         self._draft = draft
         self._programme = programme
         self._replacing = replacing
+        self._guard = guard
         self._news: NewsStanding | None = None
 
     def news(self) -> NewsStanding:
@@ -164,6 +166,7 @@ class FirmSurroundings:
             draft.side,
             merge_s,
             self._replacing,
+            self._guard,
         )
 
     def copied_from(self) -> str:

@@ -10,7 +10,7 @@ from bascule.execution.foreign import NOTHING, exposures
 from bascule.execution.limits import limits_for
 from bascule.execution.positions import leaving
 from bascule.execution.runaway import after_request
-from bascule.execution.state import AccountState, Exposure, Order
+from bascule.execution.state import AccountState, Exposure, Guard, Order
 from bascule.execution.stops import set_stop, stop_in_force
 from bascule.execution.turn import Turn
 from bascule.model.account import AccountSpec
@@ -185,13 +185,16 @@ def judge_draft(turn: Turn, draft: Draft) -> tuple[Verdict, ...]:
     return judge(propose(turn, draft))
 
 
-def propose(turn: Turn, draft: Draft, *, replacing: Order | None = None) -> Proposal:
+def propose(
+    turn: Turn, draft: Draft, *, replacing: Order | None = None, guard: Guard | None = None
+) -> Proposal:
     """Give a draft as the checks see it, with the account as it stands in this decision.
 
     Args:
         turn: the decision that this is part of.
         draft: the order; for new terms of a working one, the order as it would then be.
         replacing: the working order whose terms these would be, and which counts no more then.
+        guard: for a stop that is moved, what guards the draft, and counts no more then.
     """
     account = draft.account
     listing = draft.listing
@@ -228,7 +231,7 @@ def propose(turn: Turn, draft: Draft, *, replacing: Order | None = None) -> Prop
         foreign=beside.buy if is_buy else beside.sell,
         rates=account.rates,
         limits=limits,
-        around=Surroundings(turn, draft, limits, counted, replacing),
+        around=Surroundings(turn, draft, limits, counted, replacing, guard),
         strategy=draft.strategy,
         stop=stop_in_force(turn.state, draft.spec, draft.strategy),
         price=draft.price,

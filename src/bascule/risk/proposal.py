@@ -92,6 +92,13 @@ class Around(Protocol):
         """How far the stop is from the entry, in price; None without a stop."""
 
     @property
+    def loss_from_here(self) -> Decimal | None:
+        """How far the stop is from where the price is now, or will be at the entry; None without.
+
+        It is another distance than ``loss_per_unit`` where a stop of what is held is moved.
+        """
+
+    @property
     def others_value(self) -> Decimal | None:
         """The worst notional of the account's other contracts, in account currency."""
 
@@ -281,7 +288,8 @@ class Check(Struct, frozen=True):
     nothing to say. ``needs`` names what one of must be set for it to have anything to say, so that
     an entry does not come to it in vain: a field of the account's limits, ``all.`` and a field of
     those over all accounts, ``programme`` or ``firm`` (the account has one), ``live`` (it is one).
-    A check that names nothing is always met.
+    A check that names nothing is always met. ``moved_stop`` marks those that a stop meets, too,
+    which is moved away so that more is lost at it.
     """
 
     code: str
@@ -289,6 +297,7 @@ class Check(Struct, frozen=True):
     applies_to: Literal["entry", "unproven", "any"]
     run: Callable[[Proposal], Verdict | None]
     needs: tuple[str, ...] = ()
+    moved_stop: bool = False
 
 
 def refuse(

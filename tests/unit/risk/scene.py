@@ -40,6 +40,7 @@ class Around:
     unit_value: D | None = D(110_000)
     value: D | None = D(110_000)
     loss_per_unit: D | None = None
+    loss_from_here: D | None = None
     others_value: D | None = D(0)
     waiting_value: D | None = D(0)
     others_quantity: D = D(0)
