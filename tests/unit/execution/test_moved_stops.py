@@ -70,9 +70,8 @@ def test_a_stop_moves_no_further_than_an_entry_could_have_it() -> None:
     made = bench(None, limits=FIFTEEN)
     said = stays(made, "1.0984", "fat_finger")
     assert "would lose 1600 USD" in said.text
-    goes(made, "1.0985")
     made.wait(SECOND)
-    made.settle()
+    goes(made, "1.0985")
     assert [one.stop_price for one in made.working("s")] == [D("1.0985")]
 
 
