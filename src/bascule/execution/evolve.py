@@ -157,6 +157,12 @@ def _foreign_order(state: State, event: ev.ForeignOrderSeen) -> None:
         del account.foreign_orders[next(iter(account.foreign_orders))]
 
 
+def _foreign_gone(state: State, event: ev.ForeignOrdersGone) -> None:
+    account = state.accounts[event.account]
+    for number in event.venue_order_ids:
+        account.foreign_orders.pop(number, None)
+
+
 def _ledger_moved(state: State, event: ev.LedgerMoved) -> None:
     account, ledger = state.accounts[event.account], event.ledger
     account.ledger = ledger
@@ -289,6 +295,7 @@ _FOLDS: dict[type, object] = {
     ev.DriftFound: _drift_found,
     ev.PositionAdopted: _position_adopted,
     ev.ForeignOrderSeen: _foreign_order,
+    ev.ForeignOrdersGone: _foreign_gone,
     ev.ForeignFill: _foreign_fill,
     ev.StopSet: _stop_set,
     ev.StopCleared: _stop_cleared,

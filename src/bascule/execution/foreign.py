@@ -4,7 +4,7 @@ They count in its limits as if Bascule had sent them for no strategy. Those that
 what is held are open orders like our own stops, and may lead to no larger position.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from decimal import Decimal
 
 from msgspec import Struct, field
@@ -36,7 +36,6 @@ NOTHING = Outstanding()
 
 def working(
     account: AccountState,
-    gone: Collection[VenueOrderId],
     shown: Mapping[VenueOrderId, ForeignOrder],
     names: Mapping[VenueSymbol, Symbol],
 ) -> Foreign:
@@ -44,12 +43,11 @@ def working(
 
     Args:
         account: with the orders that are remembered.
-        gone: those that its last whole look no longer showed.
-        shown: those that it did show, which may be more than are remembered.
+        shown: those that its last look showed, which may be more than are remembered.
         names: from the venue's names to ours.
     """
     known = account.foreign_orders
-    orders = [one for name, one in known.items() if name not in gone]
+    orders = list(known.values())
     if len(known) >= FOREIGN_ORDERS_MAX:
         orders += [one for name, one in shown.items() if name not in known]
     found = Foreign(len(orders))

@@ -1,5 +1,7 @@
 """What is learnt of an order, by the order table, and noted; and of those of others."""
 
+from collections.abc import Collection
+
 from bascule.execution.inputs import Looked
 from bascule.execution.order_table import Fact, Ignore, step
 from bascule.execution.runaway import after_reject
@@ -8,6 +10,7 @@ from bascule.execution.turn import Turn
 from bascule.model.enums import ENDED, OrdStatus
 from bascule.model.event import (
     ForeignOrderSeen,
+    ForeignOrdersGone,
     OrderAcknowledged,
     OrderDoubted,
     OrderEnded,
@@ -130,6 +133,16 @@ def learn_foreign(turn: Turn, account: AccountState, shown: VenueOrder, look: Lo
     if told != terms:
         note = "found working at the venue, not sent by Bascule"
         foreign_seen(turn, account, number, terms, note)
+
+
+def forget_foreign(turn: Turn, account: AccountState, shown: Collection[VenueOrderId]) -> None:
+    """Count no more of others than a whole look has shown."""
+    others = turn.market.others.get(account.id, {})
+    turn.market.others[account.id] = {n: one for n, one in others.items() if n in shown}
+    gone = tuple([number for number in account.foreign_orders if number not in shown])
+    turn.market.foreign.pop(account.id, None)
+    if gone:
+        turn.emit(ForeignOrdersGone(at=turn.at, account=account.id, venue_order_ids=gone))
 
 
 def foreign_seen(

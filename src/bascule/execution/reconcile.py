@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from bascule.execution.aftermath import aftermath, release_waiting
 from bascule.execution.guards import lacks_its_stop, tend
 from bascule.execution.inputs import Looked
-from bascule.execution.learning import ignore, learn, learn_foreign
+from bascule.execution.learning import forget_foreign, ignore, learn, learn_foreign
 from bascule.execution.order_table import Fact
 from bascule.execution.plan_exit import close_astray
 from bascule.execution.planning import request_cancel
@@ -78,10 +78,10 @@ def on_look(turn: Turn, look: Looked) -> None:
     bare = [guard.cl_ord_id for guard in account.guards.values() if _is_bare(account, guard)]
     _bind(turn, account, look)
     applied = _apply_fills(turn, account, look, first=first)
-    foreign = [o.venue_order_id for o in look.orders if not _on_shown(turn, account, o, look)]
+    foreign = {o.venue_order_id for o in look.orders if not _on_shown(turn, account, o, look)}
     if look.complete:
         _end_unseen_children(turn, account, look)
-        turn.foreign_gone(account, foreign)
+        forget_foreign(turn, account, foreign)
     for name, found in look.lookups.items():
         order = account.order(name)
         if order is None:

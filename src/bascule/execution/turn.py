@@ -4,7 +4,6 @@ An event is folded the moment it is emitted, through the same ``evolve`` that re
 a later part of the decision sees is exactly what recovery will see.
 """
 
-from collections.abc import Collection
 from decimal import Decimal
 
 from msgspec import Struct, field
@@ -15,11 +14,14 @@ from bascule.execution.loss_state import Watch
 from bascule.execution.state import AccountState, ForeignOrder, State
 from bascule.execution.totals import Totals
 from bascule.model.account import AccountSpec, Capabilities, RiskLimits, Route
-from bascule.model.event import Event, ForeignFill, ForeignOrderSeen
+from bascule.model.event import Event, ForeignFill, ForeignOrderSeen, ForeignOrdersGone
 from bascule.model.ids import AccountId, ClOrdID, PositionId, Symbol, VenueOrderId, VenueSymbol
 from bascule.model.instrument import Listing, Quote
 from bascule.model.values import Currency, Instant
 from bascule.reference.releases import News
+
+_FOREIGN = (ForeignOrderSeen, ForeignOrdersGone, ForeignFill)
+"""What changes the sums of what others have working."""
 
 
 class Settings(Struct, kw_only=True):
@@ -82,9 +84,9 @@ class Market(Struct):
     those of one instant. ``totals`` and ``merged`` are sums and limits that the state implies,
     kept so that an order costs the same however many accounts there are. ``duties`` says when the
     rules of an account's firm are looked at again, ``tried`` what they had done by contract.
-    ``gone`` names orders that Bascule did not send, and that the last whole look at their account
-    no longer showed; ``others`` has those that it did show, since more may work than the state
-    remembers, and ``foreign`` sums both where they were last asked for.
+    ``others`` has the orders that Bascule did not send and that the last look at their account
+    showed, since more may work than the state remembers; ``foreign`` sums both where they were last
+    asked for.
 
     After a restart a peak starts again from the level that was last asked of the venue, which
     only ever ratchets, so nothing that was gained is given back.
@@ -102,7 +104,6 @@ class Market(Struct):
     watched_at: Instant = Instant(0)
     duties: dict[AccountId, Instant] = field(default_factory=dict)
     tried: dict[AccountId, dict[Symbol, Tried]] = field(default_factory=dict)
-    gone: dict[AccountId, frozenset[VenueOrderId]] = field(default_factory=dict)
     others: dict[AccountId, dict[VenueOrderId, ForeignOrder]] = field(default_factory=dict)
     foreign: dict[AccountId, Foreign] = field(default_factory=dict)
 
@@ -135,7 +136,7 @@ class Turn(Struct, eq=False):
         account: AccountId | None = getattr(event, "account", None)
         if account:
             self.market.totals.touch(account, getattr(event, "cl_ord_id", None))
-            if isinstance(event, ForeignOrderSeen | ForeignFill):
+            if isinstance(event, _FOREIGN):
                 self.market.foreign.pop(account, None)
         self.events.append(event)
 
@@ -150,19 +151,9 @@ class Turn(Struct, eq=False):
         name, market = account.id, self.market
         found = market.foreign.get(name)
         if found is None:
-            gone, shown = market.gone.get(name, ()), market.others.get(name, {})
-            found = working(account, gone, shown, self.settings.symbols.get(name, {}))
-            market.foreign[name] = found
+            shown, names = market.others.get(name, {}), self.settings.symbols.get(name, {})
+            found = market.foreign[name] = working(account, shown, names)
         return found
-
-    def foreign_gone(self, account: AccountState, shown: Collection[VenueOrderId]) -> None:
-        """Count only those orders of others any more that a whole look has shown."""
-        market, name = self.market, account.id
-        others = market.others.get(name, {})
-        market.gone[name] = frozenset(account.foreign_orders.keys() - shown)
-        market.others[name] = {number: one for number, one in others.items() if number in shown}
-        market.foreign.pop(name, None)
-        market.totals.touch(name, None)
 
     def accounts(self) -> list[AccountState]:
         """List the accounts that are both known and configured; only a start opens more."""

@@ -450,6 +450,13 @@ class ForeignOrderSeen(_Event, frozen=True, tag="foreign_order_seen"):
     reduces: bool = False
 
 
+class ForeignOrdersGone(_Event, frozen=True, tag="foreign_orders_gone"):
+    """Orders that are none of ours, and that a whole look at their venue showed no more."""
+
+    account: AccountId
+    venue_order_ids: tuple[VenueOrderId, ...]
+
+
 class ForeignFill(_Event, frozen=True, tag="foreign_fill"):
     """A fill of no order of the engine's: a hand's trade, a swap close, what the guardian closed.
 
@@ -645,6 +652,7 @@ Event = (
     | ReportIgnored
     | ChildReported
     | ForeignOrderSeen
+    | ForeignOrdersGone
     | ForeignFill
     | BookClosing
     | ProtectionChanged
