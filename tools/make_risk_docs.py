@@ -50,8 +50,17 @@ on new risk. A check that fails by a bug of its own refuses an entry and lets a 
 pass.
 
 Everything counts at its worst: what is held, and what orders that are working, in flight or in
-doubt can still fill; a change of an order counts old and new until one is proven. Orders of a
-strategy meet the tighter of its own limits and the account's.
+doubt can still fill; a change of an order counts old and new until one is proven. So does what
+others have working at the venue, as each look shows it, as if it were an order of no strategy: in
+size, value, margin, number of open orders, and by the side that it may come to stand on. One that
+can only close what is held is an open order and nothing else. Orders of a strategy meet the tighter
+of its own limits and the account's.
+
+A stop that a signal moves away, so that more is lost at it, meets the checks on loss as an entry
+with that stop would: for what is held behind it and what its entry may still fill. One that is
+refused changes nothing: the old stop stays in force, and the answer says so with the check's code.
+What moves a stop nearer is never refused, whatever room is left; trails and moves to break-even
+only ever do. Levels that a hand moves at the venue are taken over as they are.
 
 A shadow account's orders meet every check and are then not sent (`shadow_mode`), whatever the
 checks say.
@@ -84,11 +93,17 @@ def index() -> str:
     """Give the page that lists the checks."""
     rows = [
         f"| {check.place} | [`{check.code}`]({check.code}.md) | {_first(_module(check))} "
-        f"| {MEETS[check.applies_to]} |"
+        f"| {meets(check)} |"
         for check in CHECKS
     ]
     table = ["| place | check | what it is about | met by |", "| --- | --- | --- | --- |", *rows]
     return HEAD + _text(runaway) + "\n\n## The checks\n\n" + "\n".join([*table, ""])
+
+
+def meets(check: Check) -> str:
+    """Say who meets a check."""
+    moved = ", and a stop that is moved away" if check.moved_stop else ""
+    return f"{MEETS[check.applies_to]}{moved}"
 
 
 def page(check: Check) -> str:
@@ -96,7 +111,7 @@ def page(check: Check) -> str:
     module = _module(check)
     name = module.__name__.rpartition(".")[2]
     lines = [f"# {check.code}", "", NOTE, "", _text(module), "", _text(check.run), ""]
-    lines += [f"- **Met by:** {MEETS[check.applies_to]}.", f"- **Place:** {check.place}."]
+    lines += [f"- **Met by:** {meets(check)}.", f"- **Place:** {check.place}."]
     lines += ["", "Limits:", ""] if limits(check) else []
     if limits(check):
         lines += ["| key | default |", "| --- | --- |"]

@@ -30,6 +30,7 @@ from bascule.execution import (
     reports,
 )
 from bascule.execution.effects import Submit
+from bascule.execution.foreign import NOBODY
 from bascule.execution.order_table import Fact
 from bascule.execution.state import Order
 from bascule.execution.stops import stop_in_force
@@ -551,6 +552,11 @@ MUTANTS = (
     Mutant("no_order_size", "no check of order size", lambda: _without("max_order_size")),
     Mutant("no_instruments", "no check of instruments", lambda: _without("instrument_not_allowed")),
     Mutant("no_book_limit", "no limit of a book", lambda: _without("book_limit")),
+    Mutant(
+        "hands_count_nowhere",
+        "what a hand has working takes no room of any limit",
+        lambda: [(Turn, "foreign", lambda self, account: NOBODY)],
+    ),
     Mutant("no_account_limit", "no sum of contracts", lambda: _without("account_position_limit")),
     Mutant("limit_on_held_only", "open orders count in no limit", _limit_on_held_only),
     Mutant("stale_sent", "an order that went stale in its queue is sent", _stale_sent),

@@ -135,6 +135,7 @@ OWN = {
     "retry_on_timeout": "I1",
     "fill_dedupe_by_price": "I2",
     "other_price": "I3",
+    "hands_count_nowhere": "I4",
     "no_account_limit": "I4",
     "no_book_limit": "I4",
     "no_instruments": "I4",

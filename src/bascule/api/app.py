@@ -95,10 +95,7 @@ async def orders(
     """Orders that may still trade, or all that are remembered."""
     served = _served(state)
     runtime = served.runtime
-    page = orders_page(
-        runtime.state, runtime.market.gone,
-        account=account, strategy=strategy, which=which, limit=limit,
-    )  # fmt: skip
+    page = orders_page(runtime.state, account=account, strategy=strategy, which=which, limit=limit)
     await served.settled()
     return page
 

@@ -191,7 +191,7 @@ def account_view(
     live = None if unpriced else _live_equity(known, open_pnl)
     scopes = scopes_of(spec)
     idle, now = idle_of(known, spec), runtime.clock.now()
-    foreign = foreign_orders(known, runtime.market.gone.get(known.id, ()))
+    foreign = foreign_orders(known)
     return AccountView(
         id=spec.id,
         venue=spec.venue,

@@ -5,7 +5,7 @@ Every function reads the state as it stands and keeps nothing of it.
 """
 
 import heapq
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from itertools import chain
 from typing import Literal
@@ -16,7 +16,7 @@ from bascule.api.pricing import Pricing
 from bascule.execution.state import AccountState, Book, Guard, Order, State
 from bascule.model.enums import OrdStatus
 from bascule.model.event import ForeignOrderSeen
-from bascule.model.ids import AccountId, ClOrdID, VenueOrderId
+from bascule.model.ids import ClOrdID
 from bascule.model.instrument import Listing
 from bascule.model.values import ZERO, Instant, text
 
@@ -65,6 +65,7 @@ class ForeignOrderView(Struct, frozen=True, omit_defaults=True):
     quantity: Decimal
     price: Decimal | None = None
     stop_price: Decimal | None = None
+    filled: Decimal | None = None
 
 
 class OrdersPage(Struct, frozen=True, omit_defaults=True):
@@ -179,15 +180,14 @@ def order_view(order: Order) -> OrderView:
     )
 
 
-def foreign_orders(account: AccountState, gone: Collection[VenueOrderId]) -> list[ForeignOrderView]:
-    """Show what works at the venue and is none of ours, but for what is ``gone`` by now."""
+def foreign_orders(account: AccountState) -> list[ForeignOrderView]:
+    """Show what works at the venue and is none of ours."""
     return [
         ForeignOrderView(
             account.id, name, one.venue_symbol, one.side.value, one.quantity, one.price,
-            one.stop_price,
+            one.stop_price, one.filled or None,
         )
         for name, one in account.foreign_orders.items()
-        if name not in gone
     ]  # fmt: skip
 
 
@@ -195,29 +195,28 @@ def foreign_words(one: ForeignOrderView | ForeignOrderSeen) -> str:
     """Say in words what works at a venue and is none of ours."""
     terms = ((" at ", one.price), (", stop ", one.stop_price))
     prices = "".join(f"{word}{text(price)}" for word, price in terms if price is not None)
-    return f"{one.side} {text(one.quantity)} {one.venue_symbol}{prices} ({one.venue_order_id})"
+    done = f", {text(one.filled)} of it filled" if one.filled else ""
+    return (
+        f"{one.side} {text(one.quantity)} {one.venue_symbol}{prices}{done} ({one.venue_order_id})"
+    )
 
 
 def orders_page(
     state: State,
-    gone: Mapping[AccountId, Collection[VenueOrderId]],
     *,
     account: str = "",
     strategy: str = "",
     which: Literal["live", "all"] = "live",
     limit: int = 200,
 ) -> OrdersPage:
-    """Show the orders that may still trade, the newest first; with ``all`` then the ended ones.
-
-    ``gone`` are orders that are none of ours, and that their account's last look lacked.
-    """
+    """Show the orders that may still trade, the newest first; with ``all`` then the ended ones."""
     accounts = [one for one in state.accounts.values() if not account or one.id == account]
     walk = _newest_first(one.orders for one in accounts)
     if which == "all":
         walk = chain(walk, _newest_first(one.ended for one in accounts))
     foreign: list[ForeignOrderView] = []
     for one in accounts if not strategy else ():
-        foreign += foreign_orders(one, gone.get(one.id, ()))
+        foreign += foreign_orders(one)
     found: list[OrderView] = []
     for seen, order in enumerate(walk):
         if len(found) >= limit or seen >= SCAN_MAX:

@@ -107,7 +107,7 @@ class Show:
         status = await running.served.status()
         runtime = running.runtime
         pricing = Pricing(runtime.settings, runtime.market, runtime.clock.now())
-        orders = orders_page(runtime.state, runtime.market.gone, which="all", limit=ORDERS).orders
+        orders = orders_page(runtime.state, which="all", limit=ORDERS).orders
         books = positions_view(runtime.state, pricing).books
         head = Text(
             f"Bascule demo  epoch {status.epoch}  {status.head:,} events  "

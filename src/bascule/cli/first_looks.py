@@ -84,8 +84,7 @@ def _lines(
     if len(found) > SHOWN_MAX:
         lines.append(f"  and {len(found) - SHOWN_MAX} more; `bascule journal show` has all")
     lines += [f"  {one}; `bascule resolve` settles it" for one in doubtful(runtime, name)]
-    gone = runtime.market.gone.get(name, ())
-    foreign = foreign_orders(runtime.state.accounts[name], gone)
+    foreign = foreign_orders(runtime.state.accounts[name])
     lines += [f"  not sent by Bascule: {foreign_words(one)}" for one in foreign[:SHOWN_MAX]]
     return lines + ([f"  {FOREIGN_ADVICE}"] if foreign else [])
 

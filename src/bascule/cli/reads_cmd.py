@@ -60,7 +60,6 @@ def orders(
 
         page = orders_page(
             folded_state(settings.data.journal),
-            {},
             account=account,
             strategy=strategy,
             which=which,  # type: ignore[arg-type]

@@ -1,15 +1,16 @@
 """What stands around an order, found when a check first asks: see ``Around`` in the risk layer."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING, Generic, TypeVar, overload
 
 from bascule.execution.firm import FirmSurroundings, opposed, sums_of
 from bascule.execution.fold_counts import repeat_key
+from bascule.execution.foreign import NOTHING, Foreign, exposures
 from bascule.execution.limits import ALL, account_limits, in_force
 from bascule.execution.loss import limits_loss, loss_of, rate_to
-from bascule.execution.open_risk import open_risk
-from bascule.execution.state import AccountState, Exposure, Order
+from bascule.execution.open_risk import open_risk, to_stop
+from bascule.execution.state import AccountState, Exposure, Guard, Order
 from bascule.execution.totals import Resting, Share, Sum
 from bascule.execution.turn import Turn
 from bascule.model.account import AccountSpec, RiskLimits
@@ -63,7 +64,8 @@ class Surroundings:
     """One order's surroundings: ``Around``, read off the state as it stands in this decision.
 
     ``limits`` are those of its account as tightened by its strategy; ``counted`` is what open
-    entries hold of the order that it replaces, ``replacing``.
+    entries hold of the order that it replaces, ``replacing``. ``guard`` is there where the draft
+    stands for what it guards, with a stop that is moved.
     """
 
     def __init__(
@@ -73,12 +75,14 @@ class Surroundings:
         limits: RiskLimits,
         counted: Decimal = ZERO,
         replacing: Order | None = None,
+        guard: Guard | None = None,
     ) -> None:
         self._turn = turn
         self._draft = draft
         self._limits = limits
         self._counted = counted
         self._replacing = replacing
+        self._guard = guard
         self._account: AccountState = draft.account
         self._spec: AccountSpec = draft.spec
         self._listing: Listing = draft.listing
@@ -151,10 +155,25 @@ class Surroundings:
         entry = self._own_price
         if entry is None and self.reference is not None:
             entry = self.reference.price
+        if self._guard is not None and entry is not None:
+            return to_stop(bracket, entry, self._draft.side)
         if bracket.stop_loss is not None and entry is not None:
             return abs(entry - bracket.stop_loss)
         waits = bracket.stop_loss is not None or bracket.trail_trigger is not None
         return None if waits else bracket.trail_distance
+
+    @lazy
+    def loss_from_here(self) -> Decimal | None:
+        """What is held is measured from where it could be closed, what waits from its entry."""
+        guard, bracket, entry = self._guard, self._draft.bracket, self.loss_per_unit
+        if guard is None or bracket is None or guard.held <= 0:
+            return entry
+        quote, whole = self.quote, self._draft.quantity
+        if quote is None or entry is None:
+            return None
+        price = quote.bid if guard.side is Side.BUY else quote.ask
+        now = to_stop(bracket, price, guard.side)
+        return None if now is None else (now * guard.held + entry * (whole - guard.held)) / whole
 
     @property
     def money(self) -> AccountSnapshot | None:
@@ -177,7 +196,7 @@ class Surroundings:
         programme = self._spec.programme
         if programme is None:
             raise LookupError(f"account {self._spec.id} has no programme")
-        return FirmSurroundings(self._turn, self._draft, programme, self._replacing)
+        return FirmSurroundings(self._turn, self._draft, programme, self._replacing, self._guard)
 
     @lazy
     def loss(self) -> Loss | None:
@@ -189,7 +208,7 @@ class Surroundings:
     @lazy
     def open_risk(self) -> OpenRisk:
         """What is lost from here if every open stop is hit."""
-        return open_risk(self._turn, self._account, self._spec, self._replacing)
+        return open_risk(self._turn, self._account, self._spec, self._replacing, self._guard)
 
     @lazy
     def opposed_firm(self) -> str:
@@ -205,15 +224,21 @@ class Surroundings:
     # --- the account ----------------------------------------------------------------------------
 
     @lazy
+    def _foreign(self) -> Foreign:
+        """What others have working on the account."""
+        return self._turn.foreign(self._account)
+
+    @lazy
+    def _exposures(self) -> Mapping[Symbol, Exposure]:
+        """The account's contracts, what others have working included."""
+        return exposures(self._account, self._foreign)
+
+    @lazy
     def others_quantity(self) -> Decimal:
         """The worst quantity of the account's other contracts."""
         own = self._listing.symbol
         return sum(
-            (
-                worst_side(exposure)
-                for symbol, exposure in self._account.exposure.items()
-                if symbol != own
-            ),
+            (worst_side(exposure) for symbol, exposure in self._exposures.items() if symbol != own),
             ZERO,
         )
 
@@ -222,7 +247,7 @@ class Surroundings:
         """The worst notional of the account's other contracts."""
         own = self._listing.symbol
         total = ZERO
-        for symbol, exposure in self._account.exposure.items():
+        for symbol, exposure in self._exposures.items():
             worst = worst_side(exposure)
             if symbol == own or not worst:
                 continue
@@ -237,7 +262,7 @@ class Surroundings:
         """The notional of all of the account's open entries but this order."""
         own = self._listing.symbol
         total = ZERO
-        for symbol, exposure in self._account.exposure.items():
+        for symbol, exposure in self._exposures.items():
             waiting = exposure.open_buy + exposure.open_sell
             if not waiting:
                 continue
@@ -259,10 +284,10 @@ class Surroundings:
         elif last is not None:
             price = last.price
         else:
-            price = max(
-                (book.avg_price for book in self._account.books.values() if book.symbol == symbol),
-                default=ZERO,
-            )
+            books = self._account.books.values()
+            prices = [book.avg_price for book in books if book.symbol == symbol]
+            named = self._foreign.by_symbol.get(symbol, NOTHING).price
+            price = max([*prices, named or ZERO])
         converted = rate_to(self._turn, listing.quote, self._spec.currency)
         if not price or converted is None:
             return None
@@ -349,6 +374,12 @@ class Surroundings:
         return known is not None and known.approved
 
     # --- all accounts ---------------------------------------------------------------------------
+
+    @property
+    def foreign_everywhere(self) -> int:
+        """How many orders others have working on all accounts."""
+        turn = self._turn
+        return sum(turn.foreign(account).orders for account in turn.accounts())
 
     @lazy
     def portfolio(self) -> RiskLimits:

@@ -13,6 +13,7 @@ from bascule.execution import fold_orders as orders
 from bascule.execution.fold_ideas import stretched
 from bascule.execution.positions import adopt, foreign_fill
 from bascule.execution.state import (
+    FOREIGN_ORDERS_MAX,
     RESULTS_MAX,
     SIGNAL_KEYS_MAX,
     AccountState,
@@ -143,10 +144,23 @@ def _position_adopted(state: State, event: ev.PositionAdopted) -> None:
 def _foreign_order(state: State, event: ev.ForeignOrderSeen) -> None:
     account = state.accounts[event.account]
     account.foreign_orders[event.venue_order_id] = ForeignOrder(
-        event.venue_symbol, event.side, event.quantity, event.price, event.stop_price
+        event.venue_symbol,
+        event.side,
+        event.quantity,
+        event.price,
+        event.stop_price,
+        event.symbol,
+        event.filled,
+        event.reduces,
     )
-    if len(account.foreign_orders) > 1_000:
+    if len(account.foreign_orders) > FOREIGN_ORDERS_MAX:
         del account.foreign_orders[next(iter(account.foreign_orders))]
+
+
+def _foreign_gone(state: State, event: ev.ForeignOrdersGone) -> None:
+    account = state.accounts[event.account]
+    for number in event.venue_order_ids:
+        account.foreign_orders.pop(number, None)
 
 
 def _ledger_moved(state: State, event: ev.LedgerMoved) -> None:
@@ -180,7 +194,11 @@ def _foreign_fill(state: State, event: ev.ForeignFill) -> None:
     orders.uncounted(account, event)
     if event.traded_at > account.last_fill_at:
         account.last_fill_at = event.traded_at
-    account.foreign_orders.pop(event.venue_order_id, None)
+    order = account.foreign_orders.get(event.venue_order_id)
+    if order is not None:
+        order.filled += -event.quantity if event.undoes else event.quantity
+        if order.filled >= order.quantity:
+            del account.foreign_orders[event.venue_order_id]
 
 
 def _stop_set(state: State, event: ev.StopSet) -> None:
@@ -277,6 +295,7 @@ _FOLDS: dict[type, object] = {
     ev.DriftFound: _drift_found,
     ev.PositionAdopted: _position_adopted,
     ev.ForeignOrderSeen: _foreign_order,
+    ev.ForeignOrdersGone: _foreign_gone,
     ev.ForeignFill: _foreign_fill,
     ev.StopSet: _stop_set,
     ev.StopCleared: _stop_cleared,

@@ -4,8 +4,9 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from bascule.execution.foreign import exposures
 from bascule.execution.open_risk import idea_of
-from bascule.execution.state import AccountState, Exposure, Order
+from bascule.execution.state import AccountState, Exposure, Guard, Order
 from bascule.execution.totals import Sum
 from bascule.execution.turn import Turn
 from bascule.model.enums import InstrumentKind, Side
@@ -31,7 +32,7 @@ _NONE = Exposure()
 class FirmSurroundings:
     """One order's surroundings by its firm's rules, read off the state as it stands.
 
-    ``replacing`` is the order whose new terms these would be.
+    ``replacing`` is the order whose new terms these would be, ``guard`` the one whose stop moves.
     """
 
     def __init__(
@@ -40,11 +41,13 @@ class FirmSurroundings:
         draft: "Draft",
         programme: Programme,
         replacing: Order | None = None,
+        guard: Guard | None = None,
     ) -> None:
         self._turn = turn
         self._draft = draft
         self._programme = programme
         self._replacing = replacing
+        self._guard = guard
         self._news: NewsStanding | None = None
 
     def news(self) -> NewsStanding:
@@ -82,7 +85,7 @@ class FirmSurroundings:
     def opposite_here(self) -> str:
         """What the account holds on the other side of the same contract."""
         listing = self._draft.listing
-        exposure = self._draft.account.exposure.get(listing.symbol, _NONE)
+        exposure = self._exposures().get(listing.symbol, _NONE)
         buys = self._draft.side is Side.BUY
         held = exposure.short + exposure.open_sell if buys else exposure.long + exposure.open_buy
         own = self._draft.account.book(self._draft.strategy, listing.symbol)
@@ -116,7 +119,7 @@ class FirmSurroundings:
         """What counts against the firm's largest size, each contract at its worst."""
         future = self._draft.listing.kind is InstrumentKind.FUTURE
         held = ZERO
-        for symbol, exposure in self._draft.account.exposure.items():
+        for symbol, exposure in self._exposures().items():
             listing = self._turn.listing(self._draft.account.id, symbol)
             if listing is not None and (listing.kind is InstrumentKind.FUTURE) is not future:
                 continue
@@ -162,6 +165,7 @@ class FirmSurroundings:
             draft.side,
             merge_s,
             self._replacing,
+            self._guard,
         )
 
     def copied_from(self) -> str:
@@ -194,6 +198,10 @@ class FirmSurroundings:
             ZERO,
         )
 
+    def _exposures(self) -> Mapping[Symbol, Exposure]:
+        account = self._draft.account
+        return exposures(account, self._turn.foreign(account))
+
     def _counts(self, symbol: str) -> Decimal:
         """Give what one of a contract counts: a micro its part of one, where that is known."""
         rule = self._programme.max_size
@@ -216,8 +224,9 @@ def day_began(programme: Programme, at: Instant) -> Instant:
 
 def sums_of(turn: Turn) -> dict[Symbol, Sum]:
     """Give every contract over all accounts, as the state stands."""
-    turn.market.totals.refresh(turn.state, turn.settings.accounts, turn.settings.listings)
-    return turn.market.totals.sums
+    totals, settings = turn.market.totals, turn.settings
+    totals.refresh(turn.state, settings.accounts, settings.listings, turn.foreign)
+    return totals.sums
 
 
 def opposed(draft: "Draft", sums: Mapping[Symbol, Sum], counts: Callable[[AccountId], bool]) -> str:

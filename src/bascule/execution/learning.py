@@ -1,12 +1,24 @@
-"""What is learnt of an order, by the order table, and noted."""
+"""What is learnt of an order, by the order table, and noted; and of those of others."""
 
+from collections.abc import Collection
+
+from bascule.execution.inputs import Looked
 from bascule.execution.order_table import Fact, Ignore, step
 from bascule.execution.runaway import after_reject
-from bascule.execution.state import AccountState, Order
+from bascule.execution.state import AccountState, ForeignOrder, Order
 from bascule.execution.turn import Turn
 from bascule.model.enums import ENDED, OrdStatus
-from bascule.model.event import OrderAcknowledged, OrderDoubted, OrderEnded, ReportIgnored
-from bascule.model.order import ExecutionReport
+from bascule.model.event import (
+    ForeignOrderSeen,
+    ForeignOrdersGone,
+    OrderAcknowledged,
+    OrderDoubted,
+    OrderEnded,
+    ReportIgnored,
+)
+from bascule.model.ids import Symbol, VenueOrderId
+from bascule.model.order import ExecutionReport, VenueOrder
+from bascule.model.values import ZERO
 
 
 def learn(
@@ -93,5 +105,63 @@ def ignore(
             why=str(why),
             report=report,
             cl_ord_id=order.cl_ord_id if order is not None else None,
+        )
+    )
+
+
+def learn_foreign(turn: Turn, account: AccountState, shown: VenueOrder, look: Looked) -> None:
+    """Note an order of somebody else that a look shows, where that or its terms are news."""
+    number, names = shown.venue_order_id, turn.settings.symbols.get(account.id, {})
+    since = look.began or look.at  # fills are asked for after orders
+    fills = (f.last_qty for f in look.fills if f.venue_order_id == number and f.at >= since)
+    filled = max(shown.cum_qty, sum(fills, ZERO))
+    if 0 < shown.quantity <= filled:
+        return
+    terms = ForeignOrder(
+        shown.venue_symbol,
+        shown.side,
+        shown.quantity,
+        shown.price,
+        shown.stop_price,
+        names.get(shown.venue_symbol, Symbol(shown.venue_symbol)),
+        filled,
+        shown.reduce_only or bool(shown.leg),
+    )
+    others = turn.market.others.setdefault(account.id, {})  # more than are remembered, maybe
+    told = account.foreign_orders.get(number, others.get(number))
+    others[number] = terms
+    if told != terms:
+        note = "found working at the venue, not sent by Bascule"
+        foreign_seen(turn, account, number, terms, note)
+
+
+def forget_foreign(turn: Turn, account: AccountState, shown: Collection[VenueOrderId]) -> None:
+    """Count no more of others than a whole look has shown."""
+    others = turn.market.others.get(account.id, {})
+    turn.market.others[account.id] = {n: one for n, one in others.items() if n in shown}
+    gone = tuple([number for number in account.foreign_orders if number not in shown])
+    turn.market.foreign.pop(account.id, None)
+    if gone:
+        turn.emit(ForeignOrdersGone(at=turn.at, account=account.id, venue_order_ids=gone))
+
+
+def foreign_seen(
+    turn: Turn, account: AccountState, number: VenueOrderId, terms: ForeignOrder, note: str
+) -> None:
+    """Flag an order of somebody else by its venue's number: from here on it counts in limits."""
+    turn.emit(
+        ForeignOrderSeen(
+            at=turn.at,
+            account=account.id,
+            venue_order_id=number,
+            venue_symbol=terms.venue_symbol,
+            side=terms.side,
+            quantity=terms.quantity,
+            note=note,
+            price=terms.price,
+            stop_price=terms.stop_price,
+            symbol=terms.symbol,
+            filled=terms.filled,
+            reduces=terms.reduces,
         )
     )

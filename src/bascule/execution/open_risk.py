@@ -8,7 +8,7 @@ from decimal import Decimal
 from bascule.execution.fold_ideas import idea_key, lost
 from bascule.execution.loss import rate_to, unit_of
 from bascule.execution.positions import sides_of
-from bascule.execution.state import AccountState, Book, Order
+from bascule.execution.state import AccountState, Book, Guard, Order
 from bascule.execution.turn import Turn
 from bascule.model.account import AccountSpec
 from bascule.model.enums import Side
@@ -20,18 +20,23 @@ from bascule.risk.loss import OpenRisk
 
 
 def open_risk(
-    turn: Turn, account: AccountState, spec: AccountSpec, replacing: Order | None = None
+    turn: Turn,
+    account: AccountState,
+    spec: AccountSpec,
+    replacing: Order | None = None,
+    guard: Guard | None = None,
 ) -> OpenRisk:
     """Give what is lost from the present prices if every open stop is hit.
 
     A stop on the winning side of the price loses nothing. What stands or waits without a stop has
-    no bound; an entry in doubt counts in full. One that is being replaced counts no more.
+    no bound; an entry in doubt counts in full. One that is being replaced counts no more, nor does
+    what a ``guard`` holds whose stop is being moved.
     """
     total = ZERO
     for book in account.books.values():
         if not book.quantity and not book.lots:
             continue
-        found = _book_risk(turn, account, spec, book)
+        found = _book_risk(turn, account, spec, book, guard)
         if isinstance(found, str):
             return OpenRisk(None, found)
         total += found
@@ -53,6 +58,7 @@ def idea_of(
     side: Side,
     merge_s: int,
     replacing: Order | None = None,
+    guard: Guard | None = None,
 ) -> Idea:
     """Give what the idea that an entry would belong to may lose: gone already, and at its stops.
 
@@ -69,7 +75,7 @@ def idea_of(
             continue
         # A book that stands on both sides has no price of its own for either.
         price = book.avg_price if len(sides) == 1 else None
-        found = _to_stops(account, book, side, sides[side], price)
+        found = _to_stops(account, book, side, sides[side], price, guard)
         if isinstance(found, str):
             return Idea(None, gone, found)
         total += found * unit
@@ -85,7 +91,9 @@ def idea_of(
     return Idea(total, gone)
 
 
-def _book_risk(turn: Turn, account: AccountState, spec: AccountSpec, book: Book) -> Decimal | str:
+def _book_risk(
+    turn: Turn, account: AccountState, spec: AccountSpec, book: Book, moved: Guard | None
+) -> Decimal | str:
     listing = turn.listing(account.id, book.symbol)
     quote = turn.market.quote(account.id, listing.venue_symbol) if listing is not None else None
     factor = rate_to(turn, listing.quote, spec.currency) if listing is not None else None
@@ -94,7 +102,7 @@ def _book_risk(turn: Turn, account: AccountState, spec: AccountSpec, book: Book)
     total = ZERO
     for side, held in _sides(book):
         price = quote.bid if side is Side.BUY else quote.ask
-        found = _to_stops(account, book, side, held, price)
+        found = _to_stops(account, book, side, held, price, moved)
         if isinstance(found, str):
             return found
         total += found
@@ -108,18 +116,24 @@ def _sides(book: Book) -> list[tuple[Side, Decimal]]:
 
 
 def _to_stops(
-    account: AccountState, book: Book, side: Side, held: Decimal, price: Decimal | None
+    account: AccountState,
+    book: Book,
+    side: Side,
+    held: Decimal,
+    price: Decimal | None,
+    moved: Guard | None,
 ) -> Decimal | str:
     """Give how far a price is from the stops of one side of a book, times what each covers.
 
-    Without a ``price`` each part is measured from its own entry.
+    Without a ``price`` each part is measured from its own entry. What is behind the stop that is
+    ``moved`` adds nothing.
     """
     left, total = held, ZERO
     for guard in account.guards.values():
         if (guard.strategy, guard.symbol, guard.side) != (book.strategy, book.symbol, side):
             continue
         since = guard.entry_price if price is None else price
-        distance = _distance(guard.bracket, since, side)
+        distance = ZERO if guard is moved else to_stop(guard.bracket, since, side)
         if distance is None or guard.held <= 0:
             continue
         covered = min(guard.held, left)
@@ -141,13 +155,28 @@ def _entry_risk(turn: Turn, spec: AccountSpec, order: Order) -> Decimal | str:
     if listing is None or factor is None or entry is None:
         return f"the open entry {order.cl_ord_id} cannot be valued"
     bracket = order.bracket
-    distance = None if bracket is None else _distance(bracket, entry, order.side)
+    distance = None if bracket is None else to_stop(bracket, entry, order.side)
     if distance is None:
         return f"the open entry {order.cl_ord_id} has no stop"
     return distance * order.leaves * listing.multiplier * factor
 
 
-def _distance(bracket: Bracket, price: Decimal, side: Side) -> Decimal | None:
+def loses_more(old: Bracket, new: Bracket, price: Decimal | None, side: Side) -> bool:
+    """Whether more may be lost at the stop of one bracket than at that of another.
+
+    ``price`` is that of the entry. Where a stop and a bare trail cannot be compared without one,
+    more may be.
+    """
+    if old.stop_loss is not None and new.stop_loss is not None:
+        return (old.stop_loss - new.stop_loss) * side.sign > 0
+    if price is None and (old.stop_loss is None) is not (new.stop_loss is None):
+        return True
+    since = price if price is not None else ZERO
+    before, after = to_stop(old, since, side), to_stop(new, since, side)
+    return before is not None and (after is None or after > before)
+
+
+def to_stop(bracket: Bracket, price: Decimal, side: Side) -> Decimal | None:
     """Give how far a price is from the stop; for a bare trail its distance, None without either."""
     if bracket.stop_loss is not None:
         return max((price - bracket.stop_loss) * side.sign, ZERO)

@@ -6,9 +6,10 @@ from msgspec import Struct
 
 from bascule.execution.around import Surroundings
 from bascule.execution.fold_orders import denied_key, same_key
+from bascule.execution.foreign import NOTHING, exposures
 from bascule.execution.limits import limits_for
 from bascule.execution.runaway import after_request
-from bascule.execution.state import AccountState, Exposure, Order
+from bascule.execution.state import AccountState, Exposure, Guard, Order
 from bascule.execution.stops import set_stop, stop_in_force
 from bascule.execution.turn import Turn
 from bascule.model.account import AccountSpec
@@ -183,17 +184,22 @@ def judge_draft(turn: Turn, draft: Draft) -> tuple[Verdict, ...]:
     return judge(propose(turn, draft))
 
 
-def propose(turn: Turn, draft: Draft, *, replacing: Order | None = None) -> Proposal:
+def propose(
+    turn: Turn, draft: Draft, *, replacing: Order | None = None, guard: Guard | None = None
+) -> Proposal:
     """Give a draft as the checks see it, with the account as it stands in this decision.
 
     Args:
         turn: the decision that this is part of.
         draft: the order; for new terms of a working one, the order as it would then be.
         replacing: the working order whose terms these would be, and which counts no more then.
+        guard: for a stop that is moved, what guards the draft, and counts no more then.
     """
     account = draft.account
     listing = draft.listing
-    exposure = account.exposure.get(listing.symbol, _NO_EXPOSURE)
+    foreign = turn.foreign(account)
+    exposure = exposures(account, foreign).get(listing.symbol, _NO_EXPOSURE)
+    beside = foreign.by_symbol.get(listing.symbol, NOTHING)
     book = account.book(draft.strategy, listing.symbol)
     is_buy = draft.side is Side.BUY
     counted = replacing.quantity if replacing is not None else ZERO
@@ -219,10 +225,12 @@ def propose(turn: Turn, draft: Draft, *, replacing: Order | None = None) -> Prop
         short=exposure.short,
         open_buy=exposure.open_buy - counted + past if is_buy else exposure.open_buy,
         open_sell=exposure.open_sell if is_buy else exposure.open_sell - counted + past,
-        open_orders=len(account.orders) - (replacing is not None),
+        open_orders=len(account.orders) - (replacing is not None) + foreign.orders,
+        foreign_orders=foreign.orders,
+        foreign=beside.buy if is_buy else beside.sell,
         rates=account.rates,
         limits=limits,
-        around=Surroundings(turn, draft, limits, counted, replacing),
+        around=Surroundings(turn, draft, limits, counted, replacing, guard),
         strategy=draft.strategy,
         stop=stop_in_force(turn.state, draft.spec, draft.strategy),
         price=draft.price,

@@ -2,18 +2,20 @@
 
 from decimal import Decimal
 
+from bascule.execution.fold_guards import guards_of
 from bascule.execution.guards import tend
 from bascule.execution.levels import LevelRefused, bracket_of
+from bascule.execution.open_risk import loses_more
 from bascule.execution.placing import Draft, propose
 from bascule.execution.plan_entry import rounded
 from bascule.execution.planning import Plan, cancel_entries, in_units
 from bascule.execution.state import KNOWN, Guard, Order
 from bascule.model.enums import Direction, Side
-from bascule.model.event import Bracket, ProtectionChanged, ReplaceRequested
+from bascule.model.event import Bracket, ProtectionChanged, ReplaceRequested, Verdict
 from bascule.model.instrument import Listing
 from bascule.model.intent import Amount, CancelOrders, ModifyOrder, ModifyProtection, Protection
-from bascule.model.values import floor_to, text
-from bascule.risk.chain import judge
+from bascule.model.values import ZERO, floor_to, text
+from bascule.risk.chain import judge, judge_moved_stop
 from bascule.risk.proposal import Proposal
 
 
@@ -263,6 +265,17 @@ def _change(plan: Plan, guard: Guard, protection: Protection, listing: Listing) 
         break_even_offset=new.break_even_offset if evens else old.break_even_offset,
         native=old.native,
     )
+    refused = _too_far(plan, guard, merged, listing)
+    if refused is not None:
+        level = old.stop_loss
+        at = f" at {text(level)}" if level is not None else ""
+        plan.refuse(
+            refused.code,
+            f"nothing was changed, and the old stop{at} stays in force: {refused.text}. Would "
+            f"pass: {'a stop there' if at else 'one as near'} or nearer",
+            guard.symbol,
+        )
+        return
     plan.turn.emit(
         ProtectionChanged(
             at=plan.turn.at,
@@ -274,6 +287,44 @@ def _change(plan: Plan, guard: Guard, protection: Protection, listing: Listing) 
         )
     )
     tend(plan.turn, plan.account, guard)
+
+
+def _too_far(plan: Plan, guard: Guard, new: Bracket, listing: Listing) -> Verdict | None:
+    """Give what refuses levels at whose stop more is lost, as it would an entry; None for nothing.
+
+    It is asked for what is held and what waits, a split entry's parts together. What moves a stop
+    nearer is never refused.
+    """
+    account, price = plan.account, None if not guard.filled else guard.entry_price
+    entry = account.orders.get(guard.cl_ord_id)
+    if price is None and entry is not None:
+        price = entry.price or entry.stop_price
+    quantity = _behind(plan, guard)
+    if quantity <= 0 or not loses_more(guard.bracket, new, price, guard.side):
+        return None
+    parts = guards_of(account, guard.strategy, guard.symbol, guard.side)
+    of_signal = [one for one in parts if (one.signal, one.intent) == (guard.signal, guard.intent)]
+    draft = Draft(
+        account=account,
+        spec=plan.spec,
+        listing=listing,
+        signal=plan.signal,
+        strategy=guard.strategy,
+        leg="e",
+        side=guard.side,
+        quantity=quantity,
+        price=price,
+        bracket=new,
+        split_of=sum((_behind(plan, one) for one in of_signal), ZERO),
+    )
+    verdicts = judge_moved_stop(propose(plan.turn, draft, replacing=entry, guard=guard))
+    return next((verdict for verdict in verdicts if not verdict.ok), None)
+
+
+def _behind(plan: Plan, guard: Guard) -> Decimal:
+    """Give how much a guard's stop is for: what it holds, and what its entry may still fill."""
+    entry = plan.account.orders.get(guard.cl_ord_id)
+    return max(guard.held, ZERO) + (entry.leaves if entry is not None else ZERO)
 
 
 def _levels(

@@ -13,7 +13,7 @@ from bascule.execution.aftermath import aftermath, release_waiting
 from bascule.execution.comparing import compare_positions
 from bascule.execution.guards import is_bare, may_be_abandoned, native_children, tend
 from bascule.execution.inputs import Looked
-from bascule.execution.learning import ignore, learn
+from bascule.execution.learning import forget_foreign, ignore, learn, learn_foreign
 from bascule.execution.order_table import Fact
 from bascule.execution.plan_exit import close_astray, take_back_spent
 from bascule.execution.planning import request_cancel
@@ -28,14 +28,13 @@ from bascule.execution.reports import (
     speaks_of,
     tend_all,
 )
-from bascule.execution.state import UNDONE, AccountState, ForeignOrder, Guard, Order
+from bascule.execution.state import UNDONE, AccountState, Guard, Order
 from bascule.execution.turn import Turn
 from bascule.model.enums import ENDED, ExecType, OrdStatus
 from bascule.model.event import (
     AccountMarked,
     ChangeRejected,
     FillCorrected,
-    ForeignOrderSeen,
     OrderFilled,
     OrderReplaced,
     ProtectionChanged,
@@ -71,14 +70,14 @@ def on_look(turn: Turn, look: Looked) -> None:
     quiet = {name for name, order in account.orders.items() if not _heard_since(order, look)}
     _bind(turn, account, look)
     applied = _apply_fills(turn, account, look, first=first)
-    for shown in look.orders:
-        _on_shown(turn, account, shown, look, quiet)
+    foreign = {
+        shown.venue_order_id
+        for shown in look.orders
+        if not _on_shown(turn, account, shown, look, quiet)
+    }
     if look.complete:
         _end_unseen_children(turn, account, look, quiet)
-        shown_now = {shown.venue_order_id for shown in look.orders}
-        turn.market.gone[account.id] = frozenset(account.foreign_orders.keys() - shown_now)
-        others = turn.market.others.get(account.id, {})
-        turn.market.others[account.id] = {n: one for n, one in others.items() if n in shown_now}
+        forget_foreign(turn, account, foreign)
     for name, found in look.lookups.items():
         order = account.order(name)
         if order is None:
@@ -174,9 +173,9 @@ def _abandoned(turn: Turn, account: AccountState, guard: Guard, look: Looked) ->
 
 def _bind(turn: Turn, account: AccountState, look: Looked) -> None:
     """Learn the venue's numbers of our orders first: a fill may bear no other name."""
-    for shown in look.orders:
-        if shown.parent is not None and shown.leg and _own(account, shown) is None:
-            adopt_child(turn, account, _as_report(shown))  # its fills alone do not tell its size
+    for child in look.orders:
+        if child.parent is not None and child.leg and _own(account, child) is None:
+            adopt_child(turn, account, _as_report(child))  # its fills alone do not tell its size
     for shown in (*look.orders, *look.lookups.values()):
         if shown is None or shown.cl_ord_id is None or shown.ord_status is OrdStatus.IN_DOUBT:
             continue
@@ -326,33 +325,14 @@ def _ours(account: AccountState, fill: ExecutionReport) -> bool:
 
 def _on_shown(
     turn: Turn, account: AccountState, shown: VenueOrder, look: Looked, quiet: Container[ClOrdID]
-) -> None:
+) -> bool:
+    """Apply what the venue shows of one order; False where it is none of ours."""
     order = _own(account, shown)
-    if order is None and shown.parent is not None and shown.leg:
-        return
     if order is None:
-        terms = ForeignOrder(
-            shown.venue_symbol, shown.side, shown.quantity, shown.price, shown.stop_price
-        )
-        others = turn.market.others.setdefault(account.id, {})  # more than are remembered, maybe
-        told = account.foreign_orders.get(shown.venue_order_id, others.get(shown.venue_order_id))
-        others[shown.venue_order_id] = terms
-        if told != terms:
-            turn.emit(
-                ForeignOrderSeen(
-                    at=turn.at,
-                    account=account.id,
-                    venue_order_id=shown.venue_order_id,
-                    venue_symbol=shown.venue_symbol,
-                    side=shown.side,
-                    quantity=shown.quantity,
-                    note="found working at the venue, not sent by Bascule",
-                    price=shown.price,
-                    stop_price=shown.stop_price,
-                )
-            )
-        return
+        learn_foreign(turn, account, shown, look)
+        return False
     _on_found(turn, account, order, shown, look, quiet)
+    return True
 
 
 def _is(order: Order, shown: VenueOrder) -> bool:

@@ -7,10 +7,10 @@ from msgspec.structs import replace
 
 from bascule.execution.aftermath import aftermath, release_waiting
 from bascule.execution.guards import tend
-from bascule.execution.learning import acknowledge, ignore, learn
+from bascule.execution.learning import acknowledge, foreign_seen, ignore, learn
 from bascule.execution.order_table import Fact, Ignore, step
 from bascule.execution.plan_exit import close_late_fill, close_overshoot
-from bascule.execution.state import UNDONE, AccountState, Execution, Order
+from bascule.execution.state import UNDONE, AccountState, Execution, ForeignOrder, Order
 from bascule.execution.turn import Turn
 from bascule.model.enums import ENDED, ExecType, OrdStatus
 from bascule.model.event import (
@@ -19,7 +19,6 @@ from bascule.model.event import (
     FillBusted,
     FillCorrected,
     ForeignFill,
-    ForeignOrderSeen,
     OrderAcknowledged,
     OrderFilled,
     OrderReplaced,
@@ -356,19 +355,18 @@ def amend_foreign(
 def _flag_foreign(turn: Turn, account: AccountState, report: ExecutionReport) -> None:
     if report.venue_order_id in account.foreign_orders or report.exec_type is not ExecType.NEW:
         return
-    turn.emit(
-        ForeignOrderSeen(
-            at=turn.at,
-            account=account.id,
-            venue_order_id=report.venue_order_id,
-            venue_symbol=report.venue_symbol,
-            side=report.side,
-            quantity=report.order_qty or report.leaves_qty or ZERO,
-            note="an order that Bascule did not send",
-            price=report.price,
-            stop_price=report.stop_price,
-        )
+    names = turn.settings.symbols.get(account.id, {})
+    terms = ForeignOrder(
+        report.venue_symbol,
+        report.side,
+        report.order_qty or report.leaves_qty or ZERO,
+        report.price,
+        report.stop_price,
+        names.get(report.venue_symbol, Symbol(report.venue_symbol)),
+        report.cum_qty or ZERO,
+        bool(report.leg),
     )
+    foreign_seen(turn, account, report.venue_order_id, terms, "an order that Bascule did not send")
 
 
 def _on_correction(

@@ -34,6 +34,8 @@ EXEC_IDS_MIN = 20_000
 """Exec ids of fills kept an account, however old they are; all that a look may bring are."""
 LOOK_BACK_NS = 24 * HOUR
 """How far the first look of a run goes back behind the last agreement with the venue."""
+FOREIGN_ORDERS_MAX = 1_000
+"""Working orders of others remembered an account."""
 UNDONE = ClOrdID("~")
 """Whose a fill of no order of ours is, once its venue took it back."""
 RESULTS_MAX = 400
@@ -344,13 +346,19 @@ class StrategyState(Struct, omit_defaults=True):
 
 
 class ForeignOrder(Struct, array_like=True):
-    """A working order that is none of ours, by the terms that its venue last showed."""
+    """A working order that is none of ours, by the terms that its venue last showed.
+
+    ``filled`` has its fills since then as well; one that ``reduces`` can only close what is held.
+    """
 
     venue_symbol: VenueSymbol
     side: Side
     quantity: Decimal
     price: Decimal | None = None
     stop_price: Decimal | None = None
+    symbol: Symbol = Symbol("")
+    filled: Decimal = ZERO
+    reduces: bool = False
 
 
 class AccountState(Struct, kw_only=True):

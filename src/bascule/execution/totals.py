@@ -8,11 +8,12 @@ Amounts are in units of the contract: quantity times multiplier, so that account
 count differently add up.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 
 from msgspec import Struct, field
 
+from bascule.execution.foreign import NOTHING, Foreign, exposures
 from bascule.execution.state import AccountState, Order, State
 from bascule.model.account import AccountSpec
 from bascule.model.enums import OrdType, Side
@@ -106,15 +107,16 @@ class Totals(Struct):
         state: State,
         specs: Mapping[AccountId, AccountSpec],
         listings: Mapping[AccountId, Mapping[Symbol, Listing]],
+        foreign: Callable[[AccountState], Foreign],
     ) -> None:
-        """Sum what was touched anew."""
+        """Sum what was touched anew; ``foreign`` gives what others have working on an account."""
         if not self.whole:
             self._begin(state)
         for name in self.accounts:
             account, spec = state.accounts.get(name), specs.get(name)
             if account is not None and spec is not None:
                 self._margin(account)
-                self._account(account, spec.venue, listings.get(name, {}))
+                self._account(account, spec.venue, listings.get(name, {}), foreign(account))
         for order_name, name in self.orders.items():
             account, spec = state.accounts.get(name), specs.get(name)
             order = account.order(order_name) if account is not None else None
@@ -146,10 +148,14 @@ class Totals(Struct):
             self.margins[told[0]] = self.margins.get(told[0], ZERO) + told[1]
 
     def _account(
-        self, account: AccountState, venue: VenueId, listings: Mapping[Symbol, Listing]
+        self,
+        account: AccountState,
+        venue: VenueId,
+        listings: Mapping[Symbol, Listing],
+        foreign: Foreign,
     ) -> None:
         before = self.shares.get(account.id, {})
-        after = _shares(account, listings)
+        after = _shares(account, listings, foreign)
         for symbol in {**before, **after}:
             old, new = before.get(symbol), after.get(symbol)
             if old == new:
@@ -162,6 +168,8 @@ class Totals(Struct):
             last = account.prices.get(symbol)
             if last is not None:
                 found.mark = last.price
+            elif found.mark is None:
+                found.mark = foreign.by_symbol.get(symbol, NOTHING).price
         self.shares[account.id] = after
 
     def _sum(self, symbol: Symbol, listing: Listing | None) -> Sum:
@@ -189,9 +197,11 @@ class Totals(Struct):
             resting.orders.pop(order.cl_ord_id, None)
 
 
-def _shares(account: AccountState, listings: Mapping[Symbol, Listing]) -> dict[Symbol, Share]:
+def _shares(
+    account: AccountState, listings: Mapping[Symbol, Listing], foreign: Foreign
+) -> dict[Symbol, Share]:
     shares: dict[Symbol, Share] = {}
-    for symbol, exposure in account.exposure.items():
+    for symbol, exposure in exposures(account, foreign).items():
         buy, sell = exposure.long + exposure.open_buy, exposure.short + exposure.open_sell
         if not buy and not sell:
             continue

@@ -9,15 +9,19 @@ from decimal import Decimal
 from msgspec import Struct, field
 
 from bascule.execution.evolve import evolve
+from bascule.execution.foreign import NOBODY, Foreign, working
 from bascule.execution.loss_state import Watch
 from bascule.execution.state import AccountState, ForeignOrder, State
 from bascule.execution.totals import Totals
 from bascule.model.account import AccountSpec, Capabilities, RiskLimits, Route
-from bascule.model.event import Event
+from bascule.model.event import Event, ForeignFill, ForeignOrderSeen, ForeignOrdersGone
 from bascule.model.ids import AccountId, ClOrdID, PositionId, Symbol, VenueOrderId, VenueSymbol
 from bascule.model.instrument import Listing, Quote
 from bascule.model.values import Currency, Instant
 from bascule.reference.releases import News
+
+_FOREIGN = (ForeignOrderSeen, ForeignOrdersGone, ForeignFill)
+"""What changes the sums of what others have working."""
 
 
 class Settings(Struct, kw_only=True):
@@ -83,9 +87,9 @@ class Market(Struct):
     those of one instant. ``totals`` and ``merged`` are sums and limits that the state implies,
     kept so that an order costs the same however many accounts there are. ``duties`` says when the
     rules of an account's firm are looked at again, ``tried`` what they had done by contract.
-    ``gone`` names orders that Bascule did not send, and that the last whole look at their account
-    no longer showed; ``others`` has those that it did show, since more may work than the state
-    remembers. ``put_off`` names guards with a change that came too soon after the one before.
+    ``others`` has the orders that Bascule did not send and that the last look at their account
+    showed, since more may work than the state remembers; ``foreign`` sums both where they were last
+    asked for. ``put_off`` names guards with a change that came too soon after the one before.
 
     After a restart a peak starts again from the level that was last asked of the venue, which
     only ever ratchets, so nothing that was gained is given back.
@@ -103,8 +107,8 @@ class Market(Struct):
     watched_at: Instant = Instant(0)
     duties: dict[AccountId, Instant] = field(default_factory=dict)
     tried: dict[AccountId, dict[Symbol, Tried]] = field(default_factory=dict)
-    gone: dict[AccountId, frozenset[VenueOrderId]] = field(default_factory=dict)
     others: dict[AccountId, dict[VenueOrderId, ForeignOrder]] = field(default_factory=dict)
+    foreign: dict[AccountId, Foreign] = field(default_factory=dict)
     put_off: set[tuple[AccountId, ClOrdID]] = field(default_factory=set)
 
     def keep(self, account: AccountId, quote: Quote, symbol: Symbol | None) -> None:
@@ -136,11 +140,24 @@ class Turn(Struct, eq=False):
         account: AccountId | None = getattr(event, "account", None)
         if account:
             self.market.totals.touch(account, getattr(event, "cl_ord_id", None))
+            if isinstance(event, _FOREIGN):
+                self.market.foreign.pop(account, None)
         self.events.append(event)
 
     def listing(self, account: AccountId, symbol: Symbol) -> Listing | None:
         """Give the account's record of a contract."""
         return self.settings.listings.get(account, {}).get(symbol)
+
+    def foreign(self, account: AccountState) -> Foreign:
+        """Give what others have working on an account."""
+        if not account.foreign_orders:
+            return NOBODY
+        name, market = account.id, self.market
+        found = market.foreign.get(name)
+        if found is None:
+            shown, names = market.others.get(name, {}), self.settings.symbols.get(name, {})
+            found = market.foreign[name] = working(account, shown, names)
+        return found
 
     def accounts(self) -> list[AccountState]:
         """List the accounts that are both known and configured; only a start opens more."""

@@ -433,7 +433,8 @@ class ChildReported(_Event, frozen=True, tag="child_reported"):
 class ForeignOrderSeen(_Event, frozen=True, tag="foreign_order_seen"):
     """An order at the venue that is none of ours: flagged and counted, never touched.
 
-    It is told again once a look shows it with other terms.
+    It is told again once a look shows it with other terms. ``symbol`` is what it trades by our
+    name, ``filled`` what of it had traded by then; one that ``reduces`` can only close.
     """
 
     account: AccountId
@@ -444,6 +445,16 @@ class ForeignOrderSeen(_Event, frozen=True, tag="foreign_order_seen"):
     note: str = ""
     price: Decimal | None = None
     stop_price: Decimal | None = None
+    symbol: Symbol = Symbol("")
+    filled: Decimal = ZERO
+    reduces: bool = False
+
+
+class ForeignOrdersGone(_Event, frozen=True, tag="foreign_orders_gone"):
+    """Orders that are none of ours, and that a whole look at their venue showed no more."""
+
+    account: AccountId
+    venue_order_ids: tuple[VenueOrderId, ...]
 
 
 class ForeignFill(_Event, frozen=True, tag="foreign_fill"):
@@ -641,6 +652,7 @@ Event = (
     | ReportIgnored
     | ChildReported
     | ForeignOrderSeen
+    | ForeignOrdersGone
     | ForeignFill
     | BookClosing
     | ProtectionChanged

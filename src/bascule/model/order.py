@@ -133,7 +133,7 @@ class ExecutionReport(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class VenueOrder(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One order as a venue shows it when asked."""
+    """One order as a venue shows it when asked; ``reduce_only`` where it may only close."""
 
     account: AccountId
     venue_order_id: VenueOrderId
@@ -153,6 +153,7 @@ class VenueOrder(Struct, frozen=True, kw_only=True, omit_defaults=True):
     parent: ClOrdID | None = None
     leg: str = ""
     reason: str = ""
+    reduce_only: bool = False
 
 
 class VenuePosition(Struct, frozen=True, kw_only=True, omit_defaults=True):

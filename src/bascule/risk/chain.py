@@ -2,6 +2,7 @@
 
 import importlib
 import pkgutil
+from collections.abc import Iterable
 
 from msgspec import Struct
 
@@ -41,6 +42,23 @@ def judge(proposal: Proposal) -> tuple[Verdict, ...]:
         met = _REDUCING if proposal.reducing else _CLOSING
     else:
         met = entry_checks(proposal.spec, proposal.limits, proposal.around.portfolio)
+    return _run(met, proposal)
+
+
+def judge_moved_stop(proposal: Proposal) -> tuple[Verdict, ...]:
+    """Run the checks that a stop meets which is moved away, as an entry with that stop would.
+
+    Args:
+        proposal: an entry of what is held or waits behind the stop, with the new one.
+
+    Returns:
+        As ``judge``.
+    """
+    met = entry_checks(proposal.spec, proposal.limits, proposal.around.portfolio)
+    return _run([check for check in met if check.moved_stop], proposal)
+
+
+def _run(met: Iterable[Check], proposal: Proposal) -> tuple[Verdict, ...]:
     verdicts = []
     for check in met:
         try:

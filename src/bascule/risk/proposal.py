@@ -92,6 +92,13 @@ class Around(Protocol):
         """How far the stop is from the entry, in price; None without a stop."""
 
     @property
+    def loss_from_here(self) -> Decimal | None:
+        """How far the stop is from where the price is now, or will be at the entry; None without.
+
+        It is another distance than ``loss_per_unit`` where a stop of what is held is moved.
+        """
+
+    @property
     def others_value(self) -> Decimal | None:
         """The worst notional of the account's other contracts, in account currency."""
 
@@ -110,6 +117,10 @@ class Around(Protocol):
     @property
     def book_open(self) -> Decimal:
         """What the strategy's own open entries may still add on the order's side, unsigned."""
+
+    @property
+    def foreign_everywhere(self) -> int:
+        """How many orders others have working on all accounts."""
 
     @property
     def portfolio(self) -> RiskLimits:
@@ -199,9 +210,11 @@ class Proposal(Struct, kw_only=True):
     Quantities are in the venue's unit. ``net`` is the account's signed position in the contract,
     ``long`` and ``short`` (unsigned) what its books hold on either side; ``book`` is the
     strategy's own. ``open_buy`` and ``open_sell`` sum what working, in-flight and in-doubt entries
-    can still fill, a replace at the larger of old and new. ``reducing`` is True only when the
-    order is proven to reduce the account, ``closing`` when it closes (or protects) its own book,
-    ``flattening`` when it is part of what closes every book of the contract.
+    can still fill, a replace at the larger of old and new, those of others at the venue included:
+    ``foreign`` (unsigned) is their part on the order's side, ``foreign_orders`` how many of the
+    account's ``open_orders`` are theirs. ``reducing`` is True only when the order is proven to
+    reduce the account, ``closing`` when it closes (or protects) its own book, ``flattening`` when
+    it is part of what closes every book of the contract.
     ``limits`` are the account's as tightened by the strategy's. ``around`` is read by the checks
     that need more; it is None only where no such check is asked.
     """
@@ -234,6 +247,8 @@ class Proposal(Struct, kw_only=True):
     reconciled: bool = True
     drift: str = ""
     split_of: Decimal | None = None
+    foreign: Decimal = ZERO
+    foreign_orders: int = 0
     last_same_signal: str = ""
     last_same_at: Instant = Instant(0)
 
@@ -248,6 +263,11 @@ class Proposal(Struct, kw_only=True):
         if self.side is Side.BUY:
             return self.long + self.open_buy
         return self.short + self.open_sell
+
+    @property
+    def with_others(self) -> str:
+        """Say in a refusal how much of what is open on its side is not of Bascule; else empty."""
+        return f", with {text(self.foreign)} that other hands have working" if self.foreign else ""
 
     @property
     def worst(self) -> Decimal:
@@ -268,7 +288,8 @@ class Check(Struct, frozen=True):
     nothing to say. ``needs`` names what one of must be set for it to have anything to say, so that
     an entry does not come to it in vain: a field of the account's limits, ``all.`` and a field of
     those over all accounts, ``programme`` or ``firm`` (the account has one), ``live`` (it is one).
-    A check that names nothing is always met.
+    A check that names nothing is always met. ``moved_stop`` marks those that a stop meets, too,
+    which is moved away so that more is lost at it.
     """
 
     code: str
@@ -276,6 +297,7 @@ class Check(Struct, frozen=True):
     applies_to: Literal["entry", "unproven", "any"]
     run: Callable[[Proposal], Verdict | None]
     needs: tuple[str, ...] = ()
+    moved_stop: bool = False
 
 
 def refuse(
@@ -302,6 +324,13 @@ def refuse(
         passes,
         room,
     )
+
+
+def by_others(orders: int) -> str:
+    """Say in a refusal that so many orders of others count in it; empty for none."""
+    if not orders:
+        return ""
+    return f", with {orders} order{'s' if orders > 1 else ''} that other hands have working"
 
 
 def cents(value: Decimal) -> str:

@@ -40,11 +40,13 @@ class Around:
     unit_value: D | None = D(110_000)
     value: D | None = D(110_000)
     loss_per_unit: D | None = None
+    loss_from_here: D | None = None
     others_value: D | None = D(0)
     waiting_value: D | None = D(0)
     others_quantity: D = D(0)
     money: AccountSnapshot | None = None
     book_open: D = D(0)
+    foreign_everywhere: int = 0
     portfolio: RiskLimits = LOOSEST
     elsewhere_quantity: D = D(0)
     elsewhere_value: D | None = D(0)

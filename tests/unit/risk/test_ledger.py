@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from msgspec.structs import replace
 
+from bascule.execution.foreign import NOBODY
 from bascule.execution.totals import Resting, Sum, Totals
 from bascule.model.enums import OrdStatus, OrdType, Side
 from bascule.model.intent import Amount, CancelOrders, ClosePosition, ModifyOrder, PlaceOrder
@@ -206,7 +207,8 @@ class Ledger(RuleBasedStateMachine):
         bench = self.bench
         kept, anew = bench.market.totals, Totals()
         for totals in (kept, anew):
-            totals.refresh(bench.state, bench.settings.accounts, bench.settings.listings)
+            settings = bench.settings
+            totals.refresh(bench.state, settings.accounts, settings.listings, lambda _: NOBODY)
         assert kept.margins == anew.margins
         for symbol, one in kept.sums.items():
             other = anew.sums.get(symbol, Sum(one.quote))

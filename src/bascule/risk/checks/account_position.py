@@ -2,7 +2,7 @@
 
 from bascule.model.event import Verdict
 from bascule.model.values import ONE, text
-from bascule.risk.proposal import Check, Proposal, fitting, refuse
+from bascule.risk.proposal import Check, Proposal, by_others, fitting, refuse
 
 CODE = "account_position_limit"
 
@@ -25,7 +25,8 @@ def run(proposal: Proposal) -> Verdict | None:
     return refuse(
         CODE,
         f"account {proposal.spec.id} could come to hold {text(worst)} in all its contracts "
-        f"together ({text(others)} in others than {proposal.listing.symbol}), the limit is "
+        f"together ({text(others)} in others than {proposal.listing.symbol}"
+        f"{by_others(proposal.foreign_orders)}), the limit is "
         f"{text(limit)}",
         fitting(proposal, limit - before, ONE),
         worst,

@@ -19,4 +19,4 @@ def run(proposal: Proposal) -> Verdict | None:
     return verdict(CODE, proposal, "daily_loss", "the day's loss")
 
 
-CHECK = Check(CODE, 892, "entry", run, needs=NEEDS)
+CHECK = Check(CODE, 892, "entry", run, needs=NEEDS, moved_stop=True)

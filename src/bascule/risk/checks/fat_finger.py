@@ -53,4 +53,11 @@ def run(proposal: Proposal) -> Verdict | None:
     )
 
 
-CHECK = Check(CODE, 890, "entry", run, needs=("max_order_loss", "max_order_loss_percent"))
+CHECK = Check(
+    CODE,
+    890,
+    "entry",
+    run,
+    needs=("max_order_loss", "max_order_loss_percent"),
+    moved_stop=True,
+)

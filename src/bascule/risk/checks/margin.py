@@ -3,7 +3,16 @@
 from decimal import Decimal
 
 from bascule.model.event import Verdict
-from bascule.risk.proposal import Check, Proposal, cents, fitting, refuse, untold, unvalued
+from bascule.risk.proposal import (
+    Check,
+    Proposal,
+    by_others,
+    cents,
+    fitting,
+    refuse,
+    untold,
+    unvalued,
+)
 
 CODE = "margin_limit"
 
@@ -36,7 +45,8 @@ def run(proposal: Proposal) -> Verdict | None:
     return refuse(
         CODE,
         f"account {proposal.spec.id} could come to use {cents(used)} {proposal.spec.currency} of "
-        f"margin ({cents(money.margin_used)} by its venue's last word), the limit is "
+        f"margin ({cents(money.margin_used)} by its venue's last word"
+        f"{by_others(proposal.foreign_orders)}), the limit is "
         f"{cents(limit)}",
         fitting(proposal, limit - before, unit * share),
         used,

@@ -18,4 +18,4 @@ def run(proposal: Proposal) -> Verdict | None:
     return verdict(CODE, proposal, "max_loss", "the drawdown", "daily_loss")
 
 
-CHECK = Check(CODE, 894, "entry", run, needs=NEEDS)
+CHECK = Check(CODE, 894, "entry", run, needs=NEEDS, moved_stop=True)

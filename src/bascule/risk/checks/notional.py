@@ -1,7 +1,7 @@
 """The worst notional of an account: all that it holds and all that may still fill."""
 
 from bascule.model.event import Verdict
-from bascule.risk.proposal import Check, Proposal, cents, fitting, refuse, unvalued
+from bascule.risk.proposal import Check, Proposal, by_others, cents, fitting, refuse, unvalued
 
 CODE = "notional_limit"
 
@@ -28,8 +28,8 @@ def run(proposal: Proposal) -> Verdict | None:
     return refuse(
         CODE,
         f"the worst notional of account {proposal.spec.id} would be {cents(worst)} {currency} "
-        f"({cents(others)} in other contracts, this order {cents(proposal.quantity * unit)}), the "
-        f"limit is {cents(limit)}",
+        f"({cents(others)} in other contracts, this order {cents(proposal.quantity * unit)}"
+        f"{by_others(proposal.foreign_orders)}), the limit is {cents(limit)}",
         fitting(proposal, limit - before, unit),
         worst,
         limit,

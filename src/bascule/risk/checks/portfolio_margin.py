@@ -3,7 +3,7 @@
 from decimal import Decimal
 
 from bascule.model.event import Verdict
-from bascule.risk.proposal import Check, Proposal, cents, fitting, refuse, unvalued
+from bascule.risk.proposal import Check, Proposal, by_others, cents, fitting, refuse, unvalued
 
 CODE = "portfolio_margin_limit"
 
@@ -19,8 +19,8 @@ def run(proposal: Proposal) -> Verdict | None:
     limit = together.max_margin
     if limit is None:
         return None
-    price, rate = proposal.around.price, proposal.around.portfolio_rate
-    before = proposal.around.portfolio_margin
+    around = proposal.around
+    price, rate, before = around.price, around.portfolio_rate, around.portfolio_margin
     if price is None or rate is None or before is None:
         return unvalued(CODE, proposal, limit, "what is held or on its way")
     share = (together.margin_percent or Decimal(100)) / 100
@@ -31,7 +31,7 @@ def run(proposal: Proposal) -> Verdict | None:
     return refuse(
         CODE,
         f"all accounts could come to use {cents(used)} of margin ({cents(before)} before this "
-        f"order), the limit is {cents(limit)}",
+        f"order{by_others(around.foreign_everywhere)}), the limit is {cents(limit)}",
         fitting(proposal, limit - before, unit),
         used,
         limit,

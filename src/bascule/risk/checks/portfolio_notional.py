@@ -1,7 +1,7 @@
 """The worst notional of all accounts together, in the portfolio's currency."""
 
 from bascule.model.event import Verdict
-from bascule.risk.proposal import Check, Proposal, cents, fitting, refuse, unvalued
+from bascule.risk.proposal import Check, Proposal, by_others, cents, fitting, refuse, unvalued
 
 CODE = "portfolio_notional_limit"
 
@@ -30,7 +30,8 @@ def run(proposal: Proposal) -> Verdict | None:
     return refuse(
         CODE,
         f"the worst notional of all accounts would be {cents(worst)}, {cents(elsewhere)} of it "
-        f"beside {proposal.listing.symbol} on {proposal.spec.id}; the limit is {cents(limit)}",
+        f"beside {proposal.listing.symbol} on {proposal.spec.id}"
+        f"{by_others(proposal.around.foreign_everywhere)}; the limit is {cents(limit)}",
         fitting(proposal, limit - before, unit),
         worst,
         limit,

@@ -3,7 +3,7 @@
 from bascule.model.event import Verdict
 from bascule.model.values import ONE, text
 from bascule.risk.limits import quantity
-from bascule.risk.proposal import Check, Proposal, fitting, refuse
+from bascule.risk.proposal import Check, Proposal, by_others, fitting, refuse
 
 CODE = "portfolio_position_limit"
 
@@ -36,7 +36,8 @@ def run(proposal: Proposal) -> Verdict | None:
         CODE,
         f"the worst case over all accounts is {text(worst)} {proposal.side.value} "
         f"{proposal.listing.symbol} ({text(elsewhere)} on other accounts, {text(proposal.held)} "
-        f"on {proposal.spec.id}, {text(proposal.quantity)} asked), the limit is {text(limit)}",
+        f"on {proposal.spec.id}{by_others(proposal.around.foreign_everywhere)}, "
+        f"{text(proposal.quantity)} asked), the limit is {text(limit)}",
         fitting(proposal, limit - before, ONE),
         worst,
         limit,

@@ -13,8 +13,8 @@ def run(proposal: Proposal) -> Verdict | None:
 
     The worst case counts what the account's books hold on the order's side (whatever stands
     against it may be closed first), every entry on that side that is working, in flight or in
-    doubt, and this order, each as if filled in full. It is ``used``; like ``limit`` it is unsigned
-    and in the venue's unit.
+    doubt, what others have working there, and this order, each as if filled in full. It is
+    ``used``; like ``limit`` it is unsigned and in the venue's unit.
     """
     limit = quantity(proposal.limits, "max_position_qty", proposal.listing.symbol)
     if limit is None:
@@ -26,7 +26,8 @@ def run(proposal: Proposal) -> Verdict | None:
     return refuse(
         CODE,
         f"the worst case is {text(worst)} {proposal.side.value} on account {proposal.spec.id} "
-        f"({text(before)} held or open, {text(proposal.quantity)} asked), the limit "
+        f"({text(before)} held or open{proposal.with_others}, {text(proposal.quantity)} asked), "
+        f"the limit "
         f"{text(limit)}",
         fitting(proposal, limit - before, ONE),
         worst,

@@ -8,7 +8,7 @@ from bascule.model.programme import MaxSize, Programme
 from bascule.model.values import ONE, ZERO, floor_to, text
 from bascule.risk.firm import FirmAround, Profits, Size
 from bascule.risk.programmes.kinds.size import cap
-from bascule.risk.proposal import Check, Proposal, refuse
+from bascule.risk.proposal import Check, Proposal, by_others, refuse
 
 CODE = "programme_size"
 _NO_PROFITS = Profits()
@@ -75,8 +75,9 @@ def _refused(
         passes = f"a quantity of {text(fits)} or less"
     return refuse(
         CODE,
-        f"{text(used)} {unit} {when} are more than the {text(limit)} that account "
-        f"{proposal.spec.id} may have under {programme.firm}'s rules, a part left free",
+        f"{text(used)} {unit} {when}{by_others(proposal.foreign_orders)} are more than the "
+        f"{text(limit)} that account {proposal.spec.id} may have under {programme.firm}'s rules, a "
+        "part left free",
         passes,
         used,
         limit,

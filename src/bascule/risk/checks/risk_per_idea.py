@@ -70,4 +70,4 @@ def _passes(proposal: Proposal, room: Decimal, unit: Decimal, merge_s: int) -> s
     return f"a quantity of {text(fits)} or less, or a nearer stop"
 
 
-CHECK = Check(CODE, 515, "entry", run, needs=("programme",))
+CHECK = Check(CODE, 515, "entry", run, needs=("programme",), moved_stop=True)

@@ -51,4 +51,4 @@ def run(proposal: Proposal) -> Verdict | None:
     )
 
 
-CHECK = Check(CODE, 510, "entry", run, needs=("programme",))
+CHECK = Check(CODE, 510, "entry", run, needs=("programme",), moved_stop=True)

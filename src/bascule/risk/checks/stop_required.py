@@ -21,4 +21,4 @@ def run(proposal: Proposal) -> Verdict:
     )
 
 
-CHECK = Check(CODE, 500, "entry", run)
+CHECK = Check(CODE, 500, "entry", run, moved_stop=True)

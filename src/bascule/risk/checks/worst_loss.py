@@ -34,7 +34,7 @@ def run(proposal: Proposal) -> Verdict | None:
             "the same order once everything that is open has a stop",
             limit=limit,
         )
-    distance, rate = around.loss_per_unit, around.rate
+    distance, rate = around.loss_from_here, around.rate
     if distance is None or rate is None:
         return refuse(
             CODE,
@@ -77,4 +77,4 @@ def _passes(proposal: Proposal, room: Decimal, unit: Decimal) -> str:
     return f"a quantity of {text(fits_too)} or less, or a nearer stop"
 
 
-CHECK = Check(CODE, 896, "entry", run, needs=("programme",))
+CHECK = Check(CODE, 896, "entry", run, needs=("programme",), moved_stop=True)

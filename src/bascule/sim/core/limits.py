@@ -16,11 +16,11 @@ from bascule.execution.turn import Settings
 from bascule.model import event as ev
 from bascule.model.account import AccountSpec, RiskLimits
 from bascule.model.enums import Side
-from bascule.model.ids import AccountId, ClOrdID, StrategyId, VenueSymbol
+from bascule.model.ids import AccountId, ClOrdID, StrategyId, VenueOrderId, VenueSymbol
 from bascule.model.order import NewOrder, ReplaceOrder
 from bascule.model.values import ZERO, Instant
 from bascule.sim.core.clockwork import Clockwork
-from bascule.sim.core.ledger import Broken
+from bascule.sim.core.ledger import Broken, Kept
 from bascule.sim.core.office import meanings, strike_after
 from bascule.sim.core.venue import Venue
 
@@ -65,6 +65,7 @@ class Limits:
         """Told that an account has other limits from now on."""
         self._force: dict[AccountId, _Force] = {}
         self._undo: list[tuple[int, AccountId, _Force | None]] = []
+        self._told: dict[tuple[AccountId, VenueOrderId], tuple[int, ev.ForeignOrderSeen]] = {}
 
     # --- what is in force -----------------------------------------------------------------------
 
@@ -107,6 +108,7 @@ class Limits:
 
     def crashed(self, rows: int) -> None:
         """Only so many rows of the journal are left: what was not durable never was in force."""
+        self._told = {name: told for name, told in self._told.items() if told[0] < rows}
         while self._undo and self._undo[-1][0] >= rows:
             _, name, before = self._undo.pop()
             if before is not None:
@@ -125,6 +127,19 @@ class Limits:
         self.changed(name, self.of(name))
 
     # --- what is counted ------------------------------------------------------------------------
+
+    def foreign(self, event: ev.ForeignOrderSeen, row: int) -> None:
+        """The engine has told of an order that somebody else has working."""
+        self._told[event.account, event.venue_order_id] = row, event
+
+    def _of_hand(self, order: Kept, sending: NewOrder | ReplaceOrder) -> Decimal:
+        """Give what a hand's order may still trade that was told before an entry was judged."""
+        _, told = self._told.get((order.account, order.venue_id), (0, None))
+        if order.origin != "hand" or told is None or isinstance(sending, ReplaceOrder):
+            return ZERO
+        if not order.born <= told.at < self._requested[sending.cl_ord_id].at:
+            return ZERO
+        return max(min(order.quantity, told.quantity) - order.cum, ZERO)
 
     def order(self, request: NewOrder) -> None:
         """An entry is being written: no larger than an order may be, of a symbol on the list."""
@@ -236,6 +251,8 @@ class Limits:
             if here and self._is_entry(order.cl_ord_id, strategy):
                 asked = max(order.quantity, grown.get(order.cl_ord_id or ClOrdID(""), ZERO))
                 may[order.side] += asked - order.cum
+            elif here and strategy is None:
+                may[order.side] += self._of_hand(order, sending)
         for new in under_way:
             here = (new.account, new.venue_symbol) == (account, symbol)
             if here and isinstance(new, NewOrder) and self._is_entry(new.cl_ord_id, strategy):

@@ -217,6 +217,9 @@ class Watch:
     def _released(self, event: ev.OrderReleased, row: int) -> None:
         self._row[event.cl_ord_id] = row
 
+    def _foreign(self, event: ev.ForeignOrderSeen, row: int) -> None:
+        self.limits.foreign(event, row)
+
     def _change(self, event: ev.CancelRequested | ev.ReplaceRequested, row: int) -> None:
         self._row[event.request_id] = row
         if type(event) is ev.CancelRequested:
@@ -677,6 +680,7 @@ _LOOKS: dict[type, Callable[[Watch, object, int], None]] = {
     ev.IntentIdle: Watch._intent,  # type: ignore[dict-item]
     ev.OrderFilled: Watch._filled,  # type: ignore[dict-item]
     ev.ForeignFill: Watch._filled,  # type: ignore[dict-item]
+    ev.ForeignOrderSeen: Watch._foreign,  # type: ignore[dict-item]
     ev.OrderAcknowledged: Watch._acknowledged,  # type: ignore[dict-item]
     ev.OrderReplaced: Watch._reopened,  # type: ignore[dict-item]
     ev.FillBusted: Watch._reopened,  # type: ignore[dict-item]

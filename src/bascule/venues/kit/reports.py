@@ -103,6 +103,7 @@ def shown_order(order: Order) -> VenueOrder:
         parent=ClOrdID(order.parent) if order.parent else None,
         leg=order.leg,
         reason=order.reason,
+        reduce_only=order.guards,
     )
 
 
