@@ -6,7 +6,7 @@ Some venues also count a fill in their positions seconds after they have told it
 undoing the last fills explains is therefore left to a look that comes when they are older.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 
 from bascule.execution.inputs import Looked
@@ -39,16 +39,8 @@ def compare_positions(turn: Turn, account: AccountState, look: Looked, *, first:
     def traded(symbol: Symbol) -> list[ExecutionReport]:
         return [fill for fill in look.fills if named(fill) == symbol]
 
-    adopt = look.adopt
-    theirs: dict[Symbol, Decimal] = {}
-    for position in look.positions:
-        symbol = named(position)
-        theirs[symbol] = theirs.get(symbol, ZERO) + position.quantity
+    adopt, theirs = look.adopt, _shown_net(look, named)
     if look.positions_at is not None:
-        for fill in look.fills:
-            if _after_positions(fill, look):
-                symbol = named(fill)
-                theirs[symbol] = theirs.get(symbol, ZERO) + fill.last_qty * fill.side.sign
         newest = max((fill.at for fill in look.fills), default=look.positions_at)
         if account.last_fill_at > max(newest, look.positions_at):
             # A report has overtaken this answer: what differs may be just that. Look again.
@@ -87,6 +79,21 @@ def compare_positions(turn: Turn, account: AccountState, look: Looked, *, first:
     if any(symbol not in account.drift and not one.lags for symbol, one in suspects.items()):
         turn.market.looks.setdefault(account.id, "positions differ")
     return not suspects
+
+
+def _shown_net(
+    look: Looked, named: Callable[[VenuePosition | ExecutionReport], Symbol]
+) -> dict[Symbol, Decimal]:
+    """Give by contract what the venue shows to be held, with the fills since."""
+    net: dict[Symbol, Decimal] = {}
+    for position in look.positions:
+        symbol = named(position)
+        net[symbol] = net.get(symbol, ZERO) + position.quantity
+    for fill in look.fills:
+        if _after_positions(fill, look):
+            symbol = named(fill)
+            net[symbol] = net.get(symbol, ZERO) + fill.last_qty * fill.side.sign
+    return net
 
 
 def _after_positions(fill: ExecutionReport, look: Looked) -> bool:

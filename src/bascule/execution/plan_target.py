@@ -8,10 +8,19 @@ from bascule.execution.plan_entry import enter_by_rules
 from bascule.execution.plan_exit import exit_book, plan_close
 from bascule.execution.planning import Plan, heading, heading_on, in_units, remaining
 from bascule.execution.state import Book
-from bascule.model.enums import Direction, Side
+from bascule.model.account import SizingRule
+from bascule.model.enums import Direction, QtyUnit, Side
 from bascule.model.instrument import Listing
 from bascule.model.intent import Amount, ClosePosition, PlaceOrder, TargetPosition
-from bascule.model.values import floor_to, text
+from bascule.model.values import ZERO, floor_to, text
+
+_OF_MONEY = (
+    QtyUnit.RISK_CURRENCY,
+    QtyUnit.RISK_PERCENT,
+    QtyUnit.EQUITY_PERCENT,
+    QtyUnit.BALANCE_PERCENT,
+)
+"""Sizes that are reckoned for what is opened, and never hold what is closed."""
 
 
 def plan_target(plan: Plan, intent: TargetPosition) -> None:
@@ -37,10 +46,7 @@ def plan_target(plan: Plan, intent: TargetPosition) -> None:
         if front is None:  # what stands against the target goes all the same
             plan_close(plan, ClosePosition(symbol=intent.symbol, label=intent.label))
             return
-        amount = intent.quantity
-        enter_by_rules(
-            plan, _entry_of(intent, side), front, amount, target=_sender_target(plan, intent)
-        )
+        _enter(plan, intent, front, intent.quantity, side, heading_on(book, side.opposite))
         return
     multiple = plan.multiple()
     if multiple is not None and intent.quantity is not None:
@@ -112,10 +118,49 @@ def _to_own_size(
     elif heads and not (order is not None and target is not None and order < target):
         plan.idle(f"already {intent.direction.value} {listing.symbol}", listing.symbol)
     else:
-        entry = _entry_of(intent, side)
-        enter_by_rules(
-            plan, entry, listing, intent.order_quantity, target=_sender_target(plan, intent)
-        )
+        _enter(plan, intent, listing, intent.order_quantity, side, ZERO)
+
+
+def _enter(
+    plan: Plan,
+    intent: TargetPosition,
+    listing: Listing,
+    amount: Amount | None,
+    side: Side,
+    against: Decimal,
+) -> None:
+    """Enter by ``amount``, or turn around the ``against`` that stands on the other side.
+
+    An account that follows the sender's size, and is told its order alone, opens what that order
+    leaves once it has closed what is held, as the sender's own did. Where it leaves nothing, or
+    nothing is held that it could have closed, its size is that of no position: nothing is done.
+    """
+    sizing: SizingRule | None = None
+    route, order = plan.route, intent.order_quantity
+    factor = plan.multiple() if intent.quantity is None else None
+    opens = side in route.allowed_sides and (not against or route.reverse == "close_then_open")
+    if opens and factor is not None and (against or order is not None):
+        units = in_units(order, listing) if order is not None else None
+        if order is not None and order.unit in _OF_MONEY:
+            amount = order
+        elif units is not None and against and units * factor > against:
+            amount = Amount(units * factor - against)
+            sizing = replace(plan.leg.sizing, method="signal")
+        else:
+            plan.refuse("target_unsized", _unsized(intent, against), listing.symbol)
+            return
+    entry, target = _entry_of(intent, side), _sender_target(plan, intent)
+    enter_by_rules(plan, entry, listing, amount, sizing=sizing, target=target)
+
+
+def _unsized(intent: TargetPosition, against: Decimal) -> str:
+    order = intent.order_quantity
+    told = f"an order of {text(order.value)} {order.unit.value}" if order is not None else "no size"
+    held = f"{text(against)} stands on the other side" if against else "nothing is held"
+    return (
+        f"the signal turns {intent.direction.value} by {told}, {held}, and how much is to be held "
+        "then is not told: send that too (market_position_size). Nothing was closed or opened"
+    )
 
 
 def _reduce_by_share(

@@ -122,6 +122,8 @@ def find(
         order = account.order(name) if name is not None else None
         if order is not None and not speaks_of(order, report):
             order = None
+        if order is not None and _given_again(account, order, report):
+            order = None
     if order is None and report.parent is not None and report.leg:
         order = adopt_child(turn, account, report)
     return order
@@ -147,6 +149,21 @@ def speaks_of(order: Order, report: ExecutionReport) -> bool:
     # One that was made larger, unheard, goes on from what it had filled; another starts anew.
     before = report.cum_qty - report.last_qty if report.cum_qty is not None else ZERO
     return not filled or before == order.cum_qty
+
+
+def _given_again(account: AccountState, order: Order, report: ExecutionReport) -> bool:
+    """Whether what a number means is told by other terms than those of the ended order that had it.
+
+    Then, or earlier by a report of the new order itself. What happened before the old one's last
+    news, and corrections of its fills, are its own; so is what bears its terms: it may work again.
+    """
+    if order.live or report.at <= order.heard_at or report.ref_exec_id is not None:
+        return False
+    told = [(report.price, order.price), (report.stop_price, order.stop_price)]
+    if not order.native_child:  # whose size may be a guess
+        told.append((report.order_qty, order.quantity))
+    differs = any(one is not None and ours is not None and one != ours for one, ours in told)
+    return differs or report.venue_order_id in account.foreign_orders
 
 
 def adopt_child(turn: Turn, account: AccountState, report: ExecutionReport) -> Order | None:

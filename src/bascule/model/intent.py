@@ -88,8 +88,9 @@ class TargetPosition(_Intent, frozen=True, tag="target_position"):
     """Be long, short or flat by this much. Repeats harmlessly, and heals a missed alert.
 
     ``quantity`` is unsigned; None means "as the route sizes it". ``order_quantity`` is what the
-    sender's own order was, for routes that multiply it. ``may_open`` False makes it a reduction
-    or close only: a `sell` that leaves the strategy long or flat can never open a short.
+    sender's own order was, which in a reversal closes as well; routes that follow the sender's size
+    read it where ``quantity`` is not told. ``may_open`` False makes it a reduction or close only: a
+    `sell` that leaves the strategy long or flat can never open a short.
     """
 
     direction: Direction

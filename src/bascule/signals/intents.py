@@ -226,6 +226,7 @@ def _target(instruction: Instruction, profile: Profile, *, may_open: bool) -> Ta
     # as well, and a size that cannot be read must not stand in the way of being flat.
     if isinstance(target, Decimal) and target:
         quantity = Amount(abs(target))
+    if quantity is not None or instruction.intent == "reverse":
         order = _amount(instruction, profile)
     return TargetPosition(
         symbol=symbol_of(instruction),

@@ -91,7 +91,13 @@ class Older(Page):
     """Answers as engines did before there was a proof: whatever bears no token gets the same."""
 
     status = 401
-    page = b'{"code":"unauthenticated","text":"The operator token is missing or wrong.","next":""}'
+    page = msgspec.json.encode(
+        {
+            "code": "unauthenticated",
+            "text": "The request bears no operator token, or another one.",
+            "next": "Send it as `Authorization: Bearer TOKEN`.",
+        }
+    )
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ from bascule.model.event import (
     ReportIgnored,
 )
 from bascule.model.ids import ExecID
-from bascule.model.intent import Amount, ClosePosition, ModifyProtection, PlaceOrder
+from bascule.model.intent import Amount, CancelOrders, ClosePosition, ModifyProtection, PlaceOrder
 from bascule.model.order import Refused
 from bascule.model.values import MINUTE, SECOND, Instant
 from tests.unit.execution.harness import EURUSD, ROOMY, Bench, every, only, protection
@@ -579,6 +579,39 @@ def test_a_target_that_has_the_number_of_an_ended_stop_is_no_stop() -> None:
     assert not bench.order(f"{name}:s").live
     target = account.order(f"{name}:t")
     assert target is not None and (target.live, target.price) == (True, D("1.2"))
+
+
+@pytest.mark.parametrize("seconds", [16, 0])
+@pytest.mark.parametrize(
+    ("terms", "ours"),
+    [
+        ({"order_qty": D(3)}, False),
+        ({"order_qty": D(2), "price": D("1.02")}, False),
+        ({"order_qty": D(2), "price": D("1.05")}, True),
+        ({}, True),
+    ],
+)
+def test_a_number_that_bears_other_terms_seconds_later_is_another_orders(
+    terms: dict[str, Any], ours: bool, seconds: int
+) -> None:
+    """A canceled entry's number is a hand's order soon after; only what it asks for tells.
+
+    Before, its fill was booked to the strategy, and closed as one that had come late. Where the
+    terms are the same it cannot be told from our order, which may work again; nor before the end.
+    """
+    bench = Bench()
+    asked = PlaceOrder(symbol=EURUSD, side=Side.BUY, ord_type=OrdType.LIMIT, price=D("1.05"),
+                       quantity=Amount(D(2)))  # fmt: skip
+    name = only(bench.say(asked), OrderRequested).cl_ord_id
+    bench.settle()
+    bench.say(CancelOrders(symbol=EURUSD))
+    bench.settle()
+    assert not bench.order(name).live
+    bench.at = Instant(bench.at + seconds * SECOND)
+    bench.report(name, ExecType.NEW, cl_ord_id=None, **terms)
+    events = bench.traded(name, 1, cl_ord_id=None)
+    kind = OrderFilled if ours or not seconds else ForeignFill
+    assert only(events, kind).quantity == 1
 
 
 def test_an_old_fill_of_another_with_the_number_is_not_our_stops() -> None:

@@ -191,7 +191,75 @@ def test_a_reversal_after_a_missed_entry_never_opens_the_order_of_both(told: boo
     events = bench.say(*signal.intents)
     bench.settle()
     assert bench.net() == (-3 if told else 0)
-    assert told or only(events, IntentRefused).code == "no_signal_quantity"
+    assert told or only(events, IntentRefused).code == "target_unsized"
+
+
+def turned(order: Any, **more: Any) -> TargetPosition:
+    """A reversal to short that tells its order, and not the position that it leaves."""
+    return target("short", order_quantity=amount(order), side=Side.SELL, **more)
+
+
+@pytest.mark.parametrize(
+    ("sizing", "order", "left"),
+    [
+        (SizingRule(method="signal"), 17, -7),
+        (SizingRule(method="signal", max_qty=D(10)), 37, -10),
+        (SizingRule(method="multiplier", factor=D(3)), 17, -21),
+        (OWN, 17, D("-0.8")),
+        (OWN, 10, D("-0.8")),
+        (OWN, None, D("-0.8")),
+    ],
+)
+def test_a_reversal_that_tells_its_order_alone_opens_what_that_leaves(
+    sizing: SizingRule, order: Any, left: Any
+) -> None:
+    """Ten long, a sell of 17: ten are closed and seven opened, as the sender's own order did.
+
+    Before, the long was closed and the short refused, for lack of a size.
+    """
+    bench = Bench(sizing=sizing)
+    assert played(bench, alert("buy", 10, "long", 10), turned(order))[-1] == left
+    assert not every(bench.say(turned(order)), OrderRequested), "a repeat is idle"
+
+
+@pytest.mark.parametrize("order", [None, 10, 4])
+@pytest.mark.parametrize("held", [10, 0])
+def test_a_reversal_whose_new_size_nothing_tells_is_refused_whole(order: Any, held: int) -> None:
+    """Neither half of it is done, and the refusal says what to send."""
+    bench = Bench()
+    if held:
+        played(bench, alert("buy", held, "long", held))
+    events = bench.say(turned(order))
+    code = "target_unsized" if held or order else "no_signal_quantity"
+    refusal = only(events, IntentRefused)
+    assert refusal.code == code
+    assert not every(events, OrderRequested) and bench.book().quantity == held
+    assert order is None or "market_position_size" in refusal.text
+
+
+def test_a_share_of_the_account_is_of_what_a_reversal_opens() -> None:
+    """Such a size is reckoned for the new position; nothing of what is closed is in it."""
+    bench = Bench()
+    played(bench, alert("buy", 1, "long", 1))
+    bench.quote("1.1")
+    bench.money(1_000_000)
+    asked = target("short", order_quantity=Amount(D(50), QtyUnit.EQUITY_PERCENT), side=Side.SELL)
+    assert D(-5) < played(bench, asked)[-1] <= D(-4)
+
+
+@pytest.mark.parametrize(
+    ("route", "left"),
+    [
+        ({"reverse": "close_only"}, 0),
+        ({"reverse": "refuse"}, 10),
+        ({"allowed_sides": (Side.BUY,)}, 0),
+    ],
+)
+def test_where_a_route_opens_nothing_no_size_is_asked_for(route: dict[str, Any], left: int) -> None:
+    """What it would do with the size told is done without it."""
+    for order in (17, None):
+        bench = Bench(route=route)
+        assert played(bench, alert("buy", 10, "long", 10), turned(order))[-1] == left
 
 
 def test_a_multiplier_follows_to_the_lot() -> None:

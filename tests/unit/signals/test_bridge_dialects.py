@@ -350,14 +350,15 @@ def test_a_reversal_of_3commas_opens_what_the_strategy_holds_then(unit: str) -> 
 
 
 @pytest.mark.parametrize("unit", ["base", "contracts"])
-def test_a_reversal_whose_new_size_is_not_told_leaves_it_to_the_route(unit: str) -> None:
-    """The order's own size is of two orders, so it says nothing of the one that opens."""
+def test_a_reversal_whose_new_size_is_not_told_gives_its_order(unit: str) -> None:
+    """It closes as well, so it is no position: what is held tells what of it opens."""
     reader = Reader(source="x", auth="url_path")
     body = BOT % (POSITIONS % ("sell", "short", "", "long")).replace('"1"', '"0.2"')
     body = body.replace('"market_position_size": "", ', "").replace('"base"', f'"{unit}"')
     (asked,) = reader.read(body, NOW).intents
     assert isinstance(asked, TargetPosition)
-    assert (asked.direction, asked.quantity, asked.order_quantity) == (Direction.SHORT, None, None)
+    assert (asked.direction, asked.quantity) == (Direction.SHORT, None)
+    assert asked.order_quantity == Amount(Decimal("0.2"))
 
 
 def test_an_alertatron_batch_is_about_its_symbol() -> None:

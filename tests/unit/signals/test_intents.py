@@ -73,7 +73,7 @@ def test_a_fill_with_a_position_size_is_a_target() -> None:
     )  # fmt: skip
 
 
-def test_a_reversal_whose_new_size_is_not_told_is_worked_out_or_left_to_the_route() -> None:
+def test_a_reversal_whose_new_size_is_not_told_is_worked_out_or_gives_its_order() -> None:
     """The order of a reversal closes and opens: its size is never the new position's."""
     alert = {
         "ticker": "X", "action": "buy", "contracts": "3", "market_position": "long",
@@ -83,7 +83,7 @@ def test_a_reversal_whose_new_size_is_not_told_is_worked_out_or_left_to_the_rout
     assert worked_out.quantity == Amount(D(2))
     assert worked_out.direction is Direction.LONG
     left = of_alert(alert)
-    assert (left.quantity, left.order_quantity) == (None, None)
+    assert (left.quantity, left.order_quantity) == (None, Amount(D(3)))
 
 
 def test_a_change_of_an_order_by_its_name_needs_no_symbol() -> None:
