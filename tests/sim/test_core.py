@@ -92,6 +92,9 @@ REGRESSIONS = {
     370861: "the hour at which all must be flat struck as the run ended",
     378342: "what a person took over in flat hours stayed open until the next try",
     327470: "an opening that was taken back left two books on two sides of one position",
+    52247: "a bracket that its venue could not resize stood beside a stop of ours, for too much",
+    64655: "the same where no exit is reduce-only, so that the other side would have been opened",
+    326307: "a sale counted as closing the short that it became when its buy was taken back",
 }
 """Seeds that once broke something, and what it was.
 
@@ -122,8 +125,6 @@ FOUND_BY_STORIES = {
     76111: "a stop of the venue was taken for working, since the look that lacked it had its fill",
     53959: "a bracket that its venue had ended was not taken over, since a close was under way",
     21446: "a bracket that its venue could not resize would have closed what stands beside it",
-    52247: "the same beside an entry whose stop is the engine's",
-    64655: "the same where no exit is reduce-only, so that the other side would have been opened",
     102037: "a word before any price was taken along with what the venue had netted until then",
     30406: "a late word of an old size ended a stop that worked on",
     85005: "a loss that stood still was not held against a tighter limit",

@@ -321,7 +321,11 @@ def close_lot(
 
 
 def _leaving(account: AccountState, book: Book, position_id: PositionId) -> Decimal:
-    """How much of a position exits in flight take away already."""
+    """How much of a position exits in flight take away already.
+
+    One that was meant for its other side, before a fill was taken back, takes nothing of it.
+    """
+    lot = book.lots.get(position_id, ZERO)
     return sum(
         (
             order.leaves
@@ -329,6 +333,7 @@ def _leaving(account: AccountState, book: Book, position_id: PositionId) -> Deci
             if order.leg == "x"
             and order.position_id == position_id
             and order.strategy == book.strategy
+            and order.side.sign * lot < 0
         ),
         ZERO,
     )

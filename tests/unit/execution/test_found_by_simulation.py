@@ -21,7 +21,14 @@ from bascule.model.event import (
     ReportIgnored,
 )
 from bascule.model.ids import ExecID
-from bascule.model.intent import Amount, CancelOrders, ClosePosition, ModifyProtection, PlaceOrder
+from bascule.model.intent import (
+    Amount,
+    CancelOrders,
+    ClosePosition,
+    Flatten,
+    ModifyProtection,
+    PlaceOrder,
+)
 from bascule.model.order import Refused
 from bascule.model.values import MINUTE, SECOND, Instant
 from tests.unit.execution.harness import EURUSD, ROOMY, Bench, every, only, protection
@@ -646,3 +653,22 @@ def test_an_opening_that_is_taken_back_leaves_no_position_with_two_sides() -> No
     bench.report(name, ExecType.TRADE_CANCEL, ref_exec_id=fill, last_qty=D(2))
     assert bench.book().quantity == bench.book("manual").quantity == 0
     assert bench.replay() == dump(bench.state)
+
+
+def test_a_position_that_a_fill_taken_back_turned_is_closed_at_once() -> None:
+    """Of 2 a close has sold 1; then the buy is taken back, and its venue is short of 1.
+
+    Before, the rest of the sale counted as closing that, and a flatten neither acted nor answered.
+    """
+    bench = Bench(position_mode=PositionMode.HEDGING)
+    name = entered(bench, 2)
+    ((position, _),) = bench.book().lots.items()
+    bench.venue.fills_markets = False
+    sale = only(bench.say(ClosePosition(symbol=EURUSD)), OrderRequested)
+    bench.carry()
+    bench.traded(sale.cl_ord_id, 1, side=Side.SELL, position_id=position)
+    fill = next(iter(bench.order(name).fills))
+    bench.report(name, ExecType.TRADE_CANCEL, ref_exec_id=fill, last_qty=D(2))
+    assert bench.book().lots == {position: -1}
+    close = only(bench.say(Flatten()), OrderRequested)
+    assert (close.side, close.quantity, close.position_id) == (Side.BUY, 1, position)
