@@ -95,6 +95,11 @@ REGRESSIONS = {
     52247: "a bracket that its venue could not resize stood beside a stop of ours, for too much",
     64655: "the same where no exit is reduce-only, so that the other side would have been opened",
     326307: "a sale counted as closing the short that it became when its buy was taken back",
+    348176: "a refused close was tried again at the next look only, where no price was watched",
+    348392: "a part of an entry whose bracket had ended had no stop while the rest of it worked",
+    351462: "others who stood against a position had closed, and its bracket was nobody's",
+    317854: "a gain that was open to the books counted twice where no price was younger than a fill",
+    136770: "a hand's corrected fill was told as the opposite of the old one",
 }
 """Seeds that once broke something, and what it was.
 
@@ -129,6 +134,7 @@ FOUND_BY_STORIES = {
     30406: "a late word of an old size ended a stop that worked on",
     85005: "a loss that stood still was not held against a tighter limit",
     56508: "nobody looked for a bracket that was never told of as another strategy turned the net",
+    340662: "a bracket ended while its entry rested, and nobody took it over",
 }
 """Seeds that show with their story what is wrong once its mend is taken out."""
 
