@@ -98,7 +98,7 @@ REGRESSIONS = {
     348176: "a refused close was tried again at the next look only, where no price was watched",
     348392: "a part of an entry whose bracket had ended had no stop while the rest of it worked",
     351462: "others who stood against a position had closed, and its bracket was nobody's",
-    317854: "a gain that was open to the books counted twice where no price was younger than a fill",
+    317854: "a gain open to the books counted twice where no price was younger than a fill",
     136770: "a hand's corrected fill was told as the opposite of the old one",
 }
 """Seeds that once broke something, and what it was.

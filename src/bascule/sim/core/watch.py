@@ -423,19 +423,18 @@ class Watch:
         self._hash.update(_encode(report))
         self.shelter.traded(report, order)
         asked = self.requested.get(order.cl_ord_id) if order.cl_ord_id is not None else None
-        if asked is None or asked.leg != "x":
+        if asked is None or asked.leg == "e":
             return
         key = (order.account, order.venue_symbol)
         after = before + report.last_qty * report.side.sign
         opened = min(max(after * report.side.sign, ZERO), report.last_qty)
         able = self.settings.capabilities[order.account]
-        if able.native_bracket and not able.reduce_only:
+        races = able.native_bracket if asked.leg == "x" else self._both(asked)
+        if races and not able.reduce_only:
             # What each such race opens is nobody's entry, and no limit was asked about it.
             self.venue.meddled[key] = self.venue.meddled.get(key, ZERO) + opened
             return
-        if self.venue.meddled.get(key):
-            return
-        if self._crossed(key, order.side):
+        if asked.leg != "x" or self.venue.meddled.get(key) or self._crossed(key, order.side):
             return
         if self.settings.accounts[order.account].position_mode is not PositionMode.HEDGING:
             books = {
@@ -451,6 +450,16 @@ class Watch:
                 f"{order.cl_ord_id or order.venue_id} closes, and took {key} from {before} "
                 f"to {after}",
             )
+
+    def _both(self, asked: ev.OrderRequested) -> bool:
+        """Whether the target of a stop, or the stop of a target, has traded as well."""
+        return any(
+            one.parent == asked.parent
+            and {one.leg, asked.leg} == {"s", "t"}
+            and self.venue.by_name[one.account, name].cum > 0
+            for name, one in self.requested.items()
+            if (one.account, name) in self.venue.by_name
+        )
 
     def _crossed(self, key: tuple[AccountId, VenueSymbol], side: Side) -> bool:
         """Whether entries on a side have traded, or both a stop and a target of one entry."""
