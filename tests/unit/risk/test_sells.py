@@ -53,14 +53,15 @@ def test_what_an_account_has_working_counts_once_over_all_accounts(side: Side, p
 
 @pytest.mark.parametrize("side", list(Side))
 def test_margin_of_what_waits_is_counted_on_either_side(side: Side) -> None:
-    """At a percent, two lots that wait take 2,200 of 3,300, and one more is let in."""
+    """At a percent, one lot that waits on each side takes 2,200 of 3,300: one more is let in."""
     bench = Bench(limits=limited(max_margin=D(3_300), margin_percent=D(1)), route={"pyramiding": 9})
     bench.money(100_000)
     bench.quote("1.1")
-    assert only(bench.say(order(side, 2, "1.1")), OrderRequested)
-    bench.settle()
-    assert refused(bench.say(order(side, "1.01", "1.1"))) == "margin_limit"
-    assert only(bench.say(order(side, 1, "1.1")), OrderRequested)
+    for way in (side, side.opposite):
+        assert only(bench.say(order(way, 1, "1.1"), strategy=way.value), OrderRequested)
+        bench.settle()
+    assert refused(bench.say(order(side, "1.01", "1.1"), strategy=side.value)) == "margin_limit"
+    assert only(bench.say(order(side, 1, "1.1"), strategy=side.value), OrderRequested)
 
 
 @pytest.mark.parametrize(("side", "price"), SIDES)
