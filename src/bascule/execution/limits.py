@@ -39,9 +39,7 @@ def in_force(turn: Turn, scope: str) -> RiskLimits | None:
 def account_limits(turn: Turn, spec: AccountSpec) -> RiskLimits:
     """Give what is in force for an account."""
     known = turn.state.limits.get(f"account:{spec.id}")
-    if known is None:
-        return spec.limits
-    return known.now if known.then is None else known.at(turn.at)
+    return known.at(turn.at) if known is not None else spec.limits
 
 
 def limits_for(turn: Turn, spec: AccountSpec, strategy: StrategyId) -> RiskLimits:

@@ -229,6 +229,18 @@ def test_a_share_of_the_allowance_blocks_entries_and_lets_exits_pass() -> None:
     assert every(made.say(ClosePosition(symbol=EURUSD)), OrderRequested)
 
 
+@pytest.mark.parametrize("owner", [False, True])
+@pytest.mark.parametrize(("pips", "did"), [(21, {"block"}), (31, {"block", "flatten"})])
+def test_the_smaller_share_acts_whoever_has_set_it(owner: bool, pips: int, did: set[str]) -> None:
+    """The programme's guard or the owner's limits say 40 % and 60 % of 5,000, the other more."""
+    shares = {"loss_block_percent": D(40), "loss_flatten_percent": D(60)}
+    guard = replace(RULES.guard, block_at=D(40), flatten_at=D(60))
+    rules = RULES if owner else replace(RULES, guard=guard)
+    made = bench(rules, limits=replace(ROOMY, **shares) if owner else ROOMY)
+    tripped = every(made.quote(D("1.1") - pips * D("0.0001")), GuardTripped)
+    assert {event.action for event in tripped} == did
+
+
 def test_the_account_is_closed_and_locked_before_the_firms_line() -> None:
     """At 90 % entries are asked back, the position is closed, and nobody arms before midnight."""
     made = bench()

@@ -124,6 +124,18 @@ def test_a_mixed_change_is_split() -> None:
     assert [one.name for one in waiting.changes] == ["max_order_qty"]
 
 
+def test_a_file_that_is_looser_than_what_was_accepted_waits_for_a_person_again() -> None:
+    """What was accepted comes all the same, at its reset; the rest of the way is not yet agreed."""
+    bench = Bench(limits=limited(max_order_qty=D(3)))
+    for size in (9, 12):
+        spec_of(bench, limits=limited(max_order_qty=D(size)))
+        bench.begin()
+        [waiting] = pending(bench.state, bench.settings, bench.at)
+        assert waiting.since is None
+        told = bench.feed(inp.LimitsAccepted(Instant(bench.at), "anna", "ok"))
+        assert only(told, LimitsChanged).after.max_order_qty == size
+
+
 def test_of_two_accepted_changes_each_is_in_force_from_its_own_reset() -> None:
     """The account's from tomorrow, and its strategy's from the day after."""
     bench = Bench(limits=limited(max_order_qty=D(1)), route={"pyramiding": 9})
