@@ -118,6 +118,7 @@ FOUND_BY_STORIES = {
     43848: "what had no stop was never closed while its book stood on both sides",
     44622: "a stop was taken for the venue's that its entry had been sent without",
     66495: "an exit that was meant for the other side was taken off what is held",
+    11244: "closes that a latch held back counted as refused, and the next try was minutes away",
     117865: "a look that told of a fill left what a hand had done to its order to the next one",
     156909: "a move that came too soon after the one before waited for the next look",
     166235: "a target of a venue's that had filled in parts unheard was seven orders",

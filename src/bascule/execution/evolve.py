@@ -221,6 +221,9 @@ def _stop_cleared(state: State, event: ev.StopCleared) -> None:
     state.stops.pop(event.scope, None)
     if event.scope == "all":
         state.reduce_only = False
+    for account in state.accounts.values():
+        for guard in account.guards.values():
+            guard.unsent = 0  # what was held back may go at once
     counts.armed(state, event)
 
 

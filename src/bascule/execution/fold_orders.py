@@ -222,6 +222,14 @@ def sent(state: State, event: ev.OrdersSent) -> None:
         order = state.accounts[account].orders.get(cl_ord_id)
         if order is not None and order.status is OrdStatus.NEW_REQUESTED:
             order.status = OrdStatus.SUBMITTED
+            if order.parent is not None:
+                _left(state.accounts[account], order.parent)
+
+
+def _left(account: AccountState, parent: ClOrdID) -> None:
+    guard = account.guards.get(parent)
+    if guard is not None:
+        guard.unsent = 0
 
 
 def released(account: AccountState, event: ev.OrderReleased) -> None:
@@ -414,6 +422,7 @@ def set_back(account: AccountState, now: Instant) -> None:
         order.doubted_at = min(order.doubted_at, now)
     for guard in account.guards.values():
         guard.tried_at = min(guard.tried_at, now)
+        guard.unsent_at = min(guard.unsent_at, now)
 
 
 def _not_closed(account: AccountState, order: Order) -> None:
@@ -430,9 +439,14 @@ def _not_closed(account: AccountState, order: Order) -> None:
 def _count_refusal(guard: Guard, order: Order, event: ev.OrderEnded) -> None:
     """Count what the venue refused, or took and ended at once, of a guard's orders in a row.
 
-    A bracket that it made and ended itself was none that it would not have.
+    A bracket that it made and ended itself was none that it would not have, and what never left is
+    counted apart.
     """
     if order.native_child or order.asked_back or order.cum_qty or event.reason in NEVER_THERE:
+        return
+    if event.reason == "never_sent":
+        guard.unsent += 1
+        guard.unsent_at = event.at
         return
     slot = slot_of(order)
     at_once = event.at - order.requested_at < MINUTE

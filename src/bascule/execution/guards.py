@@ -36,6 +36,9 @@ REFUSALS_MAX = 2
 CLOSE_INTERVAL = 5 * SECOND
 """How long after a close that was refused the next is tried; twice as long after each more."""
 _CLOSE_DOUBLINGS = 5
+UNSENT_PAUSE = SECOND
+"""How long after an order that a latch held back the next is tried; likewise doubled."""
+_UNSENT_DOUBLINGS = 5
 _GRAIN = Decimal("1e-12")
 """No lot is as small. A third ends after so many digits: three of them are one all the same."""
 
@@ -76,6 +79,9 @@ def tend(turn: Turn, account: AccountState, guard: Guard) -> None:
         return
     if is_frozen(turn.state, spec, guard.strategy):
         return
+    if guard.unsent and turn.at < _after_unsent(guard):
+        turn.market.put_off.add((account.id, guard.cl_ord_id))
+        return
     capabilities = turn.settings.capabilities[account.id]
     children = [account.orders[name] for name in guard.children if name in account.orders]
     duty = _Duty(turn, account, spec, capabilities, guard, listing, children)
@@ -95,6 +101,11 @@ def tend(turn: Turn, account: AccountState, guard: Guard) -> None:
     wanted = guard.held - _leaving(duty)
     _tend_stop(duty, wanted)
     _tend_targets(duty, wanted)
+
+
+def _after_unsent(guard: Guard) -> int:
+    """When what a latch held back is tried again, unless somebody arms before."""
+    return guard.unsent_at + (UNSENT_PAUSE << min(guard.unsent - 1, _UNSENT_DOUBLINGS))
 
 
 def _take_back_theirs(duty: _Duty) -> bool:

@@ -208,8 +208,9 @@ class Guard(Struct, omit_defaults=True):
     label. ``refused`` counts, by leg and label, the orders in a row that the venue refused or
     ended at once; ``tried_at`` is when a close was last tried instead. ``denied`` holds the codes
     with which our own checks refused an order, by its id (a close: ``x``), so that it is said
-    once. ``moved`` is set once break-even acted, ``opposed`` once other strategies stood against
-    what it holds.
+    once. ``unsent`` counts the orders in a row that a latch held back, the last at ``unsent_at``.
+    ``moved`` is set once break-even acted, ``opposed`` once other strategies stood against what it
+    holds.
     """
 
     cl_ord_id: ClOrdID
@@ -230,6 +231,8 @@ class Guard(Struct, omit_defaults=True):
     refused: dict[str, int] = field(default_factory=dict)
     denied: dict[str, str] = field(default_factory=dict)
     tried_at: Instant = Instant(0)
+    unsent: int = 0
+    unsent_at: Instant = Instant(0)
     moved: bool = False
     position_id: PositionId | None = None
     entry_done: bool = False

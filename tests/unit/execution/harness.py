@@ -356,6 +356,7 @@ class Bench:
         self.state, self.market = State(), Market()
         self.events: list[Event] = []
         self.wire: list[Effect] = []
+        self.latched = False
         self.post: list[inp.Input] = []
         caps = Capabilities(**{"reduce_only": True, **capabilities})
         self.settings = Settings(
@@ -558,7 +559,7 @@ class Bench:
             if order.status is not OrdStatus.NEW_REQUESTED:
                 return
             stale = order.expires_unsent is not None and self.at > order.expires_unsent
-            if order.leg == "e" and (order.pending == "cancel" or stale):
+            if self.latched or (order.leg == "e" and (order.pending == "cancel" or stale)):
                 self.feed(inp.NeverSent(at, effect.account, effect.cl_ord_id, "not sent"))
                 return
             outcome = self.venue.submit(new_order(order, self.settings))

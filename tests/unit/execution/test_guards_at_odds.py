@@ -5,7 +5,9 @@ from decimal import Decimal as D
 import pytest
 
 from bascule.execution import fold_orders
-from bascule.model.enums import ExecType, OrdStatus, OrdType, PositionMode, Side
+from bascule.execution import inputs as inp
+from bascule.execution.state import dump
+from bascule.model.enums import ExecType, OrdStatus, OrdType, PositionMode, Side, StopMode
 from bascule.model.event import CancelRequested, OrderRequested, ProtectionChanged
 from bascule.model.ids import AccountId, ClOrdID, VenueOrderId
 from bascule.model.intent import Amount, ClosePosition, ModifyProtection, PlaceOrder
@@ -211,3 +213,32 @@ def test_a_late_fill_is_shared_among_its_targets_as_if_nothing_had_been_closed()
     bench.state.accounts["a"].books[f"s|{EURUSD}"].closing = None
     bench.traded(name, 4, exec_id="late")
     assert [order.quantity for order in bench.orders("t")] == [2, 2]
+
+
+@pytest.mark.parametrize("armed", [True, False])
+def test_what_a_latch_held_back_is_no_refusal_and_goes_once_it_may(armed: bool) -> None:
+    """Someone froze everything by the latch as an entry filled: its stop follows, and no close.
+
+    It is tried again after 1, 2, 4 ... 32 seconds, and at once when somebody arms.
+    """
+    bench = Bench()
+    name = entry(bench)
+    bench.latched = True
+    bench.venue.fill(name)
+    bench.settle()
+    for _ in range(100):
+        bench.wait(SECOND)
+        bench.settle()
+    stops = [one for one in every(bench.events, OrderRequested) if one.leg == "s"]
+    assert [(one.at - stops[0].at) // SECOND for one in stops] == [0, 1, 3, 7, 15, 31, 63, 95]
+    bench.latched = False
+    if armed:
+        bench.feed(inp.StopAsked(Instant(bench.at), "all", StopMode.HALT, "ada", "a test"))
+        bench.feed(inp.ArmAsked(Instant(bench.at), "all", "ada", "all is well", "all"))
+    else:
+        bench.wait(27 * SECOND)
+    bench.settle()
+    assert sizes(bench, "s") == [10]
+    assert bench.net() == 10
+    assert bench.guard(name).unsent == 0
+    assert bench.replay() == dump(bench.state)
