@@ -132,6 +132,7 @@ FOUND_BY_STORIES = {
     53959: "a bracket that its venue had ended was not taken over, since a close was under way",
     21446: "a bracket that its venue could not resize would have closed what stands beside it",
     102037: "a word before any price was taken along with what the venue had netted until then",
+    20315: "a look that began before it forgot an order that somebody else had placed",
     30406: "a late word of an old size ended a stop that worked on",
     85005: "a loss that stood still was not held against a tighter limit",
     56508: "nobody looked for a bracket that was never told of as another strategy turned the net",

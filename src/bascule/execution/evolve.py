@@ -152,6 +152,7 @@ def _foreign_order(state: State, event: ev.ForeignOrderSeen) -> None:
         event.symbol,
         event.filled,
         event.reduces,
+        event.at,
     )
     if len(account.foreign_orders) > FOREIGN_ORDERS_MAX:
         del account.foreign_orders[next(iter(account.foreign_orders))]
@@ -197,6 +198,7 @@ def _foreign_fill(state: State, event: ev.ForeignFill) -> None:
     order = account.foreign_orders.get(event.venue_order_id)
     if order is not None:
         order.filled += -event.quantity if event.undoes else event.quantity
+        order.at = event.at
         if order.filled >= order.quantity:
             del account.foreign_orders[event.venue_order_id]
 

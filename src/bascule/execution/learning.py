@@ -117,6 +117,10 @@ def learn_foreign(turn: Turn, account: AccountState, shown: VenueOrder, look: Lo
     filled = max(shown.cum_qty, sum(fills, ZERO))
     if 0 < shown.quantity <= filled:
         return
+    others = turn.market.others.setdefault(account.id, {})  # more than are remembered, maybe
+    told = account.foreign_orders.get(number, others.get(number))
+    if told is not None and told.at > since:
+        return  # more is known of it than the look shows
     terms = ForeignOrder(
         shown.venue_symbol,
         shown.side,
@@ -126,20 +130,23 @@ def learn_foreign(turn: Turn, account: AccountState, shown: VenueOrder, look: Lo
         names.get(shown.venue_symbol, Symbol(shown.venue_symbol)),
         filled,
         shown.reduce_only or bool(shown.leg),
+        told.at if told is not None else turn.at,
     )
-    others = turn.market.others.setdefault(account.id, {})  # more than are remembered, maybe
-    told = account.foreign_orders.get(number, others.get(number))
     others[number] = terms
     if told != terms:
         note = "found working at the venue, not sent by Bascule"
         foreign_seen(turn, account, number, terms, note)
 
 
-def forget_foreign(turn: Turn, account: AccountState, shown: Collection[VenueOrderId]) -> None:
-    """Count no more of others than a whole look has shown."""
+def forget_foreign(
+    turn: Turn, account: AccountState, shown: Collection[VenueOrderId], look: Looked
+) -> None:
+    """Count no more of others than a whole look has shown, and has been heard since it began."""
+    since = look.began or look.at
     others = turn.market.others.get(account.id, {})
     turn.market.others[account.id] = {n: one for n, one in others.items() if n in shown}
-    gone = tuple([number for number in account.foreign_orders if number not in shown])
+    known = account.foreign_orders.items()
+    gone = tuple([name for name, one in known if name not in shown and one.at <= since])
     turn.market.foreign.pop(account.id, None)
     if gone:
         turn.emit(ForeignOrdersGone(at=turn.at, account=account.id, venue_order_ids=gone))

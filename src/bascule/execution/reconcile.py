@@ -77,7 +77,7 @@ def on_look(turn: Turn, look: Looked) -> None:
     }
     if look.complete:
         _end_unseen_children(turn, account, look, quiet)
-        forget_foreign(turn, account, foreign)
+        forget_foreign(turn, account, foreign, look)
     for name, found in look.lookups.items():
         order = account.order(name)
         if order is None:

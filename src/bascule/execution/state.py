@@ -352,6 +352,7 @@ class ForeignOrder(Struct, array_like=True):
     """A working order that is none of ours, by the terms that its venue last showed.
 
     ``filled`` has its fills since then as well; one that ``reduces`` can only close what is held.
+    ``at`` is when it was last heard of.
     """
 
     venue_symbol: VenueSymbol
@@ -362,6 +363,7 @@ class ForeignOrder(Struct, array_like=True):
     symbol: Symbol = Symbol("")
     filled: Decimal = ZERO
     reduces: bool = False
+    at: Instant = Instant(0)
 
 
 class AccountState(Struct, kw_only=True):

@@ -96,6 +96,24 @@ def test_a_hands_buy_of_five_leaves_one_of_six() -> None:
     only(made.say(buy(6, side=Side.SELL), strategy="other"), OrderRequested)
 
 
+def test_a_look_that_began_before_it_was_told_does_not_lack_it() -> None:
+    """The venue told of the order while it was being asked: that answer is of before."""
+    made = bench()
+    began = Instant(made.at)
+    made.wait(SECOND)
+    shown = strange(made)
+    report = ExecutionReport(
+        account=shown.account, exec_id="n1", exec_type=ExecType.NEW, at=Instant(made.at),
+        venue_order_id=shown.venue_order_id, venue_symbol=shown.venue_symbol, side=shown.side,
+        order_qty=shown.quantity, price=shown.price,
+    )  # fmt: skip
+    made.feed(inp.ReportReceived(Instant(made.at), report))
+    assert not every(made.look(orders=(), began=began), ForeignOrdersGone)
+    assert refused(made, buy(2)).code == "position_limit"
+    made.wait(SECOND)
+    only(shows(made), ForeignOrdersGone)
+
+
 def test_it_counts_until_a_whole_look_lacks_it() -> None:
     """A page that is missing proves nothing; and what comes back counts anew."""
     made = bench()
