@@ -6,12 +6,14 @@ import pytest
 from msgspec.structs import replace
 
 from bascule.execution import inputs as inp
+from bascule.execution.limits import next_reset
 from bascule.execution.state import dump
-from bascule.model.event import LedgerMoved, OrderRequested
+from bascule.execution.turn import Turn
+from bascule.model.event import LedgerMoved, OrderRequested, ScaleRecorded
 from bascule.model.intent import Amount, ClosePosition
 from bascule.model.programme import Clock, Limit, MaxLoss, Programme, Trail
 from bascule.model.values import HOUR, MINUTE, SECOND, Instant
-from tests.unit.execution.harness import EURUSD, ROOMY, Bench, every
+from tests.unit.execution.harness import EURUSD, ROOMY, Bench, every, only
 from tests.unit.execution.test_loss_watch import DAILY, MIDNIGHT, RULES, bench, buy, ledger, loss
 
 OWN = replace(ROOMY, max_daily_loss=D(1000))
@@ -126,3 +128,14 @@ def test_a_pause_ends_with_its_day_though_the_limit_was_changed_over_night() -> 
     assert ledger(made).days[0].since == MIDNIGHT
     made.feed(inp.ArmAsked(Instant(made.at), "account:a", "ada", "a new day", "a"))
     assert every(made.say(buy(1)), OrderRequested)
+
+
+def test_where_nobody_says_when_a_day_ends_sizes_and_limits_grow_with_the_last_of_all() -> None:
+    """Half an hour before midnight in UTC each usual day but that one has just begun."""
+    made = bench(replace(RULES, daily_loss=replace(DAILY, reset=None)), held=0)
+    made.at = Instant(MIDNIGHT - 30 * MINUTE)
+    last = MIDNIGHT + 23 * HOUR  # in Prague, in winter
+    events = made.feed(inp.ScaleTold(Instant(made.at), "a", D("1.5"), "me"))
+    assert only(events, ScaleRecorded).effective_at == last
+    turn = Turn(made.state, made.settings, made.market, Instant(made.at))
+    assert next_reset(turn, "account:a") == last

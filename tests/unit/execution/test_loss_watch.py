@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from bascule.execution import inputs as inp
-from bascule.execution.limits import next_reset
 from bascule.execution.loss import loss_of
 from bascule.execution.state import dump
 from bascule.execution.turn import Turn
@@ -24,7 +23,6 @@ from bascule.model.event import (
     LedgerMoved,
     OrderRefused,
     OrderRequested,
-    ScaleRecorded,
     StopSet,
 )
 from bascule.model.intent import Amount, ClosePosition, PlaceOrder
@@ -519,17 +517,6 @@ def test_a_step_of_the_scaling_plan_waits_for_the_reset() -> None:
     made.feed(inp.ScaleTold(Instant(made.at), "a", D(1), "me"))
     assert only(made.say(buy(2)), OrderRequested).quantity == 2
     assert made.replay() == dump(made.state)
-
-
-def test_where_nobody_says_when_a_day_ends_sizes_and_limits_grow_with_the_last_of_all() -> None:
-    """Half an hour before midnight in UTC each usual day but that one has just begun."""
-    made = bench(replace(RULES, daily_loss=replace(DAILY, reset=None)), held=0)
-    made.at = Instant(MIDNIGHT - 30 * MINUTE)
-    last = MIDNIGHT + 23 * HOUR  # in Prague, in winter
-    events = made.feed(inp.ScaleTold(Instant(made.at), "a", D("1.5"), "me"))
-    assert only(events, ScaleRecorded).effective_at == last
-    turn = Turn(made.state, made.settings, made.market, Instant(made.at))
-    assert next_reset(turn, "account:a") == last
 
 
 def test_waiting_entries_count_at_their_stops() -> None:
