@@ -10,7 +10,7 @@ from bascule.execution.placing import Draft, propose
 from bascule.execution.plan_entry import rounded
 from bascule.execution.planning import Plan, cancel_entries, in_units
 from bascule.execution.state import KNOWN, Guard, Order
-from bascule.model.enums import Direction, Side
+from bascule.model.enums import AccountMode, Direction, OrdType, Side
 from bascule.model.event import Bracket, ProtectionChanged, ReplaceRequested, Verdict
 from bascule.model.instrument import Listing
 from bascule.model.intent import Amount, CancelOrders, ModifyOrder, ModifyProtection, Protection
@@ -263,8 +263,10 @@ def _change(plan: Plan, guard: Guard, protection: Protection, listing: Listing) 
         trail_step=new.trail_step if trails else old.trail_step,
         break_even_trigger=new.break_even_trigger if evens else old.break_even_trigger,
         break_even_offset=new.break_even_offset if evens else old.break_even_offset,
-        native=old.native,
+        native=old.native and plan.capabilities.replace,
     )
+    if old.native and not merged.native and not _may_take_over(plan, guard, merged):
+        return
     refused = _too_far(plan, guard, merged, listing)
     if refused is not None:
         level = old.stop_loss
@@ -325,6 +327,30 @@ def _behind(plan: Plan, guard: Guard) -> Decimal:
     """Give how much a guard's stop is for: what it holds, and what its entry may still fill."""
     entry = plan.account.orders.get(guard.cl_ord_id)
     return max(guard.held, ZERO) + (entry.leaves if entry is not None else ZERO)
+
+
+def _may_take_over(plan: Plan, guard: Guard, bracket: Bracket) -> bool:
+    """Whether the engine may run a bracket that its venue cannot move; a refusal says why not."""
+    stops = bracket.stop_loss is not None or bracket.follows_price
+    needed = [OrdType.STOP] * stops + [OrdType.LIMIT] * bool(bracket.take_profits)
+    if not set(needed).issubset(plan.capabilities.ord_types):
+        plan.refuse(
+            "capability_absent",
+            "the venue cannot move the stop and target that it runs itself, and has no orders to "
+            "put in their place; they stay as they are",
+            guard.symbol,
+        )
+        return False
+    if stops and plan.spec.mode is AccountMode.LIVE and plan.route.engine_stops == "refuse_live":
+        plan.refuse(
+            "stop_only_in_engine",
+            "the venue cannot move the stop and target that it runs itself, so that others would "
+            "live only in the engine; a live account refuses that unless the route says "
+            'engine_stops = "allow". They stay as they are',
+            guard.symbol,
+        )
+        return False
+    return True
 
 
 def _levels(

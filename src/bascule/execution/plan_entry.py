@@ -358,12 +358,12 @@ def _fit_bracket(plan: Plan, bracket: Bracket, listing: Listing, side: Side) -> 
     stops = bracket.stop_loss is not None or bracket.follows_price
     against = stood_against(plan.account, plan.spec, plan.strategy, listing.symbol, side)
     # A venue holds natively what goes with the entry, and a target for all of it; a stop that
-    # comes later is the engine's.
+    # comes later is the engine's, and so is one that is to follow where the venue moves none.
     native = (
         capabilities.native_bracket
         and not against
         and [portion for _, portion in bracket.take_profits] in ([], [ONE])
-        and (bracket.stop_loss is not None or not bracket.follows_price)
+        and (not bracket.follows_price or (bracket.stop_loss is not None and capabilities.replace))
     )
     lacks = ""
     if not native and stops and OrdType.STOP not in capabilities.ord_types:

@@ -3,14 +3,16 @@
 from decimal import Decimal as D
 from typing import Any
 
+import msgspec
+import pytest
 from msgspec.structs import replace
 
-from bascule.model.enums import ExecType, OrdStatus, Side
-from bascule.model.event import OrderRequested
+from bascule.model.enums import AccountMode, ExecType, LevelUnit, OrdStatus, OrdType, Side
+from bascule.model.event import CancelRequested, IntentRefused, OrderRequested, ReplaceRequested
 from bascule.model.ids import ExecID
-from bascule.model.intent import Amount, PlaceOrder
+from bascule.model.intent import Amount, BreakEven, Level, ModifyProtection, PlaceOrder
 from bascule.model.order import VenueOrder
-from tests.unit.execution.harness import EURUSD, Bench, only, protection
+from tests.unit.execution.harness import EURUSD, Bench, every, only, protection
 
 
 def bracketed(bench: Bench, quantity: int) -> str:
@@ -84,3 +86,69 @@ def test_a_native_stop_that_was_made_larger_unheard_goes_on() -> None:
     [stop] = bench.orders("s")
     assert (stop.cl_ord_id, stop.quantity, stop.leaves) == (f"{parent}:s", 5, 3)
     assert bench.book().quantity == 3
+
+
+def shown_stop(bench: Bench, parent: str, quantity: int) -> None:
+    """Let the venue show the stop that it runs for an entry."""
+    bench.report(
+        parent,
+        ExecType.NEW,
+        parent=parent,
+        leg="s",
+        cl_ord_id=None,
+        venue_order_id="c1",
+        side=Side.SELL,
+        order_qty=D(quantity),
+        stop_price=D("1.08"),
+    )
+
+
+def test_a_native_stop_that_its_venue_cannot_move_gives_way_to_one_of_ours() -> None:
+    """Before, the venue was asked again and again for a change that it does not know."""
+    bench = Bench(native_bracket=True, replace=False)
+    parent = bracketed(bench, 5)
+    shown_stop(bench, parent, 5)
+    moved = bench.say(ModifyProtection(symbol=EURUSD, protection=protection("1.09")))
+    assert not every(moved, ReplaceRequested)
+    assert only(moved, CancelRequested).cl_ord_id == f"{parent}:s"
+    bench.report(f"{parent}:s", ExecType.CANCELED, cl_ord_id=None, parent=parent, leg="s")
+    bench.settle()
+    [stop] = bench.working("s")
+    assert (stop.stop_price, stop.new.quantity) == (D("1.09"), 5)
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        ({"ord_types": (OrdType.MARKET, OrdType.LIMIT)}, "capability_absent"),
+        ({"mode": AccountMode.LIVE}, "stop_only_in_engine"),
+    ],
+)
+def test_a_native_stop_that_nothing_may_replace_stays_where_it_is(
+    words: dict[str, Any], code: str
+) -> None:
+    """The sender is told, and nothing is asked of the venue."""
+    bench = Bench(native_bracket=True, replace=False, **words)
+    parent = bracketed(bench, 5)
+    shown_stop(bench, parent, 5)
+    said = bench.say(ModifyProtection(symbol=EURUSD, protection=protection("1.09")))
+    assert only(said, IntentRefused).code == code
+    assert not every(said, CancelRequested)
+    assert bench.guard(parent).bracket.stop_loss == D("1.08")
+
+
+@pytest.mark.parametrize("replace", [True, False])
+def test_a_stop_that_is_to_follow_is_the_venues_only_where_it_can_be_moved(replace: bool) -> None:
+    """A break-even would never come about."""
+    bench = Bench(native_bracket=True, replace=replace)
+    even = BreakEven(trigger=Level(D("0.0010"), LevelUnit.DISTANCE))
+    asked = msgspec.structs.replace(protection("1.08"), break_even=even)
+    order = PlaceOrder(
+        symbol=EURUSD,
+        side=Side.BUY,
+        quantity=Amount(D(5)),
+        protection=asked,
+        reference_price=D("1.1"),
+    )
+    bracket = only(bench.say(order), OrderRequested).bracket
+    assert bracket.native is replace
