@@ -33,7 +33,7 @@ def aftermath(turn: Turn, account: AccountState, order: Order) -> None:
         for other in guards_of(account, order.strategy, order.symbol, order.side.opposite):
             if other is not guard:
                 tend(turn, account, other)
-    if order.cum_qty:
+    if order.cum_qty and not turn.settings.capabilities[account.id].replace:
         # A bracket that is too large may close no more than there is, and of this there is more.
         for other in guards_of(account, None, order.symbol, order.side):
             if other is not guard and other.bracket.native:

@@ -129,20 +129,12 @@ def stood_against(
 
     Then it makes no bracket for an entry that only reduces the net, and ends one as the net turns.
     """
-    nets = spec.position_mode is PositionMode.NETTING
-    return nets and others_against(account, strategy, symbol, side)
-
-
-def others_against(
-    account: AccountState, strategy: StrategyId, symbol: Symbol, side: Side
-) -> bool:  # fmt: skip
-    """Whether what others hold of a contract, netted, is on the other side."""
     others = (
         book.quantity
         for book in account.books.values()
         if book.symbol == symbol and book.strategy != strategy
     )
-    return sum(others, ZERO) * side.sign < 0
+    return spec.position_mode is PositionMode.NETTING and sum(others, ZERO) * side.sign < 0
 
 
 def apply_fill(
@@ -182,9 +174,14 @@ def _note_opposed(account: AccountState, symbol: Symbol) -> None:
 
     What that has cost them at a venue that nets stays, also when the others have closed.
     """
+    books = [book for book in account.books.values() if book.symbol == symbol and book.quantity]
+    if not books[1:]:
+        return
+    net = sum((book.quantity for book in books), ZERO)
+    own = {book.strategy: book.quantity for book in books}
     for guard in account.guards.values():
         if guard.symbol == symbol and guard.held > 0 and not guard.opposed:
-            guard.opposed = others_against(account, guard.strategy, symbol, guard.side)
+            guard.opposed = (net - own.get(guard.strategy, ZERO)) * guard.side.sign < 0
 
 
 def _spare(account: AccountState, book: Book, order: Order, signed: Decimal) -> Decimal:
