@@ -10,7 +10,7 @@ from bascule.execution import loss_watch
 from bascule.execution.aftermath import aftermath
 from bascule.execution.duties import fulfil
 from bascule.execution.guarded import guardian_told
-from bascule.execution.guards import awaits_another_try, mend
+from bascule.execution.guards import mend
 from bascule.execution.learning import learn
 from bascule.execution.limits import accept, approve
 from bascule.execution.operators import arm, begin, end, link, resolve, stop, sweep
@@ -56,8 +56,7 @@ def awaits_time(state: State, market: Market) -> bool:
     """Whether time alone may make something due, besides a firm's hours (see ``has_duties``)."""
     if market.watches or market.peaks or market.put_off:
         return True
-    accounts = state.accounts.values()
-    return any(account.watched or awaits_another_try(account) for account in accounts)
+    return any(account.watched for account in state.accounts.values())
 
 
 def _signal(turn: Turn, given: inp.SignalReceived) -> None:

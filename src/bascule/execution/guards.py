@@ -67,12 +67,22 @@ class _Duty(NamedTuple):
         """Whether another change of a child may go now; else time will bring it."""
         if may_change(self.turn, child):
             return True
-        self.turn.market.put_off.add((self.account.id, self.guard.cl_ord_id))
+        _put_off(self.turn, self.account, self.guard)
         return False
 
 
 def tend(turn: Turn, account: AccountState, guard: Guard) -> None:
-    """Bring a guard's orders in line with what it should protect."""
+    """Bring a guard's orders in line with what it should protect; time brings what is refused."""
+    _tend(turn, account, guard)
+    if guard.refused or guard.denied or _any_refused(account, guard):
+        _put_off(turn, account, guard)
+
+
+def _put_off(turn: Turn, account: AccountState, guard: Guard) -> None:
+    turn.market.put_off[account.id, guard.cl_ord_id] = None
+
+
+def _tend(turn: Turn, account: AccountState, guard: Guard) -> None:
     spec = turn.settings.accounts.get(account.id)
     listing = turn.listing(account.id, guard.symbol)
     if spec is None or listing is None:
@@ -80,7 +90,7 @@ def tend(turn: Turn, account: AccountState, guard: Guard) -> None:
     if is_frozen(turn.state, spec, guard.strategy):
         return
     if guard.unsent and turn.at < _after_unsent(guard):
-        turn.market.put_off.add((account.id, guard.cl_ord_id))
+        _put_off(turn, account, guard)
         return
     capabilities = turn.settings.capabilities[account.id]
     children = [account.orders[name] for name in guard.children if name in account.orders]
@@ -162,21 +172,14 @@ def native_children(account: AccountState) -> Iterator[Order]:
 
 def mend(turn: Turn) -> None:
     """Look again at every guard with something refused, or put off: another try may be due."""
-    put_off, turn.market.put_off = turn.market.put_off, set()
-    for account in turn.accounts():
-        for guard in list(account.guards.values()):
-            if _is_refused(account, guard) or (account.id, guard.cl_ord_id) in put_off:
-                tend(turn, account, guard)
+    put_off, turn.market.put_off = turn.market.put_off, {}
+    for owner, name in put_off:
+        account = turn.state.accounts[owner]
+        if (guard := account.guards.get(name)) is not None:
+            tend(turn, account, guard)
 
 
-def awaits_another_try(account: AccountState) -> bool:
-    """Whether something was refused for a guard, so that time alone makes another try due."""
-    return any(_is_refused(account, guard) for guard in account.guards.values())
-
-
-def _is_refused(account: AccountState, guard: Guard) -> bool:
-    if guard.refused or guard.denied:
-        return True
+def _any_refused(account: AccountState, guard: Guard) -> bool:
     for name in guard.children:
         child = account.orders.get(name)
         if child is not None and child.refusals:

@@ -89,7 +89,7 @@ class Market(Struct):
     rules of an account's firm are looked at again, ``tried`` what they had done by contract.
     ``others`` has the orders that Bascule did not send and that the last look at their account
     showed, since more may work than the state remembers; ``foreign`` sums both where they were last
-    asked for. ``put_off`` names guards with a change that came too soon after the one before.
+    asked for. ``put_off`` names guards of which something was refused, or came too soon.
 
     After a restart a peak starts again from the level that was last asked of the venue, which
     only ever ratchets, so nothing that was gained is given back.
@@ -109,7 +109,7 @@ class Market(Struct):
     tried: dict[AccountId, dict[Symbol, Tried]] = field(default_factory=dict)
     others: dict[AccountId, dict[VenueOrderId, ForeignOrder]] = field(default_factory=dict)
     foreign: dict[AccountId, Foreign] = field(default_factory=dict)
-    put_off: set[tuple[AccountId, ClOrdID]] = field(default_factory=set)
+    put_off: dict[tuple[AccountId, ClOrdID], None] = field(default_factory=dict)
 
     def keep(self, account: AccountId, quote: Quote, symbol: Symbol | None) -> None:
         """Keep a quote as the account's latest and, where its name is known, as anybody's."""

@@ -310,6 +310,7 @@ def test_a_refused_close_is_reason_enough_to_watch_the_clock() -> None:
     bench.wait(10 * SECOND)
     bench.settle()
     assert bench.book().quantity == 0
+    bench.wait(SECOND)
     assert not awaits_time(bench.state, bench.market)
 
 
