@@ -503,3 +503,23 @@ def test_a_gain_that_to_us_is_open_counts_once_though_no_price_tells_how_large_i
     made.venue.by_hand("a", Side.BUY, 3)
     made.settle()
     assert loss(made).equity == 101_800
+
+
+def test_a_fill_that_is_told_late_says_nothing_of_the_price_now() -> None:
+    """A younger fill has told the price since, and no quote is younger than either.
+
+    Before, what was told last was the last price, and a loss that never was locked the account.
+    """
+    made = bench(held=0)
+    made.at += SECOND
+    made.venue.at, made.venue.price = Instant(made.at), D("1.1150")
+    late = made.venue.by_hand("a", Side.BUY, 2, told=False)
+    made.at += SECOND
+    made.venue.at, made.venue.price = Instant(made.at), D("1.1000")
+    made.venue.by_hand("a", Side.SELL, 10)
+    made.settle()
+    assert loss(made).equity == 100_000
+    made.feed(inp.ReportReceived(Instant(made.at), late))
+    assert made.state.accounts["a"].prices[EURUSD].price == D("1.1000")
+    assert loss(made).equity == 97_000, "two were bought 150 pips higher, and sold again"
+    assert not every(made.events, StopSet)
