@@ -136,6 +136,7 @@ FOUND_BY_STORIES = {
     56508: "nobody looked for a bracket that was never told of as another strategy turned the net",
     340662: "a bracket ended while its entry rested, and nobody took it over",
     218030: "a fill that was told late was the last price, though a younger one had told another",
+    244815: "a loss from before the first word since the start was lost again with its fill",
 }
 """Seeds that show with their story what is wrong once its mend is taken out."""
 
