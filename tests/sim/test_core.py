@@ -137,6 +137,9 @@ FOUND_BY_STORIES = {
     85005: "a loss that stood still was not held against a tighter limit",
     56508: "nobody looked for a bracket that was never told of as another strategy turned the net",
     340662: "a bracket ended while its entry rested, and nobody took it over",
+    218030: "a fill that was told late was the last price, though a younger one had told another",
+    244815: "a loss from before the first word since the start was lost again with its fill",
+    400208: "an order had ended unheard, and a bracket with its number by then was taken for it",
 }
 """Seeds that show with their story what is wrong once its mend is taken out."""
 

@@ -56,11 +56,11 @@ def patience(
 def to_ask_after(account: AccountState, shown: Collection[VenueOrder]) -> list[Order]:
     """List the live orders that the venue's open orders lack: they are asked after by id."""
     names = {order.cl_ord_id for order in shown}
-    # A number alone may be another's by now, where the venue gives them out again.
+    # A number alone may be another's by now, where the venue gives them out again: its own stop's.
     numbers = {
         (order.venue_order_id, order.venue_symbol, order.side, order.quantity)
         for order in shown
-        if order.cl_ord_id is None
+        if order.cl_ord_id is None and order.parent is None
     }
     return [
         order

@@ -5,6 +5,8 @@ read by the risk layer, and counts at the request: what was asked for counts tho
 leave.
 """
 
+from decimal import Decimal
+
 from bascule.execution.fold_ideas import stretched
 from bascule.execution.state import (
     HOLDS_MAX,
@@ -24,7 +26,7 @@ from bascule.execution.state import (
 )
 from bascule.model import event as ev
 from bascule.model.enums import OrdStatus
-from bascule.model.ids import StrategyId
+from bascule.model.ids import StrategyId, Symbol
 from bascule.model.values import Instant
 from bascule.risk.rates import Tally
 
@@ -126,9 +128,16 @@ def filled(account: AccountState, event: ev.OrderFilled) -> None:
     order = account.order(event.cl_ord_id)
     if order is not None:
         at = min(event.traded_at, event.at)
-        account.prices[order.symbol] = LastPrice(event.price, at)
+        _traded(account, order.symbol, event.price, at)
         _held(account, order, at)
         stretched(account, order.symbol, at, event.side, event.commission)
+
+
+def _traded(account: AccountState, symbol: Symbol, price: Decimal, at: Instant) -> None:
+    """Note what a contract traded at last: a fill told late says nothing of the price now."""
+    known = account.prices.get(symbol)
+    if known is None or at >= known.at:
+        account.prices[symbol] = LastPrice(price, at)
 
 
 def _held(account: AccountState, order: Order, at: Instant) -> None:
@@ -150,7 +159,7 @@ def _held(account: AccountState, order: Order, at: Instant) -> None:
 def foreign_filled(account: AccountState, event: ev.ForeignFill) -> None:
     """A fill of no order of ours tells a price too."""
     at = min(event.traded_at, event.at)
-    account.prices[event.symbol] = LastPrice(event.price, at)
+    _traded(account, event.symbol, event.price, at)
     stretched(account, event.symbol, at, event.side, event.commission)
 
 

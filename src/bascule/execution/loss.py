@@ -161,6 +161,7 @@ def take_snapshot(
         return
     if _questions(turn, watch, snapshot, look):
         return
+    lost = _lost(watch, snapshot)
     watch.unheard = ZERO
     agrees = _agrees(turn, account, watch, look)
     if known is not None and not agrees:
@@ -191,6 +192,19 @@ def take_snapshot(
     ours = _by_prices(turn, account, watch, snapshot)
     if not ours.unknown:
         watch.offset = _apart(watch, snapshot, ours, known)
+    if not agrees:
+        watch.unheard += lost
+
+
+def _lost(watch: Watch, snapshot: AccountSnapshot) -> Decimal:
+    """Give what the balance lost before this word that no fill has explained: at most 0.
+
+    Of what it was before the start the journal tells.
+    """
+    if watch.snapshot is None:
+        ledger = watch.ledger
+        return min(snapshot.balance - ledger.balance, ZERO) if ledger is not None else ZERO
+    return min(watch.unheard, ZERO) if watch.aside is None else ZERO
 
 
 def _questions(turn: Turn, watch: Watch, snapshot: AccountSnapshot, look: Looked | None) -> bool:

@@ -27,8 +27,9 @@ class Watch(Struct):
     the moment; ``told`` is where each book stood at the snapshot, ``counted`` up to where its
     results are in ``gained``. ``offset`` is how much lower the venue's equity was than ours at the
     snapshot, and ``before`` at the one before it. ``unheard`` is what the venue's balance then held
-    beyond ours: results whose fills we had not heard of. ``basis`` is what the venue has realised
-    of what to our books is open, since books of one contract have prices of their own, and
+    beyond ours: results whose fills we had not heard of, and losses that no word before it
+    explained either, back to what the journal had before the start. ``basis`` is what the venue has
+    realised of what to our books is open, since books of one contract have prices of their own, and
     ``apart`` how the venue's equity differed from ours at the snapshot. ``aside`` is a younger word
     that could not be told apart from results of a shared position; until a look explains it, or a
     price or fill is younger, equity is no higher. ``floors`` are the rooms of a ledger, kept while

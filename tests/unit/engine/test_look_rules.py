@@ -4,6 +4,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from bascule.engine.look_rules import (
     DUE_NS,
@@ -120,6 +121,16 @@ def test_what_the_venue_does_not_show_is_asked_after() -> None:
         assert [one.cl_ord_id for one in to_ask_after(known, others)] == [NAME]
     for words in ({"native_child": True}, {"waiting": True}, {"status": OrdStatus.NEW_REQUESTED}):
         assert to_ask_after(account(order(**words)), []) == []
+
+
+def test_whose_number_a_bracket_bears_by_now_is_asked_after() -> None:
+    """It ended unheard, and the venue gave its number to the stop of another entry, as large.
+
+    Before, that stop was taken for it: its cancel stayed in flight, and nobody asked any more.
+    """
+    known = account(order(pending="cancel"))
+    child = replace(shown(None), parent=ClOrdID("bayx-2-1e"), leg="s", ord_type=OrdType.STOP)
+    assert [one.cl_ord_id for one in to_ask_after(known, [child])] == [NAME]
 
 
 def test_orders_that_are_too_many_for_one_look_take_turns() -> None:

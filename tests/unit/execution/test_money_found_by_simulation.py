@@ -503,3 +503,61 @@ def test_a_gain_that_to_us_is_open_counts_once_though_no_price_tells_how_large_i
     made.venue.by_hand("a", Side.BUY, 3)
     made.settle()
     assert loss(made).equity == 101_800
+
+
+def test_a_fill_that_is_told_late_says_nothing_of_the_price_now() -> None:
+    """A younger fill has told the price since, and no quote is younger than either.
+
+    Before, what was told last was the last price, and a loss that never was locked the account.
+    """
+    made = bench(held=0)
+    made.at += SECOND
+    made.venue.at, made.venue.price = Instant(made.at), D("1.1150")
+    late = made.venue.by_hand("a", Side.BUY, 2, told=False)
+    made.at += SECOND
+    made.venue.at, made.venue.price = Instant(made.at), D("1.1000")
+    made.venue.by_hand("a", Side.SELL, 10)
+    made.settle()
+    assert loss(made).equity == 100_000
+    made.feed(inp.ReportReceived(Instant(made.at), late))
+    assert made.state.accounts["a"].prices[EURUSD].price == D("1.1000")
+    assert loss(made).equity == 97_000, "two were bought 150 pips higher, and sold again"
+    assert not every(made.events, StopSet)
+
+
+def restarted(made: Bench, *words: Any) -> Any:
+    """Have a close fill for 4,000 less while the engine is down, and money told before the fill."""
+    made.at += SECOND
+    made.venue.at, made.venue.price = Instant(made.at), D("1.0960")
+    late = made.venue.by_hand("a", Side.SELL, 10, told=False)
+    made.begin()
+    for balance in words:
+        made.at += SECOND
+        made.money(balance)
+    return late
+
+
+@pytest.mark.parametrize("words", [1, 2])
+@pytest.mark.parametrize("by_look", [True, False])
+def test_what_was_lost_while_the_engine_was_down_is_lost_once(words: int, by_look: bool) -> None:
+    """The first words since the start show the loss, and the fill that made it is told after them.
+
+    Before, nothing was known to compare those words with: the loss counted once more, and locked
+    the account.
+    """
+    made = bench()
+    late = restarted(made, *[96_000] * words)
+    if by_look:
+        made.look()
+    else:
+        made.feed(inp.ReportReceived(Instant(made.at), late))
+    assert (made.net(), loss(made).equity) == (0, 96_000)
+    assert not every(made.events, StopSet)
+
+
+def test_what_a_first_word_did_not_show_is_lost_after_it() -> None:
+    """Of a fill's loss of 4,000 the balance had lost a fee of 25: the rest is not in it."""
+    made = bench(ROOMY_RULES)
+    restarted(made, 99_975)
+    made.look()
+    assert (made.net(), loss(made).equity) == (0, 96_000)
