@@ -135,6 +135,7 @@ FOUND_BY_STORIES = {
     85005: "a loss that stood still was not held against a tighter limit",
     56508: "nobody looked for a bracket that was never told of as another strategy turned the net",
     340662: "a bracket ended while its entry rested, and nobody took it over",
+    239751: "what was netted beside another strategy and closed again counted as money made",
 }
 """Seeds that show with their story what is wrong once its mend is taken out."""
 

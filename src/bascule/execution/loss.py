@@ -167,7 +167,7 @@ def take_snapshot(
         expected = _by_prices(turn, account, watch, known)
         if not expected.unknown:
             watch.unheard = snapshot.balance - expected.balance
-        elif watch.basis or _shared(account):
+        elif watch.basis or _shared(account, watch):
             # Without a price nobody can tell what it has realised of that: the look will.
             turn.market.looks.setdefault(account.id, "money was told before any price")
             return
@@ -175,7 +175,7 @@ def take_snapshot(
         turn.market.looks.setdefault(account.id, "the venue's balance is not what fills make it")
         before_fill = snapshot.at == account.last_fill_at and watch.unheard > 0
         by_fill = watch.unheard > 0 and _valued_by_fill(turn, account)
-        if watch.basis or before_fill or by_fill or _shared(account):
+        if watch.basis or before_fill or by_fill or _shared(account, watch):
             # It reckons results of a shared position in its own way, or may be from just before
             # the loss of that very moment, or has realised what to us is open, and no price tells
             # how much that is: the look will tell.
@@ -184,9 +184,7 @@ def take_snapshot(
     watch.before = min(watch.offset, ZERO)
     watch.snapshot, watch.aside = snapshot, None
     watch.gained = watch.offset = ZERO
-    watch.told = {
-        name: Booked(book.realized, book.commission) for name, book in account.books.items()
-    }
+    watch.told = {name: _booked(book) for name, book in account.books.items()}
     watch.counted = dict(watch.told)
     ours = _by_prices(turn, account, watch, snapshot)
     if not ours.unknown:
@@ -250,12 +248,28 @@ def _apart(
     return min(difference, ZERO)
 
 
-def _shared(account: AccountState) -> bool:
-    """Whether more than one book, or position, holds one contract."""
-    held = [book.symbol for book in account.books.values() if book.quantity or book.lots]
-    return len(set(held)) < len(held) or any(
+def _shared(account: AccountState, watch: Watch) -> bool:
+    """Whether more than one book, or position, holds one contract, or has since the last word.
+
+    A venue that nets has made one price of what a book opened and closed beside another's.
+    """
+    nets = watch.spec.position_mode is not PositionMode.HEDGING
+    books = account.books.items()
+    held = {book.symbol for _, book in books if book.quantity or book.lots}
+    sharing = [
+        book.symbol
+        for name, book in books
+        if book.quantity
+        or book.lots
+        or (nets and book.symbol in held and _booked(book) != watch.told.get(name, _NOTHING))
+    ]
+    return len(set(sharing)) < len(sharing) or any(
         len(book.lots) >= _BOTH for book in account.books.values()
     )
+
+
+def _booked(book: Book) -> Booked:
+    return Booked(book.realized, book.commission)
 
 
 def _compare_costs(turn: Turn, account: AccountState, watch: Watch, look: Looked) -> bool:
@@ -413,7 +427,7 @@ def _count(turn: Turn, watch: Watch, name: str, book: Book, made: Decimal) -> li
     """
     before = watch.counted.get(name, _NOTHING)
     net = made - (book.commission - before.commission)
-    now = watch.counted[name] = Booked(book.realized, book.commission)
+    now = watch.counted[name] = _booked(book)
     if not _overtaken(turn, watch):
         watch.gained += net
         return []

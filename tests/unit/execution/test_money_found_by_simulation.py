@@ -503,3 +503,39 @@ def test_a_gain_that_to_us_is_open_counts_once_though_no_price_tells_how_large_i
     made.venue.by_hand("a", Side.BUY, 3)
     made.settle()
     assert loss(made).equity == 101_800
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_what_is_netted_beside_another_strategy_and_closed_again_is_no_gain_or_loss(
+    sign: int,
+) -> None:
+    """The venue has realised something of what the other strategy holds on; to its book it is open.
+
+    Before, only as long as both held was a word on money left to the look: one that came after was
+    taken for news of the account's worth, and where the price had moved since, counted twice.
+    """
+    made = bench(ROOMY_RULES, held=0)
+    enter(made, "s", Side.SELL, 3, "1.1000")
+    enter(made, "other", Side.BUY, 1, str(D("1.1000") - sign * D("0.0030")))
+    made.at += SECOND
+    then = D("1.1000") - sign * D("0.0020")
+    made.venue.at, made.venue.price = Instant(made.at), then
+    made.quote(then)
+    made.say(ClosePosition(symbol=EURUSD), strategy="other")
+    made.settle()
+    assert made.net() == -3
+    made.at += SECOND
+    worth = D(100_000 + sign * 700)
+    word = AccountSnapshot(
+        account="a",
+        currency="USD",
+        balance=D(100_000 + sign * 300),
+        equity=worth,
+        margin_used=D(0),
+        free_margin=worth,
+        at=Instant(made.at),
+    )
+    made.at += SECOND
+    made.quote(then + sign * D("0.0020"))
+    made.feed(inp.MoneyReceived(Instant(made.at), word))
+    assert loss(made).equity == worth - sign * 600
