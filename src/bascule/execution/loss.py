@@ -170,6 +170,7 @@ def take_snapshot(
         elif watch.basis or _shared(account, watch):
             # Without a price nobody can tell what it has realised of that: the look will.
             turn.market.looks.setdefault(account.id, "money was told before any price")
+            watch.aside = snapshot
             return
     if watch.unheard:
         turn.market.looks.setdefault(account.id, "the venue's balance is not what fills make it")
@@ -314,17 +315,16 @@ def mark(turn: Turn, account: AccountState, watch: Watch) -> Marked | None:
     if told is None:
         return None
     ours = _by_prices(turn, account, watch, told)
-    newest, aside = ours.newest, watch.aside
-    if newest is None:
-        return ours
+    newest, aside, filled = ours.newest, watch.aside, account.last_fill_at
     # An opening realises nothing, and yet it costs the spread.
-    if newest < told.at >= account.last_fill_at and watch.counted == watch.told:
+    if newest is not None and newest < told.at >= filled and watch.counted == watch.told:
         # Nothing has traded since, and the venue valued it later than any price that we have.
         oldest = told.at if ours.oldest is not None else None
         ours = Marked(ours.balance, told.equity, oldest)
-    if aside is not None and newest < aside.at >= account.last_fill_at:
+    if aside is not None and aside.at >= filled and (newest is None or newest < aside.at):
         # Whatever that balance is made of, so much is what the venue says that it is all worth.
-        return Marked(ours.balance, min(ours.equity, aside.equity), ours.oldest)
+        equity = min(ours.equity, aside.equity)
+        return Marked(ours.balance, equity, ours.oldest, unknown=ours.unknown)
     return ours
 
 

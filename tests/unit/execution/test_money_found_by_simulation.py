@@ -358,6 +358,7 @@ def test_a_word_before_any_price_does_not_tell_what_the_venue_had_netted() -> No
     made.settle()
     made.at += SECOND
     made.money(95_000)
+    assert loss(made).equity == 95_000, "no price says otherwise"
     made.at += SECOND
     made.quote("1.1200")
     assert loss(made).equity == 95_000
