@@ -77,6 +77,7 @@ def watch_of(turn: Turn, account: AccountState, spec: AccountSpec) -> Watch | No
         fresh.gained, fresh.counted, fresh.told = known.gained, known.counted, known.told
         fresh.before, fresh.unheard = known.before, known.unheard
         fresh.basis, fresh.apart, fresh.aside = known.basis, known.apart, known.aside
+        fresh.shared = known.shared
         fresh.looked_at = known.looked_at
         fresh.nought, fresh.asked_at = known.nought, known.asked_at
     turn.market.watches[account.id] = fresh
@@ -186,7 +187,7 @@ def take_snapshot(
     watch.snapshot, watch.aside = snapshot, None
     watch.gained = watch.offset = ZERO
     watch.told = {name: _booked(book) for name, book in account.books.items()}
-    watch.counted = dict(watch.told)
+    watch.counted, watch.shared = dict(watch.told), set()
     ours = _by_prices(turn, account, watch, snapshot)
     if not ours.unknown:
         watch.offset = _apart(watch, snapshot, ours, known)
@@ -250,23 +251,28 @@ def _apart(
 
 
 def _shared(account: AccountState, watch: Watch) -> bool:
-    """Whether more than one book, or position, holds one contract, or has since the last word.
-
-    A venue that nets has made one price of what a book opened and closed beside another's.
-    """
-    nets = watch.spec.position_mode is not PositionMode.HEDGING
-    books = account.books.items()
-    held = {book.symbol for _, book in books if book.quantity or book.lots}
-    sharing = [
-        book.symbol
-        for name, book in books
-        if book.quantity
-        or book.lots
-        or (nets and book.symbol in held and _booked(book) != watch.told.get(name, _NOTHING))
-    ]
-    return len(set(sharing)) < len(sharing) or any(
-        len(book.lots) >= _BOTH for book in account.books.values()
+    """Whether more than one book, or position, holds one contract, or has since the last word."""
+    _note_shared(account, watch)
+    books = account.books.values()
+    held = [book.symbol for book in books if book.quantity or book.lots]
+    return (
+        len(set(held)) < len(held)
+        or not watch.shared.isdisjoint(held)
+        or any(len(book.lots) >= _BOTH for book in books)
     )
+
+
+def _note_shared(account: AccountState, watch: Watch) -> None:
+    """Keep in mind which contracts several books hold, or have traded since the last word.
+
+    A venue that nets has made one price of them: what one has closed is in what is still held.
+    """
+    if len(account.books) < _BOTH or watch.spec.position_mode is PositionMode.HEDGING:
+        return
+    seen: set[Symbol] = set()
+    for name, book in account.books.items():
+        if book.quantity or _booked(book) != watch.told.get(name, _NOTHING):
+            (watch.shared if book.symbol in seen else seen).add(book.symbol)
 
 
 def _booked(book: Book) -> Booked:
@@ -314,6 +320,7 @@ def mark(turn: Turn, account: AccountState, watch: Watch) -> Marked | None:
     told = watch.snapshot
     if told is None:
         return None
+    _note_shared(account, watch)
     ours = _by_prices(turn, account, watch, told)
     newest, aside, filled = ours.newest, watch.aside, account.last_fill_at
     # An opening realises nothing, and yet it costs the spread.

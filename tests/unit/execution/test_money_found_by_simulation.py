@@ -506,9 +506,10 @@ def test_a_gain_that_to_us_is_open_counts_once_though_no_price_tells_how_large_i
     assert loss(made).equity == 101_800
 
 
+@pytest.mark.parametrize("made_by_other", [0, 100])
 @pytest.mark.parametrize("sign", [1, -1])
 def test_what_is_netted_beside_another_strategy_and_closed_again_is_no_gain_or_loss(
-    sign: int,
+    sign: int, made_by_other: int
 ) -> None:
     """The venue has realised something of what the other strategy holds on; to its book it is open.
 
@@ -519,14 +520,14 @@ def test_what_is_netted_beside_another_strategy_and_closed_again_is_no_gain_or_l
     enter(made, "s", Side.SELL, 3, "1.1000")
     enter(made, "other", Side.BUY, 1, str(D("1.1000") - sign * D("0.0030")))
     made.at += SECOND
-    then = D("1.1000") - sign * D("0.0020")
+    then = D("1.1000") - sign * (D("0.0030") - D(made_by_other) / 100_000)
     made.venue.at, made.venue.price = Instant(made.at), then
     made.quote(then)
     made.say(ClosePosition(symbol=EURUSD), strategy="other")
     made.settle()
     assert made.net() == -3
     made.at += SECOND
-    worth = D(100_000 + sign * 700)
+    worth = D(100_000 + sign * (900 - 2 * made_by_other))
     word = AccountSnapshot(
         account="a",
         currency="USD",
