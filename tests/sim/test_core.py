@@ -140,6 +140,7 @@ FOUND_BY_STORIES = {
     218030: "a fill that was told late was the last price, though a younger one had told another",
     244815: "a loss from before the first word since the start was lost again with its fill",
     400208: "an order had ended unheard, and a bracket with its number by then was taken for it",
+    239751: "what was netted beside another strategy and closed again counted as money made",
 }
 """Seeds that show with their story what is wrong once its mend is taken out."""
 

@@ -77,6 +77,7 @@ def watch_of(turn: Turn, account: AccountState, spec: AccountSpec) -> Watch | No
         fresh.gained, fresh.counted, fresh.told = known.gained, known.counted, known.told
         fresh.before, fresh.unheard = known.before, known.unheard
         fresh.basis, fresh.apart, fresh.aside = known.basis, known.apart, known.aside
+        fresh.shared = known.shared
         fresh.looked_at = known.looked_at
         fresh.nought, fresh.asked_at = known.nought, known.asked_at
     turn.market.watches[account.id] = fresh
@@ -168,15 +169,16 @@ def take_snapshot(
         expected = _by_prices(turn, account, watch, known)
         if not expected.unknown:
             watch.unheard = snapshot.balance - expected.balance
-        elif watch.basis or _shared(account):
+        elif watch.basis or _shared(account, watch):
             # Without a price nobody can tell what it has realised of that: the look will.
             turn.market.looks.setdefault(account.id, "money was told before any price")
+            watch.aside = snapshot
             return
     if watch.unheard:
         turn.market.looks.setdefault(account.id, "the venue's balance is not what fills make it")
         before_fill = snapshot.at == account.last_fill_at and watch.unheard > 0
         by_fill = watch.unheard > 0 and _valued_by_fill(turn, account)
-        if watch.basis or before_fill or by_fill or _shared(account):
+        if watch.basis or before_fill or by_fill or _shared(account, watch):
             # It reckons results of a shared position in its own way, or may be from just before
             # the loss of that very moment, or has realised what to us is open, and no price tells
             # how much that is: the look will tell.
@@ -185,10 +187,8 @@ def take_snapshot(
     watch.before = min(watch.offset, ZERO)
     watch.snapshot, watch.aside = snapshot, None
     watch.gained = watch.offset = ZERO
-    watch.told = {
-        name: Booked(book.realized, book.commission) for name, book in account.books.items()
-    }
-    watch.counted = dict(watch.told)
+    watch.told = {name: _booked(book) for name, book in account.books.items()}
+    watch.counted, watch.shared = dict(watch.told), set()
     ours = _by_prices(turn, account, watch, snapshot)
     if not ours.unknown:
         watch.offset = _apart(watch, snapshot, ours, known)
@@ -264,12 +264,33 @@ def _apart(
     return min(difference, ZERO)
 
 
-def _shared(account: AccountState) -> bool:
-    """Whether more than one book, or position, holds one contract."""
-    held = [book.symbol for book in account.books.values() if book.quantity or book.lots]
-    return len(set(held)) < len(held) or any(
-        len(book.lots) >= _BOTH for book in account.books.values()
+def _shared(account: AccountState, watch: Watch) -> bool:
+    """Whether more than one book, or position, holds one contract, or has since the last word."""
+    _note_shared(account, watch)
+    books = account.books.values()
+    held = [book.symbol for book in books if book.quantity or book.lots]
+    return (
+        len(set(held)) < len(held)
+        or not watch.shared.isdisjoint(held)
+        or any(len(book.lots) >= _BOTH for book in books)
     )
+
+
+def _note_shared(account: AccountState, watch: Watch) -> None:
+    """Keep in mind which contracts several books hold, or have traded since the last word.
+
+    A venue that nets has made one price of them: what one has closed is in what is still held.
+    """
+    if len(account.books) < _BOTH or watch.spec.position_mode is PositionMode.HEDGING:
+        return
+    seen: set[Symbol] = set()
+    for name, book in account.books.items():
+        if book.quantity or _booked(book) != watch.told.get(name, _NOTHING):
+            (watch.shared if book.symbol in seen else seen).add(book.symbol)
+
+
+def _booked(book: Book) -> Booked:
+    return Booked(book.realized, book.commission)
 
 
 def _compare_costs(turn: Turn, account: AccountState, watch: Watch, look: Looked) -> bool:
@@ -313,18 +334,18 @@ def mark(turn: Turn, account: AccountState, watch: Watch) -> Marked | None:
     told = watch.snapshot
     if told is None:
         return None
+    _note_shared(account, watch)
     ours = _by_prices(turn, account, watch, told)
-    newest, aside = ours.newest, watch.aside
-    if newest is None:
-        return ours
+    newest, aside, filled = ours.newest, watch.aside, account.last_fill_at
     # An opening realises nothing, and yet it costs the spread.
-    if newest < told.at >= account.last_fill_at and watch.counted == watch.told:
+    if newest is not None and newest < told.at >= filled and watch.counted == watch.told:
         # Nothing has traded since, and the venue valued it later than any price that we have.
         oldest = told.at if ours.oldest is not None else None
         ours = Marked(ours.balance, told.equity, oldest)
-    if aside is not None and newest < aside.at >= account.last_fill_at:
+    if aside is not None and aside.at >= filled and (newest is None or newest < aside.at):
         # Whatever that balance is made of, so much is what the venue says that it is all worth.
-        return Marked(ours.balance, min(ours.equity, aside.equity), ours.oldest)
+        equity = min(ours.equity, aside.equity)
+        return Marked(ours.balance, equity, ours.oldest, unknown=ours.unknown)
     return ours
 
 
@@ -427,7 +448,7 @@ def _count(turn: Turn, watch: Watch, name: str, book: Book, made: Decimal) -> li
     """
     before = watch.counted.get(name, _NOTHING)
     net = made - (book.commission - before.commission)
-    now = watch.counted[name] = Booked(book.realized, book.commission)
+    now = watch.counted[name] = _booked(book)
     if not _overtaken(turn, watch):
         watch.gained += net
         return []

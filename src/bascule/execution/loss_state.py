@@ -5,6 +5,7 @@ from decimal import Decimal
 from msgspec import Struct, field
 
 from bascule.model.account import AccountSpec, RiskLimits
+from bascule.model.ids import Symbol
 from bascule.model.ledger import LedgerState
 from bascule.model.order import AccountSnapshot
 from bascule.model.programme import Programme
@@ -32,8 +33,9 @@ class Watch(Struct):
     realised of what to our books is open, since books of one contract have prices of their own, and
     ``apart`` how the venue's equity differed from ours at the snapshot. ``aside`` is a younger word
     that could not be told apart from results of a shared position; until a look explains it, or a
-    price or fill is younger, equity is no higher. ``floors`` are the rooms of a ledger, kept while
-    it is the same. Equity within ``calm`` changes nothing else, and of a ledger that is ``eased``
+    price or fill is younger, equity is no higher. ``shared`` are the contracts that several books
+    have held or traded since the snapshot. ``floors`` are the rooms of a ledger, kept while it is
+    the same. Equity within ``calm`` changes nothing else, and of a ledger that is ``eased``
     the coming reset was found to bring no floor too near. ``looked_at`` is when the ledger was last
     brought to its moment. ``spec`` and ``limits`` are what the rules were made from. ``nought`` is
     when the venue first told an equity of 0, None once it tells another, and ``asked_at`` when it
@@ -57,6 +59,7 @@ class Watch(Struct):
     basis: Decimal = ZERO
     apart: Decimal = ZERO
     aside: AccountSnapshot | None = None
+    shared: set[Symbol] = field(default_factory=set)
     floors: tuple[LedgerState, tuple[Room, ...]] | None = None
     calm: tuple[Decimal, Decimal] | None = None
     eased: LedgerState | None = None

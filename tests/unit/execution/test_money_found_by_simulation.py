@@ -358,6 +358,7 @@ def test_a_word_before_any_price_does_not_tell_what_the_venue_had_netted() -> No
     made.settle()
     made.at += SECOND
     made.money(95_000)
+    assert loss(made).equity == 95_000, "no price says otherwise"
     made.at += SECOND
     made.quote("1.1200")
     assert loss(made).equity == 95_000
@@ -561,3 +562,40 @@ def test_what_a_first_word_did_not_show_is_lost_after_it() -> None:
     restarted(made, 99_975)
     made.look()
     assert (made.net(), loss(made).equity) == (0, 96_000)
+
+
+@pytest.mark.parametrize("made_by_other", [0, 100])
+@pytest.mark.parametrize("sign", [1, -1])
+def test_what_is_netted_beside_another_strategy_and_closed_again_is_no_gain_or_loss(
+    sign: int, made_by_other: int
+) -> None:
+    """The venue has realised something of what the other strategy holds on; to its book it is open.
+
+    Before, only as long as both held was a word on money left to the look: one that came after was
+    taken for news of the account's worth, and where the price had moved since, counted twice.
+    """
+    made = bench(ROOMY_RULES, held=0)
+    enter(made, "s", Side.SELL, 3, "1.1000")
+    enter(made, "other", Side.BUY, 1, str(D("1.1000") - sign * D("0.0030")))
+    made.at += SECOND
+    then = D("1.1000") - sign * (D("0.0030") - D(made_by_other) / 100_000)
+    made.venue.at, made.venue.price = Instant(made.at), then
+    made.quote(then)
+    made.say(ClosePosition(symbol=EURUSD), strategy="other")
+    made.settle()
+    assert made.net() == -3
+    made.at += SECOND
+    worth = D(100_000 + sign * (900 - 2 * made_by_other))
+    word = AccountSnapshot(
+        account="a",
+        currency="USD",
+        balance=D(100_000 + sign * 300),
+        equity=worth,
+        margin_used=D(0),
+        free_margin=worth,
+        at=Instant(made.at),
+    )
+    made.at += SECOND
+    made.quote(then + sign * D("0.0020"))
+    made.feed(inp.MoneyReceived(Instant(made.at), word))
+    assert loss(made).equity == worth - sign * 600
