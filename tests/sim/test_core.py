@@ -134,6 +134,7 @@ FOUND_BY_STORIES = {
     102037: "a word before any price was taken along with what the venue had netted until then",
     20315: "a look that began before it forgot an order that somebody else had placed",
     30406: "a late word of an old size ended a stop that worked on",
+    88078: "a target that closed before its entry was told took the stop of another entry for good",
     85005: "a loss that stood still was not held against a tighter limit",
     56508: "nobody looked for a bracket that was never told of as another strategy turned the net",
     340662: "a bracket ended while its entry rested, and nobody took it over",

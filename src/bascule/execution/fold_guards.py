@@ -67,7 +67,8 @@ def entry_filled(
     """Hold what an entry filled, less what of it closed the other side of its own book.
 
     A fill may come after the guard was forgotten (it won the race with a cancel): it is guarded
-    all the same.
+    all the same. It may also be told after its stop's or target's: what those closed of others
+    meanwhile, who stand beside it in one position, is theirs again.
     """
     guard = account.guards.get(entry.cl_ord_id)
     if guard is None and entry.bracket is not None and quantity > 0:
@@ -75,8 +76,12 @@ def entry_filled(
         guard.filled -= quantity
     if guard is None:
         return
+    early = max(sum(guard.taken.values(), ZERO) - guard.filled, ZERO)
+    early = min(early, quantity - closed) if position_id is None else ZERO
     guard.filled += quantity
-    guard.held += quantity - closed
+    guard.held += quantity - closed - early
+    if early:
+        hold_again(account, entry.strategy, entry.symbol, entry.side.opposite, early)
     guard.position_id = position_id or guard.position_id
     if entry.avg_price is not None:
         guard.entry_price = entry.avg_price
@@ -97,7 +102,7 @@ def entry_undone(account: AccountState, entry: Order, quantity: Decimal) -> None
     taken = min(quantity, sum((other.held for other in beside), ZERO))
     release_guards(account, entry.strategy, entry.symbol, entry.side.opposite, taken)
     if quantity > taken:
-        hold_again(account, entry, quantity - taken)
+        hold_again(account, entry.strategy, entry.symbol, entry.side, quantity - taken)
 
 
 def release_guards(
@@ -145,19 +150,27 @@ def _trim(account: AccountState, guards: list[Guard], most: Decimal) -> None:
         _release(account, guards, excess)
 
 
-def hold_again(account: AccountState, undone: Order, quantity: Decimal) -> None:
-    """An exit was undone: what it had closed stands again and is guarded again, newest first."""
+def hold_again(
+    account: AccountState,
+    strategy: StrategyId,
+    symbol: Symbol,
+    closing_side: Side,
+    quantity: Decimal,
+) -> None:
+    """What an exit had closed stands again and is guarded again, newest first."""
     entries = [
         order
         for order in (*account.ended.values(), *account.orders.values())
         if order.leg == "e"
-        and order.strategy == undone.strategy
-        and order.symbol == undone.symbol
-        and order.side is not undone.side
+        and order.strategy == strategy
+        and order.symbol == symbol
+        and order.side is not closing_side
     ]
     for entry in reversed(entries):
         guard = account.guards.get(entry.cl_ord_id)
-        room = entry.cum_qty - (guard.held if guard is not None else ZERO)
+        room = entry.cum_qty
+        if guard is not None:
+            room -= guard.held + max(sum(guard.taken.values(), ZERO), ZERO)
         again = min(room, quantity)
         if again <= 0:
             continue

@@ -212,7 +212,7 @@ def _exit_filled(account: AccountState, order: Order, quantity: Decimal) -> None
         slot = slot_of(order)
         guard.taken[slot] = guard.taken.get(slot, ZERO) + quantity
     elif quantity < 0:
-        hold_again(account, order, -quantity)
+        hold_again(account, order.strategy, order.symbol, order.side, -quantity)
 
 
 def _settle_with_hand(

@@ -7,11 +7,14 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
+from bascule.execution import inputs as inp
+from bascule.execution.state import dump
 from bascule.model.enums import AccountMode, ExecType, LevelUnit, OrdStatus, OrdType, Side
 from bascule.model.event import CancelRequested, IntentRefused, OrderRequested, ReplaceRequested
 from bascule.model.ids import ExecID
 from bascule.model.intent import Amount, BreakEven, Level, ModifyProtection, PlaceOrder
 from bascule.model.order import VenueOrder
+from bascule.model.values import Instant
 from tests.unit.execution.harness import EURUSD, Bench, every, only, protection
 
 
@@ -152,3 +155,26 @@ def test_a_stop_that_is_to_follow_is_the_venues_only_where_it_can_be_moved(repla
     )
     bracket = only(bench.say(order), OrderRequested).bracket
     assert bracket.native is replace
+
+
+def test_what_a_target_closed_before_its_entrys_fill_was_told_is_no_other_entrys() -> None:
+    """One of four was known to have filled as the target closed four: three were of another.
+
+    Before, the three that were told late had a stop from then on, and of the other three had none.
+    """
+    bench = Bench(native_bracket=True, route={"pyramiding": 9})
+    other = bracketed(bench, 5)
+    bench.venue.fills_markets = False
+    parent = bracketed(bench, 4)
+    bench.venue.fill(parent, 1)
+    bench.settle()
+    late = bench.venue.fill(parent, 3, told=False)
+    assert late is not None
+    words: dict[str, Any] = {"parent": parent, "leg": "t", "cl_ord_id": None, "side": Side.SELL}
+    words |= {"venue_order_id": "c2", "price": D("1.15"), "order_qty": D(4)}
+    bench.report(parent, ExecType.TRADE, last_qty=D(4), last_price=D("1.15"), cum_qty=D(4), **words)
+    assert (bench.guard(other).held, bench.guard(parent).held) == (2, 0)
+    bench.feed(inp.ReportReceived(Instant(bench.at), late))
+    assert (bench.guard(other).held, bench.book().quantity) == (5, 5)
+    assert parent not in bench.state.accounts["a"].guards
+    assert bench.replay() == dump(bench.state)
