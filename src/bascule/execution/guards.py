@@ -13,6 +13,7 @@ from typing import NamedTuple
 from msgspec.structs import replace
 
 from bascule.execution.fold_guards import guards_of
+from bascule.execution.levels import lacks_orders
 from bascule.execution.placing import Draft, place
 from bascule.execution.plan_exit import (
     close_lot,
@@ -170,6 +171,19 @@ def native_children(account: AccountState) -> Iterator[Order]:
     return (order for order in orders if order.native_child)
 
 
+def take_over(turn: Turn, account: AccountState, guard: Guard, reason: str) -> None:
+    """Have the engine run a bracket that was its venue's."""
+    turn.emit(
+        ProtectionChanged(
+            at=turn.at,
+            account=account.id,
+            cl_ord_id=guard.cl_ord_id,
+            bracket=replace(guard.bracket, native=False),
+            reason=reason,
+        )
+    )
+
+
 def mend(turn: Turn) -> None:
     """Look again at every guard with something refused, or put off: another try may be due."""
     put_off, turn.market.put_off = turn.market.put_off, {}
@@ -199,15 +213,7 @@ def _tend_native(duty: _Duty) -> None:
     netted = duty.spec.position_mode is PositionMode.NETTING
     shrunk = netted and guard.entry_done and guard.held < bracketed
     if shrunk and not duty.capabilities.replace and _closes_others(duty):
-        duty.turn.emit(
-            ProtectionChanged(
-                at=duty.turn.at,
-                account=duty.account.id,
-                cl_ord_id=guard.cl_ord_id,
-                bracket=replace(guard.bracket, native=False),
-                reason="its venue cannot resize it",
-            )
-        )
+        take_over(duty.turn, duty.account, guard, "its venue cannot resize it")
         _take_back_theirs(duty)
         return
     for child in duty.children:
@@ -228,10 +234,9 @@ def _closes_others(duty: _Duty) -> bool:
     exposure = duty.account.exposure.get(guard.symbol)
     if book is None or book.exiting or exposure is None:
         return False
-    needed = {OrdType.STOP if child.leg == "s" else OrdType.LIMIT for child in duty.children}
     beside = exposure.net * guard.side.sign > guard.held
     too_large = any(child.leaves > guard.held for child in duty.children)
-    return beside and too_large and needed.issubset(duty.capabilities.ord_types)
+    return beside and too_large and not lacks_orders(guard.bracket, duty.capabilities)
 
 
 def _native_level(guard: Guard, child: Order) -> Decimal | None:

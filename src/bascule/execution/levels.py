@@ -4,7 +4,8 @@ from decimal import Decimal
 
 from msgspec import Struct
 
-from bascule.model.enums import InstrumentKind, LevelUnit, Side
+from bascule.model.account import Capabilities
+from bascule.model.enums import InstrumentKind, LevelUnit, OrdType, Side
 from bascule.model.event import Bracket
 from bascule.model.instrument import Listing
 from bascule.model.intent import Level, Protection
@@ -175,6 +176,16 @@ def bracket_of(
         break_even_trigger=even[0],
         break_even_offset=even[1],
     )
+
+
+def lacks_orders(bracket: Bracket, capabilities: Capabilities) -> str:
+    """Name the orders that an engine needs for a bracket and its venue lacks; empty for none."""
+    stops = bracket.stop_loss is not None or bracket.follows_price
+    if stops and OrdType.STOP not in capabilities.ord_types:
+        return "stop"
+    if bracket.take_profits and OrdType.LIMIT not in capabilities.ord_types:
+        return "limit"
+    return ""
 
 
 def away_from(price: Decimal, side: Side, tick: Decimal) -> Decimal:

@@ -4,13 +4,13 @@ from decimal import Decimal
 
 from bascule.execution.fold_guards import guards_of
 from bascule.execution.guards import tend
-from bascule.execution.levels import LevelRefused, bracket_of
+from bascule.execution.levels import LevelRefused, bracket_of, lacks_orders
 from bascule.execution.open_risk import loses_more
 from bascule.execution.placing import Draft, propose
 from bascule.execution.plan_entry import rounded
 from bascule.execution.planning import Plan, cancel_entries, in_units
 from bascule.execution.state import KNOWN, Guard, Order
-from bascule.model.enums import AccountMode, Direction, OrdType, Side
+from bascule.model.enums import AccountMode, Direction, Side
 from bascule.model.event import Bracket, ProtectionChanged, ReplaceRequested, Verdict
 from bascule.model.instrument import Listing
 from bascule.model.intent import Amount, CancelOrders, ModifyOrder, ModifyProtection, Protection
@@ -332,12 +332,11 @@ def _behind(plan: Plan, guard: Guard) -> Decimal:
 def _may_take_over(plan: Plan, guard: Guard, bracket: Bracket) -> bool:
     """Whether the engine may run a bracket that its venue cannot move; a refusal says why not."""
     stops = bracket.stop_loss is not None or bracket.follows_price
-    needed = [OrdType.STOP] * stops + [OrdType.LIMIT] * bool(bracket.take_profits)
-    if not set(needed).issubset(plan.capabilities.ord_types):
+    if lacks := lacks_orders(bracket, plan.capabilities):
         plan.refuse(
             "capability_absent",
-            "the venue cannot move the stop and target that it runs itself, and has no orders to "
-            "put in their place; they stay as they are",
+            "the venue cannot move the stop and target that it runs itself, and has no "
+            f"{lacks} orders to put in their place; they stay as they are",
             guard.symbol,
         )
         return False

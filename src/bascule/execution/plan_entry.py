@@ -5,7 +5,7 @@ from decimal import Decimal
 from msgspec import Struct
 from msgspec.structs import replace
 
-from bascule.execution.levels import LevelRefused, bracket_of, distance
+from bascule.execution.levels import LevelRefused, bracket_of, distance, lacks_orders
 from bascule.execution.limits import limits_for
 from bascule.execution.placing import Draft, place
 from bascule.execution.plan_exit import exit_book, is_of, plan_close
@@ -365,11 +365,7 @@ def _fit_bracket(plan: Plan, bracket: Bracket, listing: Listing, side: Side) -> 
         and [portion for _, portion in bracket.take_profits] in ([], [ONE])
         and (not bracket.follows_price or (bracket.stop_loss is not None and capabilities.replace))
     )
-    lacks = ""
-    if not native and stops and OrdType.STOP not in capabilities.ord_types:
-        lacks = "stop"
-    elif not native and bracket.take_profits and OrdType.LIMIT not in capabilities.ord_types:
-        lacks = "limit"
+    lacks = "" if native else lacks_orders(bracket, capabilities)
     if lacks:
         plan.refuse(
             "capability_absent",

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from bascule.execution.aftermath import aftermath, release_waiting
 from bascule.execution.comparing import compare_positions
-from bascule.execution.guards import is_bare, may_be_abandoned, native_children, tend
+from bascule.execution.guards import is_bare, may_be_abandoned, native_children, take_over, tend
 from bascule.execution.inputs import Looked
 from bascule.execution.learning import forget_foreign, ignore, learn, learn_foreign
 from bascule.execution.order_table import Fact
@@ -37,7 +37,6 @@ from bascule.model.event import (
     FillCorrected,
     OrderFilled,
     OrderReplaced,
-    ProtectionChanged,
     ReconcilePassed,
 )
 from bascule.model.ids import ClOrdID, ExecID
@@ -134,15 +133,7 @@ def _tend_all(turn: Turn, account: AccountState, look: Looked, bare: Collection[
     """Tend every guard; of the ``bare`` ones, take over those that their venue has abandoned."""
     for guard in list(account.guards.values()):
         if guard.cl_ord_id in bare and _abandoned(turn, account, guard, look):
-            turn.emit(
-                ProtectionChanged(
-                    at=turn.at,
-                    account=account.id,
-                    cl_ord_id=guard.cl_ord_id,
-                    bracket=replace(guard.bracket, native=False),
-                    reason="the venue holds none for it any more",
-                )
-            )
+            take_over(turn, account, guard, "the venue holds none for it any more")
         tend(turn, account, guard)
 
 

@@ -176,8 +176,8 @@ def test_one_fill_corrected_twice_and_then_taken_back() -> None:
     assert (bench.order(name).cum_qty, bench.book().quantity, bench.net()) == (0, 0, 0)
 
 
-def test_the_bust_of_a_fill_whose_order_is_forgotten() -> None:
-    """Its position is gone at the venue, so it is here; the report alone says how much it was."""
+def forgotten() -> tuple[Bench, ExecutionReport]:
+    """Hold 10 of an order that is known no more; gives its fill as the venue has it."""
     bench = Bench()
     name = working(bench)
     bench.traded(name, 10, exec_id="f1")
@@ -185,6 +185,13 @@ def test_the_bust_of_a_fill_whose_order_is_forgotten() -> None:
     del known.ended[name]
     known.by_venue_id.clear()
     fill = bench.venue.by_hand("a", Side.BUY, 10, told=False)
+    assert fill is not None
+    return bench, fill
+
+
+def test_the_bust_of_a_fill_whose_order_is_forgotten() -> None:
+    """Its position is gone at the venue, so it is here; the report alone says how much it was."""
+    bench, fill = forgotten()
     for times in (1, 0):
         told = amended(bench, fill, X.TRADE_CANCEL, f"b{times}", 10, ref="f1")
         assert len(every(told, ForeignFill)) == times
@@ -193,13 +200,7 @@ def test_the_bust_of_a_fill_whose_order_is_forgotten() -> None:
 
 def test_a_correction_of_a_fill_whose_order_is_forgotten_is_kept_and_changes_nothing() -> None:
     """It says how much the fill is, and not how much was counted: a look at positions tells."""
-    bench = Bench()
-    name = working(bench)
-    bench.traded(name, 10, exec_id="f1")
-    known = bench.state.accounts["a"]
-    del known.ended[name]
-    known.by_venue_id.clear()
-    fill = bench.venue.by_hand("a", Side.BUY, 10, told=False)
+    bench, fill = forgotten()
     assert kinds(amended(bench, fill, X.TRADE_CORRECT, "c1", 8, ref="f1")) == ["report_ignored"]
     assert bench.net() == 10
 

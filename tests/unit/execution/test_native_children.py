@@ -16,20 +16,7 @@ from bascule.model.intent import Amount, BreakEven, Level, ModifyProtection, Pla
 from bascule.model.order import VenueOrder
 from bascule.model.values import Instant
 from tests.unit.execution.harness import EURUSD, Bench, every, only, protection
-
-
-def bracketed(bench: Bench, quantity: int) -> str:
-    """Open a position whose stop its venue is to run; gives the entry's name."""
-    entry = PlaceOrder(
-        symbol=EURUSD,
-        side=Side.BUY,
-        quantity=Amount(D(quantity)),
-        protection=protection("1.08"),
-        reference_price=D("1.1"),
-    )
-    name = str(only(bench.say(entry), OrderRequested).cl_ord_id)
-    bench.settle()
-    return name
+from tests.unit.execution.test_opposed_found_by_simulation import entered, shown
 
 
 def child(bench: Bench, parent: str, quantity: int, filled: int) -> VenueOrder:
@@ -53,7 +40,7 @@ def child(bench: Bench, parent: str, quantity: int, filled: int) -> VenueOrder:
 def test_a_native_stop_that_a_look_shows_half_filled_is_one_order_and_not_whole() -> None:
     """All that it did while the link was down comes at once: its rest is what works."""
     bench = Bench(native_bracket=True)
-    parent = bracketed(bench, 5)
+    parent = entered(bench, 5, guarded=True)
     words = {"parent": parent, "leg": "s", "cl_ord_id": None, "venue_order_id": "c1"}
     sold = [
         replace(
@@ -79,7 +66,7 @@ def test_a_native_stop_that_a_look_shows_half_filled_is_one_order_and_not_whole(
 def test_a_native_stop_that_was_made_larger_unheard_goes_on() -> None:
     """It grew with its entry, and the word of it was lost: it filled as large as it was known."""
     bench = Bench(native_bracket=True)
-    parent = bracketed(bench, 5)
+    parent = entered(bench, 5, guarded=True)
     words: dict[str, Any] = {"parent": parent, "leg": "s", "cl_ord_id": None}
     words |= {"venue_order_id": "c1"}
     words |= {"side": Side.SELL, "stop_price": D("1.08")}
@@ -91,26 +78,11 @@ def test_a_native_stop_that_was_made_larger_unheard_goes_on() -> None:
     assert bench.book().quantity == 3
 
 
-def shown_stop(bench: Bench, parent: str, quantity: int) -> None:
-    """Let the venue show the stop that it runs for an entry."""
-    bench.report(
-        parent,
-        ExecType.NEW,
-        parent=parent,
-        leg="s",
-        cl_ord_id=None,
-        venue_order_id="c1",
-        side=Side.SELL,
-        order_qty=D(quantity),
-        stop_price=D("1.08"),
-    )
-
-
 def test_a_native_stop_that_its_venue_cannot_move_gives_way_to_one_of_ours() -> None:
     """Before, the venue was asked again and again for a change that it does not know."""
     bench = Bench(native_bracket=True, replace=False)
-    parent = bracketed(bench, 5)
-    shown_stop(bench, parent, 5)
+    parent = entered(bench, 5, guarded=True)
+    shown(bench, parent, 5)
     moved = bench.say(ModifyProtection(symbol=EURUSD, protection=protection("1.09")))
     assert not every(moved, ReplaceRequested)
     assert only(moved, CancelRequested).cl_ord_id == f"{parent}:s"
@@ -132,8 +104,8 @@ def test_a_native_stop_that_nothing_may_replace_stays_where_it_is(
 ) -> None:
     """The sender is told, and nothing is asked of the venue."""
     bench = Bench(native_bracket=True, replace=False, **words)
-    parent = bracketed(bench, 5)
-    shown_stop(bench, parent, 5)
+    parent = entered(bench, 5, guarded=True)
+    shown(bench, parent, 5)
     said = bench.say(ModifyProtection(symbol=EURUSD, protection=protection("1.09")))
     assert only(said, IntentRefused).code == code
     assert not every(said, CancelRequested)
@@ -163,9 +135,9 @@ def test_what_a_target_closed_before_its_entrys_fill_was_told_is_no_other_entrys
     Before, the three that were told late had a stop from then on, and of the other three had none.
     """
     bench = Bench(native_bracket=True, route={"pyramiding": 9})
-    other = bracketed(bench, 5)
+    other = entered(bench, 5, guarded=True)
     bench.venue.fills_markets = False
-    parent = bracketed(bench, 4)
+    parent = entered(bench, 4, guarded=True)
     bench.venue.fill(parent, 1)
     bench.settle()
     late = bench.venue.fill(parent, 3, told=False)

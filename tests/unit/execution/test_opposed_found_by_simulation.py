@@ -40,19 +40,22 @@ def entered(bench: Bench, quantity: int, *, guarded: bool, strategy: str = "s") 
     return str(name)
 
 
-def shown(bench: Bench, name: str, quantity: int, number: str = "") -> None:
-    """Let the venue tell of its own stop of an entry."""
+def shown(
+    bench: Bench, name: str, quantity: int, number: str = "", kind: ExecType = ExecType.NEW
+) -> None:
+    """Let the venue tell of its own stop of an entry: that it works, or else has ended."""
     bench.report(
         name,
-        ExecType.NEW,
+        kind,
         side=Side.SELL,
         order_qty=D(quantity),
         stop_price=D("1.08"),
-        exec_id=f"new {name}{number}",
+        exec_id=f"{kind.value} {name}{number}",
         parent=name,
         leg="s",
         cl_ord_id=None,
         venue_order_id=f"c-{name}{number}",
+        reason="" if kind is ExecType.NEW else "position_closed",
     )
 
 
@@ -137,23 +140,6 @@ def test_a_bracket_that_its_venue_made_too_small_is_run_by_the_engine() -> None:
     assert bench.order(f"{name}:s").pending == "cancel"
 
 
-def child_ends(bench: Bench, name: str, quantity: int) -> None:
-    """Let the venue tell that it has ended its own stop of an entry."""
-    bench.report(
-        name,
-        ExecType.CANCELED,
-        side=Side.SELL,
-        order_qty=D(quantity),
-        stop_price=D("1.08"),
-        exec_id=f"end {name}",
-        parent=name,
-        leg="s",
-        cl_ord_id=None,
-        venue_order_id=f"c-{name}",
-        reason="position_closed",
-    )
-
-
 def test_a_part_whose_bracket_has_ended_does_not_wait_for_its_entry() -> None:
     """An entry that filled in part may rest for days. Before, the part had no stop till then."""
     bench = Bench(native_bracket=True, route={"pyramiding": 9})
@@ -170,7 +156,7 @@ def test_a_part_whose_bracket_has_ended_does_not_wait_for_its_entry() -> None:
     bench.venue.fill(name, 3)
     bench.settle()
     shown(bench, name, 3)
-    child_ends(bench, name, 3)
+    shown(bench, name, 3, kind=ExecType.CANCELED)
     assert bench.market.looks
     bench.wait(SECOND)
     bench.look(began=Instant(bench.at))
